@@ -1,0 +1,25 @@
+"""Shared fixtures: where the real media are, and seeded randomness."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+PROJECT = Path(__file__).resolve().parents[1]
+
+
+@pytest.fixture(scope="session")
+def media() -> Path:
+    """Folder of the real clips and photos; the test is skipped where it is absent."""
+    folder = Path(os.environ.get("VIDSEARCH_MEDIA", PROJECT.parent / "shared" / "media"))
+    if not folder.is_dir():
+        pytest.skip(f"real media not found at {folder}; set VIDSEARCH_MEDIA")
+    return folder
+
+
+@pytest.fixture
+def rng() -> np.random.Generator:
+    return np.random.default_rng(20_240_531)

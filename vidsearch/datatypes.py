@@ -1,0 +1,255 @@
+"""What crosses a module border, checked when built.
+
+Conventions, stated once:
+
+- Images are H x W x 3 uint8 **RGB**; BGR exists only inside an adapter.
+- Boxes are ``xyxy`` float32 pixels of the full frame; landmarks are (x, y) in the order left eye,
+  right eye, nose, left mouth, right mouth, as seen in the image.
+- Time is the stream's own ``pts`` and time base. Seconds are derived, and count from the
+  container's start, which is what a player shows as 0:00.
+- Embeddings are raw (N, D) float32: a template is their centre and is L2-normalised once, at the
+  end.
+- Batches are columns, not lists of objects; N = 0 is always legal.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from fractions import Fraction
+from typing import TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vidsearch.errors import ShapeError
+
+Image: TypeAlias = NDArray[np.uint8]
+Boxes: TypeAlias = NDArray[np.float32]
+Landmarks: TypeAlias = NDArray[np.float32]
+Vector: TypeAlias = NDArray[np.float32]
+Matrix: TypeAlias = NDArray[np.float32]
+AlignedFaces: TypeAlias = NDArray[np.uint8]
+
+
+def check_array(
+    name: str, array: NDArray[np.generic], shape: tuple[int | None, ...], dtype: type
+) -> None:
+    """Raise unless ``array`` has this dtype and shape (``None`` accepts any length).
+
+    Raises:
+        ShapeError: Naming the argument, what was expected and what was found.
+    """
+    fits = array.ndim == len(shape) and all(
+        want is None or want == have for want, have in zip(shape, array.shape, strict=False)
+    )
+    if not fits or array.dtype != np.dtype(dtype):
+        wanted = "(" + ", ".join("N" if n is None else str(n) for n in shape) + ")"
+        raise ShapeError(
+            f"{name} must be {wanted} {np.dtype(dtype)}; got {array.shape} {array.dtype}"
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class TimeSpan:
+    """Half-open span [start_s, end_s) in seconds from the container's start."""
+
+    start_s: float
+    end_s: float
+
+    def __post_init__(self) -> None:
+        if not self.end_s >= self.start_s:
+            raise ShapeError(f"a time span must not end before it starts; got {self}")
+
+    @property
+    def duration_s(self) -> float:
+        return self.end_s - self.start_s
+
+    def overlaps(self, other: TimeSpan) -> bool:
+        return self.start_s < other.end_s and other.start_s < self.end_s
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Frame:
+    """One sampled picture.
+
+    Attributes:
+        image: (H, W, 3) uint8 RGB, upright (the container's rotation is applied).
+        pts: Presentation time stamp, in units of ``time_base``.
+        time_base: Seconds a tick.
+        start: Container's start in seconds; ``time_s`` counts from it.
+        shot: Number of the shot in its video, from 0.
+        duration: How long the frame is shown (until the next decoded one), in ``time_base``.
+    """
+
+    image: Image
+    pts: int
+    time_base: Fraction
+    start: Fraction
+    shot: int
+    duration: int = 0
+
+    def __post_init__(self) -> None:
+        check_array("image", self.image, (None, None, 3), np.uint8)
+
+    @property
+    def time_s(self) -> float:
+        return float(self.pts * self.time_base - self.start)
+
+    @property
+    def duration_s(self) -> float:
+        return float(self.duration * self.time_base)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Detections:
+    """Faces found in one picture, best score first.
+
+    Attributes:
+        boxes_xyxy: (N, 4) float32, pixels of the full picture.
+        scores: (N,) float32 in [0, 1].
+        landmarks: (N, 5, 2) float32, pixels of the full picture.
+    """
+
+    boxes_xyxy: Boxes
+    scores: Vector
+    landmarks: Landmarks
+
+    def __post_init__(self) -> None:
+        check_array("boxes_xyxy", self.boxes_xyxy, (None, 4), np.float32)
+        n = len(self.boxes_xyxy)
+        check_array("scores", self.scores, (n,), np.float32)
+        check_array("landmarks", self.landmarks, (n, 5, 2), np.float32)
+
+    def __len__(self) -> int:
+        return len(self.boxes_xyxy)
+
+    def select(self, rows: NDArray[np.intp] | NDArray[np.bool_]) -> Detections:
+        """Return the named rows, in the order named."""
+        return Detections(self.boxes_xyxy[rows], self.scores[rows], self.landmarks[rows])
+
+    @staticmethod
+    def empty() -> Detections:
+        return Detections(
+            np.zeros((0, 4), np.float32), np.zeros(0, np.float32), np.zeros((0, 5, 2), np.float32)
+        )
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class FrameFaces:
+    """The faces of one sampled frame, aligned and embedded: what the tracker consumes.
+
+    Attributes:
+        time_s: Seconds from the container's start.
+        frame_duration_s: How long this frame is shown.
+        shot: Number of the shot.
+        detections: N faces.
+        embeddings: (N, D) float32, raw.
+        quality: (N,) float32 in [0, 1], see ``vidsearch.quality``.
+        aligned: (N, S, S, 3) uint8 RGB, in the embedder's template.
+    """
+
+    time_s: float
+    frame_duration_s: float
+    shot: int
+    detections: Detections
+    embeddings: Matrix
+    quality: Vector
+    aligned: AlignedFaces
+
+    def __post_init__(self) -> None:
+        n = len(self.detections)
+        check_array("embeddings", self.embeddings, (n, None), np.float32)
+        check_array("quality", self.quality, (n,), np.float32)
+        check_array("aligned", self.aligned, (n, None, None, 3), np.uint8)
+
+    def __len__(self) -> int:
+        return len(self.detections)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class KeptFace:
+    """One of a track's best faces, stored so that another model can embed it without the video."""
+
+    time_s: float
+    box_xyxy: Vector
+    landmarks: Landmarks
+    score: float
+    quality: float
+    embedding: Vector
+    aligned_jpeg: bytes = field(repr=False)
+
+    def __post_init__(self) -> None:
+        check_array("box_xyxy", self.box_xyxy, (4,), np.float32)
+        check_array("landmarks", self.landmarks, (5, 2), np.float32)
+        check_array("embedding", self.embedding, (None,), np.float32)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Template:
+    """One vector for a track or a subject, pooled from embeddings.
+
+    Attributes:
+        vector: (D,) float32, unit length.
+        weight: Sum of the weights pooled (the count, where every embedding weighs 1).
+        model_id: Which model's space this is; vectors of two models are never compared.
+    """
+
+    vector: Vector
+    weight: float
+    model_id: str
+
+    def __post_init__(self) -> None:
+        check_array("vector", self.vector, (None,), np.float32)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Track:
+    """One person in one shot of one video.
+
+    Attributes:
+        span: When the person is visible.
+        best_s: Time of the best face.
+        shot: Number of the shot.
+        seen: How many sampled faces the template pools.
+        quality: Quality of the best face, [0, 1].
+        box_xyxy: (4,) float32, box of the best face.
+        template: Centre of all the track's embeddings.
+        faces: The few best faces, best first.
+    """
+
+    span: TimeSpan
+    best_s: float
+    shot: int
+    seen: int
+    quality: float
+    box_xyxy: Vector
+    template: Template
+    faces: tuple[KeptFace, ...]
+
+    def __post_init__(self) -> None:
+        check_array("box_xyxy", self.box_xyxy, (4,), np.float32)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Hit:
+    """One track that answers a query.
+
+    Attributes:
+        rank: From 1.
+        confidence: Calibrated probability that track and query are the same person.
+        similarity: Raw cosine.
+        video: Path or URI of the video.
+        box_xyxy: (4,) float32, box of the track's best face, pixels of the full frame.
+        person: Name given to the track's person, or None.
+    """
+
+    rank: int
+    confidence: float
+    similarity: float
+    video: str
+    video_id: str
+    track_id: str
+    span: TimeSpan
+    best_s: float
+    box_xyxy: Vector
+    person: str | None = None
