@@ -1,0 +1,1 @@
+"""The measurements quoted in README.md: ``python -m benchmarks.NAME``; ``make bench`` for all."""

@@ -1,0 +1,189 @@
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import fsspec
+import pytest
+
+from vidsearch.errors import ConfigError, VideoOpenError
+from vidsearch.video.discover import VideoSource, discover
+
+
+@pytest.fixture
+def archive(tmp_path: Path) -> Path:
+    """A folder as people have them; ``names`` leaves out what is not to be found."""
+    root = tmp_path / "my archive"
+    for name in (
+        "b.mp4",
+        "a.MKV",
+        "2010/z.mov",
+        "2010/clip.mp4.part",
+        "2010/clip.srt",
+        "2010/.hidden.mp4",
+        "2010/._z.mov",
+        ".cache/c.mp4",
+        "Thumbs.db",
+        "ü/ naïve 東京.webm",
+        "line\nbreak.avi",
+    ):
+        path = root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(name.encode())
+    return root
+
+
+FOUND = ["2010/z.mov", "a.MKV", "b.mp4", "line\nbreak.avi", "ü/ naïve 東京.webm"]
+
+
+def names(sources: tuple[VideoSource, ...], root: Path) -> list[str]:
+    return [os.path.relpath(source.uri, root) for source in sources]
+
+
+def test_a_folder_is_searched_deeply_and_sorted(archive: Path) -> None:
+    assert names(discover([str(archive)]), archive) == FOUND
+
+
+def test_size_and_time_of_change(archive: Path) -> None:
+    os.utime(archive / "b.mp4", ns=(1, 1_234_567_890_123_456_789))
+    [source] = discover([str(archive / "b.mp4")])
+    assert source == VideoSource(str(archive / "b.mp4"), 5, 1_234_567_890_123_456_789)
+
+
+def test_a_named_file_is_taken_whatever_it_is_called(archive: Path) -> None:
+    named = [str(archive / n) for n in ("Thumbs.db", "2010/.hidden.mp4")]
+    assert names(discover(named), archive) == ["Thumbs.db", "2010/.hidden.mp4"]
+
+
+def test_order_is_the_users_and_nothing_comes_twice(archive: Path) -> None:
+    (archive / "link.mp4").symlink_to(archive / "b.mp4")
+    found = discover([str(archive / "b.mp4"), str(archive), str(archive / "a.MKV")])
+    assert names(found, archive) == ["b.mp4", *[n for n in FOUND if n != "b.mp4"]]
+
+
+def test_relative_names_become_absolute(archive: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(archive)
+    assert [s.uri for s in discover(["b.mp4", "2010"])] == [
+        str(archive / "b.mp4"),
+        str(archive / "2010" / "z.mov"),
+    ]
+
+
+def test_links_in_a_circle_end(archive: Path) -> None:
+    (archive / "2010" / "back").symlink_to(archive, target_is_directory=True)
+    (archive / "dangling.mp4").symlink_to(archive / "gone.mp4")
+    assert sorted(names(discover([str(archive)]), archive)) == FOUND
+
+
+def test_globs(archive: Path) -> None:
+    assert names(discover([str(archive / "*.m*")]), archive) == ["b.mp4"]
+    assert names(discover([str(archive / "**" / "*.mov")]), archive) == ["2010/z.mov"]
+    assert names(discover([str(archive / "20??")]), archive) == ["2010/z.mov"]
+    # An ending that is spelled out is meant; a wildcard is not.
+    assert names(discover([str(archive / "*.db")]), archive) == ["Thumbs.db"]
+    with pytest.raises(ConfigError, match="holds no video files"):
+        discover([str(archive / "*" / "*.s*")])
+
+
+def test_a_name_that_looks_like_a_glob_or_list_is_a_name(archive: Path) -> None:
+    for name in ("[1] what?.mp4", "@home.mp4"):
+        (archive / name).write_bytes(b"x")
+    os.chdir(archive)
+    assert names(discover(["[1] what?.mp4", "@home.mp4"]), archive) == [
+        "[1] what?.mp4",
+        "@home.mp4",
+    ]
+
+
+def test_a_list(archive: Path) -> None:
+    lines = [
+        "\ufeffb.mp4",
+        "",
+        "# a comment",
+        "ü/ naïve 東京.webm",
+        "2010\r",
+        str(archive / "a.MKV"),
+    ]
+    (archive / "list.txt").write_text("\n".join(lines), "utf-8", newline="")
+    found = discover(["@" + str(archive / "list.txt")])
+    assert names(found, archive) == ["b.mp4", "ü/ naïve 東京.webm", "2010/z.mov", "a.MKV"]
+
+
+def test_a_list_split_by_nul_takes_any_name(archive: Path) -> None:
+    (archive / "#1.mp4").write_bytes(b"x")
+    (archive / "list0").write_bytes(b"line\nbreak.avi\0#1.mp4\0")
+    found = discover(["@" + str(archive / "list0")])
+    assert names(found, archive) == ["line\nbreak.avi", "#1.mp4"]
+
+
+def test_bytes_that_are_no_unicode(archive: Path) -> None:
+    raw = os.fsencode(archive) + b"/\xff\xfe.mp4"
+    Path(os.fsdecode(raw)).write_bytes(b"x")
+    assert os.fsencode(discover([str(archive)])[-1].uri) == raw
+
+
+@pytest.mark.parametrize(
+    ("source", "error", "message"),
+    [
+        ("gone.mp4", VideoOpenError, r"gone\.mp4' does not exist; check the path"),
+        ("@gone.txt", VideoOpenError, r"the list '.*' cannot be read \(No such file"),
+        ("@bad.txt", VideoOpenError, r"lost\.mp4' \(named in a list\) does not exist"),
+        ("empty", ConfigError, "'.*empty' holds no video files; name one directly"),
+        ("@none.txt", ConfigError, "holds no video files"),
+        ("a\nb.mp4", VideoOpenError, r"a\\nb\.mp4' does not exist"),
+        ("memory://nowhere/x.mp4", VideoOpenError, "does not exist; check the URI"),
+        ("nosuchscheme://x/y.mp4", VideoOpenError, "cannot be listed"),
+    ],
+)
+def test_what_is_not_there_is_named(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    source: str,
+    error: type[Exception],
+    message: str,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "bad.txt").write_text("lost.mp4\n")
+    (tmp_path / "none.txt").write_text("# nothing\n\n")
+    with pytest.raises(error, match=message) as caught:
+        discover([source])
+    assert "\n" not in str(caught.value)
+
+
+def test_a_folder_that_may_not_be_listed_is_skipped_inside_and_an_error_by_name(
+    archive: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    listed = Path.iterdir
+
+    def refuse(path: Path) -> object:
+        if path.name == "2010":
+            raise PermissionError(13, "Permission denied")
+        return listed(path)
+
+    monkeypatch.setattr(Path, "iterdir", refuse)
+    assert names(discover([str(archive)]), archive) == FOUND[1:]
+    assert "skipped folder" in caplog.text
+    with pytest.raises(VideoOpenError, match="cannot be listed"):
+        discover([str(archive / "2010")])
+
+
+def test_object_storage() -> None:
+    memory = fsspec.filesystem("memory")
+    for name in ("b.mp4", "a/x.mkv", "a/notes.txt", "a/.hid.mp4", "c d.mov"):
+        memory.pipe(f"/bucket/{name}", b"12345")
+    try:
+        found = discover(["memory://bucket"])
+        assert [s.uri for s in found] == [
+            f"memory:///bucket/{name}" for name in ("a/x.mkv", "b.mp4", "c d.mov")
+        ]
+        assert {s.size for s in found} == {5}
+        assert all(s.mtime_ns > 1_600_000_000 * 10**9 for s in found)
+        assert [s.uri for s in discover(["memory://bucket/a/notes.txt"])] == [
+            "memory://bucket/a/notes.txt"
+        ]
+        assert [s.uri for s in discover(["memory://bucket/*.mp4"])] == ["memory:///bucket/b.mp4"]
+        with pytest.raises(ConfigError, match="holds no video files"):
+            discover(["memory://bucket/*.txt"])
+    finally:
+        memory.rm("/bucket", recursive=True)

@@ -1,0 +1,54 @@
+import hashlib
+from pathlib import Path
+
+import fsspec
+import pytest
+
+from vidsearch.errors import VideoOpenError
+from vidsearch.video.identity import content_id
+
+
+def test_it_is_the_blake2b_160_of_the_bytes(tmp_path: Path) -> None:
+    # The digest of nothing, as b2sum -l 160 prints it.
+    (tmp_path / "empty").write_bytes(b"")
+    assert content_id(str(tmp_path / "empty")) == "3345524abf6bbe1809449224b5972c41790b6cf2"
+    data = bytes(range(256)) * 10_000  # longer than one block
+    (tmp_path / "a b\n.mp4").write_bytes(data)
+    expected = hashlib.blake2b(data, digest_size=20).hexdigest()
+    assert content_id(str(tmp_path / "a b\n.mp4")) == expected
+
+
+def test_place_and_name_do_not_matter_but_a_bit_does(tmp_path: Path) -> None:
+    fsspec.filesystem("memory").pipe("/ids/x.mp4", b"same")
+    (tmp_path / "y.mkv").write_bytes(b"same")
+    (tmp_path / "z.mkv").write_bytes(b"samf")
+    assert content_id("memory://ids/x.mp4") == content_id(str(tmp_path / "y.mkv"))
+    assert content_id(str(tmp_path / "y.mkv")) != content_id(str(tmp_path / "z.mkv"))
+    fsspec.filesystem("memory").rm("/ids", recursive=True)
+
+
+def test_a_file_that_vanished(tmp_path: Path) -> None:
+    path = tmp_path / "gone.mp4"
+    path.write_bytes(b"x")
+    path.unlink()
+    with pytest.raises(VideoOpenError, match=r"gone\.mp4' does not exist"):
+        content_id(str(path))
+
+
+def test_a_disk_that_fails_half_way(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Failing:
+        def __init__(self) -> None:
+            self.left = 2
+
+        def read(self, size: int) -> bytes:
+            self.left -= 1
+            if self.left < 0:
+                raise OSError(5, "Input/output error")
+            return bytes(size)
+
+        def close(self) -> None:
+            pass
+
+    monkeypatch.setattr("vidsearch.video.source._open_local", lambda _: Failing())
+    with pytest.raises(VideoOpenError, match=r"stopped being readable.*Input/output error"):
+        content_id(str(tmp_path / "a.mp4"))

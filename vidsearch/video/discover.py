@@ -1,0 +1,225 @@
+"""From what a user names (files, folders, globs, lists, URIs) to an ordered list of videos."""
+
+from __future__ import annotations
+
+import glob
+import logging
+import os
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path, PurePosixPath
+from typing import Any, Final
+
+from vidsearch.errors import ConfigError, VideoOpenError
+from vidsearch.printable import printable
+from vidsearch.video.source import is_remote, local_path
+
+# What is taken from folders and globs. A file that is named itself is taken whatever its ending.
+VIDEO_EXTENSIONS: Final = frozenset({
+    ".3g2", ".3gp", ".amv", ".asf", ".avi", ".divx", ".dv", ".f4v", ".flv", ".gxf",
+    ".h264", ".h265", ".hevc", ".ivf", ".m1v", ".m2t", ".m2ts", ".m2v", ".m4v", ".mkv",
+    ".mov", ".mp4", ".mpe", ".mpeg", ".mpg", ".mpv", ".mts", ".mxf", ".nut", ".obu",
+    ".ogm", ".ogv", ".qt", ".rm", ".rmvb", ".tod", ".ts", ".vob", ".webm", ".wmv", ".wtv",
+    ".y4m",
+})  # fmt: skip
+_WILDCARDS = frozenset("*?[")
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class VideoSource:
+    """One file to index.
+
+    Attributes:
+        uri: Absolute path, or the URI.
+        size: Bytes.
+        mtime_ns: When it was last changed; 0 where the storage does not say.
+    """
+
+    uri: str
+    size: int
+    mtime_ns: int
+
+
+def discover(sources: Iterable[str]) -> tuple[VideoSource, ...]:
+    """Expand what a user named into video files, each once, in the order named.
+
+    Args:
+        sources: Each one a file (always taken), a folder or a ``scheme://`` prefix (searched
+            through all its sub-folders, sorted, for ``VIDEO_EXTENSIONS``; hidden names are
+            skipped), a glob (``**`` crosses folders), or ``@list``: a text file with a path a line,
+            relative to its own folder (``#`` begins a comment; a list that contains NUL is split
+            there instead, so that ``find -print0`` can write it).
+
+    Raises:
+        VideoOpenError: Something named does not exist or may not be read.
+        ConfigError: A folder, glob or list holds no video.
+    """
+    found: dict[str, VideoSource] = {}
+    for source in sources:
+        empty = True
+        for video in _expand(source):
+            empty = False
+            found.setdefault(_identity(video.uri), video)
+        if empty:
+            raise ConfigError(
+                f"'{printable(source)}' holds no video files; name one directly if its ending is "
+                "unusual"
+            )
+    return tuple(found.values())
+
+
+def _identity(uri: str) -> str:
+    return uri if is_remote(uri) else os.path.realpath(uri)
+
+
+def _expand(source: str, *, listed: bool = False) -> Iterator[VideoSource]:
+    if is_remote(source):
+        yield from _expand_remote(source)
+        return
+    path = local_path(source)
+    if _exists(path, source):
+        yield from _expand_path(path)
+    elif source.startswith("@") and not listed:
+        yield from _expand_list(Path(source[1:]), source)
+    elif _WILDCARDS & set(source):
+        yield from _expand_glob(source)
+    else:
+        where = " (named in a list)" if listed else ""
+        raise VideoOpenError(f"'{printable(source)}'{where} does not exist; check the path")
+
+
+def _exists(path: Path, source: str) -> bool:
+    try:
+        path.stat()
+    except PermissionError as error:
+        raise VideoOpenError(
+            f"'{printable(source)}' may not be read by this user; change its mode"
+        ) from error
+    except (OSError, ValueError):
+        return False
+    return True
+
+
+def _expand_path(path: Path) -> Iterator[VideoSource]:
+    if path.is_dir():
+        yield from _walk(path.absolute(), set(), named=True)
+    else:
+        yield _local(path.absolute())
+
+
+def _local(path: Path) -> VideoSource:
+    status = path.stat()
+    return VideoSource(str(path), status.st_size, status.st_mtime_ns)
+
+
+def _walk(folder: Path, seen: set[tuple[int, int]], *, named: bool) -> Iterator[VideoSource]:
+    """Every video below ``folder``; a folder that links lead back to is entered once."""
+    try:
+        status = folder.stat()
+        if (status.st_dev, status.st_ino) in seen:
+            return
+        seen.add((status.st_dev, status.st_ino))
+        entries = sorted(folder.iterdir(), key=lambda entry: os.fsencode(entry.name))
+    except OSError as error:
+        if named:
+            raise VideoOpenError(
+                f"'{printable(str(folder))}' cannot be listed ({error.strerror}); change its mode"
+            ) from error
+        _log.warning("skipped folder '%s': %s", printable(str(folder)), error.strerror)
+        return
+    for entry in entries:
+        if entry.name.startswith("."):
+            continue
+        if entry.is_dir():
+            yield from _walk(entry, seen, named=False)
+        elif entry.suffix.lower() in VIDEO_EXTENSIONS and entry.is_file():
+            yield from _unless_gone(entry)
+
+
+def _unless_gone(path: Path) -> Iterator[VideoSource]:
+    try:
+        yield _local(path)
+    except FileNotFoundError:
+        _log.info("'%s' vanished while its folder was read", printable(str(path)))
+
+
+def _expand_glob(pattern: str) -> Iterator[VideoSource]:
+    ending = Path(pattern).suffix
+    literal = len(ending) > 1 and not _WILDCARDS & set(ending)
+    for name in sorted(glob.glob(pattern, recursive=True), key=os.fsencode):  # noqa: PTH207
+        path = Path(name)
+        if path.is_dir():
+            yield from _walk(path.absolute(), set(), named=False)
+        elif literal or path.suffix.lower() in VIDEO_EXTENSIONS:
+            yield from _unless_gone(path.absolute())
+
+
+def _expand_list(path: Path, source: str) -> Iterator[VideoSource]:
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise VideoOpenError(
+            f"the list '{printable(source)}' cannot be read ({error.strerror}); check the path"
+        ) from error
+    content = content.removeprefix(b"\xef\xbb\xbf")
+    nul = b"\0" in content
+    for line in content.split(b"\0") if nul else content.splitlines():
+        if not line.strip() or (line.startswith(b"#") and not nul):
+            continue
+        entry = os.fsdecode(line)
+        yield from _expand(entry if is_remote(entry) else str(path.parent / entry), listed=True)
+
+
+def _expand_remote(uri: str) -> Iterator[VideoSource]:
+    import fsspec
+
+    try:
+        files, path = fsspec.core.url_to_fs(uri)
+        if _WILDCARDS & set(path) and not files.exists(path):
+            yield from _remote_videos(files, files.glob(path, detail=True))
+            return
+        info = files.info(path)
+        if info["type"] == "directory":
+            yield from _remote_videos(files, files.find(path, detail=True))
+        else:
+            yield _remote(uri, info)
+    except FileNotFoundError as error:
+        raise VideoOpenError(f"'{printable(uri)}' does not exist; check the URI") from error
+    except VideoOpenError:
+        raise
+    except Exception as error:
+        reason = printable(" ".join(f"{type(error).__name__}: {error}".split()))
+        raise VideoOpenError(
+            f"'{printable(uri)}' cannot be listed ({reason}); check the URI and its credentials"
+        ) from error
+
+
+def _remote_videos(files: Any, infos: dict[str, dict[str, Any]]) -> Iterator[VideoSource]:
+    for path in sorted(infos):
+        name = PurePosixPath(path)
+        hidden = any(part.startswith(".") for part in name.parts)
+        video = name.suffix.lower() in VIDEO_EXTENSIONS
+        if infos[path]["type"] == "file" and video and not hidden:
+            yield _remote(files.unstrip_protocol(path), infos[path])
+
+
+def _remote(uri: str, info: dict[str, Any]) -> VideoSource:
+    return VideoSource(uri, int(info.get("size") or 0), _changed_ns(info))
+
+
+def _changed_ns(info: dict[str, Any]) -> int:
+    """Time of change, under whichever key a file system gives it."""
+    for key in ("mtime", "LastModified", "last_modified", "updated", "modified", "created"):
+        value = info.get(key)
+        if isinstance(value, str):
+            try:
+                value = datetime.fromisoformat(value)
+            except ValueError:
+                continue
+        if isinstance(value, datetime):
+            value = value.timestamp()
+        if isinstance(value, int | float):
+            return int(value * 1_000_000_000)
+    return 0

@@ -1,0 +1,183 @@
+"""The decoding interface: what every backend promises, and how to open a video with one.
+
+A reader belongs to the thread and the process that opened it: never share one between threads
+and never carry one across a fork.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+from types import TracebackType
+from typing import Literal, Self, TypeAlias, get_args
+
+from vidsearch.datatypes import Image
+from vidsearch.errors import ConfigError
+
+Backend: TypeAlias = Literal["pyav", "decord"]
+BACKENDS: tuple[str, ...] = get_args(Backend)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VideoInfo:
+    """What the container says, before anything but the first frame is decoded.
+
+    Attributes:
+        uri: As it was asked for.
+        container: Name of the format, e.g. ``mp4``.
+        codec: Name of the video codec, e.g. ``h264``.
+        width: Of the upright picture with square pixels, as ``DecodedFrame.rgb`` returns it.
+        height: See ``width``.
+        rotation: Degrees, counter-clockwise, by which the stored picture was turned; already
+            applied to ``width``, ``height`` and every frame.
+        time_base: Seconds a tick of ``pts``.
+        start: Container's start in seconds; times count from it.
+        duration_s: Length of the video stream, None where the container does not say.
+        fps: Average frame rate, None where unknown. Never used to compute a time.
+        expected_frames: How many frames the container's index promises, None where it has none.
+    """
+
+    uri: str
+    container: str
+    codec: str
+    width: int
+    height: int
+    rotation: int
+    time_base: Fraction
+    start: Fraction
+    duration_s: float | None
+    fps: float | None
+    expected_frames: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReadReport:
+    """How much of a video was read, compared with what its container promises.
+
+    Attributes:
+        frames_decoded: Frames handed out so far.
+        expected_frames: See ``VideoInfo``.
+        expected_duration_s: See ``VideoInfo.duration_s``.
+        last_time_s: End of the last frame, seconds from the container's start; 0 before any.
+        errors: Packets that could not be read or decoded, and frames without a usable time.
+        damaged: Frames that were decoded, but with visible damage.
+        share: Part of the promised video that was read, in [0, 1]; 1 where nothing is promised.
+        reason: One line that says what is missing; empty where the video was read whole.
+    """
+
+    frames_decoded: int
+    expected_frames: int | None
+    expected_duration_s: float | None
+    last_time_s: float
+    errors: int
+    damaged: int
+    share: float
+    reason: str
+
+    @property
+    def partly_read(self) -> bool:
+        return bool(self.reason)
+
+
+class DecodedFrame(ABC):
+    """One decoded picture that is converted only where somebody asks for its pixels.
+
+    Attributes:
+        pts: Presentation time stamp in units of ``time_base``; rises from frame to frame.
+        duration: How long the container says it is shown, same units; the average frame's length
+            where it does not say. At least 1.
+        time_base: Seconds a tick.
+        start: Container's start in seconds.
+    """
+
+    __slots__ = ("duration", "pts", "start", "time_base")
+
+    def __init__(self, pts: int, duration: int, time_base: Fraction, start: Fraction) -> None:
+        self.pts = pts
+        self.duration = duration
+        self.time_base = time_base
+        self.start = start
+
+    @property
+    def time_s(self) -> float:
+        return float(self.pts * self.time_base - self.start)
+
+    @abstractmethod
+    def rgb(self) -> Image:
+        """Return the upright picture, (H, W, 3) uint8 RGB, converted anew at each call."""
+
+    @abstractmethod
+    def thumbnail_bgr(self, width: int, height: int) -> Image:
+        """Return a (height, width, 3) uint8 BGR miniature for comparing frames.
+
+        It is cheap, and not turned upright: for cut detection only.
+        """
+
+
+class VideoReader(ABC):
+    """An open video. A context manager; ``close`` may be called more than once."""
+
+    @property
+    @abstractmethod
+    def info(self) -> VideoInfo:
+        """What the container says."""
+
+    @abstractmethod
+    def decode(self) -> Iterator[DecodedFrame]:
+        """Yield every frame in presentation order, once a reader.
+
+        Damaged packets are skipped and counted in ``report``.
+
+        Raises:
+            VideoError: The storage failed, or the reader is closed or used up.
+        """
+
+    @abstractmethod
+    def report(self) -> ReadReport:
+        """Compare what was decoded so far with what the container promises."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """Free the decoder and the file."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+
+def open_video(uri: str, backend: Backend = "pyav", *, threads: int = 1) -> VideoReader:
+    """Open a video and decode its first frame.
+
+    Args:
+        uri: A path, or a URI that fsspec knows (``s3://bucket/clip.mp4``), read in ranges. A
+            path may look like anything at all: it is never taken for a protocol or a playlist.
+        backend: ``pyav`` reads everything; for ``decord`` see ``vidsearch.video.decord``.
+        threads: Decoder threads. One process a core with one thread each is the fastest way
+            through many videos; more threads only shorten the wait for a single one.
+
+    Raises:
+        VideoOpenError: Missing, unreadable, a picture, a playlist, or no known container.
+        NoVideoStreamError: Sound only.
+        VideoDecodeError: Not one frame could be decoded.
+        ConfigError: Unknown backend, or less than one thread.
+    """
+    if threads < 1:
+        raise ConfigError(f"threads must be at least 1; got {threads}")
+    if backend == "pyav":
+        from vidsearch.video.pyav import PyAVReader
+
+        return PyAVReader(uri, threads=threads)
+    if backend == "decord":
+        from vidsearch.video.decord import DecordReader
+
+        return DecordReader(uri, threads=threads)
+    raise ConfigError(f"backend must be one of {', '.join(BACKENDS)}; got {backend!r}")

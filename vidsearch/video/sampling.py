@@ -1,0 +1,133 @@
+"""Which frames are looked at: a fixed grid in time, and more of it in short shots.
+
+A frame is a *grid sample* if it is the first to be shown at or after a multiple of 1 / fps seconds
+from the container's start. The grid is absolute, so that slices of a video give the samples that
+the whole gives. Shots that end with too few grid samples get extra ones, spread evenly, so that a
+brief appearance is not missed; in long shots nothing is added.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import deque
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from vidsearch.datatypes import Frame, TimeSpan
+from vidsearch.errors import ConfigError
+from vidsearch.video.reader import VideoReader
+from vidsearch.video.selection import ShotSelection, ShownFrame, TimeGrid
+from vidsearch.video.shots import ShotConfig, ShotDetector
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SamplingConfig:
+    """How densely to sample.
+
+    Attributes:
+        fps: Grid samples a second of video time.
+        min_per_shot: Samples in every shot that has so many frames.
+        shots: How cuts are found.
+    """
+
+    fps: float = 2.0
+    min_per_shot: int = 3
+    shots: ShotConfig = field(default_factory=ShotConfig)
+
+    def __post_init__(self) -> None:
+        if not (math.isfinite(self.fps) and 0 < self.fps <= 1000):
+            raise ConfigError(f"fps must be above 0 and at most 1000; got {self.fps}")
+        if not 1 <= self.min_per_shot <= 16:
+            raise ConfigError(f"min_per_shot must be from 1 to 16; got {self.min_per_shot}")
+
+
+class FrameSampler:
+    """Iterates over the sampled frames of one video, once, in time order.
+
+    Frames come out a little late (at the third sample of a shot, or its end), in bounded memory:
+    at most about ``3 * min_per_shot`` frames are held, unconverted.
+
+    Example:
+        ::
+
+            with open_video(path) as reader:
+                sampler = FrameSampler(reader, SamplingConfig(fps=2.0))
+                for frame in sampler:
+                    ...
+            print(len(sampler.shots), reader.report())
+    """
+
+    def __init__(self, reader: VideoReader, config: SamplingConfig | None = None) -> None:
+        self._reader = reader
+        self._config = config if config is not None else SamplingConfig()
+        self._spans: list[TimeSpan] = []
+        self._sampled = 0
+
+    @property
+    def shots(self) -> tuple[TimeSpan, ...]:
+        """Spans of the shots finished so far: half-open, without gaps, first frame to last."""
+        return tuple(self._spans)
+
+    @property
+    def frames_sampled(self) -> int:
+        """How many frames were yielded so far."""
+        return self._sampled
+
+    def __iter__(self) -> Iterator[Frame]:
+        """Yield upright RGB frames with their shot's number and how long each is shown.
+
+        Raises:
+            VideoError: See ``VideoReader.decode``.
+        """
+        shot = ShotSelection(0, self._config.min_per_shot)
+        last: ShownFrame | None = None
+        for last in self._shown():
+            if last.starts_shot and not shot.is_empty:
+                yield from self._emit(shot.finish(), shot.number)
+                self._close_shot(shot, last.frame.time_s)
+                shot = ShotSelection(shot.number + 1, self._config.min_per_shot)
+            yield from self._emit(shot.add(last), shot.number)
+        if last is not None:
+            yield from self._emit(shot.finish(), shot.number)
+            self._close_shot(shot, last.end_s)
+
+    def _close_shot(self, shot: ShotSelection, end_s: float) -> None:
+        self._spans.append(TimeSpan(shot.start_s, end_s))
+
+    def _emit(self, chosen: list[ShownFrame], shot: int) -> Iterator[Frame]:
+        for shown in chosen:
+            self._sampled += 1
+            frame = shown.frame
+            yield Frame(
+                image=frame.rgb(),
+                pts=frame.pts,
+                time_base=frame.time_base,
+                start=frame.start,
+                shot=shot,
+                duration=shown.duration,
+            )
+
+    def _shown(self) -> Iterator[ShownFrame]:
+        """Every decoded frame, once it is known whether a shot begins with it."""
+        detector = ShotDetector(self._config.shots)
+        waiting: deque[ShownFrame] = deque()
+        cuts: set[int] = set()
+        grid = TimeGrid(self._config.fps)
+        number = -1
+        for number, frame in enumerate(self._reader.decode()):
+            if waiting:
+                waiting[-1].duration = frame.pts - waiting[-1].frame.pts
+            waiting.append(ShownFrame(frame, frame.duration, grid.takes(frame)))
+            cuts.update(detector.push(frame.thumbnail_bgr(*detector.thumbnail_wh)))
+            while len(waiting) > detector.delay + 1:
+                yield _release(waiting, number - len(waiting) + 1, cuts)
+        cuts.update(detector.finish())
+        while waiting:
+            yield _release(waiting, number - len(waiting) + 1, cuts)
+
+
+def _release(waiting: deque[ShownFrame], number: int, cuts: set[int]) -> ShownFrame:
+    shown = waiting.popleft()
+    shown.starts_shot = number in cuts
+    cuts.discard(number)
+    return shown
