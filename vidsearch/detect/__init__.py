@@ -1,0 +1,1 @@
+"""Face detectors: one interface (``base``), one file per model family."""

@@ -1,0 +1,1 @@
+"""Face embedders: one interface (``base``), one file per runtime."""

@@ -1,0 +1,1 @@
+"""Boxes and five-point alignment: arithmetic on arrays, no model."""

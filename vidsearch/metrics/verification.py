@@ -1,0 +1,222 @@
+"""1:1 verification: are these two faces one person's? Similarities and labels in, figures out.
+
+A pair is accepted where its similarity is at least the threshold. Equal similarities are accepted
+or rejected together, so no figure depends on the order of the pairs.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from vidsearch.errors import ConfigError
+
+Floats = NDArray[np.float64]
+Counts = NDArray[np.int64]
+Flags = NDArray[np.bool_]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Roc:
+    """Every operating point, from "accept nothing" to "accept everything".
+
+    Attributes:
+        thresholds: (P,) similarities, descending; the first is infinite.
+        far: (P,) false accepts over impostor pairs, ascending from 0 to 1.
+        tar: (P,) true accepts over genuine pairs, ascending from 0 to 1.
+    """
+
+    thresholds: Floats
+    far: Floats
+    tar: Floats
+
+
+@dataclass(frozen=True, slots=True)
+class OperatingPoint:
+    """One threshold and what it does to these pairs."""
+
+    threshold: float
+    far: float
+    tar: float
+
+
+@dataclass(frozen=True, slots=True)
+class FoldedAccuracy:
+    """Accuracy with the threshold chosen on all folds but one and applied to that one.
+
+    Attributes:
+        accuracies: One per fold.
+        thresholds: One per fold: chosen without looking at it.
+    """
+
+    accuracies: tuple[float, ...]
+    thresholds: tuple[float, ...]
+
+    @property
+    def mean(self) -> float:
+        return float(np.mean(self.accuracies))
+
+    @property
+    def std(self) -> float:
+        """Standard deviation over folds (dividing by their number)."""
+        return float(np.std(self.accuracies))
+
+
+def checked_pairs(similarities: ArrayLike, issame: ArrayLike) -> tuple[Floats, Flags]:
+    """Return similarities and labels as arrays, or raise where they cannot be scored.
+
+    Raises:
+        ConfigError: Unequal lengths, a similarity that is not finite, or a kind of pair missing.
+    """
+    scores = np.asarray(similarities, np.float64)
+    labels = np.asarray(issame, bool)
+    if scores.ndim != 1 or scores.shape != labels.shape:
+        raise ConfigError(
+            "similarities and issame must be two equally long lists; "
+            f"got shapes {scores.shape} and {labels.shape}"
+        )
+    wrong = int((~np.isfinite(scores)).sum())
+    if wrong:
+        raise ConfigError(f"similarities must be finite numbers; {wrong} of {len(scores)} are not")
+    genuine = int(labels.sum())
+    if not 0 < genuine < len(labels):
+        raise ConfigError(
+            "pairs must be of both kinds; "
+            f"got {genuine} genuine and {len(labels) - genuine} impostor"
+        )
+    return scores, labels
+
+
+def roc(similarities: ArrayLike, issame: ArrayLike) -> Roc:
+    """Return the exact receiver operating characteristic, one point per distinct similarity.
+
+    Args:
+        similarities: (N,), higher is closer.
+        issame: (N,) True for genuine pairs.
+
+    Raises:
+        ConfigError: See :func:`checked_pairs`.
+
+    Source:
+        Definition.
+
+    Example:
+        >>> curve = roc([0.9, 0.8, 0.8, 0.1], [1, 1, 0, 0])
+        >>> curve.tar.tolist(), curve.far.tolist()
+        ([0.0, 0.5, 1.0, 1.0], [0.0, 0.0, 0.5, 1.0])
+    """
+    thresholds, true_accepts, false_accepts = _accepts(*checked_pairs(similarities, issame))
+    return Roc(thresholds, false_accepts / false_accepts[-1], true_accepts / true_accepts[-1])
+
+
+def tar_at_far(similarities: ArrayLike, issame: ArrayLike, *, far: float) -> OperatingPoint:
+    """Return the operating point of highest TAR among those whose FAR does not exceed ``far``.
+
+    With fewer than ``1 / far`` impostor pairs that means "no false accept at all"; nothing is
+    interpolated between two points that can be reached.
+
+    Raises:
+        ConfigError: ``far`` is outside [0, 1]; see also :func:`checked_pairs`.
+    """
+    if not 0 <= far <= 1:
+        raise ConfigError(f"far must lie in [0, 1]; got {far}")
+    thresholds, true_accepts, false_accepts = _accepts(*checked_pairs(similarities, issame))
+    # The last reachable point: both counts only grow along the curve. Compared as counts, with
+    # room for the rounding of far * pairs, so that FAR 1e-3 of 1,000 pairs allows exactly one.
+    allowed = np.floor(far * false_accepts[-1] * (1 + 1e-12))
+    last = int(np.searchsorted(false_accepts, allowed, side="right")) - 1
+    return OperatingPoint(
+        threshold=float(thresholds[last]),
+        far=float(false_accepts[last] / false_accepts[-1]),
+        tar=float(true_accepts[last] / true_accepts[-1]),
+    )
+
+
+def equal_error_rate(similarities: ArrayLike, issame: ArrayLike) -> float:
+    """Return the error rate where false accepts and false rejects are equally frequent.
+
+    Where no threshold makes them equal, the curve is joined by straight lines between neighbouring
+    operating points.
+
+    Source:
+        Definition.
+
+    Example:
+        >>> equal_error_rate([0.9, 0.4, 0.6, 0.1], [1, 1, 0, 0])
+        0.5
+    """
+    curve = roc(similarities, issame)
+    gap = curve.far - (1 - curve.tar)
+    after = int(np.argmax(gap >= 0))  # exists: the last point has FAR 1 and no false reject
+    if gap[after] == 0:
+        return float(curve.far[after])
+    before = after - 1  # exists: the first point has FAR 0 and rejects everything
+    share = -gap[before] / (gap[after] - gap[before])
+    return float(curve.far[before] + share * (curve.far[after] - curve.far[before]))
+
+
+def folded_accuracy(
+    similarities: ArrayLike, issame: ArrayLike, *, folds: int = 10
+) -> FoldedAccuracy:
+    """Return the accuracy of every fold at the threshold that is best on the others.
+
+    Folds are consecutive runs of pairs. Thresholds lie half-way between neighbouring similarities
+    of the training folds; of several that are equally good there the middle one is taken.
+
+    Args:
+        similarities: (N,), in the protocol's order.
+        issame: (N,) True for genuine pairs.
+        folds: How many; at most N.
+
+    Raises:
+        ConfigError: Fewer than two folds or more folds than pairs, or training folds without both
+            kinds of pair; see also :func:`checked_pairs`.
+
+    Source:
+        Huang et al. 2007 (LFW): ten folds, the threshold never sees the fold it is applied to.
+    """
+    scores, labels = checked_pairs(similarities, issame)
+    if not 2 <= folds <= len(scores):
+        raise ConfigError(f"folds must be between 2 and the {len(scores)} pairs; got {folds}")
+    accuracies, thresholds = [], []
+    for held_out in np.array_split(np.arange(len(scores)), folds):
+        training = np.ones(len(scores), bool)
+        training[held_out] = False
+        threshold = best_threshold(scores[training], labels[training])
+        right = (scores[held_out] >= threshold) == labels[held_out]
+        thresholds.append(threshold)
+        accuracies.append(float(right.mean()))
+    return FoldedAccuracy(tuple(accuracies), tuple(thresholds))
+
+
+def best_threshold(similarities: ArrayLike, issame: ArrayLike) -> float:
+    """Return the threshold of highest accuracy; the middle one where several are equally good."""
+    scores, labels = checked_pairs(similarities, issame)
+    thresholds, true_accepts, false_accepts = _accepts(scores, labels)
+    right = true_accepts + (false_accepts[-1] - false_accepts)
+    best = np.flatnonzero(right == right.max())
+    at = int(best[len(best) // 2])
+    # Half-way to the next lower similarity: as far from accepting it as from rejecting its own.
+    upper = thresholds[at] if at else thresholds[1]
+    if at == 0:
+        return float(np.nextafter(upper, np.inf))
+    if at == len(thresholds) - 1:
+        return float(upper)
+    middle = upper + (thresholds[at + 1] - upper) / 2
+    return float(middle if middle > thresholds[at + 1] else upper)
+
+
+def _accepts(scores: Floats, labels: Flags) -> tuple[Floats, Counts, Counts]:
+    """Return distinct thresholds, descending, and the true and false accepts at each."""
+    order = np.argsort(-scores, kind="stable")
+    ranked, genuine = scores[order], labels[order]
+    last_of_tie = np.append(np.flatnonzero(ranked[1:] != ranked[:-1]), len(ranked) - 1)
+    true_accepts = np.cumsum(genuine)[last_of_tie]
+    false_accepts = last_of_tie + 1 - true_accepts
+    return (
+        np.append(np.inf, ranked[last_of_tie]),
+        np.append(0, true_accepts).astype(np.int64),
+        np.append(0, false_accepts).astype(np.int64),
+    )

