@@ -1,0 +1,59 @@
+"""Pooling: embeddings of one person -> one template."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from vidsearch.datatypes import Matrix, Template, Vector
+from vidsearch.errors import ShapeError
+
+
+def normalise(vectors: Matrix) -> Matrix:
+    """Return the rows scaled to unit length; a row of zeros stays zero.
+
+    Args:
+        vectors: (N, D) float32.
+
+    Returns:
+        (N, D) float32.
+
+    Example:
+        >>> normalise(np.array([[3, 4]], np.float32)).round(2).tolist()
+        [[0.6000000238418579, 0.800000011920929]]
+    """
+    norms = np.linalg.norm(vectors, axis=1, keepdims=True)
+    return np.asarray(vectors / np.maximum(norms, np.finfo(np.float32).tiny), np.float32)
+
+
+def pool(embeddings: Matrix, model_id: str, weights: Vector | None = None) -> Template:
+    """Return the template of embeddings that belong to one person: their centre.
+
+    Every embedding weighs the same unless ``weights`` says otherwise. Raw embeddings go in, because
+    a norm carries the network's own weight; the centre is L2-normalised once, here.
+
+    Args:
+        embeddings: (N, D) float32, raw; N >= 1.
+        model_id: The space the embeddings live in.
+        weights: (N,) float32, not negative, not all zero.
+
+    Raises:
+        ShapeError: No embedding, a value that is not finite, a zero centre, or bad weights.
+
+    Source:
+        ArcFace, section 3.1: a video's feature is the centre of the features of all its frames.
+
+    Example:
+        >>> pool(np.array([[2, 0], [0, 2]], np.float32), "m").vector.round(4).tolist()
+        [0.7070999741554260, 0.7070999741554260]
+    """
+    if embeddings.ndim != 2 or len(embeddings) == 0:
+        raise ShapeError(f"a template needs at least one embedding; got shape {embeddings.shape}")
+    used = np.ones(len(embeddings)) if weights is None else np.asarray(weights, np.float64)
+    total = float(used.sum())
+    if used.shape != (len(embeddings),) or not (used >= 0).all() or not 0 < total < np.inf:
+        raise ShapeError("weights must be N numbers, not negative and not all zero")
+    centre = used @ embeddings.astype(np.float64) / total
+    norm = float(np.linalg.norm(centre))
+    if not np.isfinite(norm) or norm == 0.0:
+        raise ShapeError("the centre of the embeddings is zero or not finite")
+    return Template((centre / norm).astype(np.float32), total, model_id)
