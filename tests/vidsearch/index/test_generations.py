@@ -1,0 +1,90 @@
+"""Generations on a disk and in an object store."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import fsspec
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from vidsearch.catalog.place import Place
+from vidsearch.index.generations import (
+    BrokenGenerationError,
+    current_name,
+    read_generation,
+    remove_old_generations,
+    write_generation,
+)
+
+VECTORS = np.eye(3, dtype=np.float32)
+ROWS = pa.table({"track_id": ["a", "b", "c"], "run_id": ["r", "r", "s"]})
+
+
+@pytest.fixture
+def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Place]:
+    monkeypatch.setattr("platformdirs.user_cache_dir", lambda name: str(tmp_path / name))
+    yield Place.of("memory://bucket/catalog")
+    fsspec.filesystem("memory").store.clear()
+
+
+def write(place: Place) -> str:
+    return write_generation(place, ROWS, VECTORS, {"videos": 1, "tracks": 2}, "toy")
+
+
+def test_a_generation_in_an_object_store_is_copied_once(
+    store: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert read_generation(store, "toy", 3) is None
+    read = Place.read
+    name = write(store)
+    for _ in range(2):
+        generation = read_generation(store, "toy", 3)
+        assert generation is not None
+        assert (generation.name, generation.meta.versions) == (name, {"videos": 1, "tracks": 2})
+        assert generation.rows.equals(ROWS)
+        assert generation.index.search(VECTORS[1:2], 1)[0].ids == ("b",)
+        # From here on only the pointer is read.
+        monkeypatch.setattr(
+            Place, "read", lambda place: read(place) if place.uri.endswith("CURRENT") else b""
+        )
+
+
+def test_a_damaged_copy_is_fetched_anew(store: Place, tmp_path: Path) -> None:
+    write(store)
+    read_generation(store, "toy", 3)
+    (copy,) = tmp_path.glob("vidsearch/index/*/*/vectors.faiss")
+    copy.write_bytes(copy.read_bytes()[:-1])
+    generation = read_generation(store, "toy", 3)
+    assert generation is not None
+    assert len(generation.index) == 3
+
+
+def test_a_generation_damaged_in_the_store_is_broken(store: Place) -> None:
+    file = store.child("index").child(write(store)).child("rows.arrow")
+    file.write(file.read()[:-9])
+    with pytest.raises(BrokenGenerationError, match=r"rows\.arrow is torn or damaged"):
+        read_generation(store, "toy", 3)
+
+
+@pytest.mark.parametrize(("model_id", "dim"), [("other", 3), ("toy", 4)])
+def test_another_models_generation_is_broken(tmp_path: Path, model_id: str, dim: int) -> None:
+    place = Place.of(tmp_path)
+    write(place)
+    with pytest.raises(BrokenGenerationError, match=r"holds vectors of model 'toy' \(3\)"):
+        read_generation(place, model_id, dim)
+
+
+def test_what_may_still_be_opened_is_kept(tmp_path: Path) -> None:
+    place = Place.of(tmp_path)
+    first, second = write(place), write(place)
+    for name in ("gen-000000000001-aa", "gen-zz", "notes.txt"):
+        (tmp_path / "index" / name).mkdir()
+    assert current_name(place) == second
+    remove_old_generations(place, keep=(second,))
+    # `first` was begun just now, as a build that is still going on would have been.
+    assert sorted(p.name for p in (tmp_path / "index").iterdir()) == sorted(
+        ["CURRENT", first, second, "gen-zz", "notes.txt"]
+    )

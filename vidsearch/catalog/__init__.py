@@ -1,0 +1,31 @@
+"""An archive's tables: the only code that writes them, transactionally.
+
+Example:
+    Open a catalog and look at what is in it::
+
+        from vidsearch.catalog import Catalog
+
+        catalog = Catalog.open("my-archive")
+        print(catalog.status().videos)
+        frame = catalog.tracks(columns=["track_id", "start_s"]).to_pandas()
+"""
+
+from __future__ import annotations
+
+from vidsearch.catalog.catalog import Catalog
+from vidsearch.catalog.records import IndexedVideo, KnownFile, VideoRecord, VideoStatus
+from vidsearch.catalog.status import CatalogStatus, IndexStatus, VideoProblem
+from vidsearch.catalog.writer import CatalogWriter, WriterConfig
+
+__all__ = [
+    "Catalog",
+    "CatalogStatus",
+    "CatalogWriter",
+    "IndexStatus",
+    "IndexedVideo",
+    "KnownFile",
+    "VideoProblem",
+    "VideoRecord",
+    "VideoStatus",
+    "WriterConfig",
+]

@@ -1,0 +1,96 @@
+"""``catalog.json``: what a catalog is bound to, and the format its tables are in."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+
+from vidsearch.catalog.place import Place
+from vidsearch.errors import CatalogError, CatalogNotFoundError, CatalogVersionError, ConfigError
+
+FORMAT_VERSION = 1
+META_NAME = "catalog.json"
+_FORMAT = "vidsearch-catalog"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CatalogMeta:
+    """What binds a catalog to a pack.
+
+    Attributes:
+        pack: Name or folder of the pack, as it is passed to ``--model``.
+        model_id: The space of every vector in the catalog.
+        dim: Length of those vectors.
+        created: ISO 8601, UTC.
+    """
+
+    pack: str
+    model_id: str
+    dim: int
+    created: str
+    format_version: int = FORMAT_VERSION
+
+    def __post_init__(self) -> None:
+        if not self.pack or not self.model_id:
+            raise ConfigError(
+                f"pack and model_id must not be empty; got {self.pack!r} and {self.model_id!r}"
+            )
+        if self.dim < 1:
+            raise ConfigError(f"dim must be at least 1; got {self.dim}")
+
+    def to_bytes(self) -> bytes:
+        return (json.dumps({"format": _FORMAT, **asdict(self)}, indent=2) + "\n").encode()
+
+
+def new_meta(pack: str, model_id: str, dim: int) -> CatalogMeta:
+    created = datetime.now(UTC).isoformat(timespec="seconds")
+    return CatalogMeta(pack=pack, model_id=model_id, dim=dim, created=created)
+
+
+def read_meta(place: Place) -> CatalogMeta:
+    """Return what the catalog at ``place`` says of itself.
+
+    Raises:
+        CatalogNotFoundError: There is no catalog there.
+        CatalogVersionError: A newer format wrote it.
+        CatalogError: The file is damaged.
+    """
+    try:
+        raw = place.child(META_NAME).read()
+    except (FileNotFoundError, NotADirectoryError) as error:
+        raise CatalogNotFoundError(
+            f"no catalog at {place.uri!r}; make one with: vidsearch index {place.uri} FOLDER"
+        ) from error
+    except OSError as error:
+        raise CatalogError(
+            f"{META_NAME} of the catalog {place.uri!r} cannot be read ({error}); "
+            "check that you may read that folder"
+        ) from error
+    try:
+        return _parse(raw, place)
+    except (ValueError, TypeError, KeyError) as error:
+        reason = str(error) if isinstance(error, ConfigError) else type(error).__name__
+        raise CatalogError(
+            f"{META_NAME} of the catalog {place.uri!r} is damaged ({reason}); "
+            "restore it from a copy, or index into a new folder"
+        ) from error
+
+
+def _parse(raw: bytes, place: Place) -> CatalogMeta:
+    fields = json.loads(raw)
+    if not isinstance(fields, dict) or fields.get("format") != _FORMAT:
+        raise ConfigError(f"its format is not {_FORMAT!r}")
+    version = int(fields["format_version"])
+    if version > FORMAT_VERSION:
+        raise CatalogVersionError(
+            f"catalog {place.uri!r} has format {version}, this vidsearch reads up to "
+            f"{FORMAT_VERSION}; upgrade vidsearch"
+        )
+    return CatalogMeta(
+        pack=str(fields["pack"]),
+        model_id=str(fields["model_id"]),
+        dim=int(fields["dim"]),
+        created=str(fields["created"]),
+        format_version=version,
+    )

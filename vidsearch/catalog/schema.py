@@ -1,0 +1,228 @@
+"""The tables' columns, and the way between their rows and arrays."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
+from types import MappingProxyType
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from vidsearch.catalog.records import IndexedVideo, KnownFile, storable_uri, track_ids
+from vidsearch.datatypes import Matrix
+from vidsearch.errors import CatalogError
+
+_TIME = pa.timestamp("us", tz="UTC")
+_BOX = pa.list_(pa.float32(), 4)
+
+# A `run_id` names one attempt to commit one batch (see writer.py): rows of `tracks` and `faces`
+# count only where `videos` holds the same video_id with the same run_id.
+VIDEOS = pa.schema(
+    [
+        ("video_id", pa.string()),
+        ("uri", pa.string()),
+        ("size", pa.int64()),
+        ("duration_s", pa.float64()),
+        ("fps", pa.float64()),
+        ("width", pa.int32()),
+        ("height", pa.int32()),
+        ("codec", pa.string()),
+        ("status", pa.string()),
+        ("failure", pa.string()),
+        ("failure_stage", pa.string()),
+        ("failure_error", pa.string()),
+        ("frames_decoded", pa.int64()),
+        ("frames_sampled", pa.int64()),
+        ("faces_seen", pa.int64()),
+        ("tracks", pa.int64()),
+        ("model_id", pa.string()),
+        ("indexed_at", _TIME),
+        ("run_id", pa.string()),
+    ]
+)
+FILES = pa.schema(
+    [
+        ("uri", pa.string()),
+        ("size", pa.int64()),
+        ("mtime_ns", pa.int64()),
+        ("video_id", pa.string()),
+        ("seen_at", _TIME),
+    ]
+)
+PEOPLE = pa.schema([("person_id", pa.string()), ("name", pa.string()), ("created_at", _TIME)])
+VERDICTS = pa.schema(
+    [
+        ("track_id", pa.string()),
+        ("person_id", pa.string()),
+        ("same", pa.bool_()),
+        ("judged_at", _TIME),
+    ]
+)
+
+
+def tracks_schema(dim: int) -> pa.Schema:
+    return pa.schema(
+        [
+            ("track_id", pa.string()),
+            ("video_id", pa.string()),
+            ("run_id", pa.string()),
+            ("model_id", pa.string()),
+            ("start_s", pa.float64()),
+            ("end_s", pa.float64()),
+            ("best_s", pa.float64()),
+            ("shot", pa.int32()),
+            ("faces", pa.int32()),
+            ("quality", pa.float32()),
+            ("box_xyxy", _BOX),
+            ("template", pa.list_(pa.float32(), dim)),
+            ("weight", pa.float64()),
+            ("person_id", pa.string()),
+        ]
+    )
+
+
+def faces_schema(dim: int) -> pa.Schema:
+    return pa.schema(
+        [
+            ("track_id", pa.string()),
+            ("video_id", pa.string()),
+            ("run_id", pa.string()),
+            ("position", pa.int32()),
+            ("time_s", pa.float64()),
+            ("box_xyxy", _BOX),
+            ("landmarks", pa.list_(pa.float32(), 10)),
+            ("score", pa.float32()),
+            ("quality", pa.float32()),
+            ("embedding", pa.list_(pa.float32(), dim)),
+            ("aligned_jpeg", pa.binary()),
+        ]
+    )
+
+
+def table_schemas(dim: int) -> MappingProxyType[str, pa.Schema]:
+    """Return the schema of every table; ``videos`` last, because its rows make the others count."""
+    return MappingProxyType(
+        {
+            "tracks": tracks_schema(dim),
+            "faces": faces_schema(dim),
+            "people": PEOPLE,
+            "verdicts": VERDICTS,
+            "files": FILES,
+            "videos": VIDEOS,
+        }
+    )
+
+
+def video_rows(videos: Sequence[IndexedVideo], run_id: str) -> pa.Table:
+    now = datetime.now(UTC)
+    rows = []
+    for indexed in videos:
+        record = indexed.video
+        row = {name: getattr(record, name, None) for name in VIDEOS.names}
+        row["uri"] = storable_uri(record.uri)
+        row["failure"] = " ".join(record.failure.split()) if record.failure else None
+        row["tracks"] = len(indexed.tracks)
+        row["indexed_at"] = now
+        row["run_id"] = run_id
+        rows.append(row)
+    return pa.Table.from_pylist(rows, schema=VIDEOS)
+
+
+def file_rows(files: Iterable[KnownFile]) -> pa.Table:
+    now = datetime.now(UTC)
+    rows = [
+        {
+            "uri": storable_uri(file.uri),
+            "size": file.size,
+            "mtime_ns": file.mtime_ns,
+            "video_id": file.video_id,
+            "seen_at": now,
+        }
+        for file in files
+    ]
+    return pa.Table.from_pylist(rows, schema=FILES)
+
+
+def track_rows(videos: Sequence[IndexedVideo], run_id: str, dim: int) -> pa.Table:
+    rows = []
+    vectors = []
+    for indexed in videos:
+        record = indexed.video
+        ids = track_ids(record, indexed.tracks)
+        for track_id, track in zip(ids, indexed.tracks, strict=True):
+            rows.append(
+                {
+                    "track_id": track_id,
+                    "video_id": record.video_id,
+                    "run_id": run_id,
+                    "model_id": track.template.model_id,
+                    "start_s": track.span.start_s,
+                    "end_s": track.span.end_s,
+                    "best_s": track.best_s,
+                    "shot": track.shot,
+                    "faces": track.seen,
+                    "quality": track.quality,
+                    "box_xyxy": track.box_xyxy,
+                    "weight": track.template.weight,
+                }
+            )
+            vectors.append(track.template.vector)
+    return _with_vectors(rows, vectors, "template", tracks_schema(dim))
+
+
+def face_rows(videos: Sequence[IndexedVideo], run_id: str, dim: int) -> pa.Table:
+    rows = []
+    vectors = []
+    for indexed in videos:
+        ids = track_ids(indexed.video, indexed.tracks)
+        for track_id, track in zip(ids, indexed.tracks, strict=True):
+            for position, face in enumerate(track.faces):
+                rows.append(
+                    {
+                        "track_id": track_id,
+                        "video_id": indexed.video.video_id,
+                        "run_id": run_id,
+                        "position": position,
+                        "time_s": face.time_s,
+                        "box_xyxy": face.box_xyxy,
+                        "landmarks": face.landmarks.reshape(-1),
+                        "score": face.score,
+                        "quality": face.quality,
+                        "aligned_jpeg": face.aligned_jpeg,
+                    }
+                )
+                vectors.append(face.embedding)
+    return _with_vectors(rows, vectors, "embedding", faces_schema(dim))
+
+
+def _with_vectors(
+    rows: list[dict[str, Any]], vectors: list[NDArray[np.float32]], name: str, schema: pa.Schema
+) -> pa.Table:
+    """Build a table whose long lists skip the way through Python numbers."""
+    at = schema.get_field_index(name)
+    table = pa.Table.from_pylist(rows, schema=schema.remove(at))
+    dim = schema.field(name).type.list_size
+    flat = np.concatenate(vectors) if vectors else np.zeros(0, np.float32)
+    column = pa.FixedSizeListArray.from_arrays(pa.array(flat, pa.float32()), dim)
+    return table.add_column(at, schema.field(name), column)
+
+
+def matrix(column: pa.ChunkedArray, dim: int) -> Matrix:
+    """Return a column of lists as (N, dim) float32.
+
+    Raises:
+        CatalogError: A list is missing or has another length.
+    """
+    flat = np.concatenate(
+        [chunk.flatten().to_numpy(zero_copy_only=False) for chunk in column.chunks]
+        or [np.zeros(0, np.float32)]
+    ).astype(np.float32, copy=False)
+    if flat.size != len(column) * dim:
+        raise CatalogError(
+            f"the catalog's vectors must have {dim} numbers each; {len(column)} rows hold "
+            f"{flat.size}: the table is damaged, index into a new catalog"
+        )
+    return flat.reshape(len(column), dim)

@@ -1,0 +1,213 @@
+"""Reading the tables as of one moment, with only the rows that count."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from vidsearch.catalog.schema import matrix
+from vidsearch.catalog.tables import Table
+from vidsearch.datatypes import Matrix
+
+_KEY = ("video_id", "run_id")
+_TRIES = 5
+_BATCH_ROWS = 16_384
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """The tables ``videos``, ``tracks`` and ``faces`` as of one moment.
+
+    Attributes:
+        tables: The tables by name.
+        opened: The same, opened at versions that fit together.
+    """
+
+    tables: Mapping[str, Table]
+    opened: Mapping[str, Any]
+
+    @staticmethod
+    def take(tables: Mapping[str, Table]) -> Snapshot:
+        """Open the tables so that every video that counts has its rows.
+
+        ``videos`` is opened first, so what it refers to is there; if it changed meanwhile, rows
+        that it refers to may have been replaced, so it is taken again.
+
+        Raises:
+            CatalogError: A table is missing or damaged.
+        """
+        videos = tables["videos"].open()
+        for _ in range(_TRIES):
+            rest = {name: tables[name].open() for name in ("tracks", "faces")}
+            later = tables["videos"].open()
+            if later.version() == videos.version():
+                break
+            videos = later
+        return Snapshot(tables, {"videos": videos, **rest})
+
+    @property
+    def versions(self) -> dict[str, int]:
+        """Versions of ``videos`` and ``tracks``: while both stay, the same tracks count."""
+        return {name: int(self.opened[name].version()) for name in ("videos", "tracks")}
+
+    @cached_property
+    def _counting(self) -> pa.Array:
+        """Keys of the attempts that count."""
+        return _keys(self.videos(columns=list(_KEY)))
+
+    def videos(
+        self, columns: Sequence[str] | None = None, video_ids: Collection[str] | None = None
+    ) -> pa.Table:
+        return self._read("videos", columns, _among("video_id", video_ids))
+
+    def tracks(
+        self,
+        columns: Sequence[str] | None = None,
+        track_ids: Collection[str] | None = None,
+        video_ids: Collection[str] | None = None,
+    ) -> pa.Table:
+        wanted = _both(_among("track_id", track_ids), _among("video_id", video_ids))
+        return self._read_counting("tracks", columns, wanted)
+
+    def faces(
+        self,
+        columns: Sequence[str] | None = None,
+        track_ids: Collection[str] | None = None,
+        video_ids: Collection[str] | None = None,
+    ) -> pa.Table:
+        """Return rows of ``faces``; of named tracks without reading everybody's pictures."""
+        if track_ids is None:
+            return self._read_counting("faces", columns, _among("video_id", video_ids))
+        keys = self.tracks(columns=list(_KEY), track_ids=track_ids, video_ids=video_ids)
+        # One attempt's rows lie together, so its name skips files and row groups by their
+        # statistics; the ids, which are hashes, then pick the row groups that are read in full.
+        attempts = set(keys["run_id"].to_pylist())
+        wanted = _both(_among("run_id", attempts), _among("track_id", track_ids))
+        dataset = self._dataset("faces")
+        names = _with_key(columns, dataset.schema)
+        ids = pa.array(sorted(track_ids), pa.string())
+        parts = []
+        with self.tables["faces"].reading():
+            for fragment in dataset.get_fragments():
+                # Without what the log says of the file: see _among.
+                bare = dataset.format.make_fragment(fragment.path, dataset.filesystem)
+                for group in bare.split_by_row_group(
+                    _skipping(bare, "run_id", attempts), schema=dataset.schema
+                ):
+                    column = group.to_table(columns=["track_id"], schema=dataset.schema)
+                    if pc.any(pc.is_in(column["track_id"], value_set=ids)).as_py():
+                        part = group.to_table(columns=names, filter=wanted, schema=dataset.schema)
+                        parts.append(part)
+        empty = dataset.schema.empty_table().select(names)
+        return self._only_counting(pa.concat_tables([empty, *parts]), columns)
+
+    def templates(
+        self, dim: int, track_ids: Collection[str] | None = None
+    ) -> tuple[pa.Table, Matrix]:
+        """Return ``track_id`` and ``run_id`` in the order of their track ids, and the templates.
+
+        Read in pieces, so that memory holds little more than the answer, twice.
+
+        Returns:
+            N rows, and (N, dim) float32 in the same order.
+
+        Raises:
+            CatalogError: A template has another length, or the table cannot be read.
+        """
+        dataset = self._dataset("tracks")
+        names = ["track_id", *_KEY, "template"]
+        keys, blocks = [], []
+        with self.tables["tracks"].reading():
+            scanner = dataset.scanner(
+                columns=names,
+                filter=_among("track_id", track_ids),
+                batch_size=_BATCH_ROWS,
+                batch_readahead=1,
+                fragment_readahead=1,
+                use_threads=False,
+            )
+            for batch in scanner.to_batches():
+                rows = self._only_counting(pa.Table.from_batches([batch]), None)
+                keys.append(rows.select(["track_id", "run_id"]))
+                blocks.append(matrix(rows["template"], dim))
+        schema = pa.schema([("track_id", pa.string()), ("run_id", pa.string())])
+        found = pa.concat_tables([schema.empty_table(), *keys]).combine_chunks()
+        order = pc.sort_indices(found["track_id"]).to_numpy()
+        place = np.empty_like(order)
+        place[order] = np.arange(len(order), dtype=order.dtype)
+        vectors = np.empty((len(order), dim), np.float32)
+        start = 0
+        for block in blocks:
+            vectors[place[start : start + len(block)]] = block
+            start += len(block)
+        return found.take(pa.array(order)), vectors
+
+    def uncounted(self, name: str) -> pa.Table:
+        """Return the keys of a table's rows that do not count: remains, or not yet committed."""
+        keys = self._read(name, list(_KEY), None)
+        counts = pc.is_in(_keys(keys), value_set=self._counting)
+        return keys.filter(pc.invert(counts))
+
+    def _dataset(self, name: str) -> Any:
+        with self.tables[name].reading():
+            return self.tables[name].dataset(self.opened[name])
+
+    def _read(self, name: str, columns: Sequence[str] | None, wanted: Any) -> pa.Table:
+        dataset = self._dataset(name)
+        with self.tables[name].reading():
+            names = list(columns) if columns is not None else dataset.schema.names
+            return dataset.to_table(columns=names, filter=wanted)
+
+    def _read_counting(self, name: str, columns: Sequence[str] | None, wanted: Any) -> pa.Table:
+        dataset = self._dataset(name)
+        with self.tables[name].reading():
+            rows = dataset.to_table(columns=_with_key(columns, dataset.schema), filter=wanted)
+        return self._only_counting(rows, columns)
+
+    def _only_counting(self, rows: pa.Table, columns: Sequence[str] | None) -> pa.Table:
+        counts = pc.is_in(_keys(rows), value_set=self._counting)
+        if not pc.all(counts, min_count=0).as_py():
+            rows = rows.filter(counts)
+        return rows if columns is None else rows.select(list(columns))
+
+
+def _with_key(columns: Sequence[str] | None, schema: pa.Schema) -> list[str]:
+    if columns is None:
+        return list(schema.names)
+    return [*columns, *(name for name in _KEY if name not in columns)]
+
+
+def _keys(rows: pa.Table) -> pa.Array:
+    joined = pc.binary_join_element_wise(rows["video_id"], rows["run_id"], "\x1f")
+    return joined.combine_chunks() if isinstance(joined, pa.ChunkedArray) else joined
+
+
+def _among(name: str, values: Collection[str] | None) -> Any:
+    """Return a filter on a column of text.
+
+    The column is cast, to what it is already: files that a merge, a deletion or an update wrote
+    hold text as string_view, and pyarrow cannot compare their statistics with plain strings. The
+    price is that statistics skip nothing.
+    """
+    if values is None:
+        return None
+    return pc.field(name).cast(pa.string()).isin(pa.array(sorted(values), pa.string()))
+
+
+def _skipping(fragment: Any, name: str, values: Collection[str]) -> Any:
+    """Return a filter for one file that its statistics can answer, where they can be used."""
+    if fragment.physical_schema.field(name).type == pa.string():
+        return pc.field(name).isin(pa.array(sorted(values), pa.string()))
+    return _among(name, values)
+
+
+def _both(one: Any, other: Any) -> Any:
+    if one is None or other is None:
+        return other if one is None else one
+    return one & other

@@ -1,0 +1,331 @@
+"""One Delta table: opening, appending, merging, deleting, with our errors instead of the store's.
+
+Never fork a process that has called anything here: the store's runtime does not survive it. Start
+workers with the ``spawn`` method.
+"""
+
+from __future__ import annotations
+
+import logging
+import random
+import re
+import shutil
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import pyarrow as pa
+
+from vidsearch.catalog.place import Place
+from vidsearch.errors import CatalogConflictError, CatalogError, CatalogWriteError
+
+_LOG = logging.getLogger(__name__)
+
+# Together they bound how long a commit may be contended: see STALE_AFTER_S in upkeep.py.
+RETRY_FOR_S = 120.0
+_FIRST_WAIT_S = 0.02
+_LONGEST_WAIT_S = 2.0
+
+_FREE_MARGIN = 4 << 20  # bytes a commit needs beside its rows: log entries, file footers
+_VECTORS = ("template", "embedding")
+
+_DECORATION = re.compile(r"\x1b\[\d*m|↳")
+_STACK_FRAME = re.compile(r"\d+: |stack backtrace|note: ")
+_LONGEST_LINE = 240
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A table of a catalog.
+
+    Attributes:
+        place: Folder of the catalog.
+        name: Name of the table, and of its folder.
+        options: Credentials and endpoint of an object store.
+    """
+
+    place: Place
+    name: str
+    options: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def uri(self) -> str:
+        return self.place.child(self.name).uri
+
+    def create(self, schema: pa.Schema) -> None:
+        """Make the table unless there is one.
+
+        Raises:
+            CatalogWriteError: It cannot be written.
+        """
+        from deltalake import DeltaTable
+        from deltalake.exceptions import DeltaError
+
+        try:
+            with self._writing():
+                DeltaTable.create(
+                    self.uri,
+                    schema,
+                    mode="ignore",
+                    storage_options=self.options or None,
+                    configuration={"delta.dataSkippingStatsColumns": _skipping_columns(schema)},
+                )
+        except CatalogWriteError:
+            # Another process may have made it between the look and the commit.
+            try:
+                made = DeltaTable.is_deltatable(self.uri, self.options or None)
+            except (DeltaError, OSError):
+                made = False
+            if not made:
+                raise
+
+    def open(self, version: int | None = None) -> Any:
+        """Return the ``DeltaTable`` at its newest version, or at the one named.
+
+        Raises:
+            CatalogError: It is missing or damaged.
+        """
+        from deltalake import DeltaTable
+
+        with self.reading():
+            return DeltaTable(self.uri, version=version, storage_options=self.options or None)
+
+    def dataset(self, opened: Any) -> Any:
+        """Return the rows of an opened version as a pyarrow dataset.
+
+        A local table is read through pyarrow's own file system. The one that the table store
+        passes in is written in Python, and pyarrow's threads may still hold its objects when the
+        interpreter ends, which aborts the process.
+        """
+        from pyarrow import fs
+
+        if self.place.path is None:
+            return opened.to_pyarrow_dataset()
+        local = fs.SubTreeFileSystem(self.uri, fs.LocalFileSystem())
+        return opened.to_pyarrow_dataset(filesystem=local)
+
+    def append(self, rows: pa.Table) -> None:
+        """Add rows in one commit; appends of several processes never conflict.
+
+        Raises:
+            CatalogWriteError: They cannot be written; none of them is visible.
+        """
+        if not rows.num_rows:
+            return
+        self._need_space(rows.nbytes)
+
+        def write() -> None:
+            from deltalake import write_deltalake
+
+            write_deltalake(
+                self.uri,
+                rows,
+                mode="append",
+                storage_options=self.options or None,
+                writer_properties=_properties(rows.schema),
+            )
+
+        self._commit(write)
+
+    def merge(self, rows: pa.Table, key: str, replace_where: str) -> None:
+        """Add rows, or replace those of the same key where a condition holds, in one commit.
+
+        Args:
+            rows: With all the table's columns.
+            key: Column that is unique in the table and in ``rows``.
+            replace_where: SQL over ``new`` and ``old``.
+
+        Raises:
+            CatalogConflictError: Other writers won for two minutes on end.
+            CatalogWriteError: The table cannot be written.
+        """
+        if not rows.num_rows:
+            return
+        self._need_space(rows.nbytes)
+
+        def write() -> None:
+            table = self.open()
+            merger = table.merge(
+                rows,
+                predicate=f"old.{key} = new.{key}",
+                source_alias="new",
+                target_alias="old",
+                writer_properties=_properties(rows.schema),
+            )
+            merger.when_matched_update_all(replace_where).when_not_matched_insert_all().execute()
+
+        self._commit(write)
+
+    def delete(self, predicate: str) -> int:
+        """Delete the rows for which a SQL condition holds; return how many.
+
+        Raises:
+            CatalogConflictError: Other writers won for two minutes on end.
+            CatalogWriteError: The table cannot be written.
+        """
+        counts: list[int] = []
+
+        def write() -> None:
+            table = self.open()
+            answer = table.delete(predicate, writer_properties=_properties(table_schema(table)))
+            counts.append(int(answer.get("num_deleted_rows") or 0))
+
+        self._commit(write)
+        return counts[-1]
+
+    def compact(self, file_bytes: int) -> None:
+        """Join small files up to this size; rows and their order within a file stay.
+
+        Raises:
+            CatalogConflictError: Another writer changed the files meanwhile.
+            CatalogWriteError: The table cannot be written.
+        """
+        from deltalake.exceptions import CommitFailedError
+
+        try:
+            with self._writing():
+                table = self.open()
+                table.optimize.compact(
+                    target_size=file_bytes,
+                    max_concurrent_tasks=1,
+                    writer_properties=_properties(table_schema(table)),
+                )
+        except CommitFailedError as error:
+            raise CatalogConflictError(
+                f"table {self.name!r} of the catalog {self.place.uri!r} changed while its files "
+                f"were joined ({one_line(error)}); it will be done another time"
+            ) from error
+
+    def vacuum(self, keep_hours: int) -> None:
+        """Remove files that no version newer than this refers to, remains of killed writers too.
+
+        Raises:
+            CatalogWriteError: The table cannot be written.
+        """
+        with self._writing():
+            self.open().vacuum(
+                retention_hours=keep_hours,
+                dry_run=False,
+                enforce_retention_duration=False,
+                full=True,
+            )
+
+    def _commit(self, write: Callable[[], None]) -> None:
+        from deltalake.exceptions import CommitFailedError
+
+        give_up = time.monotonic() + RETRY_FOR_S
+        wait_s = _FIRST_WAIT_S
+        while True:
+            try:
+                with self._writing():
+                    write()
+            except CommitFailedError as error:
+                if time.monotonic() >= give_up:
+                    raise CatalogConflictError(
+                        f"other writers of the catalog {self.place.uri!r} won for "
+                        f"{RETRY_FOR_S:.0f} s ({one_line(error)}); repeat the command, with "
+                        "fewer of them at a time"
+                    ) from error
+                _LOG.debug("commit to %s conflicts, retrying: %s", self.uri, one_line(error))
+                time.sleep(wait_s * random.uniform(0.5, 1.5))  # noqa: S311 (spreads the writers)
+                wait_s = min(2 * wait_s, _LONGEST_WAIT_S)
+            else:
+                return
+
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
+        from deltalake.exceptions import CommitFailedError, DeltaError
+
+        try:
+            yield
+        except CommitFailedError:
+            raise
+        except (OSError, DeltaError, pa.ArrowException) as error:
+            raise CatalogWriteError(
+                f"catalog {self.place.uri!r} cannot be written ({one_line(error)}); free space "
+                "or check that you may write there, then repeat the command"
+            ) from error
+
+    @contextmanager
+    def reading(self) -> Iterator[None]:
+        """Turn the store's errors into ours while rows are read.
+
+        Raises:
+            CatalogError: The table is missing or damaged.
+        """
+        from deltalake.exceptions import DeltaError
+
+        try:
+            yield
+        except (OSError, DeltaError, pa.ArrowException) as error:
+            raise CatalogError(
+                f"table {self.name!r} of the catalog {self.place.uri!r} cannot be read "
+                f"({one_line(error)}); restore it from a copy, or index into a new folder"
+            ) from error
+
+    def _need_space(self, size: int) -> None:
+        """Refuse before writing what will not fit: the store reports a full disk at great length.
+
+        Raises:
+            CatalogWriteError: The disk has less than the rows need.
+        """
+        path = self.place.path
+        if path is None:
+            return
+        try:
+            free = shutil.disk_usage(path).free
+        except OSError as error:
+            raise CatalogWriteError(
+                f"catalog {self.place.uri!r} cannot be written ({one_line(error)}); "
+                "check that the folder is still there, then repeat the command"
+            ) from error
+        if free < size + _FREE_MARGIN:
+            raise CatalogWriteError(
+                f"catalog {self.place.uri!r} cannot be written: the disk has "
+                f"{free >> 10} KiB free and {(size + _FREE_MARGIN) >> 10} KiB are needed; "
+                "free space, then repeat the command"
+            )
+
+
+def one_line(error: BaseException) -> str:
+    """Return an error's message as one short line, without the store's colours and stack frames."""
+    lines = [_DECORATION.sub("", line).strip() for line in str(error).splitlines()]
+    kept = [line for line in lines if line and not _STACK_FRAME.match(line)]
+    return ": ".join(kept)[:_LONGEST_LINE] if kept else type(error).__name__
+
+
+def sql_text(value: str) -> str:
+    """Return ``value`` as an SQL literal."""
+    return "'" + value.replace("'", "''") + "'"
+
+
+def table_schema(table: Any) -> pa.Schema:
+    return pa.schema(table.schema().to_arrow())
+
+
+def _skipping_columns(schema: pa.Schema) -> str:
+    """Columns whose least and greatest values let a reader skip whole files."""
+    return ",".join(name for name in ("run_id", "video_id", "uri") if name in schema.names)
+
+
+def _properties(schema: pa.Schema) -> Any:
+    """Return how to write a file: vectors and pictures as they are, everything else compressed."""
+    from deltalake import ColumnProperties, WriterProperties
+
+    plain = ColumnProperties(dictionary_enabled=False, statistics_enabled="NONE")
+    columns = {
+        f"{name}.list.element": plain
+        for name in (*_VECTORS, "box_xyxy", "landmarks")
+        if name in schema.names
+    }
+    if "aligned_jpeg" in schema.names:
+        columns["aligned_jpeg"] = plain
+    return WriterProperties(
+        compression="ZSTD",
+        compression_level=1,
+        # Small enough that a few tracks' pictures are read without their neighbours'.
+        max_row_group_size=2_000 if "aligned_jpeg" in schema.names else 100_000,
+        column_properties=columns or None,
+    )

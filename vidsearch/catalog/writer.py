@@ -1,0 +1,253 @@
+"""Committing indexed videos so that nothing is lost, doubled, or half visible.
+
+How a batch is committed:
+
+1. The rows of ``tracks`` and ``faces`` are appended, tagged with a ``run_id`` that names this one
+   attempt (run, and time in milliseconds). Nobody sees them yet: a reader takes only rows whose
+   (video_id, run_id) stands in ``videos``.
+2. The rows of ``videos`` are merged on video_id in one commit. That is the point from which the
+   whole batch counts. Where two indexers did the same video, the first to get here wins; a failed
+   video gives way to any later outcome, a partly read one to a whole one.
+3. The rows of ``files`` (where each content was seen) are merged; losing them costs a hash.
+
+A process killed anywhere leaves rows without a ``videos`` row. They are invisible, and
+``upkeep.repair`` deletes them once their attempt is older than any attempt can last.
+"""
+
+from __future__ import annotations
+
+import logging
+import secrets
+import time
+from dataclasses import dataclass
+from types import TracebackType
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from vidsearch.catalog.records import IndexedVideo, KnownFile
+from vidsearch.catalog.schema import face_rows, file_rows, track_rows, video_rows
+from vidsearch.catalog.upkeep import STALE_AFTER_S, remove_incomplete
+from vidsearch.datatypes import Vector
+from vidsearch.errors import (
+    CatalogError,
+    CatalogModelError,
+    CatalogWriteError,
+    ConfigError,
+    ShapeError,
+)
+
+if TYPE_CHECKING:
+    from vidsearch.catalog.catalog import Catalog
+
+_LOG = logging.getLogger(__name__)
+
+# Every commit adds a file a table, and a merge reads all of them: in a long run they are joined now
+# and then, so that the last commit is as quick as the first.
+_FLUSHES_A_MAINTENANCE = 64
+
+_UNIT_TOLERANCE = 1e-3  # a template's length may differ from 1 by float32 rounding, not by more
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WriterConfig:
+    """When a batch is committed: at whichever limit is met first.
+
+    Attributes:
+        flush_videos: Videos in a batch.
+        flush_seconds: Age of a batch, looked at when something is added.
+        flush_mib: Size of a batch in memory.
+        replace: Let a new outcome replace a whole one, for indexing anew what is indexed already.
+    """
+
+    flush_videos: int = 32
+    flush_seconds: float = 20.0
+    flush_mib: int = 48
+    replace: bool = False
+
+    def __post_init__(self) -> None:
+        if self.flush_videos < 1 or self.flush_seconds < 0 or self.flush_mib < 1:
+            raise ConfigError(
+                "flush_videos and flush_mib must be at least 1 and flush_seconds at least 0; "
+                f"got {self.flush_videos}, {self.flush_mib} and {self.flush_seconds}"
+            )
+
+
+def new_run_id() -> str:
+    """Return a name for a run that no other run has: when it started, and chance."""
+    return f"{time.strftime('%Y%m%dT%H%M%SZ', time.gmtime())}-{secrets.token_hex(4)}"
+
+
+class CatalogWriter:
+    """Collects indexed videos and commits them in batches; leaving the context commits the rest.
+
+    One writer belongs to one thread; any number of writers, in any number of processes and
+    machines, may work on one catalog.
+
+    Example:
+        >>> with CatalogWriter(catalog) as writer:  # doctest: +SKIP
+        ...     writer.add(indexed)
+    """
+
+    def __init__(
+        self, catalog: Catalog, run_id: str | None = None, config: WriterConfig | None = None
+    ) -> None:
+        self._catalog = catalog
+        self._config = config if config is not None else WriterConfig()
+        self.run_id = run_id if run_id is not None else new_run_id()
+        self._videos: dict[str, IndexedVideo] = {}
+        self._files: dict[str, KnownFile] = {}
+        self._bytes = 0
+        self._since = time.monotonic()
+        self._last_stamp = 0
+        self._flushes = 0
+
+    def __enter__(self) -> CatalogWriter:
+        return self
+
+    def __exit__(
+        self,
+        error_type: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        # What was finished before an interruption is kept, unless committing is what failed.
+        if error_type is None or not issubclass(error_type, CatalogError):
+            self.flush()
+
+    @property
+    def pending(self) -> int:
+        """How many videos wait to be committed."""
+        return len(self._videos)
+
+    def add(self, indexed: IndexedVideo) -> None:
+        """Take one video's outcome, and the place it was read from; commit when a limit is met.
+
+        Raises:
+            CatalogModelError: It was made by another model than the catalog's.
+            ShapeError: A template or embedding has another length, is not finite, or (templates)
+                is not of unit length.
+            CatalogWriteError: A due commit cannot be written; what was added stays with the writer
+                and the next ``flush`` tries again.
+            CatalogConflictError: Other writers won a due commit too often; likewise.
+        """
+        self._check(indexed)
+        record = indexed.video
+        known = self._videos.get(record.video_id)
+        if known is None or _outranks(indexed, known, replace=self._config.replace):
+            self._videos[record.video_id] = indexed
+            self._bytes += _size(indexed)
+        self.add_file(KnownFile(record.uri, record.size, record.mtime_ns, record.video_id))
+
+    def add_file(self, file: KnownFile) -> None:
+        """Note a place where a known content was seen: a copy, or a file that was moved.
+
+        Raises:
+            CatalogWriteError: As for ``add``.
+            CatalogConflictError: As for ``add``.
+        """
+        if not self._videos and not self._files:
+            self._since = time.monotonic()
+        self._files[file.uri] = file
+        if self._due():
+            self.flush()
+
+    def flush(self) -> None:
+        """Commit what was added so far.
+
+        Raises:
+            CatalogWriteError: It cannot be written; nothing of the batch is visible.
+            CatalogConflictError: Other writers won too often.
+        """
+        if not self._videos and not self._files:
+            return
+        begun = time.monotonic()
+        videos = list(self._videos.values())
+        if videos:
+            self._commit(videos)
+        self._catalog.table("files").merge(
+            file_rows(self._files.values()),
+            "uri",
+            "new.size <> old.size OR new.mtime_ns <> old.mtime_ns OR new.video_id <> old.video_id",
+        )
+        _LOG.debug(
+            "committed %d videos, %d tracks, %d files in %.2f s",
+            len(videos),
+            sum(len(video.tracks) for video in videos),
+            len(self._files),
+            time.monotonic() - begun,
+        )
+        self._videos.clear()
+        self._files.clear()
+        self._flushes += 1
+        if self._flushes % _FLUSHES_A_MAINTENANCE == 0:
+            self._catalog.maintain()
+        self._bytes = 0
+
+    def _commit(self, videos: list[IndexedVideo]) -> None:
+        dim = self._catalog.dim
+        begun = time.time()  # not the monotonic clock, which stands still while a machine sleeps
+        attempt = self._new_attempt()
+        self._catalog.table("tracks").append(track_rows(videos, attempt, dim))
+        self._catalog.table("faces").append(face_rows(videos, attempt, dim))
+        better = (
+            "old.status = 'failed' OR (old.status = 'partial' AND new.status = 'indexed')"
+            if not self._config.replace
+            else "true"
+        )
+        self._catalog.table("videos").merge(video_rows(videos, attempt), "video_id", better)
+        if time.time() - begun > STALE_AFTER_S / 2 and remove_incomplete(self._catalog):
+            # Suspended for so long that another run took this attempt for dead.
+            raise CatalogWriteError(
+                f"catalog {self._catalog.uri!r}: this run was suspended while it committed a batch "
+                "and other runs took it for dead; repeat the command"
+            )
+
+    def _new_attempt(self) -> str:
+        stamp = max(time.time_ns() // 1_000_000, self._last_stamp + 1)
+        self._last_stamp = stamp
+        return f"{self.run_id}.{stamp:012x}"
+
+    def _due(self) -> bool:
+        return (
+            len(self._videos) >= self._config.flush_videos
+            or self._bytes >= self._config.flush_mib << 20
+            or time.monotonic() - self._since >= self._config.flush_seconds
+        )
+
+    def _check(self, indexed: IndexedVideo) -> None:
+        name = indexed.video.uri
+        models = {indexed.video.model_id, *(track.template.model_id for track in indexed.tracks)}
+        for model_id in sorted(models):
+            if model_id != self._catalog.model_id:
+                raise CatalogModelError(self._catalog.other_model(model_id))
+        for track in indexed.tracks:
+            vector = track.template.vector
+            self._check_vector(f"template of a track of {name!r}", vector)
+            length = float(np.linalg.norm(vector.astype(np.float64)))
+            if abs(length - 1) > _UNIT_TOLERANCE:
+                raise ShapeError(
+                    f"template of a track of {name!r} must have length 1; got {length:.6g}"
+                )
+            for face in track.faces:
+                self._check_vector(f"embedding of a face of {name!r}", face.embedding)
+
+    def _check_vector(self, name: str, vector: Vector) -> None:
+        dim = self._catalog.dim
+        if vector.shape != (dim,) or not np.isfinite(vector).all():
+            raise ShapeError(f"{name} must be {dim} finite numbers; got {vector!r:.60}")
+
+
+def _outranks(new: IndexedVideo, old: IndexedVideo, *, replace: bool) -> bool:
+    """Say whether a second outcome of one content within a batch is the better one."""
+    order = ("failed", "partial", "indexed")
+    return replace or order.index(new.video.status) > order.index(old.video.status)
+
+
+def _size(indexed: IndexedVideo) -> int:
+    """Bytes that a video's rows take, near enough to bound memory."""
+    return sum(
+        track.template.vector.nbytes
+        + sum(face.embedding.nbytes + len(face.aligned_jpeg) + 300 for face in track.faces)
+        for track in indexed.tracks
+    )

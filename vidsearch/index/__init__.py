@@ -1,0 +1,8 @@
+"""Nearest templates: an index over the tracks' templates, derived from the tables, disposable."""
+
+from __future__ import annotations
+
+from vidsearch.index.base import Neighbours, VectorIndex
+from vidsearch.index.searcher import TrackSearcher, rebuild, rebuild_if_stale
+
+__all__ = ["Neighbours", "TrackSearcher", "VectorIndex", "rebuild", "rebuild_if_stale"]

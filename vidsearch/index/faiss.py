@@ -1,0 +1,135 @@
+"""FAISS's flat inner-product index, exact to the last tie.
+
+FAISS sums in float32, in an order that depends on where a vector stands, so near ties may come in
+any order. Its scores are therefore used to choose candidates, with a margin that bounds its
+rounding; the candidates are then ordered by ``exact_similarities``.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from importlib import import_module
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vidsearch.datatypes import Matrix, Vector
+from vidsearch.errors import ShapeError
+from vidsearch.index.base import (
+    Neighbours,
+    VectorIndex,
+    best,
+    check_search,
+    check_vectors,
+    exact_similarities,
+)
+
+_SPARE = 32  # candidates beyond k: enough unless that many rows all but tie with the k-th
+
+
+def _library() -> Any:
+    """Import FAISS as untyped: its wrappers change signatures when they are loaded."""
+    return import_module("faiss")
+
+
+class FaissFlatIndex(VectorIndex):
+    """An ``IndexFlatIP`` and the ids of its rows.
+
+    Args:
+        ids: N distinct ids.
+        index: The FAISS index over N unit vectors.
+
+    Raises:
+        ShapeError: Not as many ids as vectors.
+
+    Example:
+        >>> vectors = np.array([[1, 0], [0, 1]], np.float32)
+        >>> index = FaissFlatIndex.build(["b", "a"], vectors)
+        >>> index.search(np.array([[0.6, 0.8]], np.float32), k=5)[0].ids
+        ('a', 'b')
+    """
+
+    kind = "faiss-flat"
+
+    def __init__(self, ids: Sequence[str], index: Any) -> None:
+        if len(ids) != index.ntotal:
+            raise ShapeError(f"the index holds {index.ntotal} vectors; got {len(ids)} ids")
+        self.dim = int(index.d)
+        self._ids = ids
+        self._index = index
+        # Twice the bound on the rounding error of a float32 sum of D products of unit vectors:
+        # |error| <= D * 2**-24 * sum |x_i y_i| <= D * 2**-24 (Higham, Accuracy and Stability of
+        # Numerical Algorithms, section 3.1), plus the rounding of the exact value to float32.
+        self._margin = np.float32(2 * (self.dim + 2) * 2.0**-24)
+
+    @classmethod
+    def build(cls, ids: Sequence[str], vectors: Matrix) -> FaissFlatIndex:
+        """Build over (N, D) float32 unit vectors.
+
+        Raises:
+            ShapeError: The vectors are not (N, D), not finite or not of unit length.
+        """
+        faiss = _library()
+        if vectors.ndim != 2 or len(ids) != len(vectors):
+            raise ShapeError(f"vectors must be ({len(ids)}, D); got {vectors.shape}")
+        check_vectors("vectors", vectors, vectors.shape[1])
+        index = faiss.IndexFlatIP(vectors.shape[1])
+        index.add(np.ascontiguousarray(vectors))
+        return cls(ids, index)
+
+    @classmethod
+    def load(cls, ids: Sequence[str], path: str | os.PathLike[str]) -> FaissFlatIndex:
+        """Map a file written by ``save`` into memory.
+
+        Raises:
+            ShapeError: Not as many ids as vectors.
+            RuntimeError: FAISS cannot read the file.
+        """
+        faiss = _library()
+        return cls(ids, faiss.read_index(os.fspath(path), faiss.IO_FLAG_MMAP_IFC))
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write the FAISS index, without ids.
+
+        Raises:
+            RuntimeError: FAISS cannot write the file.
+        """
+        faiss = _library()
+        faiss.write_index(self._index, os.fspath(path))
+
+    def __len__(self) -> int:
+        return int(self._index.ntotal)
+
+    def search(
+        self, queries: Matrix, k: int, masked: NDArray[np.bool_] | None = None
+    ) -> list[Neighbours]:
+        faiss = _library()
+        check_search(self, queries, k, masked)
+        allowed = len(self) if masked is None else int(len(self) - masked.sum())
+        if not allowed:
+            return [Neighbours(np.zeros(0, np.float32), ()) for _ in queries]
+        faiss.omp_set_num_threads(1)
+        parameters = None
+        if masked is not None:
+            # The selector keeps a pointer to the bits, so the array must outlive the search.
+            bits = np.packbits(~masked, bitorder="little")
+            selector = faiss.IDSelectorBitmap(bits)
+            parameters = faiss.SearchParameters(sel=selector)
+        return [self._search_one(query, min(k, allowed), allowed, parameters) for query in queries]
+
+    def _search_one(self, query: Vector, k: int, allowed: int, parameters: Any) -> Neighbours:
+        wanted = min(k + _SPARE, allowed)
+        row = np.ascontiguousarray(query[None])
+        scores, found = self._index.search(row, wanted, params=parameters)
+        rows = found[0]
+        floor = scores[0, k - 1] - self._margin
+        if wanted < allowed and scores[0, -1] >= floor:
+            # Too many near ties to tell from `wanted` of them: take all that may belong.
+            _, _, rows = self._index.range_search(
+                row, float(np.nextafter(floor, np.float32(-np.inf))), params=parameters
+            )
+        vectors = self._index.reconstruct_batch(rows)
+        ids = [self._ids[row] for row in rows.tolist()]
+        return best(exact_similarities(vectors, query), ids, k)
