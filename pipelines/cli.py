@@ -1,0 +1,128 @@
+"""The commands ``vidsearch index`` and ``vidsearch demo``."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from typing import TYPE_CHECKING, Any
+
+from vidsearch.printable import printable
+
+if TYPE_CHECKING:
+    from pipelines.indexing import IndexReport
+
+SOME_FAILED = 3
+
+
+def register(commands: argparse._SubParsersAction[Any]) -> None:
+    """Add the commands to the parser of ``vidsearch``."""
+    _register_index(commands)
+    _register_demo(commands)
+
+
+def _register_index(commands: argparse._SubParsersAction[Any]) -> None:
+    parser = commands.add_parser(
+        "index",
+        help="index videos: files, folders, globs, @list.txt",
+        description="Index videos into a catalog. What is indexed already is skipped, so repeat "
+        "the command after an interruption or when there are new files.",
+    )
+    parser.add_argument("catalog", metavar="CATALOG", help="folder of the catalog; made if new")
+    parser.add_argument(
+        "sources",
+        metavar="SOURCE",
+        nargs="+",
+        help="video file, folder (searched recursively), glob, URI, or @list.txt (one a line)",
+    )
+    parser.add_argument(
+        "--model", metavar="PACK", help="model pack (default: the catalog's; 'open' for a new one)"
+    )
+    parser.add_argument(
+        "--sample-fps", metavar="F", type=float, default=2.0, help="frames looked at a second (2)"
+    )
+    parser.add_argument(
+        "--workers", metavar="N", type=int, help="processes (default: one a core, as memory allows)"
+    )
+    parser.add_argument(
+        "--scheduler", metavar="ADDR", help="use a running Dask cluster, e.g. tcp://host:8786"
+    )
+    parser.add_argument("--device", default="auto", help="auto (default), cpu, cuda or cuda:i")
+    parser.add_argument(
+        "--decoder", choices=["pyav", "decord"], default="pyav", help="video backend (pyav)"
+    )
+    parser.add_argument("--json", action="store_true", help="print the report as one JSON object")
+    parser.set_defaults(run=_run_index)
+
+
+def _register_demo(commands: argparse._SubParsersAction[Any]) -> None:
+    parser = commands.add_parser(
+        "demo",
+        help="the whole job on an archive made from real faces",
+        description="Make a small archive from real faces that installed packages ship, index it, "
+        "search it with photos, and check every answer.",
+    )
+    parser.add_argument(
+        "folder", nargs="?", default="demo", help="where to put it (default: ./demo, made anew)"
+    )
+    parser.set_defaults(run=_run_demo)
+
+
+def _run_index(args: argparse.Namespace) -> int:
+    from pipelines.indexing import index
+    from pipelines.payloads import IndexOptions
+    from vidsearch.video.sampling import SamplingConfig
+
+    options = IndexOptions(
+        sampling=SamplingConfig(fps=args.sample_fps),
+        decoder=args.decoder,
+        device=args.device,
+        workers=_workers(args),
+        scheduler=args.scheduler,
+    )
+    report = index(args.catalog, args.sources, options, model=args.model, show_progress=True)
+    for failure in report.failures:
+        place = printable(failure.source.uri)
+        print(f"vidsearch: failed: {place}: {printable(failure.message)}", file=sys.stderr)
+    for uri, missing in report.partly_read:
+        print(f"vidsearch: partly read: {printable(uri)}: {printable(missing)}", file=sys.stderr)
+    print(json.dumps(report.to_json()) if args.json else summary(report))
+    return SOME_FAILED if report.failures else 0
+
+
+def _workers(args: argparse.Namespace) -> int:
+    if args.workers is not None:
+        return int(args.workers)
+    if args.scheduler is not None:
+        return 1
+    from pipelines.cluster import default_workers
+
+    return default_workers()
+
+
+def summary(report: IndexReport) -> str:
+    """Say in a few lines what a run did."""
+    if not report.indexed and not report.failed:
+        return f"Nothing to do: {_videos(report.skipped)} indexed already."
+    hours = report.duration_s / 3600
+    length = f"{hours:.1f} h" if hours >= 1 else f"{report.duration_s:.0f} s"
+    speed = report.duration_s / report.elapsed_s if report.elapsed_s > 0 else 0.0
+    text = (
+        f"Indexed {_videos(report.indexed)} ({length} of video) in {report.elapsed_s:.0f} s, "
+        f"{speed:.1f} times as fast as they play: {report.tracks} tracks of {report.faces} faces."
+    )
+    if report.skipped:
+        text += f"\nSkipped {_videos(report.skipped)} indexed already."
+    if report.failed:
+        text += f"\nFailed: {_videos(report.failed)}, each named above."
+    return text
+
+
+def _videos(count: int) -> str:
+    return f"{count} video" if count == 1 else f"{count} videos"
+
+
+def _run_demo(args: argparse.Namespace) -> int:
+    from pipelines.demo.run import run
+
+    return run(args.folder)

@@ -1,0 +1,74 @@
+"""Who is in the demo: real faces from pictures that installed packages ship.
+
+``insightface`` carries a group photo and a portrait, ``scikit-image`` the astronaut Eileen
+Collins. The files are found without importing the packages and are never copied into this project.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+
+from vidsearch.datatypes import Image
+from vidsearch.errors import PhotoError
+from vidsearch.photo import read_photo
+
+PICTURES = {
+    "group": ("insightface", "data/images/t1.jpg"),
+    "portrait": ("insightface", "data/images/Tom_Hanks_54745.png"),
+    "astronaut": ("skimage", "data/astronaut.png"),
+    "cat": ("skimage", "data/chelsea.png"),
+    "coffee": ("skimage", "data/coffee.png"),
+    "rocket": ("skimage", "data/rocket.jpg"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """A person of the demo.
+
+    Attributes:
+        name: As shown to the reader.
+        picture: Key of ``PICTURES``.
+        face_xyxy: Where the face is in that picture, pixels.
+        slug: File name of the query photo, without ending.
+    """
+
+    name: str
+    picture: str
+    face_xyxy: tuple[float, float, float, float]
+    slug: str
+
+
+PEOPLE = (
+    Person("Eileen Collins, astronaut", "astronaut", (170, 70, 275, 200), "astronaut"),
+    Person("Tom Hanks", "portrait", (12, 8, 100, 108), "tom-hanks"),
+    Person("card player with long hair", "group", (62, 262, 166, 405), "long-hair"),
+    Person("card player in lace", "group", (268, 140, 378, 272), "lace"),
+    Person("card player in dark shirt", "group", (470, 250, 578, 408), "dark-shirt"),
+    Person("card player in red shirt", "group", (750, 325, 852, 462), "red-shirt"),
+    Person("card player, standing", "group", (905, 55, 1012, 212), "standing"),
+    Person("card player with blonde hair", "group", (1130, 270, 1228, 408), "blonde"),
+)
+
+
+def load_pictures() -> dict[str, Image]:
+    """Return every picture as (H, W, 3) uint8 RGB.
+
+    Raises:
+        PhotoError: A package is not installed or no longer ships the picture.
+    """
+    return {name: _read(*place) for name, place in PICTURES.items()}
+
+
+def _read(package: str, relative: str) -> Image:
+    spec = find_spec(package)
+    folders = spec.submodule_search_locations if spec is not None else None
+    for folder in folders or ():
+        path = Path(folder) / relative
+        if path.is_file():
+            return read_photo(path)
+    raise PhotoError(
+        f"the demo needs {relative} of the package {package}; install it again with 'make setup'"
+    )

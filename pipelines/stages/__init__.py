@@ -1,0 +1,1 @@
+"""Stages: one video's work as plain functions, ``run(payload, models) -> payload | Failure``."""

@@ -1,0 +1,25 @@
+"""One sampled frame -> its faces: detected, judged, aligned, embedded."""
+
+from __future__ import annotations
+
+from vidsearch.datatypes import Frame, FrameFaces
+from vidsearch.geometry.align import align_faces
+from vidsearch.models.registry import LoadedPack
+from vidsearch.quality import face_quality
+
+
+def run(frame: Frame, models: LoadedPack) -> FrameFaces:
+    """Return all the faces of a frame; none is fine."""
+    detections = models.detector.detect(frame.image)
+    aligned = align_faces(frame.image, detections.landmarks, models.embedder.template)
+    return FrameFaces(
+        time_s=frame.time_s,
+        frame_duration_s=frame.duration_s,
+        shot=frame.shot,
+        detections=detections,
+        embeddings=models.embedder.embed(aligned),
+        quality=face_quality(
+            aligned, detections.landmarks, detections.boxes_xyxy, detections.scores
+        ),
+        aligned=aligned,
+    )

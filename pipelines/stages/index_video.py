@@ -1,0 +1,100 @@
+"""One video -> its tracks: the whole work of one video in one place, so that no picture travels."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+
+from pipelines.payloads import Failure, IndexOptions, KnownVideo, Outcome
+from pipelines.stages import faces
+from vidsearch.catalog.records import IndexedVideo, VideoRecord
+from vidsearch.datatypes import Track
+from vidsearch.errors import VideoError
+from vidsearch.models.registry import LoadedPack
+from vidsearch.track import Tracker
+from vidsearch.video.discover import VideoSource
+from vidsearch.video.identity import content_id
+from vidsearch.video.reader import ReadReport, VideoInfo, open_video
+from vidsearch.video.sampling import FrameSampler
+
+
+@dataclass(frozen=True, slots=True)
+class _Watched:
+    """What came of looking through a video once."""
+
+    info: VideoInfo
+    report: ReadReport
+    tracks: tuple[Track, ...]
+    frames_sampled: int
+    faces_seen: int
+
+
+def run(
+    source: VideoSource, models: LoadedPack, options: IndexOptions, known: Collection[str] = ()
+) -> Outcome:
+    """Identify, decode, detect, embed and track one video.
+
+    Args:
+        source: The file.
+        models: Detector, embedder and calibration.
+        options: How to sample and track.
+        known: Contents that are indexed already; they are not looked at again.
+
+    Returns:
+        The video's record and tracks, or that its content is known, or why it failed: a file that
+        is broken in any way never raises.
+    """
+    stage, video_id = "identify", None
+    try:
+        video_id = content_id(source.uri)
+        if video_id in known:
+            return KnownVideo(source, video_id)
+        stage = "decode"
+        watched = _watch(source, models, options)
+    except VideoError as error:
+        return Failure(stage, source, type(error).__name__, str(error), video_id)
+    except MemoryError as error:
+        return Failure(stage, source, "MemoryError", f"out of memory: {error}", video_id)
+    return IndexedVideo(_record(source, video_id, watched, models.model_id), watched.tracks)
+
+
+def _watch(source: VideoSource, models: LoadedPack, options: IndexOptions) -> _Watched:
+    with open_video(source.uri, options.decoder) as reader:
+        info = reader.info
+        tracker = Tracker(
+            (info.width, info.height),
+            models.model_id,
+            models.calibration.confidence,
+            options.tracking,
+        )
+        sampler = FrameSampler(reader, options.sampling)
+        seen = 0
+        for frame in sampler:
+            found = faces.run(frame, models)
+            seen += len(found)
+            tracker.update(found)
+        tracks = tuple(tracker.finish(sampler.shots))
+        return _Watched(info, reader.report(), tracks, sampler.frames_sampled, seen)
+
+
+def _record(source: VideoSource, video_id: str, watched: _Watched, model_id: str) -> VideoRecord:
+    info, report = watched.info, watched.report
+    return VideoRecord(
+        video_id=video_id,
+        uri=source.uri,
+        size=source.size,
+        mtime_ns=source.mtime_ns,
+        status="partial" if report.partly_read else "indexed",
+        model_id=model_id,
+        duration_s=info.duration_s if info.duration_s is not None else report.last_time_s,
+        fps=info.fps,
+        width=info.width,
+        height=info.height,
+        codec=info.codec,
+        frames_decoded=report.frames_decoded,
+        frames_sampled=watched.frames_sampled,
+        faces_seen=watched.faces_seen,
+        failure=report.reason or None,
+        failure_stage="decode" if report.partly_read else None,
+        failure_error="PartlyRead" if report.partly_read else None,
+    )

@@ -1,0 +1,76 @@
+"""The commands ``vidsearch status`` and ``vidsearch reindex``."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from typing import TYPE_CHECKING, Any
+
+from vidsearch.printable import printable
+
+if TYPE_CHECKING:
+    from vidsearch.catalog.status import CatalogStatus, IndexStatus
+
+
+def register(commands: Any) -> None:
+    """Add the commands to the parser of ``vidsearch``."""
+    status: argparse.ArgumentParser = commands.add_parser(
+        "status",
+        help="what is in a catalog, what failed and why",
+        description="Say what a catalog holds, which videos failed or were read in part and why, "
+        "and how its index stands.",
+    )
+    status.add_argument("catalog", metavar="CATALOG", help="folder of the catalog")
+    status.add_argument("--json", action="store_true", help="print one JSON object")
+    status.set_defaults(run=_run_status)
+    reindex: argparse.ArgumentParser = commands.add_parser(
+        "reindex",
+        help="rebuild the search index from the tables",
+        description="Rebuild the search index from the catalog's tables; searches go on meanwhile.",
+    )
+    reindex.add_argument("catalog", metavar="CATALOG", help="folder of the catalog")
+    reindex.set_defaults(run=_run_reindex)
+
+
+def _run_status(args: argparse.Namespace) -> int:
+    from vidsearch.catalog import Catalog
+
+    status = Catalog.open(args.catalog).status()
+    print(json.dumps(status.to_json()) if args.json else describe(status))
+    return 0
+
+
+def _run_reindex(args: argparse.Namespace) -> int:
+    from vidsearch.catalog import Catalog
+    from vidsearch.index import rebuild
+
+    print(f"Index rebuilt: {_index(rebuild(Catalog.open(args.catalog)))}.")
+    return 0
+
+
+def describe(status: CatalogStatus) -> str:
+    """Return the text of ``vidsearch status``."""
+    videos = status.videos
+    lines = [
+        f"Catalog     {printable(status.uri)}",
+        f"Model       {printable(status.pack)} ({status.model_id})",
+        "Videos      {indexed} indexed, {partial} read in part, {failed} failed".format(**videos),
+        f"Searchable  {_length(status.duration_s)} of video; {status.tracks} tracks",
+        f"Faces       {status.faces} seen in sampled frames",
+        f"People      {status.people} named",
+        f"Index       {_index(status.index)}",
+    ]
+    for title, problems in (("Failed:", status.failures), ("Read in part:", status.partly_read)):
+        if problems:
+            lines += ["", title]
+            lines += [f"  {printable(p.video)}: {printable(p.message)}" for p in problems]
+    return "\n".join(lines)
+
+
+def _index(index: IndexStatus) -> str:
+    built = "never built" if index.built is None else f"built {index.built}"
+    return f"{index.kind}, {built}, {index.pending} tracks searched beside it"
+
+
+def _length(seconds: float) -> str:
+    return f"{seconds / 3600:.1f} h" if seconds >= 3600 else f"{seconds:.0f} s"

@@ -1,0 +1,95 @@
+"""The ``vidsearch`` command: parse, build a config, call one function, print.
+
+Packages built on vidsearch add their commands through the entry-point group ``vidsearch.commands``
+(a function that takes the sub-parsers), so that imports keep pointing one way.
+"""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import os
+import signal
+import sys
+from collections.abc import Sequence
+from importlib.metadata import entry_points
+
+from vidsearch import __version__
+from vidsearch.errors import VidsearchError
+from vidsearch.printable import printable
+
+INTERRUPTED = 130
+
+
+class _Parser(argparse.ArgumentParser):
+    """An argument parser whose complaint is one line."""
+
+    def error(self, message: str) -> None:  # type: ignore[override]
+        self.exit(2, f"{self.prog}: {message} (see {self.prog} --help)\n")
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """Return the parser with every installed command."""
+    import vidsearch.catalog_cli
+    import vidsearch.models.cli
+    import vidsearch.search_cli
+
+    parser = _Parser(
+        prog="vidsearch",
+        description="Find every appearance of a person in a video archive from one photo.",
+        epilog="Exit status: 0 everything done; 2 wrong usage or input; 3 finished, but some "
+        "videos failed; 4 no usable face in the query photo.",
+    )
+    parser.add_argument("--version", action="version", version=f"vidsearch {__version__}")
+    parser.add_argument("-v", "--verbose", action="store_true", help="say more while working")
+    commands = parser.add_subparsers(
+        title="commands", dest="command", metavar="COMMAND", required=True, parser_class=_Parser
+    )
+    for entry in sorted(entry_points(group="vidsearch.commands"), key=lambda e: e.name):
+        entry.load()(commands)
+    vidsearch.search_cli.register(commands)
+    vidsearch.catalog_cli.register(commands)
+    vidsearch.models.cli.register(commands)
+    return parser
+
+
+class _LineFormatter(logging.Formatter):
+    """One line a message, whatever names are in it; a traceback only where one was asked for."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        return printable(f"vidsearch: {record.getMessage()}")
+
+
+def _log_to_stderr(level: int) -> None:
+    """Show our own packages' messages; other libraries' chatter stays out of the console."""
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(_LineFormatter())
+    for package in ("vidsearch", "pipelines", "trainer", "ui"):
+        logger = logging.getLogger(package)
+        logger.handlers = [handler]
+        logger.setLevel(level)
+        logger.propagate = False
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command line and return its exit status."""
+    args = build_parser().parse_args(argv)
+    _log_to_stderr(logging.INFO if args.verbose else logging.WARNING)
+    try:
+        status = args.run(args)
+        sys.stdout.flush()
+    except VidsearchError as error:
+        print(f"vidsearch: {printable(str(error))}", file=sys.stderr)
+        return error.exit_status
+    except KeyboardInterrupt:
+        print("vidsearch: stopped; repeat the command to continue", file=sys.stderr)
+        return INTERRUPTED
+    except BrokenPipeError:
+        # The reader (head, less) has gone; point stdout elsewhere so that the exit stays quiet.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 128 + signal.SIGPIPE
+    return int(status)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,126 @@
+"""From whatever an image file holds to 8-bit sRGB pixels, upright."""
+
+from __future__ import annotations
+
+import io
+import logging
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image as Pillow
+from PIL import ImageCms
+
+from vidsearch.datatypes import Image
+from vidsearch.errors import PhotoError
+
+log = logging.getLogger(__name__)
+
+BACKGROUND = (255, 255, 255)
+"""What shows through transparent parts: white, as in a viewer."""
+
+_ROWS_AT_ONCE = 256
+_PROFILE_SPACES = {"RGB": "RGB ", "CMYK": "CMYK", "L": "GRAY", "LAB": "Lab "}
+
+
+def to_upright_rgb(picture: Pillow.Image, max_side: int) -> Image:
+    """Return the pixels of a loaded picture as a viewer shows them.
+
+    Transparency is composited on ``BACKGROUND``, 16-bit samples are scaled to 8 bits, an embedded
+    colour profile is carried to sRGB (ink to light for CMYK), and the EXIF orientation is applied.
+
+    Args:
+        picture: Decoded; its first frame is used.
+        max_side: A larger picture is shrunk to this longer side.
+
+    Returns:
+        (H, W, 3) uint8 RGB, contiguous and writable.
+
+    Raises:
+        PhotoError: The samples have no agreed scale (floating point, 32-bit integers). The message
+            is the reason alone, for the caller to complete.
+    """
+    orientation = _orientation(picture)
+    profile = picture.info.get("icc_profile")
+    plain = _eight_bit(picture)
+    if max(plain.size) > max_side:
+        # Box-filtering by a whole number first bounds the time and the memory of the fine step.
+        plain.thumbnail((max_side, max_side), Pillow.Resampling.LANCZOS, reducing_gap=2.0)
+    plain = _flatten(plain)
+    plain = _to_srgb(plain, profile if isinstance(profile, bytes) else None)
+    return np.array(_turn_upright(np.asarray(plain), orientation), order="C")
+
+
+def _turn_upright(pixels: Image, orientation: int) -> Image:
+    """Undo the turn that an EXIF orientation (1-8, TIFF 6.0 section 8, tag 274) states."""
+    if orientation in (3, 4, 6, 7):
+        pixels = pixels[::-1]
+    if orientation in (2, 3, 7, 8):
+        pixels = pixels[:, ::-1]
+    return pixels.swapaxes(0, 1) if orientation >= 5 else pixels
+
+
+def _orientation(picture: Pillow.Image) -> int:
+    try:
+        orientation = picture.getexif().get(0x0112, 1)
+    except Exception as error:  # noqa: BLE001 - a damaged EXIF block must not cost the photo
+        log.info("EXIF block unreadable (%s): orientation taken as upright", error)
+        return 1
+    return orientation if isinstance(orientation, int) and 1 <= orientation <= 8 else 1
+
+
+def _eight_bit(picture: Pillow.Image) -> Pillow.Image:
+    """Return the picture in a mode with 8-bit samples that can be resized."""
+    if picture.mode.startswith("I;16") or picture.mode == "I":
+        return Pillow.fromarray(_scale_16_bit(np.asarray(picture)))
+    if picture.mode == "F":
+        raise PhotoError("its samples are floating-point numbers")
+    if picture.mode in ("P", "PA", "LA", "RGBa", "La") or "transparency" in picture.info:
+        return picture.convert("RGBA")
+    if picture.mode in ("RGB", "RGBA", "CMYK", "LAB", "L"):
+        return picture
+    return picture.convert("RGB")  # 1, YCbCr, HSV, RGBX
+
+
+def _scale_16_bit(samples: NDArray[np.generic]) -> NDArray[np.uint8]:
+    """Map 0..65535 to 0..255, rounding: 65535 is 257 times 255."""
+    scaled = np.empty(samples.shape, np.uint8)
+    for top in range(0, len(samples), _ROWS_AT_ONCE):
+        rows = samples[top : top + _ROWS_AT_ONCE].astype(np.int64)
+        if rows.min() < 0 or rows.max() > 65535:
+            raise PhotoError("its samples are 32-bit integers")
+        scaled[top : top + _ROWS_AT_ONCE] = (rows + 128) // 257
+    return scaled
+
+
+def _flatten(picture: Pillow.Image) -> Pillow.Image:
+    if picture.mode != "RGBA":
+        return picture
+    flat = Pillow.new("RGB", picture.size, BACKGROUND)
+    flat.paste(picture, mask=picture.getchannel("A"))
+    return flat
+
+
+def _to_srgb(picture: Pillow.Image, profile: bytes | None) -> Pillow.Image:
+    if profile is None and picture.mode == "LAB":
+        source = ImageCms.ImageCmsProfile(ImageCms.createProfile("LAB"))
+    elif profile is None:
+        return picture.convert("RGB")
+    else:
+        try:
+            source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
+        except (ImageCms.PyCMSError, OSError, ValueError) as error:
+            log.info("colour profile unreadable (%s): colours taken as they are", error)
+            return picture.convert("RGB")
+    if source.profile.xcolor_space != _PROFILE_SPACES.get(picture.mode):
+        # A grey or palette picture often carries the RGB profile of the picture it was made from.
+        picture = picture.convert("RGB")
+        if source.profile.xcolor_space != "RGB ":
+            return picture
+    try:
+        converted = ImageCms.profileToProfile(
+            picture, source, ImageCms.createProfile("sRGB"), outputMode="RGB"
+        )
+    except (ImageCms.PyCMSError, OSError, ValueError) as error:
+        log.info("colour profile unusable (%s): colours taken as they are", error)
+        return picture.convert("RGB")
+    return converted if converted is not None else picture.convert("RGB")

@@ -1,0 +1,177 @@
+"""A search result as one self-contained page: no script, no request, nothing outside the file."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from functools import cache
+from html import escape
+from importlib.resources import files
+
+from vidsearch.datatypes import Hit
+from vidsearch.printable import printable
+from vidsearch.results.result import (
+    QueryPhoto,
+    SearchResult,
+    VideoHits,
+    by_video,
+    coverage,
+    headline,
+)
+from vidsearch.results.timeline import timeline_svg
+from vidsearch.results.words import (
+    clock,
+    confidence_class,
+    confidence_number,
+    confidence_word,
+    counted,
+)
+
+_JPEG_MARK = b"\xff\xd8\xff"
+
+
+def to_html(result: SearchResult) -> str:
+    """Return a complete HTML document, to be written as UTF-8.
+
+    Pictures are embedded, so that the page can be mailed or archived as it is. Its content security
+    policy forbids scripts and requests, should anything ever slip past the escaping.
+    """
+    likely, weaker = by_video(result.likely), by_video(result.weaker)
+    body = [_header(result), _query(result.query)]
+    if likely:
+        body.append(_section("found", "Likely appearances", likely, result))
+    if weaker:
+        body.append(_weaker(weaker, result))
+    body.append(_footer(result))
+    return _page(headline(result), "\n".join(body))
+
+
+@cache
+def _style() -> str:
+    return files("vidsearch.results").joinpath("report.css").read_text(encoding="utf-8")
+
+
+def _page(title: str, body: str) -> str:
+    style = f"\n{_style()}"
+    digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
+    policy = (
+        f"default-src 'none'; img-src data:; style-src 'sha256-{digest}'; "
+        "base-uri 'none'; form-action 'none'"
+    )
+    return f"""<!DOCTYPE html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta http-equiv="Content-Security-Policy" content="{policy}">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="color-scheme" content="light dark">
+<meta name="referrer" content="no-referrer">
+<title>{_text(title)} - vidsearch</title>
+<style>{style}</style>
+</head>
+<body>
+<main>
+{body}
+</main>
+</body>
+</html>
+"""
+
+
+def _header(result: SearchResult) -> str:
+    state = "yes" if result.likely else "no"
+    return f"""<header class="{state}">
+<p class="brand">vidsearch</p>
+<h1>{_text(headline(result))}</h1>
+<p class="lead">{_text(coverage(result.searched))}</p>
+</header>"""
+
+
+def _footer(result: SearchResult) -> str:
+    return f"""<footer><p class="quiet">Confidence is the calibrated probability that a track and
+the query show the same person: look before you rely on it. Model {_text(result.model_id)}.</p>
+</footer>"""
+
+
+def _query(photos: tuple[QueryPhoto, ...]) -> str:
+    cards = "\n".join(_photo(photo) for photo in photos)
+    return f"""<section aria-labelledby="query">
+<h2 id="query">Searched for</h2>
+<ul class="query">
+{cards}
+</ul>
+</section>"""
+
+
+def _photo(photo: QueryPhoto) -> str:
+    several = f", of {photo.faces_in_photo} faces" if photo.faces_in_photo > 1 else ""
+    warnings = "".join(f'<p class="warning">{_text(text)}</p>' for text in photo.warnings)
+    name = photo.photo.rstrip("/").rpartition("/")[2]
+    return f"""<li>{_picture(photo.face_jpeg, f"Face searched for, from {name}")}
+<div><p class="name">{_name(photo.photo)}</p>
+<p class="quiet">Face quality {photo.quality:.2f}{several}</p>{warnings}</div></li>"""
+
+
+def _section(anchor: str, title: str, groups: tuple[VideoHits, ...], result: SearchResult) -> str:
+    videos = "\n".join(_video(group, result) for group in groups)
+    return f"""<section aria-labelledby="{anchor}">
+<h2 id="{anchor}">{_text(title)}</h2>
+{videos}
+</section>"""
+
+
+def _weaker(groups: tuple[VideoHits, ...], result: SearchResult) -> str:
+    videos = "\n".join(_video(group, result) for group in groups)
+    return f"""<details{"" if result.likely else " open"}>
+<summary><h2>{counted(len(result.weaker), "weaker hit")}</h2>
+<span class="quiet">Probably other people</span></summary>
+{videos}
+</details>"""
+
+
+def _video(group: VideoHits, result: SearchResult) -> str:
+    duration_s = result.durations_s.get(group.video_id)
+    length = f" in {clock(duration_s)} of video" if duration_s is not None else ""
+    hits = "\n".join(_hit(hit, result.thumbnails.get(hit.track_id)) for hit in group.hits)
+    return f"""<article>
+<h3>{_name(group.video)}</h3>
+<p class="quiet">{group.counted}{length}</p>
+{timeline_svg(group, duration_s)}
+<ol>
+{hits}
+</ol>
+</article>"""
+
+
+def _hit(hit: Hit, jpeg: bytes | None) -> str:
+    start, end = clock(hit.span.start_s), clock(hit.span.end_s)
+    level = confidence_class(hit.confidence)
+    person = f'<p class="person">{_text(hit.person)}</p>' if hit.person is not None else ""
+    return f"""<li>{_picture(jpeg, f"Face at {clock(hit.best_s)}")}
+<div><p class="span">{start} &ndash; {end}</p>{person}
+<p><span class="badge {level}">{confidence_word(hit.confidence)}</span>
+<span class="number">{_text(confidence_number(hit.confidence))}</span></p>
+<p class="quiet facts"><span>Best at {clock(hit.best_s)}</span> <span>Rank {hit.rank}</span>
+<span>Similarity {hit.similarity:.3f}</span></p>
+</div></li>"""
+
+
+def _picture(jpeg: bytes | None, alt: str) -> str:
+    if jpeg is None or not jpeg.startswith(_JPEG_MARK):
+        return '<div class="picture"><span>no picture</span></div>'
+    data = base64.b64encode(jpeg).decode("ascii")
+    return (
+        f'<img class="picture" src="data:image/jpeg;base64,{data}" alt="{_text(alt)}" '
+        'width="150" height="150">'
+    )
+
+
+def _name(path: str) -> str:
+    """Mark the folder as less important than the file; read left to right in any script."""
+    folder, slash, file = path.rpartition("/")
+    before = f'<span class="folder">{_text(folder + slash)}</span>' if slash else ""
+    return f"<bdi>{before}{_text(file)}</bdi>"
+
+
+def _text(text: str) -> str:
+    return escape(printable(text), quote=True)

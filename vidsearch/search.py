@@ -1,0 +1,197 @@
+"""Searching a catalog by photo: photos -> one query -> the most similar tracks, with times."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from vidsearch.catalog import Catalog
+from vidsearch.datatypes import Hit, TimeSpan
+from vidsearch.device import resolve_device
+from vidsearch.errors import ConfigError
+from vidsearch.index import TrackSearcher
+from vidsearch.index.base import Neighbours
+from vidsearch.models.registry import LoadedPack, load_pack
+from vidsearch.query import QueryFace, disagreement, pool_query, query_face
+from vidsearch.results import Searched, SearchResult
+
+PRIOR = 0.01
+"""Share of an archive's tracks that show the person sought, before any is looked at.
+
+A pack's curve is fitted on pairs of which half are genuine. Whoever searches an archive meets far
+more strangers: with that prior of 0.5, one stranger in a hundred would be called likely, and an
+archive holds thousands. One track in a hundred is the person, as a rule: a hit must be so much
+better than a pair of photos to be called likely.
+"""
+
+_TRACK_COLUMNS = [
+    "track_id", "video_id", "start_s", "end_s", "best_s", "box_xyxy", "person_id",
+]  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SearchOptions:
+    """What a search returns.
+
+    Attributes:
+        top: At most so many hits.
+        min_confidence: Hits less likely than this are left out.
+        face: Which face of the photo, by size; None: the largest.
+        thumbnails: Fetch a picture of every hit.
+    """
+
+    top: int = 100
+    min_confidence: float = 0.0
+    face: int | None = None
+    thumbnails: bool = False
+
+    def __post_init__(self) -> None:
+        if self.top < 1:
+            raise ConfigError(f"top must be at least 1; got {self.top}")
+        if not 0 <= self.min_confidence <= 1:
+            raise ConfigError(f"min_confidence must lie from 0 to 1; got {self.min_confidence}")
+
+
+class PhotoSearcher:
+    """Searches one catalog again and again: models and index stay loaded.
+
+    Args:
+        catalog: The catalog to search, as of now; ``refresh`` looks again.
+        models: Its pack, loaded; None: load the pack that the catalog names.
+        device: Where to load it.
+
+    Raises:
+        CatalogModelError: ``models`` are not the catalog's.
+        ModelError: The catalog's pack cannot be loaded.
+    """
+
+    def __init__(
+        self, catalog: Catalog, models: LoadedPack | None = None, device: str = "auto"
+    ) -> None:
+        self._catalog = catalog
+        self._models = (
+            models if models is not None else load_pack(catalog.pack, resolve_device(device))
+        )
+        catalog.require_model(self._models.model_id)
+        self._tracks = TrackSearcher(catalog)
+
+    def refresh(self) -> None:
+        """Take up what was indexed since."""
+        self._tracks.refresh()
+
+    def search(
+        self, photos: Sequence[str | os.PathLike[str]], options: SearchOptions | None = None
+    ) -> SearchResult:
+        """Find the person in these photos; several photos of one person make one better query.
+
+        Raises:
+            PhotoError: A photo cannot be read, or shows no face.
+            ConfigError: No photo, or ``face`` is out of range.
+        """
+        used = options if options is not None else SearchOptions()
+        if used.face is not None and len(photos) > 1:
+            raise ConfigError(
+                "--face picks a face in one photo; pass one photo, or crop the others"
+            )
+        faces = [query_face(photo, self._models, used.face) for photo in photos]
+        template = pool_query(faces, self._models.model_id)
+        warning = disagreement(faces, self._models.calibration)
+        found = self._tracks.search(template.vector[None], used.top)[0]
+        hits, durations = self._hits(found, used.min_confidence)
+        return SearchResult(
+            model_id=self._models.model_id,
+            query=tuple(
+                dataclasses.replace(
+                    face.as_result(),
+                    warnings=face.warnings + ((warning,) if warning and face is faces[0] else ()),
+                )
+                for face in faces
+            ),
+            hits=hits,
+            searched=self._searched(),
+            thumbnails=self._thumbnails(hits) if used.thumbnails else {},
+            durations_s=durations,
+        )
+
+    def _hits(
+        self, found: Neighbours, min_confidence: float
+    ) -> tuple[tuple[Hit, ...], dict[str, float]]:
+        calibration = self._models.calibration
+        confidence = calibration.confidence(found.similarities, prior=PRIOR)
+        likely = [row for row in range(len(found)) if confidence[row] >= min_confidence]
+        tracks = self._rows([found.ids[row] for row in likely])
+        video_ids = {track["video_id"] for track in tracks.values()}
+        videos = self._tracks.snapshot.videos(["video_id", "uri", "duration_s"], video_ids)
+        by_id = {row["video_id"]: row for row in videos.to_pylist()}
+        places = self._catalog.places(video_ids)
+        names = {row["person_id"]: row["name"] for row in self._catalog.people().to_pylist()}
+        hits: list[Hit] = []
+        for row in likely:
+            track = tracks[found.ids[row]]
+            seen_at = places.get(track["video_id"])
+            hits.append(
+                Hit(
+                    rank=len(hits) + 1,
+                    confidence=float(confidence[row]),
+                    similarity=float(found.similarities[row]),
+                    video=seen_at[0] if seen_at else by_id[track["video_id"]]["uri"],
+                    video_id=track["video_id"],
+                    track_id=track["track_id"],
+                    span=TimeSpan(track["start_s"], track["end_s"]),
+                    best_s=track["best_s"],
+                    box_xyxy=np.array(track["box_xyxy"], np.float32),
+                    person=names.get(track["person_id"]),
+                )
+            )
+        durations = {
+            video_id: row["duration_s"]
+            for video_id, row in by_id.items()
+            if row["duration_s"] is not None
+        }
+        return tuple(hits), durations
+
+    def _rows(self, track_ids: Collection[str]) -> dict[str, dict[str, Any]]:
+        if not track_ids:
+            return {}
+        rows = self._tracks.snapshot.tracks(_TRACK_COLUMNS, track_ids=track_ids)
+        return {row["track_id"]: row for row in rows.to_pylist()}
+
+    def _thumbnails(self, hits: Sequence[Hit]) -> dict[str, bytes]:
+        if not hits:
+            return {}
+        rows = self._tracks.snapshot.faces(
+            ["track_id", "position", "aligned_jpeg"], track_ids=[hit.track_id for hit in hits]
+        )
+        return {
+            row["track_id"]: row["aligned_jpeg"] for row in rows.to_pylist() if row["position"] == 0
+        }
+
+    def _searched(self) -> Searched:
+        videos = self._tracks.snapshot.videos(["status", "duration_s"]).to_pylist()
+        readable = [row for row in videos if row["status"] != "failed"]
+        return Searched(
+            tracks=len(self._tracks),
+            videos=len(readable),
+            duration_s=sum(row["duration_s"] or 0.0 for row in readable),
+            failed_videos=len(videos) - len(readable),
+            partial_videos=sum(row["status"] == "partial" for row in readable),
+        )
+
+
+def search(
+    catalog: Catalog,
+    photos: Sequence[str | os.PathLike[str]],
+    *,
+    device: str = "auto",
+    **options: Any,
+) -> SearchResult:
+    """Search once; see ``PhotoSearcher`` for many searches and ``SearchOptions`` for options."""
+    return PhotoSearcher(catalog, device=device).search(photos, SearchOptions(**options))
+
+
+__all__ = ["PhotoSearcher", "QueryFace", "SearchOptions", "search"]

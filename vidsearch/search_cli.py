@@ -1,0 +1,98 @@
+"""The command ``vidsearch search``."""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from vidsearch.errors import ConfigError
+from vidsearch.printable import printable
+
+if TYPE_CHECKING:
+    from vidsearch.results import SearchResult
+
+
+def register(commands: Any) -> None:
+    """Add the command to the parser of ``vidsearch``."""
+    parser: argparse.ArgumentParser = commands.add_parser(
+        "search",
+        help="find a person from one photo or several",
+        description="Find every appearance of the person in these photos. Several photos of one "
+        "person make one better query.",
+    )
+    parser.add_argument("catalog", metavar="CATALOG", help="folder of the catalog")
+    parser.add_argument("photos", metavar="PHOTO", nargs="+", help="photo of the person")
+    parser.add_argument("--top", metavar="K", type=int, default=100, help="at most K hits (100)")
+    parser.add_argument(
+        "--min-confidence", metavar="P", type=float, default=None,
+        help="leave out hits below this probability (0 to 1; default: 0.1 in text and pages, 0 in "
+        "data)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--face", metavar="N", type=int, help="which face of the photo, 1 is the largest (default)"
+    )
+    parser.add_argument("--device", default="auto", help="auto (default), cpu, cuda or cuda:i")
+    form = parser.add_mutually_exclusive_group()
+    form.add_argument("--json", action="store_true", help="print one JSON object")
+    form.add_argument("--csv", metavar="FILE", help="write the hits as CSV ('-': standard output)")
+    form.add_argument("--html", metavar="FILE", help="write one self-contained page with pictures")
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Search and print; status 0 also where nobody is found."""
+    from vidsearch.catalog import Catalog
+    from vidsearch.search import PhotoSearcher, SearchOptions
+
+    for_reading = not (args.json or args.csv)
+    least = args.min_confidence
+    if least is None:
+        least = 0.1 if for_reading else 0.0
+    options = SearchOptions(
+        top=args.top, min_confidence=least, face=args.face, thumbnails=args.html is not None
+    )
+    searcher = PhotoSearcher(Catalog.open(args.catalog), device=args.device)
+    result = searcher.search(args.photos, options)
+    _print(result, args)
+    return 0
+
+
+def _print(result: SearchResult, args: argparse.Namespace) -> None:
+    import json
+
+    from vidsearch.results import to_csv, to_html, to_json, to_text
+
+    if not (args.html is None and args.csv is None and not args.json):
+        for photo in result.query:
+            for warning in photo.warnings:
+                print(f"vidsearch: {printable(photo.photo)}: {printable(warning)}", file=sys.stderr)
+    if args.json:
+        print(json.dumps(to_json(result), ensure_ascii=False))
+    elif args.csv is not None:
+        _write(args.csv, to_csv(result))
+    elif args.html is not None:
+        _write(args.html, to_html(result))
+        print(f"wrote {printable(args.html)}")
+    else:
+        print(to_text(result, width=shutil.get_terminal_size((100, 24)).columns))
+
+
+def _write(target: str, text: str) -> None:
+    if target == "-":
+        sys.stdout.write(text)
+        return
+    path = Path(target)
+    partial = path.with_name(f".{path.name}.part")
+    try:
+        # newline="": CSV carries its own line ends.
+        partial.write_text(text, encoding="utf-8", newline="")
+        partial.replace(path)
+    except OSError as error:
+        partial.unlink(missing_ok=True)
+        raise ConfigError(
+            f"{target!r} cannot be written ({error.strerror}); name a file in a folder that exists "
+            "and that you may write to"
+        ) from error
