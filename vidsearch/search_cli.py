@@ -70,14 +70,14 @@ def _print(result: SearchResult, args: argparse.Namespace) -> None:
             for warning in photo.warnings:
                 print(f"vidsearch: {printable(photo.photo)}: {printable(warning)}", file=sys.stderr)
     if args.json:
-        print(json.dumps(to_json(result), ensure_ascii=False))
+        print(json.dumps(to_json(result)))
     elif args.csv is not None:
         _write(args.csv, to_csv(result))
     elif args.html is not None:
         _write(args.html, to_html(result))
         print(f"wrote {printable(args.html)}")
     else:
-        print(to_text(result, width=shutil.get_terminal_size((100, 24)).columns))
+        sys.stdout.write(to_text(result, width=shutil.get_terminal_size((100, 24)).columns))
 
 
 def _write(target: str, text: str) -> None:

@@ -49,7 +49,8 @@ def run(folder: str) -> int:
     _say("3. Searching it with photos that are not frames of it ...\n")
     searcher = PhotoSearcher(Catalog.open(catalog_dir))
     for person in PEOPLE:
-        result = searcher.search([photos[person.slug]], SearchOptions(thumbnails=True))
+        options = SearchOptions(min_confidence=0.1, thumbnails=True)
+        result = searcher.search([photos[person.slug]], options)
         found = _complain(person, result, archive)
         _show(person, result, archive, right=not found)
         wrong += found
