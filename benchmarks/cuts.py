@@ -3,7 +3,7 @@
 Joins shots of the real clips and moves over real photos at known places, bright, dark, grey,
 noisy, with flashes, fades, pans and zooms, and runs every detector over the same thumbnails::
 
-    python benchmarks/cuts.py ../shared/media
+    python -m benchmarks.cuts
 """
 
 from __future__ import annotations

@@ -1,0 +1,68 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from vidsearch.embed.base import EmbedderConfig, Normalisation, mean_of_views, with_mirror
+from vidsearch.errors import ConfigError
+from vidsearch.geometry.align import ARCFACE_112
+
+
+def test_normalisation_by_hand() -> None:
+    """Red is 200 - 100 over 50, green 0 - 10 over 5, blue 0 - 1 over 2."""
+    red = np.zeros((1, 8, 8, 3), np.uint8)
+    red[..., 0] = 200
+    norm = Normalisation(mean=(100.0, 10.0, 1.0), std=(50.0, 5.0, 2.0))
+    assert norm.apply(red)[0, :, 3, 4].tolist() == [2.0, -2.0, -0.5]
+
+
+def test_mean_and_std_are_in_the_networks_own_channel_order() -> None:
+    """Blue comes first: 0 - 100 over 50; red last: 200 - 1 over 2."""
+    red = np.zeros((1, 8, 8, 3), np.uint8)
+    red[..., 0] = 200
+    norm = Normalisation(mean=(100.0, 10.0, 1.0), std=(50.0, 5.0, 2.0), channels="bgr")
+    assert norm.apply(red)[0, :, 0, 0].tolist() == [-2.0, -2.0, 99.5]
+
+
+@pytest.mark.parametrize("channels", ["rgb", "bgr"])
+def test_normalising_leaves_the_faces_alone(channels: str, rng: np.random.Generator) -> None:
+    faces = rng.integers(0, 256, (2, 8, 8, 3), np.uint8)
+    before = faces.copy()
+    planes = Normalisation(channels=channels).apply(faces)  # type: ignore[arg-type]
+    np.testing.assert_array_equal(faces, before)
+    assert planes.flags.c_contiguous
+    assert planes.dtype == np.float32
+
+
+def test_mirror_views_average_in_pairs() -> None:
+    planes = np.arange(2 * 3 * 2 * 2, dtype=np.float32).reshape(2, 3, 2, 2)
+    views = with_mirror(planes)
+    np.testing.assert_array_equal(views[2:, :, :, 0], planes[:, :, :, 1])
+    embeddings = np.array([[1, 2], [10, 20], [3, 4], [30, 40]], np.float32)
+    assert mean_of_views(embeddings).tolist() == [[2, 3], [20, 30]]
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ({"mean": (1.0, 2.0)}, "mean must be three numbers"),
+        ({"mean": (1.0, 2.0, float("nan"))}, "mean must be three numbers"),
+        ({"std": (1.0, 0.0, 1.0)}, "std must be three positive numbers"),
+        ({"std": (1.0, float("inf"), 1.0)}, "std must be three positive numbers"),
+        ({"channels": "gbr"}, "channels must be 'rgb' or 'bgr'; got 'gbr'"),
+    ],
+)
+def test_a_wrong_normalisation_is_refused(fields: dict[str, object], message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        Normalisation(**fields)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("model_id", "dim", "message"),
+    [("", 4, "model_id must not be empty"), ("m", 0, "dim must be positive; got 0")],
+)
+def test_a_wrong_configuration_is_refused(model_id: str, dim: int, message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        EmbedderConfig(
+            model_id=model_id, dim=dim, template=ARCFACE_112, normalisation=Normalisation()
+        )
