@@ -3,7 +3,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from vidsearch.embed.base import EmbedderConfig, Normalisation, mean_of_views, with_mirror
+from vidsearch.datatypes import AlignedFaces, Matrix
+from vidsearch.embed.base import BatchEmbedder, EmbedderConfig, Normalisation
 from vidsearch.errors import ConfigError
 from vidsearch.geometry.align import ARCFACE_112
 
@@ -34,12 +35,30 @@ def test_normalising_leaves_the_faces_alone(channels: str, rng: np.random.Genera
     assert planes.dtype == np.float32
 
 
-def test_mirror_views_average_in_pairs() -> None:
-    planes = np.arange(2 * 3 * 2 * 2, dtype=np.float32).reshape(2, 3, 2, 2)
-    views = with_mirror(planes)
-    np.testing.assert_array_equal(views[2:, :, :, 0], planes[:, :, :, 1])
-    embeddings = np.array([[1, 2], [10, 20], [3, 4], [30, 40]], np.float32)
-    assert mean_of_views(embeddings).tolist() == [[2, 3], [20, 30]]
+class _Edges(BatchEmbedder):
+    """Embeds a face as the sums of its left and its right half, and notes the batches it saw."""
+
+    def __init__(self, mirror: bool, batch: int) -> None:
+        config = EmbedderConfig(
+            model_id="edges", dim=2, template=ARCFACE_112, normalisation=Normalisation(),
+            mirror=mirror,
+        )  # fmt: skip
+        super().__init__(config, batch)
+        self.sizes: list[int] = []
+
+    def _run(self, faces: AlignedFaces) -> Matrix:
+        self.sizes.append(len(faces))
+        halves = [faces[:, :, :56], faces[:, :, 56:]]
+        return np.stack([h.sum(axis=(1, 2, 3), dtype=np.float32) for h in halves], axis=1)
+
+
+def test_the_mirrored_view_is_averaged_with_its_own_face() -> None:
+    faces = np.zeros((5, 112, 112, 3), np.uint8)
+    faces[:, 0, 0, 0] = [10, 20, 30, 40, 50]  # a pixel on the left edge, another in each face
+    plain, both = _Edges(mirror=False, batch=2), _Edges(mirror=True, batch=2)
+    assert plain.embed(faces).tolist() == [[10, 0], [20, 0], [30, 0], [40, 0], [50, 0]]
+    assert both.embed(faces).tolist() == [[5, 5], [10, 10], [15, 15], [20, 20], [25, 25]]
+    assert (plain.sizes, both.sizes) == ([2, 2, 1], [4, 4, 2])
 
 
 @pytest.mark.parametrize(
