@@ -51,6 +51,11 @@ def _register_index(commands: argparse._SubParsersAction[Any]) -> None:
     parser.add_argument(
         "--decoder", choices=["pyav", "decord"], default="pyav", help="video backend (pyav)"
     )
+    parser.add_argument(
+        "--again",
+        action="store_true",
+        help="index anew what is indexed already, e.g. with another --sample-fps",
+    )
     parser.add_argument("--json", action="store_true", help="print the report as one JSON object")
     parser.set_defaults(run=_run_index)
 
@@ -79,6 +84,7 @@ def _run_index(args: argparse.Namespace) -> int:
         device=args.device,
         workers=_workers(args),
         scheduler=args.scheduler,
+        again=args.again,
     )
     report = index(args.catalog, args.sources, options, model=args.model, show_progress=True)
     for failure in report.failures:
@@ -104,6 +110,9 @@ def summary(report: IndexReport) -> str:
     """Say in a few lines what a run did."""
     if not report.indexed and not report.failed:
         return f"Nothing to do: {_videos(report.skipped)} indexed already."
+    if not report.indexed:
+        skipped = f"; {_videos(report.skipped)} indexed already" if report.skipped else ""
+        return f"Nothing new: {_videos(report.failed)} failed, each named above{skipped}."
     hours = report.duration_s / 3600
     length = f"{hours:.1f} h" if hours >= 1 else f"{report.duration_s:.0f} s"
     speed = report.duration_s / report.elapsed_s if report.elapsed_s > 0 else 0.0

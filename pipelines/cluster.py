@@ -21,6 +21,10 @@ MEMORY_PER_WORKER = 1 << 30
 """Bytes: one 1080p video with the ``open`` pack stays under 700 MiB."""
 
 
+WORKERS_WITHIN_S = 30
+"""How long to wait for the first worker of a running cluster."""
+
+
 def default_workers() -> int:
     """Return one worker a core, as far as the memory reaches (containers' limits included)."""
     return max(1, min(int(CPU_COUNT), int(MEMORY_LIMIT) // MEMORY_PER_WORKER))
@@ -61,17 +65,23 @@ def worker_models() -> LoadedPack:
 
 
 @contextmanager
-def connect(pack: str, model_id: str, options: IndexOptions) -> Iterator[Client]:
+def connect(pack: str, model_id: str, options: IndexOptions, tasks: int) -> Iterator[Client]:
     """Yield a client whose workers have their models loaded; close what was opened.
 
+    Args:
+        pack: Name or absolute folder of the pack.
+        model_id: What the workers' pack must be.
+        options: How many workers, or whose.
+        tasks: How much there is to do; no more workers than that are started.
+
     Raises:
-        ConfigError: No scheduler answers at the address.
+        ConfigError: No scheduler answers at the address, or it has no workers.
         VidsearchError: A worker cannot load the pack.
     """
     # A worker that dies takes its video with it; two more workers may try that video.
     settings = {"distributed.scheduler.allowed-failures": 2}
     _quiet()
-    with dask_config.set(settings), _client(options) as client:
+    with dask_config.set(settings), _client(options, tasks) as client:
         try:
             client.register_plugin(ModelsPlugin(pack, model_id, options.device))
         except VidsearchError:
@@ -88,7 +98,7 @@ def _quiet() -> None:
 
 
 @contextmanager
-def _client(options: IndexOptions) -> Iterator[Client]:
+def _client(options: IndexOptions, tasks: int) -> Iterator[Client]:
     if options.scheduler is not None:
         try:
             client = Client(options.scheduler, timeout="10s")
@@ -98,10 +108,11 @@ def _client(options: IndexOptions) -> Iterator[Client]:
                 "start one with 'dask scheduler', or leave --scheduler out"
             ) from error
         with client:
+            _require_workers(client, options.scheduler)
             yield client
         return
     cluster = LocalCluster(
-        n_workers=options.workers,
+        n_workers=min(options.workers, tasks),
         threads_per_worker=1,
         processes=True,
         host="127.0.0.1",
@@ -110,3 +121,13 @@ def _client(options: IndexOptions) -> Iterator[Client]:
     )
     with cluster, Client(cluster) as client:
         yield client
+
+
+def _require_workers(client: Client, address: str) -> None:
+    try:
+        client.wait_for_workers(1, timeout=WORKERS_WITHIN_S)
+    except TimeoutError as error:
+        raise ConfigError(
+            f"the Dask scheduler at {address!r} has no workers; start some with "
+            f"'dask worker {address}'"
+        ) from error

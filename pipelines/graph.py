@@ -9,6 +9,7 @@ from distributed import Client, Future, as_completed
 from pipelines.cluster import connect, worker_models
 from pipelines.payloads import Failure, IndexOptions, Outcome
 from pipelines.stages import edge
+from vidsearch.errors import ConfigError
 from vidsearch.video.discover import VideoSource
 
 IN_FLIGHT_PER_WORKER = 2
@@ -27,7 +28,7 @@ def run(
     Raises:
         ConfigError: No scheduler at the address, or its workers cannot load the pack.
     """
-    with connect(pack, model_id, options) as client:
+    with connect(pack, model_id, options, len(sources)) as client:
         # As a list of one: a bare set would be taken for a collection of things to scatter.
         (held,) = client.scatter([known], broadcast=True, hash=False)
         yield from _bounded(client, sources, options, held)
@@ -63,6 +64,10 @@ def _task(source: VideoSource, options: IndexOptions, known: frozenset[str]) -> 
 
 
 def _outcome(future: Future, source: VideoSource) -> Outcome:
+    if future.cancelled():
+        raise ConfigError(
+            "the Dask scheduler was lost; what was finished is kept, repeat the command to continue"
+        )
     error = future.exception()
     if error is not None:
         # Stages never raise: this is a worker that died (crashed decoder, out of memory).

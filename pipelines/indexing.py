@@ -2,18 +2,29 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any, cast
 
+from pipelines.copies import Copy, split_copies
 from pipelines.payloads import Failure, IndexOptions, KnownVideo, Outcome
 from pipelines.progress import Progress
 from pipelines.stages import edge
-from vidsearch.catalog import Catalog, CatalogWriter, IndexedVideo, KnownFile, VideoRecord
+from vidsearch.catalog import (
+    Catalog,
+    CatalogWriter,
+    IndexedVideo,
+    KnownFile,
+    VideoRecord,
+    WriterConfig,
+)
 from vidsearch.device import resolve_device
 from vidsearch.errors import CatalogNotFoundError
+from vidsearch.models.own_pack import BUILT_IN
 from vidsearch.models.registry import LoadedPack, load_pack
 from vidsearch.video.discover import VideoSource, discover
 
@@ -28,7 +39,7 @@ class IndexReport:
         failed: Files that could not be read.
         tracks: Tracks found in this run.
         faces: Faces seen in this run's sampled frames.
-        duration_s: Length of the videos indexed in this run.
+        duration_s: Seconds of video read in this run.
         elapsed_s: Time the run took.
         failures: Why files failed.
         partly_read: (file, what is missing) of videos read in part.
@@ -88,7 +99,7 @@ def index(
     files = discover([os.fspath(source) for source in sources])
     archive, models, pack = _open(catalog, model, used)
     known = archive.known_files()
-    todo = [file for file in files if not _unchanged(file, known.get(file.uri))]
+    todo = [file for file in files if used.again or not _unchanged(file, known.get(file.uri))]
     todo.sort(key=lambda file: (-file.size, file.uri))
     tally = _Tally(archive.model_id, skipped=len(files) - len(todo))
     if todo:
@@ -101,7 +112,7 @@ def _open(
 ) -> tuple[Catalog, LoadedPack, str]:
     """Open the catalog with its pack; where there is none, make it once the pack has loaded."""
     archive = catalog if isinstance(catalog, Catalog) else _existing(catalog)
-    pack = model if model is not None else (archive.pack if archive is not None else "open")
+    pack = _lasting(model) if model is not None else archive.pack if archive is not None else "open"
     models = load_pack(pack, resolve_device(options.device))
     if archive is not None:
         archive.require_model(models.model_id)
@@ -109,6 +120,11 @@ def _open(
     place = cast("str | os.PathLike[str]", catalog)
     made = Catalog.create(place, pack=pack, model_id=models.model_id, dim=models.embedder.dim)
     return made, models, pack
+
+
+def _lasting(pack: str) -> str:
+    """Return a pack's name, or its folder as it is found from any other folder."""
+    return pack if pack in BUILT_IN else os.path.abspath(pack)  # noqa: PTH100 (keeps links)
 
 
 def _existing(place: str | os.PathLike[str]) -> Catalog | None:
@@ -140,16 +156,24 @@ def _work(
     from vidsearch.index import rebuild_if_stale
 
     archive.repair()
-    statuses = archive.video_statuses()
+    statuses = {} if options.again else archive.video_statuses()
     contents = frozenset(name for name, status in statuses.items() if status != "failed")
-    total = sum(file.size for file in todo)
-    with CatalogWriter(archive) as writer, Progress(total, show=show_progress) as progress:
-        for outcome in _outcomes(todo, models, pack, options, contents):
+    originals, copies = split_copies(todo)
+    total = sum(file.size for file in originals)
+    config = WriterConfig(replace=options.again)
+    with (
+        CatalogWriter(archive, config=config) as writer,
+        Progress(total, show=show_progress) as progress,
+    ):
+        for outcome in _outcomes(originals, models, pack, options, contents):
             tally.add(outcome, writer)
             if isinstance(outcome, IndexedVideo):
                 progress.step(outcome.video.size, tracks=len(outcome.tracks))
             else:
                 progress.step(outcome.source.size, failed=isinstance(outcome, Failure))
+        for copy in copies:
+            tally.add_copy(copy, writer)
+    archive.retire_replaced()
     archive.maintain()
     rebuild_if_stale(archive)
 
@@ -170,6 +194,19 @@ def _outcomes(
     yield from graph.run(todo, pack, models.model_id, options, known)
 
 
+def _is_there(source: VideoSource) -> bool:
+    return "://" in source.uri or Path(source.uri).exists()
+
+
+def _unread_id(source: VideoSource) -> str:
+    """Return a stand-in for the content hash of a file that could not be read at all.
+
+    Its failure is on record like any other, until the file can be read and is another content.
+    """
+    name = os.fsencode(source.uri)
+    return "unread-" + hashlib.blake2b(name, digest_size=16).hexdigest()
+
+
 class _Tally:
     """Hands outcomes to the writer and counts them; holds no tracks."""
 
@@ -181,6 +218,7 @@ class _Tally:
         self._faces = 0
         self._duration_s = 0.0
         self._failures: list[Failure] = []
+        self._failed: dict[str, Failure] = {}
         self._partly_read: list[tuple[str, str]] = []
 
     def add(self, outcome: Outcome, writer: CatalogWriter) -> None:
@@ -191,25 +229,35 @@ class _Tally:
             writer.add_file(KnownFile(source.uri, source.size, source.mtime_ns, outcome.video_id))
         elif isinstance(outcome, Failure):
             self._failures.append(outcome)
+            self._failed[outcome.source.uri] = outcome
             if outcome.video_id is not None:
-                writer.add(IndexedVideo(self._failed(outcome, outcome.video_id)))
+                writer.add(IndexedVideo(self._record(outcome, outcome.video_id)))
+            elif _is_there(outcome.source):
+                writer.add(IndexedVideo(self._record(outcome, _unread_id(outcome.source))))
         else:
             self._add_indexed(outcome)
             writer.add(outcome)
 
+    def add_copy(self, copy: Copy, writer: CatalogWriter) -> None:
+        """Count a copy as its original turned out."""
+        failure = self._failed.get(copy.original.uri)
+        if failure is None:
+            self.add(KnownVideo(copy.source, copy.video_id), writer)
+        else:
+            self._failures.append(replace(failure, source=copy.source))
+
     def _add_indexed(self, indexed: IndexedVideo) -> None:
         video = indexed.video
         if video.video_id in self._indexed:
-            self._skipped += 1  # a second copy among this run's own files
             return
         self._indexed.add(video.video_id)
         self._tracks += len(indexed.tracks)
         self._faces += video.faces_seen
-        self._duration_s += video.duration_s if video.duration_s is not None else 0.0
+        self._duration_s += video.read_s if video.read_s is not None else 0.0
         if video.status == "partial" and video.failure is not None:
             self._partly_read.append((video.uri, video.failure))
 
-    def _failed(self, failure: Failure, video_id: str) -> VideoRecord:
+    def _record(self, failure: Failure, video_id: str) -> VideoRecord:
         return VideoRecord(
             video_id=video_id,
             uri=failure.source.uri,

@@ -22,7 +22,10 @@ class IndexOptions:
         tracking: How faces become tracks.
         decoder: Video backend.
         device: Where the models run: ``auto``, ``cpu`` or ``cuda[:i]``.
-        workers: Processes. 1 works in this process; more start a cluster on this machine.
+        workers: Processes. 1 works in this process; more start a cluster on this machine (a script
+            that asks for more needs the guard ``if __name__ == "__main__":``, because each process
+            imports it anew).
+        again: Index videos anew that are in the catalog already, and replace them.
         scheduler: Address of a running Dask scheduler, whose workers are used instead.
     """
 
@@ -31,6 +34,7 @@ class IndexOptions:
     decoder: Backend = "pyav"
     device: str = "auto"
     workers: int = 1
+    again: bool = False
     scheduler: str | None = None
 
     def __post_init__(self) -> None:

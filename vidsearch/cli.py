@@ -96,6 +96,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         # The reader (head, less) has gone; point stdout elsewhere so that the exit stays quiet.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 128 + signal.SIGPIPE
+    except OSError as error:
+        # The disk is full, a folder is gone: the system's own words, on one line.
+        print(f"vidsearch: {printable(str(error))}", file=sys.stderr)
+        return VidsearchError.exit_status
     return int(status)
 
 

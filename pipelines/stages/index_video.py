@@ -79,6 +79,7 @@ def _watch(source: VideoSource, models: LoadedPack, options: IndexOptions) -> _W
 
 def _record(source: VideoSource, video_id: str, watched: _Watched, model_id: str) -> VideoRecord:
     info, report = watched.info, watched.report
+    duration_s = info.duration_s if info.duration_s is not None else report.last_time_s
     return VideoRecord(
         video_id=video_id,
         uri=source.uri,
@@ -86,7 +87,8 @@ def _record(source: VideoSource, video_id: str, watched: _Watched, model_id: str
         mtime_ns=source.mtime_ns,
         status="partial" if report.partly_read else "indexed",
         model_id=model_id,
-        duration_s=info.duration_s if info.duration_s is not None else report.last_time_s,
+        duration_s=duration_s,
+        read_s=duration_s * report.share,
         fps=info.fps,
         width=info.width,
         height=info.height,

@@ -290,7 +290,7 @@ class Catalog:
             tracks=sum(row["tracks"] or 0 for row in rows),
             faces=sum(row["faces_seen"] or 0 for row in rows),
             people=self._all("people").num_rows,
-            duration_s=sum(row["duration_s"] or 0.0 for row in readable),
+            duration_s=sum(row["read_s"] or 0.0 for row in readable),
             index=index_status(self, snapshot),
             failures=_problems(rows, "failed"),
             partly_read=_problems(rows, "partial"),
@@ -305,6 +305,15 @@ class Catalog:
         """
         return upkeep.repair(self, stale_after_s)
 
+    def retire_replaced(self) -> int:
+        """Remove videos whose file holds other content now. See ``upkeep.retire_replaced``.
+
+        Raises:
+            CatalogConflictError: Other writers won too often.
+            CatalogWriteError: The catalog cannot be written.
+        """
+        return upkeep.retire_replaced(self)
+
     def maintain(self) -> None:
         """Join small files and drop old ones; what ``index`` ends with. See ``upkeep.maintain``.
 
@@ -318,10 +327,7 @@ class Catalog:
         return import_module("vidsearch.search").search(self, photos, **options)
 
     def _all(self, name: str) -> pa.Table:
-        table = self.table(name)
-        opened = table.open()
-        with table.reading():
-            return table.dataset(opened).to_table()
+        return self.table(name).read()
 
 
 def _make(place: Place, meta: CatalogMeta, options: dict[str, str]) -> None:

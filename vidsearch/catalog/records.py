@@ -27,7 +27,8 @@ class VideoRecord:
         status: ``indexed``; ``partial`` (fewer frames than the container promises, tracks of what
             could be read are kept); ``failed`` (no tracks).
         model_id: Model whose space the tracks' templates are in.
-        duration_s: Container's duration; None where it could not be read, as with the next four.
+        duration_s: Container's duration; None where it could not be read, as with the next five.
+        read_s: Seconds of it that were read: what can be searched.
         frames_decoded: Frames that left the decoder.
         frames_sampled: Frames in which faces were looked for.
         faces_seen: Faces detected in the sampled frames.
@@ -43,6 +44,7 @@ class VideoRecord:
     status: VideoStatus
     model_id: str
     duration_s: float | None = None
+    read_s: float | None = None
     fps: float | None = None
     width: int | None = None
     height: int | None = None

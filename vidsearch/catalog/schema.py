@@ -26,6 +26,7 @@ VIDEOS = pa.schema(
         ("uri", pa.string()),
         ("size", pa.int64()),
         ("duration_s", pa.float64()),
+        ("read_s", pa.float64()),
         ("fps", pa.float64()),
         ("width", pa.int32()),
         ("height", pa.int32()),

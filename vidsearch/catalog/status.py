@@ -47,7 +47,7 @@ class CatalogStatus:
         tracks: Tracks that can be found.
         faces: Faces seen in sampled frames.
         people: Named persons.
-        duration_s: Duration of the videos that can be searched.
+        duration_s: Seconds of video that were read and can be searched.
         failures: Videos that failed; none of their tracks can be found.
         partly_read: Videos of which a part is missing.
     """

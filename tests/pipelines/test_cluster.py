@@ -1,0 +1,46 @@
+"""A Dask cluster that is running already, and what can be wrong with it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from distributed import LocalCluster
+
+from pipelines import cluster, index
+from pipelines.payloads import IndexOptions
+from vidsearch import Catalog
+from vidsearch.errors import ConfigError
+
+
+@pytest.fixture
+def empty_cluster() -> Iterator[LocalCluster]:
+    with LocalCluster(
+        n_workers=0, threads_per_worker=1, processes=True, dashboard_address="127.0.0.1:0"
+    ) as running:
+        yield running
+
+
+def test_a_scheduler_without_workers_is_said(
+    films: Path, tmp_path: Path, empty_cluster: LocalCluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cluster, "WORKERS_WITHIN_S", 1)
+    address = empty_cluster.scheduler_address
+    with pytest.raises(ConfigError, match=f"{address}' has no workers; start some"):
+        index(tmp_path / "catalog", [films], IndexOptions(scheduler=address))
+
+
+@pytest.mark.slow
+def test_a_running_cluster_does_the_work(
+    films: Path, tmp_path: Path, empty_cluster: LocalCluster
+) -> None:
+    empty_cluster.scale(1)
+    options = IndexOptions(scheduler=empty_cluster.scheduler_address)
+    assert index(tmp_path / "catalog", [films], options).indexed == 2
+    assert Catalog.open(tmp_path / "catalog").status().tracks == 3
+
+
+def test_no_more_workers_than_videos(films: Path) -> None:
+    with cluster._client(IndexOptions(workers=4), tasks=1) as client:
+        assert len(client.scheduler_info(n_workers=-1)["workers"]) == 1
