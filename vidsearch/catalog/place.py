@@ -136,6 +136,24 @@ class Place:
             raise
         _sync_folder(self.path.parent)
 
+    def upload(self, path: Path) -> None:
+        """Copy a local file to this place, in an object store, without holding it in memory.
+
+        Raises:
+            OSError: It cannot be written.
+        """
+        filesystem, target = self._remote()
+        filesystem.put_file(str(path), target)
+
+    def download(self, path: Path) -> None:
+        """Copy this file to a local path, without holding it in memory.
+
+        Raises:
+            FileNotFoundError: It is absent.
+        """
+        filesystem, source = self._remote()
+        filesystem.get_file(source, str(path))
+
     def write_once(self, content: bytes) -> bool:
         """Write the file unless there is one; return whether this call wrote it.
 

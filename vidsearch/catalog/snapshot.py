@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -108,11 +108,19 @@ class Snapshot:
         return self._only_counting(pa.concat_tables([empty, *parts]), columns)
 
     def templates(
-        self, dim: int, track_ids: Collection[str] | None = None
+        self,
+        dim: int,
+        track_ids: Collection[str] | None = None,
+        allocate: Callable[[tuple[int, int]], Matrix] | None = None,
     ) -> tuple[pa.Table, Matrix]:
         """Return ``track_id`` and ``run_id`` in the order of their track ids, and the templates.
 
-        Read in pieces, so that memory holds little more than the answer, twice.
+        The table is read twice, in pieces: first the keys, then the templates, each to its place.
+
+        Args:
+            dim: Length of a template.
+            track_ids: Only these tracks.
+            allocate: Makes the (N, dim) float32 array, in a file for one; None: in memory.
 
         Returns:
             N rows, and (N, dim) float32 in the same order.
@@ -120,12 +128,31 @@ class Snapshot:
         Raises:
             CatalogError: A template has another length, or the table cannot be read.
         """
+        keys = [
+            rows.select(["track_id", "run_id"])
+            for rows in self._track_pieces(["track_id", *_KEY], track_ids)
+        ]
+        schema = pa.schema([("track_id", pa.string()), ("run_id", pa.string())])
+        found = pa.concat_tables([schema.empty_table(), *keys]).combine_chunks()
+        order = pc.sort_indices(found["track_id"]).to_numpy()
+        place = np.empty_like(order)
+        place[order] = np.arange(len(order), dtype=order.dtype)
+        shape = (len(order), dim)
+        vectors = allocate(shape) if allocate is not None else np.empty(shape, np.float32)
+        start = 0
+        for rows in self._track_pieces([*_KEY, "template"], track_ids):
+            vectors[place[start : start + rows.num_rows]] = matrix(rows["template"], dim)
+            start += rows.num_rows
+        return found.take(pa.array(order)), vectors
+
+    def _track_pieces(
+        self, names: Sequence[str], track_ids: Collection[str] | None
+    ) -> Iterator[pa.Table]:
+        """Yield the counting rows of ``tracks`` in pieces, in the same order every time."""
         dataset = self._dataset("tracks")
-        names = ["track_id", *_KEY, "template"]
-        keys, blocks = [], []
         with self.tables["tracks"].reading():
             scanner = dataset.scanner(
-                columns=names,
+                columns=list(names),
                 filter=_among("track_id", track_ids),
                 batch_size=_BATCH_ROWS,
                 batch_readahead=1,
@@ -133,20 +160,7 @@ class Snapshot:
                 use_threads=False,
             )
             for batch in scanner.to_batches():
-                rows = self._only_counting(pa.Table.from_batches([batch]), None)
-                keys.append(rows.select(["track_id", "run_id"]))
-                blocks.append(matrix(rows["template"], dim))
-        schema = pa.schema([("track_id", pa.string()), ("run_id", pa.string())])
-        found = pa.concat_tables([schema.empty_table(), *keys]).combine_chunks()
-        order = pc.sort_indices(found["track_id"]).to_numpy()
-        place = np.empty_like(order)
-        place[order] = np.arange(len(order), dtype=order.dtype)
-        vectors = np.empty((len(order), dim), np.float32)
-        start = 0
-        for block in blocks:
-            vectors[place[start : start + len(block)]] = block
-            start += len(block)
-        return found.take(pa.array(order)), vectors
+                yield self._only_counting(pa.Table.from_batches([batch]), None)
 
     def uncounted(self, name: str) -> pa.Table:
         """Return the keys of a table's rows that do not count: remains, or not yet committed."""

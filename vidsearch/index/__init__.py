@@ -3,6 +3,14 @@
 from __future__ import annotations
 
 from vidsearch.index.base import Neighbours, VectorIndex
+from vidsearch.index.generations import BuildOptions
 from vidsearch.index.searcher import TrackSearcher, rebuild, rebuild_if_stale
 
-__all__ = ["Neighbours", "TrackSearcher", "VectorIndex", "rebuild", "rebuild_if_stale"]
+__all__ = [
+    "BuildOptions",
+    "Neighbours",
+    "TrackSearcher",
+    "VectorIndex",
+    "rebuild",
+    "rebuild_if_stale",
+]

@@ -5,7 +5,6 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -45,7 +44,7 @@ class VectorIndex(ABC):
     implementation returns what ``FlatIndex`` does, or states a recall bound.
     """
 
-    kind: ClassVar[str]
+    kind: str
     dim: int
 
     @abstractmethod

@@ -29,7 +29,7 @@ from vidsearch.index.base import (
 _SPARE = 32  # candidates beyond k: enough unless that many rows all but tie with the k-th
 
 
-def _library() -> Any:
+def library() -> Any:
     """Import FAISS as untyped: its wrappers change signatures when they are loaded."""
     return import_module("faiss")
 
@@ -71,7 +71,7 @@ class FaissFlatIndex(VectorIndex):
         Raises:
             ShapeError: The vectors are not (N, D), not finite or not of unit length.
         """
-        faiss = _library()
+        faiss = library()
         if vectors.ndim != 2 or len(ids) != len(vectors):
             raise ShapeError(f"vectors must be ({len(ids)}, D); got {vectors.shape}")
         check_vectors("vectors", vectors, vectors.shape[1])
@@ -87,7 +87,7 @@ class FaissFlatIndex(VectorIndex):
             ShapeError: Not as many ids as vectors.
             RuntimeError: FAISS cannot read the file.
         """
-        faiss = _library()
+        faiss = library()
         return cls(ids, faiss.read_index(os.fspath(path), faiss.IO_FLAG_MMAP_IFC))
 
     def save(self, path: str | os.PathLike[str]) -> None:
@@ -96,7 +96,7 @@ class FaissFlatIndex(VectorIndex):
         Raises:
             RuntimeError: FAISS cannot write the file.
         """
-        faiss = _library()
+        faiss = library()
         faiss.write_index(self._index, os.fspath(path))
 
     def __len__(self) -> int:
@@ -105,7 +105,7 @@ class FaissFlatIndex(VectorIndex):
     def search(
         self, queries: Matrix, k: int, masked: NDArray[np.bool_] | None = None
     ) -> list[Neighbours]:
-        faiss = _library()
+        faiss = library()
         check_search(self, queries, k, masked)
         allowed = len(self) if masked is None else int(len(self) - masked.sum())
         if not allowed:

@@ -3,10 +3,12 @@
 ::
 
     index/CURRENT            name of the generation in use, and the checksum of its meta.json
-    index/gen-<time>-<id>/   vectors.faiss, rows.arrow (track_id, run_id), meta.json
+    index/gen-<time>-<id>/   rows.arrow (track_id, run_id), meta.json, and by kind:
+                             faiss-flat: vectors.faiss; others: vectors.npy, codes.faiss, lists.ivf
 
 A generation never changes once ``CURRENT`` names it. Readers may have the previous one open, so
-that one is kept; older ones go with the next build.
+that one is kept; older ones go with the next build. Every file is mapped, none is read whole: of a
+file above 64 MiB the checksum covers its length and evenly spaced pieces.
 """
 
 from __future__ import annotations
@@ -19,22 +21,29 @@ import secrets
 import shutil
 import tempfile
 import time
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, overload
 
+import numpy as np
 import pyarrow as pa
 
 from vidsearch.catalog.place import Place
 from vidsearch.catalog.tables import one_line
 from vidsearch.datatypes import Matrix
 from vidsearch.errors import CatalogWriteError, VidsearchError
+from vidsearch.index import build
+from vidsearch.index.base import VectorIndex, check_vectors
 from vidsearch.index.faiss import FaissFlatIndex
+from vidsearch.index.plan import Kind, Plan, choose
 
 _LOG = logging.getLogger(__name__)
 
-_VECTORS, _ROWS, _META, _CURRENT = "vectors.faiss", "rows.arrow", "meta.json", "CURRENT"
+_ROWS, _META, _CURRENT = "rows.arrow", "meta.json", "CURRENT"
+_HASHED_WHOLE_BYTES = 64 << 20
+_PIECES, _PIECE_BYTES = 64, 64 << 10
 _ABANDONED_AFTER_S = 3600  # a build that has not been swapped in for that long was killed
 
 
@@ -46,16 +55,18 @@ class GenerationMeta:
         kind: Index family.
         versions: Versions of the tables it holds.
         built: ISO 8601, UTC.
-        sha256: Of each file.
+        sha256: Of each file; see ``_checksum``.
+        parameters: How the index was built: ``cells``, ``code_bytes``.
     """
 
-    kind: str
+    kind: Kind
     model_id: str
     dim: int
     count: int
     versions: dict[str, int]
     built: str
     sha256: dict[str, str]
+    parameters: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,7 +79,7 @@ class Generation:
 
     name: str
     meta: GenerationMeta
-    index: FaissFlatIndex
+    index: VectorIndex
     rows: pa.Table
 
 
@@ -76,34 +87,72 @@ class BrokenGenerationError(Exception):
     """The current generation is missing or damaged; the message says how."""
 
 
+Allocate = Callable[[tuple[int, int]], Matrix]
+Templates = Callable[[Allocate], tuple[pa.Table, Matrix]]
+"""Reads rows and their vectors, these into an array that it is given: in memory, or in a file."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BuildOptions:
+    """How a generation is built.
+
+    Attributes:
+        kind: Kind of index; None: by the number of vectors.
+        run_shards: Where the shards of an inverted file are built.
+        threads: For FAISS; None: every core that this process may use.
+    """
+
+    kind: Kind | None = None
+    run_shards: build.RunShards = build.run_here
+    threads: int | None = None
+
+
 def write_generation(
     catalog: Place, rows: pa.Table, vectors: Matrix, versions: dict[str, int], model_id: str
+) -> str:
+    """Write a generation of vectors that are in memory; see ``build_generation``."""
+
+    def templates(allocate: Allocate) -> tuple[pa.Table, Matrix]:
+        held = allocate((vectors.shape[0], vectors.shape[1]))
+        held[:] = vectors
+        return rows, held
+
+    return build_generation(catalog, templates, versions, model_id)
+
+
+def build_generation(
+    catalog: Place,
+    templates: Templates,
+    versions: dict[str, int],
+    model_id: str,
+    options: BuildOptions | None = None,
 ) -> str:
     """Write a generation and make it the current one; return its name.
 
     Args:
         catalog: Folder of the catalog.
-        rows: ``track_id`` and ``run_id`` of each vector.
-        vectors: (N, D) float32, unit length.
-        versions: Versions of the tables that were read.
+        templates: Returns ``track_id`` and ``run_id`` of each vector, and the vectors: (N, D)
+            float32, unit length.
+        versions: Versions of the tables that are read.
         model_id: The space of the vectors.
+        options: Kind of index and where it is built.
 
     Raises:
         CatalogWriteError: It cannot be written; the generation in use stays.
         ShapeError: A vector is not finite or not of unit length.
     """
-    index = FaissFlatIndex.build(rows["track_id"].to_pylist(), vectors)
     name = f"gen-{time.time_ns() // 1_000_000:012x}-{secrets.token_hex(4)}"
     home = catalog.child("index")
     folder = home.child(name)
+    used = options if options is not None else BuildOptions()
     try:
-        with tempfile.TemporaryDirectory(prefix="vidsearch-") as scratch:
+        with tempfile.TemporaryDirectory() as scratch:
             staged = folder.path if folder.path is not None else Path(scratch)
             staged.mkdir(parents=True, exist_ok=True)
-            meta = _write_files(staged, index, rows, versions, model_id)
+            meta, files = _write_files(staged, templates, versions, model_id, used)
             if folder.path is None:
-                for file in (_VECTORS, _ROWS, _META):
-                    folder.child(file).write((staged / file).read_bytes())
+                for file in files:
+                    folder.child(file).upload(staged / file)
         pointer = {"generation": name, "meta_sha256": hashlib.sha256(meta).hexdigest()}
         home.child(_CURRENT).write(json.dumps(pointer).encode())
     except (OSError, RuntimeError) as error:
@@ -113,30 +162,54 @@ def write_generation(
             "free space or check that you may write there, then run: "
             f"vidsearch reindex {catalog.uri}"
         ) from error
+    except BaseException:
+        folder.remove_tree()
+        raise
     return name
 
 
 def _write_files(
-    folder: Path, index: FaissFlatIndex, rows: pa.Table, versions: dict[str, int], model_id: str
-) -> bytes:
-    index.save(folder / _VECTORS)
+    folder: Path,
+    templates: Templates,
+    versions: dict[str, int],
+    model_id: str,
+    options: BuildOptions,
+) -> tuple[bytes, tuple[str, ...]]:
+    """Write everything but the pointer; return the description's bytes and all files' names."""
+
+    def allocate(shape: tuple[int, int]) -> Matrix:
+        if choose(*shape, options.kind).kind == "faiss-flat":
+            return np.empty(shape, np.float32)
+        return build.allocate(folder, shape)
+
+    rows, vectors = templates(allocate)
+    plan = choose(len(vectors), vectors.shape[1], options.kind)
+    if plan.kind == "faiss-flat":
+        ids = rows["track_id"].to_pylist()
+        FaissFlatIndex.build(ids, vectors).save(folder / build.FLAT)
+        files: tuple[str, ...] = (build.FLAT,)
+    else:
+        check_vectors("vectors", vectors, vectors.shape[1])
+        files = build.build(folder, plan, options.run_shards, options.threads)
     with pa.OSFile(str(folder / _ROWS), "wb") as sink, pa.ipc.new_file(sink, rows.schema) as out:
         out.write_table(rows)
-    for name in (_VECTORS, _ROWS):
+    files = (*files, _ROWS)
+    for name in files:
         _sync(folder / name)
     meta = GenerationMeta(
-        kind=index.kind,
+        kind=plan.kind,
         model_id=model_id,
-        dim=index.dim,
-        count=len(index),
+        dim=vectors.shape[1],
+        count=len(vectors),
         versions=versions,
         built=datetime.now(UTC).isoformat(timespec="seconds"),
-        sha256={name: _sha256(folder / name) for name in (_VECTORS, _ROWS)},
+        sha256={name: _checksum(folder / name) for name in files},
+        parameters=plan.as_parameters(),
     )
     raw = json.dumps(asdict(meta), indent=2).encode()
     (folder / _META).write_bytes(raw)
     _sync(folder / _META)
-    return raw
+    return raw, (*files, _META)
 
 
 def read_generation(catalog: Place, model_id: str, dim: int) -> Generation | None:
@@ -182,11 +255,11 @@ def _read(catalog: Place, pointer: bytes) -> Generation:
             raise BrokenGenerationError(f"{name}/{_META} is not what {_CURRENT} promises")
         meta = GenerationMeta(**json.loads(raw))
         for file, promised in meta.sha256.items():
-            if _sha256(folder / file) != promised:
+            if _checksum(folder / file) != promised:
                 raise BrokenGenerationError(f"{name}/{file} is torn or damaged")
         rows = pa.ipc.open_file(pa.memory_map(str(folder / _ROWS))).read_all()
-        ids = rows["track_id"].to_pylist()
-        return Generation(name, meta, FaissFlatIndex.load(ids, folder / _VECTORS), rows)
+        plan = Plan(kind=meta.kind, **meta.parameters)
+        return Generation(name, meta, build.load(folder, plan, _Ids(rows["track_id"])), rows)
     except (OSError, RuntimeError, ValueError, TypeError, KeyError, VidsearchError) as error:
         raise BrokenGenerationError(f"{type(error).__name__}: {one_line(error)}") from error
 
@@ -238,10 +311,13 @@ def _local_copy(catalog: Place, name: str) -> Path:
     copies.mkdir(parents=True, exist_ok=True)
     staged = Path(tempfile.mkdtemp(prefix=".part-", dir=copies))
     try:
-        for file in (_VECTORS, _ROWS, _META):
-            (staged / file).write_bytes(catalog.child("index").child(name).child(file).read())
+        source = catalog.child("index").child(name)
+        raw = source.child(_META).read()
+        (staged / _META).write_bytes(raw)
+        for file in json.loads(raw)["sha256"]:
+            source.child(Path(file).name).download(staged / Path(file).name)
         staged.rename(copy)
-    except OSError:
+    except (OSError, ValueError, KeyError, TypeError):
         shutil.rmtree(staged, ignore_errors=True)
         if not copy.is_dir():  # another process may have been quicker
             raise
@@ -251,9 +327,43 @@ def _local_copy(catalog: Place, name: str) -> Path:
     return copy
 
 
-def _sha256(path: Path) -> str:
+def _checksum(path: Path) -> str:
+    """Return the SHA-256 of the file; of a large one, of its length and evenly spaced pieces.
+
+    A torn copy is found, and most damage, without reading gigabytes whenever somebody searches.
+    """
+    size = path.stat().st_size
     with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+        if size <= _HASHED_WHOLE_BYTES:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+        digest = hashlib.sha256(str(size).encode())
+        for piece in range(_PIECES):
+            file.seek((size - _PIECE_BYTES) * piece // (_PIECES - 1))
+            digest.update(file.read(_PIECE_BYTES))
+        return digest.hexdigest()
+
+
+class _Ids(Sequence[str]):
+    """A column of text as a sequence: a million ids are not turned into strings to find ten."""
+
+    def __init__(self, column: pa.ChunkedArray) -> None:
+        self._column = column.combine_chunks() if column.num_chunks != 1 else column.chunk(0)
+
+    def __len__(self) -> int:
+        return len(self._column)
+
+    @overload
+    def __getitem__(self, row: int) -> str: ...
+
+    @overload
+    def __getitem__(self, row: slice) -> Sequence[str]: ...
+
+    def __getitem__(self, row: int | slice) -> str | Sequence[str]:
+        if isinstance(row, slice):
+            found: list[str] = self._column[row].to_pylist()
+            return found
+        text: str = self._column[row].as_py()
+        return text
 
 
 def _sync(path: Path) -> None:

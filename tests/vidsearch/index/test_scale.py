@@ -1,0 +1,226 @@
+"""The kinds for many tracks: found again, masked, filtered, mapped, built in shards."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
+from pathlib import Path
+from types import ModuleType
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from vidsearch.catalog import Catalog, CatalogWriter
+from vidsearch.datatypes import Matrix
+from vidsearch.errors import ConfigError, ShapeError
+from vidsearch.index import BuildOptions, TrackSearcher, build, rebuild, rerank
+from vidsearch.index.base import Neighbours, VectorIndex
+from vidsearch.index.build import ShardTask
+from vidsearch.index.flat import FlatIndex
+from vidsearch.index.generations import current_name
+from vidsearch.index.plan import KINDS, Kind, choose
+
+DIM = 32
+PER_IDENTITY = 20
+RECALL = {"flat-sq8": 1.0, "ivf-sq8": 0.97, "ivf-pq": 0.95}
+SCALE_KINDS: tuple[Kind, ...] = tuple(kind for kind in KINDS if kind != "faiss-flat")
+every_kind = pytest.mark.parametrize("kind", SCALE_KINDS)
+
+
+def unit(rows: NDArray[np.floating]) -> Matrix:
+    lengths = np.linalg.norm(rows, axis=1, keepdims=True)
+    return np.asarray(rows / lengths, np.float32)
+
+
+def people(count: int, seed: int = 0, noise: float = 0.09, dim: int = DIM) -> tuple[Matrix, Matrix]:
+    """Return the tracks of ``count`` identities, 20 each, and one query for each."""
+    rng = np.random.default_rng(seed)
+    centres = unit(rng.normal(size=(count, dim)))
+    away = noise * rng.normal(size=(count * PER_IDENTITY, dim))
+    tracks = unit(np.repeat(centres, PER_IDENTITY, axis=0) + away)
+    return tracks, unit(centres + noise * rng.normal(size=centres.shape))
+
+
+def made(folder: Path, vectors: Matrix, kind: Kind) -> VectorIndex:
+    folder.mkdir(exist_ok=True)
+    build.allocate(folder, (len(vectors), vectors.shape[1]))[:] = vectors
+    plan = choose(len(vectors), vectors.shape[1], kind)
+    build.build(folder, plan, threads=1)
+    return build.load(folder, plan, names(len(vectors)))
+
+
+def names(count: int) -> list[str]:
+    return [f"{row:06d}" for row in range(count)]
+
+
+def recall(want: Sequence[Neighbours], have: Sequence[Neighbours]) -> float:
+    return float(
+        np.mean([len({*a.ids} & {*b.ids}) / len(a) for a, b in zip(want, have, strict=True)])
+    )
+
+
+@pytest.fixture
+def no_shortcut(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let small archives be searched as large ones are; make shards small."""
+    monkeypatch.setattr(rerank, "EXACT_ROWS", 0)
+    monkeypatch.setattr(build, "SHARD_ROWS", 3000)
+
+
+@every_kind
+@pytest.mark.usefixtures("no_shortcut")
+def test_answers_against_exact_ones_for_any_share_of_the_rows(tmp_path: Path, kind: Kind) -> None:
+    vectors, queries = people(500)
+    index = made(tmp_path / "ix", vectors, kind)
+    assert (index.kind, len(index), index.dim) == (kind, 10_000, DIM)
+    exact = FlatIndex(names(10_000), vectors)
+    rng = np.random.default_rng(1)
+    for share in (None, 0.01, 0.5, 0.9, 0.999, 1.0):  # of rows that are hidden
+        masked = None if share is None else rng.random(10_000) < share
+        want = exact.search(queries[:40], 20, masked)
+        have = index.search(queries[:40], 20, masked)
+        for one in have:
+            rows = np.array([int(name) for name in one.ids], int)
+            assert masked is None or not masked[rows].any()
+            assert len(set(one.ids)) == len(one.ids)
+        if len(want[0]):
+            assert recall(want, have) >= RECALL[kind]
+        # What was found carries the similarity and the order of the exact answer.
+        for a, b in zip(want, have, strict=True):
+            sure = dict(zip(a.ids, a.similarities.tolist(), strict=True))
+            both = [
+                (n, s) for n, s in zip(b.ids, b.similarities.tolist(), strict=True) if n in sure
+            ]
+            assert all(sure[name] == similarity for name, similarity in both)
+            assert [name for name, _ in both] == [name for name in a.ids if name in dict(both)]
+
+
+@every_kind
+def test_few_rows_are_compared_one_by_one(tmp_path: Path, kind: Kind) -> None:
+    vectors, queries = people(100, seed=3)
+    index = made(tmp_path / "ix", np.concatenate([vectors, vectors]), kind)
+    exact = FlatIndex(names(4000), np.concatenate([vectors, vectors]))
+    for k in (1, 7, 4000):
+        for a, b in zip(exact.search(queries[:5], k), index.search(queries[:5], k), strict=True):
+            assert a.ids == b.ids
+            np.testing.assert_array_equal(a.similarities, b.similarities)
+
+
+@pytest.mark.usefixtures("no_shortcut")
+def test_expansion_finds_tracks_that_cells_near_the_query_do_not_hold(tmp_path: Path) -> None:
+    from vidsearch.index.ivf import IvfIndex, Probes
+
+    vectors, queries = people(500, noise=0.08, dim=128)
+    whole = made(tmp_path / "ix", vectors, "ivf-sq8")
+    assert isinstance(whole, IvfIndex)
+    shares = []
+    for centre in (False, True):
+        index = IvfIndex(names(10_000), vectors, whole._index, Probes(near=4, expanded=4))
+        if not centre:  # nothing is sure: as many cells, but around the query
+            index._strangers = lambda query: 2.0  # type: ignore[method-assign]
+        found = [np.array(answer.ids, int) for answer in index.search(queries[:100], 20)]
+        shares.append(np.mean([rows // PER_IDENTITY == at for at, rows in enumerate(found)]))
+    assert 1 - shares[1] < 0.5 * (1 - shares[0])
+
+
+def in_processes(work: Callable[[ShardTask], Path], tasks: Sequence[ShardTask]) -> Sequence[Path]:
+    with ProcessPoolExecutor(2, mp_context=get_context("spawn")) as pool:
+        return list(pool.map(work, tasks))
+
+
+@pytest.mark.usefixtures("no_shortcut")
+def test_shards_built_by_other_processes_make_the_same_files(tmp_path: Path) -> None:
+    vectors, _ = people(400)
+    plan = choose(len(vectors), DIM, "ivf-sq8")
+    for name, run in (("here", build.run_here), ("there", in_processes)):
+        (tmp_path / name).mkdir()
+        build.allocate(tmp_path / name, (len(vectors), DIM))[:] = vectors
+        build.build(tmp_path / name, plan, run, threads=1)
+    for file in (build.VECTORS, build.CODES, build.LISTS):
+        assert (tmp_path / "here" / file).read_bytes() == (tmp_path / "there" / file).read_bytes()
+    assert sorted(path.name for path in (tmp_path / "here").iterdir()) == sorted(
+        (build.VECTORS, build.CODES, build.LISTS)
+    )
+
+
+def test_the_kind_follows_from_the_size() -> None:
+    assert choose(0, 128, "ivf-sq8").kind == "faiss-flat"
+    assert choose(1_000_000, 128).kind == "faiss-flat"
+    assert choose(500_000, 512).kind == "flat-sq8"
+    assert choose(1_000_000, 512) == choose(1_000_000, 512, "ivf-sq8")
+    assert choose(1_000_000, 512).cells == 4000  # 4 sqrt(1e6)
+    assert choose(1_000_000_000, 128).kind == "ivf-pq"
+    assert choose(255, 128, "ivf-pq").kind == "ivf-sq8"
+    assert choose(300, 30, "ivf-pq").code_bytes == 6  # the largest divisor of 30 up to 30 / 4
+    with pytest.raises(ConfigError, match=r"index kind must be one of .*; got 'hnsw'"):
+        choose(1, 1, "hnsw")  # type: ignore[arg-type]
+
+
+def fill(catalog: Catalog, synthetic: ModuleType, *numbers: int) -> None:
+    with CatalogWriter(catalog) as writer:
+        for number in numbers:
+            writer.add(synthetic.make_video(number, tracks=20, status="indexed"))
+
+
+@every_kind
+def test_a_catalog_searched_while_it_changes(
+    catalog: Catalog, synthetic: ModuleType, kind: Kind
+) -> None:
+    fill(catalog, synthetic, *range(14))
+    status = rebuild(catalog, BuildOptions(kind=kind, threads=1))
+    assert (status.kind, status.pending, catalog.status().index.kind) == (kind, 0, kind)
+    fill(catalog, synthetic, 14)
+    catalog.table("videos").delete("video_id = 'video-0003'")
+    searcher = TrackSearcher(catalog)
+    rows = catalog.tracks()
+    vectors = np.stack(rows["template"].to_pylist()).astype(np.float32)
+    exact = FlatIndex(rows["track_id"].to_pylist(), vectors)
+    assert len(searcher) == rows.num_rows == 280
+    videos = np.array(rows["video_id"].to_pylist())
+    for within in (None, {"video-0001", "video-0014", "video-0003"}, {"nobody"}, set()):
+        masked = None if within is None else ~np.isin(videos, sorted(within))
+        for k in (3, 1000):
+            want = exact.search(vectors[:3], k, masked)
+            have = searcher.search(vectors[:3], k, within)
+            assert [a.ids for a in want] == [a.ids for a in have]
+
+
+@every_kind
+def test_damage_is_found_before_it_is_searched(
+    catalog: Catalog, synthetic: ModuleType, kind: Kind
+) -> None:
+    fill(catalog, synthetic, *range(13))
+    rebuild(catalog, BuildOptions(kind=kind, threads=1))
+    folder = Path(catalog.uri) / "index" / str(current_name(catalog.place))
+    largest = max(folder.iterdir(), key=lambda path: path.stat().st_size)
+    largest.write_bytes(largest.read_bytes()[:-1])
+    assert TrackSearcher(catalog).status.kind == "none"
+
+
+def test_lists_cut_short_are_refused(tmp_path: Path) -> None:
+    vectors, _ = people(20)
+    made(tmp_path / "ix", vectors, "ivf-sq8")
+    lists = tmp_path / "ix" / build.LISTS
+    lists.write_bytes(lists.read_bytes()[:-1])
+    with pytest.raises(ShapeError, match=r"lists\.ivf must hold"):
+        build.load(tmp_path / "ix", choose(len(vectors), DIM, "ivf-sq8"), names(len(vectors)))
+
+
+def test_faiss_prints_nothing(tmp_path: Path) -> None:
+    """Whoever reads ``--json`` finds one object, not what a library had to say."""
+    code = (
+        "import sys; from pathlib import Path; import numpy as np\n"
+        "from vidsearch.index import build; from vidsearch.index.plan import choose\n"
+        "folder = Path(sys.argv[1]); v = np.tile(np.eye(64, dtype=np.float32), (5, 1))\n"
+        "build.allocate(folder, v.shape)[:] = v\n"
+        "for kind in ('flat-sq8', 'ivf-sq8', 'ivf-pq'):\n"
+        "    plan = choose(320, 64, kind); build.build(folder, plan, threads=1)\n"
+        "    build.load(folder, plan, [str(i) for i in range(320)])\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(tmp_path)], capture_output=True, text=True, check=True
+    )
+    assert done.stdout == ""

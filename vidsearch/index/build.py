@@ -1,0 +1,252 @@
+"""Building an index from a file of vectors in steps that separate processes can share.
+
+``train`` once on a sample, ``build_shard`` for each range of rows wherever there is a free core,
+``merge`` the shards into one inverted file on disk, which is mapped, never read whole. Each step
+takes paths and returns a path, so that a cluster can run them; ``build`` runs them here.
+The ids inside FAISS are the row numbers of the vectors, assigned by the inverted file itself.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vidsearch.datatypes import Matrix
+from vidsearch.errors import ShapeError
+from vidsearch.index.base import VectorIndex
+from vidsearch.index.faiss import FaissFlatIndex, library
+from vidsearch.index.ivf import IvfIndex
+from vidsearch.index.plan import Plan
+from vidsearch.index.sq8 import FlatSq8Index
+
+FLAT, VECTORS, CODES, LISTS = "vectors.faiss", "vectors.npy", "codes.faiss", "lists.ivf"
+
+SHARD_ROWS = 250_000
+_CHUNK_ROWS = 50_000
+_ITERATIONS = 8  # k-means gains little after that: below 0.1 % of true matches
+
+
+@dataclass(frozen=True, slots=True)
+class ShardTask:
+    """One shard's work: everything that ``build_shard`` needs.
+
+    Attributes:
+        trained: File that ``train`` wrote.
+        vectors: ``.npy`` file of all vectors.
+        start: First row.
+        stop: Row after the last.
+        out: File to write.
+        threads: For FAISS.
+    """
+
+    trained: Path
+    vectors: Path
+    start: int
+    stop: int
+    out: Path
+    threads: int = 1
+
+
+RunShards = Callable[[Callable[[ShardTask], Path], Sequence[ShardTask]], Sequence[Path]]
+"""Runs a function over tasks, anywhere, and returns the answers in order."""
+
+
+def run_here(work: Callable[[ShardTask], Path], tasks: Sequence[ShardTask]) -> Sequence[Path]:
+    """Run the tasks one after the other."""
+    return [work(task) for task in tasks]
+
+
+def allocate(folder: Path, shape: tuple[int, int]) -> Matrix:
+    """Return a float32 array that lives in the file of vectors of ``folder``."""
+    return np.lib.format.open_memmap(folder / VECTORS, mode="w+", dtype=np.float32, shape=shape)
+
+
+def build(
+    folder: Path, plan: Plan, run_shards: RunShards = run_here, threads: int | None = None
+) -> tuple[str, ...]:
+    """Build the index over the vectors file in ``folder``; return the names of its files.
+
+    Args:
+        folder: Holds ``vectors.npy``; the index is written beside it.
+        plan: Any kind but ``faiss-flat``.
+        run_shards: Where shards are built.
+        threads: For FAISS, in each step; None: every core that this process may use.
+
+    Raises:
+        OSError: A file cannot be written.
+        RuntimeError: FAISS cannot write a file.
+    """
+    used = threads if threads is not None else len(os.sched_getaffinity(0))
+    count = len(np.load(folder / VECTORS, mmap_mode="r"))
+    trained = train(folder / VECTORS, plan, folder / "trained.part", used)
+    if plan.kind == "flat-sq8":
+        task = ShardTask(trained, folder / VECTORS, 0, count, folder / CODES, used)
+        build_shard(task)
+        trained.unlink()
+        return VECTORS, CODES
+    tasks = [
+        ShardTask(
+            trained, folder / VECTORS, start, min(count, start + SHARD_ROWS),
+            folder / f"shard-{start // SHARD_ROWS:05d}.part", used,
+        )
+        for start in range(0, count, SHARD_ROWS)
+    ]  # fmt: skip
+    shards = run_shards(build_shard, tasks)
+    merge(trained, shards, folder)
+    for part in (trained, *shards):
+        part.unlink()
+    return VECTORS, CODES, LISTS
+
+
+def train(vectors: Path, plan: Plan, out: Path, threads: int = 1) -> Path:
+    """Train the plan's index on a sample of the vectors and write it, empty."""
+    faiss = library()
+    faiss.omp_set_num_threads(threads)
+    mapped = np.load(vectors, mmap_mode="r")
+    index = _empty(faiss, plan, mapped.shape[1])
+    rng = np.random.default_rng(0)
+    rows = np.sort(rng.choice(len(mapped), min(plan.sample, len(mapped)), replace=False))
+    on_gpu = _cluster_on_gpu(faiss, index, mapped.shape[1]) if plan.cells else None
+    index.train(np.ascontiguousarray(mapped[rows]))
+    if on_gpu is not None:
+        faiss.extract_index_ivf(index).clustering_index = None
+    faiss.write_index(index, os.fspath(out))
+    return out
+
+
+def build_shard(task: ShardTask) -> Path:
+    """Add a range of rows to a copy of the trained index and write it."""
+    faiss = library()
+    faiss.omp_set_num_threads(task.threads)
+    index = faiss.read_index(os.fspath(task.trained))
+    mapped = np.load(task.vectors, mmap_mode="r")
+    for start in range(task.start, task.stop, _CHUNK_ROWS):
+        stop = min(task.stop, start + _CHUNK_ROWS)
+        block = np.ascontiguousarray(mapped[start:stop])
+        if faiss.try_extract_index_ivf(index) is None:
+            index.add(block)
+        else:
+            index.add_with_ids(block, np.arange(start, stop, dtype=np.int64))
+    faiss.write_index(index, os.fspath(task.out))
+    return task.out
+
+
+def merge(trained: Path, shards: Sequence[Path], folder: Path) -> None:
+    """Join the shards' lists into one file on disk and write the index that refers to it."""
+    faiss = library()
+    index = faiss.read_index(os.fspath(trained))
+    ivf = faiss.extract_index_ivf(index)
+    # Mapped, so that memory holds no shard whole.
+    parts = [faiss.read_index(os.fspath(shard), faiss.IO_FLAG_MMAP) for shard in shards]
+    merged = faiss.OnDiskInvertedLists()
+    merged.nlist, merged.code_size = ivf.nlist, ivf.code_size
+    merged.filename = LISTS
+    merged.lists.clear()
+    offset = count = 0
+    # FAISS's own merge prints; the layout of a list is its codes, then its ids.
+    with (folder / LISTS).open("wb") as file:
+        for cell in range(ivf.nlist):
+            codes, ids = zip(*(_list(faiss, part, cell) for part in parts), strict=True)
+            size = sum(map(len, ids))
+            entry = faiss.OnDiskOneList()
+            entry.size = entry.capacity = size
+            entry.offset = offset
+            merged.lists.push_back(entry)
+            file.writelines(memoryview(array) for array in (*codes, *ids) if len(array))
+            offset += size * (ivf.code_size + 8)
+            count += size
+    merged.totsize = offset
+    index.ntotal = ivf.ntotal = count
+    ivf.replace_invlists(merged, False)
+    faiss.write_index(index, os.fspath(folder / CODES))
+
+
+def _list(faiss: Any, index: Any, cell: int) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
+    """Return one cell's codes, in one row, and its ids; both lie in the shard's file."""
+    ivf = faiss.extract_index_ivf(index)
+    size = ivf.invlists.list_size(cell)
+    if not size:
+        return np.zeros(0, np.uint8), np.zeros(0, np.int64)
+    codes = faiss.rev_swig_ptr(ivf.invlists.get_codes(cell), size * ivf.code_size)
+    return codes, faiss.rev_swig_ptr(ivf.invlists.get_ids(cell), size)
+
+
+def load(folder: Path, plan: Plan, ids: Sequence[str]) -> VectorIndex:
+    """Map the index in ``folder`` into memory.
+
+    Raises:
+        ShapeError: Not as many ids, vectors and codes.
+        OSError: A file is absent.
+        RuntimeError: FAISS cannot read a file.
+    """
+    if plan.kind == "faiss-flat":
+        return FaissFlatIndex.load(ids, folder / FLAT)
+    faiss = library()
+    # Not as np.memmap: slices of one are slow to make.
+    vectors: Matrix = np.asarray(np.load(folder / VECTORS, mmap_mode="r"))
+    path = os.fspath(folder / CODES)
+    if plan.kind == "flat-sq8":
+        return FlatSq8Index(ids, vectors, faiss.read_index(path, faiss.IO_FLAG_MMAP_IFC))
+    # FAISS prints where it looks for lists that were moved, so it is told where they are.
+    index = faiss.read_index(path, faiss.IO_FLAG_SKIP_IVF_DATA | faiss.IO_FLAG_READ_ONLY)
+    lists = faiss.downcast_InvertedLists(faiss.extract_index_ivf(index).invlists)
+    if (folder / LISTS).stat().st_size < lists.totsize:
+        raise ShapeError(f"{LISTS} must hold {lists.totsize} bytes")
+    lists.filename = os.fspath(folder / LISTS)
+    lists.read_only = True
+    lists.do_mmap()
+    return IvfIndex(ids, vectors, index, plan.probes)
+
+
+def _empty(faiss: Any, plan: Plan, dim: int) -> Any:
+    """Return the plan's index, untrained. Similarity is the inner product throughout."""
+    if plan.kind == "flat-sq8":
+        return faiss.IndexScalarQuantizer(
+            dim, faiss.ScalarQuantizer.QT_8bit, faiss.METRIC_INNER_PRODUCT
+        )
+    quantizer = faiss.IndexFlatIP(dim)
+    if plan.kind == "ivf-sq8":
+        # Not of residuals: their bytes would have to be decoded around every cell's centre.
+        ivf = faiss.IndexIVFScalarQuantizer(
+            quantizer, dim, plan.cells, faiss.ScalarQuantizer.QT_8bit,
+            faiss.METRIC_INNER_PRODUCT, False,
+        )  # fmt: skip
+    else:
+        ivf = faiss.IndexIVFPQ(
+            quantizer, dim, plan.cells, plan.code_bytes, 8, faiss.METRIC_INNER_PRODUCT
+        )
+        ivf.pq.cp.min_points_per_centroid = 1
+        ivf.pq.cp.max_points_per_centroid = 64
+        ivf.pq.cp.niter = _ITERATIONS
+    quantizer.this.disown()
+    ivf.own_fields = True
+    ivf.cp.spherical = True
+    ivf.cp.niter = _ITERATIONS
+    ivf.cp.seed = 1
+    ivf.cp.min_points_per_centroid = 1  # small archives are built too, in tests for one
+    if plan.kind == "ivf-sq8":
+        return ivf
+    # A random rotation spreads what tells vectors apart over the parts of the code. A learned one
+    # (OPQ) took minutes to train on 512 numbers, and re-ranking makes up for what it would gain.
+    rotation = faiss.RandomRotationMatrix(dim, dim)
+    rotation.init(1)
+    whole = faiss.IndexPreTransform(rotation, ivf)
+    rotation.this.disown()
+    ivf.this.disown()
+    whole.own_fields = True
+    return whole
+
+
+def _cluster_on_gpu(faiss: Any, index: Any, dim: int) -> Any:
+    """Let k-means run on the GPUs where FAISS has any; return what must outlive the training."""
+    if not (hasattr(faiss, "get_num_gpus") and faiss.get_num_gpus()):
+        return None
+    on_gpu = faiss.index_cpu_to_all_gpus(faiss.IndexFlatIP(dim))
+    faiss.extract_index_ivf(index).clustering_index = on_gpu
+    return on_gpu

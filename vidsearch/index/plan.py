@@ -1,0 +1,94 @@
+"""Which kind of index for how many vectors: the rule that ``vidsearch status`` shows the result of.
+
+| float32 vectors take | kind | a search |
+|---|---|---|
+| up to 512 MiB (1 M of 128 numbers, 262 k of 512) | ``faiss-flat`` | compares all, exactly |
+| up to 1 GiB | ``flat-sq8`` | compares all as bytes, the best of them exactly |
+| up to 64 GiB | ``ivf-sq8`` | looks into the nearest cells, the best of them exactly |
+| more | ``ivf-pq`` | the same with a quarter of a byte a number |
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal, get_args
+
+from vidsearch.errors import ConfigError
+from vidsearch.index.ivf import Probes
+
+Kind = Literal["faiss-flat", "flat-sq8", "ivf-sq8", "ivf-pq"]
+KINDS: tuple[Kind, ...] = get_args(Kind)
+
+_FLAT_BYTES = 512 << 20
+_FLAT_SQ8_BYTES = 1 << 30
+_IVF_SQ8_BYTES = 64 << 30
+_PQ_CENTRES = 256  # in each part of a vector: what one byte can name
+_SAMPLES_A_CELL = 40  # FAISS's own advice for k-means: 39 or more
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """How an index is built and searched.
+
+    Attributes:
+        cells: Of an inverted file; 0 for the flat kinds.
+        sample: Vectors to train on.
+        code_bytes: Bytes of a product-quantised code; 0 for the other kinds.
+    """
+
+    kind: Kind
+    cells: int = 0
+    sample: int = 0
+    code_bytes: int = 0
+
+    @property
+    def probes(self) -> Probes:
+        return Probes(deeper=4) if self.kind == "ivf-pq" else Probes()
+
+    def as_parameters(self) -> dict[str, Any]:
+        """Return what a generation's description records."""
+        return {"cells": self.cells, "code_bytes": self.code_bytes}
+
+
+def choose(count: int, dim: int, kind: Kind | None = None) -> Plan:
+    """Return the plan for (count, dim) float32 vectors.
+
+    Args:
+        count: Number of vectors.
+        dim: Their length.
+        kind: Take this kind, whatever the number. Without vectors there is only ``faiss-flat``,
+            and product codes need 256 vectors to learn from: below that ``ivf-sq8`` is taken.
+
+    Raises:
+        ConfigError: There is no such kind.
+    """
+    if kind is not None and kind not in KINDS:
+        raise ConfigError(f"index kind must be one of {', '.join(KINDS)}; got {kind!r}")
+    if not count:
+        kind = "faiss-flat"
+    elif kind is None:
+        kind = _by_size(4 * count * dim)
+    elif kind == "ivf-pq" and count < _PQ_CENTRES:
+        kind = "ivf-sq8"
+    if kind == "faiss-flat":
+        return Plan(kind=kind)
+    # 4 sqrt(N) cells: finding the cells costs about what looking into them does.
+    cells = max(1, min(round(4 * count**0.5), count // _SAMPLES_A_CELL))
+    if kind == "flat-sq8":
+        return Plan(kind=kind, sample=min(count, 100_000))
+    code_bytes = _divisor(dim, max(1, dim // 4)) if kind == "ivf-pq" else 0
+    sample = min(count, max(cells, _PQ_CENTRES) * _SAMPLES_A_CELL)
+    return Plan(kind=kind, cells=cells, sample=sample, code_bytes=code_bytes)
+
+
+def _by_size(total: int) -> Kind:
+    if total <= _FLAT_BYTES:
+        return "faiss-flat"
+    if total <= _FLAT_SQ8_BYTES:
+        return "flat-sq8"
+    return "ivf-sq8" if total <= _IVF_SQ8_BYTES else "ivf-pq"
+
+
+def _divisor(dim: int, most: int) -> int:
+    """Return the largest divisor of ``dim`` that is at most ``most``."""
+    return next(size for size in range(most, 0, -1) if dim % size == 0)

@@ -1,0 +1,119 @@
+"""Exact answers from stored vectors: over a few rows, or over the candidates of a coarser index."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vidsearch.datatypes import Matrix, Vector
+from vidsearch.errors import ShapeError
+from vidsearch.index.base import (
+    Neighbours,
+    VectorIndex,
+    best,
+    check_search,
+    exact_similarities,
+)
+
+EXACT_ROWS = 20_000
+"""Rows up to which comparing them all is quicker than it is worth to be clever."""
+
+_BLOCK_ROWS = 4096
+
+
+def candidates_beyond(k: int) -> int:
+    """Return how many candidates to re-rank for ``k`` answers."""
+    return 2 * k + 100
+
+
+class Allowed:
+    """The rows that may be found, in the forms that a search needs.
+
+    Args:
+        count: Rows of the index.
+        masked: (N,) rows to leave out, or None.
+    """
+
+    def __init__(self, count: int, masked: NDArray[np.bool_] | None) -> None:
+        self._total = count
+        self._masked = masked
+        self.count = count if masked is None else count - int(np.count_nonzero(masked))
+        # FAISS keeps a pointer to the bits, so they must live as long as the selector.
+        self.bits = None if masked is None else np.packbits(~masked, bitorder="little")
+
+    def rows(self) -> NDArray[np.int64]:
+        if self._masked is None:
+            return np.arange(self._total)
+        return np.flatnonzero(~self._masked)
+
+
+class RerankedIndex(VectorIndex):
+    """Candidates from codes, answers from the vectors themselves.
+
+    Similarities are exact, and so is the order among what was found; what may be missing is a
+    vector that never became a candidate. Where few rows may be found, all of them are compared and
+    nothing is missing.
+
+    Args:
+        ids: N distinct ids.
+        vectors: (N, D) float32, unit length; may be mapped from a file.
+
+    Raises:
+        ShapeError: Not as many ids as vectors.
+    """
+
+    def __init__(self, ids: Sequence[str], vectors: Matrix) -> None:
+        if vectors.ndim != 2 or len(ids) != len(vectors):
+            raise ShapeError(f"vectors must be ({len(ids)}, D); got {vectors.shape}")
+        self.dim = vectors.shape[1]
+        self._ids = ids
+        self._vectors = vectors
+        # As in FaissFlatIndex: twice the bound on the rounding of a float32 product.
+        self._margin = np.float32(2 * (self.dim + 2) * 2.0**-24)
+
+    def __len__(self) -> int:
+        return len(self._vectors)
+
+    def search(
+        self, queries: Matrix, k: int, masked: NDArray[np.bool_] | None = None
+    ) -> list[Neighbours]:
+        check_search(self, queries, k, masked)
+        allowed = Allowed(len(self), masked)
+        if allowed.count <= max(EXACT_ROWS, candidates_beyond(k)):
+            rows = allowed.rows()
+            return [self._ranked(rows, self._scores(rows, query), query, k) for query in queries]
+        return [self._ranked(*self._candidates(query, k, allowed), query, k) for query in queries]
+
+    @abstractmethod
+    def _candidates(
+        self, query: Vector, k: int, allowed: Allowed
+    ) -> tuple[NDArray[np.int64], Vector]:
+        """Return distinct rows among which the ``k`` best are to be found, and their scores."""
+
+    def _ranked(self, rows: NDArray[np.int64], scores: Vector, query: Vector, k: int) -> Neighbours:
+        """Return the ``k`` best of the rows, given their ``_scores``."""
+        if len(rows) > k:
+            kth = np.partition(scores, len(rows) - k)[len(rows) - k]
+            rows = rows[scores >= kth - self._margin]
+        ids = [self._ids[row] for row in rows.tolist()]
+        return best(exact_similarities(self._vectors[rows], query), ids, k)
+
+    def _scores(self, rows: NDArray[np.int64], query: Vector) -> Vector:
+        """Return the rows' cosines with the query, to within half the margin."""
+        scores = np.empty(len(rows), np.float32)
+        for start in range(0, len(rows), _BLOCK_ROWS):
+            block = self._vectors[rows[start : start + _BLOCK_ROWS]]
+            scores[start : start + _BLOCK_ROWS] = block @ query
+        return scores
+
+
+def selector(faiss: Any, allowed: Allowed) -> Any:
+    """Return FAISS's selector of the allowed rows; None where all are."""
+    return None if allowed.bits is None else faiss.IDSelectorBitmap(allowed.bits)
+
+
+__all__ = ["EXACT_ROWS", "Allowed", "RerankedIndex", "candidates_beyond", "selector"]
