@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import os
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,7 @@ from vidsearch.index.base import Neighbours
 from vidsearch.models.registry import LoadedPack, load_pack
 from vidsearch.query import QueryFace, disagreement, pool_query, query_face
 from vidsearch.results import Searched, SearchResult
+from vidsearch.scope import Scope
 
 PRIOR = 0.01
 """Share of an archive's tracks that show the person sought, before any is looked at.
@@ -44,12 +45,14 @@ class SearchOptions:
         min_confidence: Hits less likely than this are left out.
         face: Which face of the photo, by size; None: the largest.
         thumbnails: Fetch a picture of every hit.
+        scope: Only tracks of these videos.
     """
 
     top: int = 100
     min_confidence: float = 0.0
     face: int | None = None
     thumbnails: bool = False
+    scope: Scope = field(default_factory=Scope)
 
     def __post_init__(self) -> None:
         if self.top < 1:
@@ -92,7 +95,7 @@ class PhotoSearcher:
 
         Raises:
             PhotoError: A photo cannot be read, or shows no face.
-            ConfigError: No photo, or ``face`` is out of range.
+            ConfigError: No photo, ``face`` is out of range, or ``scope`` names an unknown video.
         """
         used = options if options is not None else SearchOptions()
         if used.face is not None and len(photos) > 1:
@@ -102,7 +105,8 @@ class PhotoSearcher:
         faces = [query_face(photo, self._models, used.face) for photo in photos]
         template = pool_query(faces, self._models.model_id)
         warning = disagreement(faces, self._models.calibration)
-        found = self._tracks.search(template.vector[None], used.top)[0]
+        within = used.scope.video_ids(self._catalog)
+        found = self._tracks.search(template.vector[None], used.top, within)[0]
         hits, durations = self._hits(found, used.min_confidence)
         return SearchResult(
             model_id=self._models.model_id,

@@ -16,6 +16,7 @@ from vidsearch.printable import printable
 
 if TYPE_CHECKING:
     from vidsearch.results import SearchResult
+    from vidsearch.scope import Scope
 
 
 def register(commands: Any) -> None:
@@ -37,6 +38,19 @@ def register(commands: Any) -> None:
     parser.add_argument(
         "--face", metavar="N", type=int, help="which face of the photo, 1 is the largest (default)"
     )
+    within = parser.add_argument_group("search only within")
+    within.add_argument(
+        "--video", metavar="ID|PATH", action="append", default=[], help="this video (repeatable)"
+    )
+    within.add_argument(
+        "--folder", metavar="FOLDER", action="append", default=[],
+        help="videos in this folder, at any depth (repeatable)",
+    )  # fmt: skip
+    within.add_argument(
+        "--since", metavar="TIME", help="videos whose file was changed at this time or later (ISO "
+        "8601; UTC where no zone is given)",
+    )  # fmt: skip
+    within.add_argument("--until", metavar="TIME", help="videos whose file was changed before it")
     parser.add_argument("--device", default="auto", help="auto (default), cpu, cuda or cuda:i")
     form = parser.add_mutually_exclusive_group()
     form.add_argument("--json", action="store_true", help="print one JSON object")
@@ -55,12 +69,31 @@ def run(args: argparse.Namespace) -> int:
     if least is None:
         least = 0.1 if for_reading else 0.0
     options = SearchOptions(
-        top=args.top, min_confidence=least, face=args.face, thumbnails=args.html is not None
+        top=args.top,
+        min_confidence=least,
+        face=args.face,
+        thumbnails=args.html is not None,
+        scope=_scope(args),
     )
     searcher = PhotoSearcher(Catalog.open(args.catalog), device=args.device)
     result = searcher.search(args.photos, options)
     _print(result, args)
     return 0
+
+
+def _scope(args: argparse.Namespace) -> Scope:
+    from vidsearch.scope import Scope, moment
+
+    def full(name: str) -> str:
+        return name if "://" in name else os.path.abspath(name)  # noqa: PTH100 (keeps links)
+
+    return Scope(
+        # A name that is no file here is an id, or the full path of a video that has gone.
+        videos=tuple(full(name) if Path(name).exists() else name for name in args.video),
+        folders=tuple(map(full, args.folder)),
+        since=moment(args.since) if args.since is not None else None,
+        until=moment(args.until) if args.until is not None else None,
+    )
 
 
 def _print(result: SearchResult, args: argparse.Namespace) -> None:
