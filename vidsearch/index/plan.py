@@ -72,7 +72,7 @@ def choose(count: int, dim: int, kind: Kind | None = None) -> Plan:
         kind = "ivf-sq8"
     if kind == "faiss-flat":
         return Plan(kind=kind)
-    # 4 sqrt(N) cells: finding the cells costs about what looking into them does.
+    # A usual choice for inverted files; not tuned here.
     cells = max(1, min(round(4 * count**0.5), count // _SAMPLES_A_CELL))
     if kind == "flat-sq8":
         return Plan(kind=kind, sample=min(count, 100_000))

@@ -20,7 +20,7 @@ from vidsearch.index.base import (
 )
 
 EXACT_ROWS = 20_000
-"""Rows up to which comparing them all is quicker than it is worth to be clever."""
+"""Rows up to which all are compared: an estimate, not a measured crossing point."""
 
 _BLOCK_ROWS = 4096
 

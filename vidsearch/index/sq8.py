@@ -17,8 +17,8 @@ from vidsearch.index.rerank import Allowed, RerankedIndex, candidates_beyond, se
 class FlatSq8Index(RerankedIndex):
     """FAISS's flat scalar quantiser; its best candidates are compared exactly.
 
-    Recall: a byte a number moves a cosine by about 1e-3, and more than twice as many candidates
-    are compared as are asked for, so an answer goes missing only among hundreds of near ties.
+    Recall: more than twice as many candidates are compared as are asked for, so an answer goes
+    missing only where the rounding to a byte a number moves it behind all of those.
 
     Args:
         ids: N distinct ids.
