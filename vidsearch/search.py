@@ -118,7 +118,7 @@ class PhotoSearcher:
                 for face in faces
             ),
             hits=hits,
-            searched=self._searched(),
+            searched=self._searched(within),
             thumbnails=self._thumbnails(hits) if used.thumbnails else {},
             durations_s=durations,
         )
@@ -176,11 +176,16 @@ class PhotoSearcher:
             row["track_id"]: row["aligned_jpeg"] for row in rows.to_pylist() if row["position"] == 0
         }
 
-    def _searched(self) -> Searched:
-        videos = self._tracks.snapshot.videos(["status", "read_s"]).to_pylist()
+    def _searched(self, within: frozenset[str] | None) -> Searched:
+        columns = ["video_id", "status", "read_s", "tracks"]
+        videos = [
+            row
+            for row in self._tracks.snapshot.videos(columns).to_pylist()
+            if within is None or row["video_id"] in within
+        ]
         readable = [row for row in videos if row["status"] != "failed"]
         return Searched(
-            tracks=len(self._tracks),
+            tracks=sum(row["tracks"] or 0 for row in readable),
             videos=len(readable),
             duration_s=sum(row["read_s"] or 0.0 for row in readable),
             failed_videos=len(videos) - len(readable),

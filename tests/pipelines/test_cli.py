@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import resource
 import signal
 import subprocess
@@ -109,6 +110,32 @@ def test_people_who_are_not_there(
         )
         assert status == 0
         assert json.loads(out)["hits"] == [], absent
+
+
+def test_a_search_confined_to_some_videos(
+    catalog: Path, films: Path, photos: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The astronaut's film lies beside the folder ``sub``; only what is inside is searched."""
+
+    def hits(*options: object) -> tuple[int, int]:
+        status, out, err = run(capsys, "search", catalog, photos / "astronaut.jpg", *options)
+        assert status == 0, err
+        searched = re.search(r"Searched \d+ tracks? in (\d+) videos?", " ".join(out.split()))
+        assert searched is not None, out
+        return out.count("almost certain"), int(searched[1])
+
+    film = films / "astronaut film.mp4"
+    assert hits() == (1, 2)
+    assert hits("--folder", films / "sub") == (0, 1)
+    assert hits("--folder", films) == (1, 2)
+    assert hits("--video", film) == (1, 1)
+    assert hits("--since", "2099-01-01") == (0, 0)
+    assert hits("--until", "2099-01-01", "--since", "1999-12-31T23:00:00+01:00") == (1, 2)
+    wrong: list[tuple[object, ...]] = [("--video", "nothing"), ("--since", "yesterday")]
+    for options in wrong:
+        status, _, err = run(capsys, "search", catalog, photos / "astronaut.jpg", *options)
+        assert status == 2
+        assert is_one_line(err)
 
 
 def test_several_photos_make_one_query(
