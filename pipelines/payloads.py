@@ -22,20 +22,34 @@ class IndexOptions:
         tracking: How faces become tracks.
         decoder: Video backend.
         device: Where the models run: ``auto``, ``cpu`` or ``cuda[:i]``.
-        workers: Processes. 1 works in this process; more start a cluster on this machine.
+        workers: Processes of a cluster on this machine; a video that kills one is left out and
+            the run goes on. 0 works in this process, without that protection.
         scheduler: Address of a running Dask scheduler, whose workers are used instead.
+        timeout_per_video_minute_s: Seconds of work after which a minute of video counts as hung;
+            needs worker processes, for only a process can be ended.
+        worker_memory: Bytes that a worker of this machine may take; None: its share of what there
+            is.
+        retry_failed: Try videos again that killed their workers in an earlier run.
     """
 
     sampling: SamplingConfig = field(default_factory=SamplingConfig)
     tracking: TrackingConfig = field(default_factory=TrackingConfig)
     decoder: Backend = "pyav"
     device: str = "auto"
-    workers: int = 1
+    workers: int = 0
     scheduler: str | None = None
+    timeout_per_video_minute_s: float = 300.0
+    worker_memory: int | None = None
+    retry_failed: bool = False
 
     def __post_init__(self) -> None:
-        if self.workers < 1:
-            raise ConfigError(f"workers must be at least 1; got {self.workers}")
+        if self.workers < 0:
+            raise ConfigError(f"workers must be at least 0; got {self.workers}")
+        if not self.timeout_per_video_minute_s > 0:
+            raise ConfigError(
+                "the time allowed for a minute of video must be above 0 s; "
+                f"got {self.timeout_per_video_minute_s}"
+            )
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +77,20 @@ class Failure:
     error: str
     message: str
     video_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """Something worth telling about a run that is no video's outcome.
+
+    Attributes:
+        kind: ``cluster`` (``text`` is the dashboard's address) or ``retry``.
+        source: The video it is about, if any.
+    """
+
+    kind: str
+    text: str
+    source: VideoSource | None = None
 
 
 Outcome: TypeAlias = IndexedVideo | KnownVideo | Failure

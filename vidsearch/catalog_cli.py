@@ -56,7 +56,8 @@ def describe(status: CatalogStatus) -> str:
         f"Model       {printable(status.pack)} ({status.model_id})",
         "Videos      {indexed} indexed, {partial} read in part, {failed} failed".format(**videos),
         f"Searchable  {_length(status.duration_s)} of video; {status.tracks} tracks",
-        f"Faces       {status.faces} seen in sampled frames",
+        f"Decoded     {100 * status.share_read:.4g} % of that video",
+        f"Faces       {status.faces} seen; {status.faces_too_poor} too small or blurred to match",
         f"People      {status.people} named",
         f"Index       {_index(status.index)}",
     ]

@@ -217,7 +217,7 @@ def test_a_catalog_of_another_model_is_refused(films: Path, tmp_path: Path) -> N
 
 def test_options_are_checked() -> None:
     with pytest.raises(ConfigError, match="workers"):
-        IndexOptions(workers=0)
+        IndexOptions(workers=-1)
 
 
 def test_report_as_json(films: Path, tmp_path: Path) -> None:

@@ -289,8 +289,10 @@ class Catalog:
             videos={name: counts[name] for name in ("indexed", "partial", "failed")},
             tracks=sum(row["tracks"] or 0 for row in rows),
             faces=sum(row["faces_seen"] or 0 for row in rows),
+            faces_too_poor=sum(row.get("faces_too_poor") or 0 for row in rows),
             people=self._all("people").num_rows,
             duration_s=sum(row["duration_s"] or 0.0 for row in readable),
+            share_read=_share_read(readable),
             index=index_status(self, snapshot),
             failures=_problems(rows, "failed"),
             partly_read=_problems(rows, "partial"),
@@ -340,6 +342,14 @@ def _make(place: Place, meta: CatalogMeta, options: dict[str, str]) -> None:
     for name, schema in schemas.items():
         Table(place, name, options).create(schema)
     place.child(META_NAME).write_once(meta.to_bytes())
+
+
+def _share_read(rows: Sequence[Mapping[str, Any]]) -> float:
+    """Part of the videos' time that was read; a video that says nothing of it was read whole."""
+    promised = sum(row["duration_s"] or 0.0 for row in rows)
+    shares = ((row["duration_s"] or 0.0, row.get("share_read")) for row in rows)
+    read = sum(length * (1.0 if share is None else share) for length, share in shares)
+    return read / promised if promised else 1.0
 
 
 def _problems(rows: Sequence[Mapping[str, Any]], status: str) -> tuple[VideoProblem, ...]:

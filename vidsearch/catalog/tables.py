@@ -106,6 +106,26 @@ class Table:
         local = fs.SubTreeFileSystem(self.uri, fs.LocalFileSystem())
         return opened.to_pyarrow_dataset(filesystem=local)
 
+    def add_missing_columns(self, schema: pa.Schema) -> None:
+        """Give the table the columns that an earlier version of vidsearch did not know, empty.
+
+        Raises:
+            CatalogConflictError: Other writers won for two minutes on end.
+            CatalogWriteError: The table cannot be written.
+        """
+
+        def write() -> None:
+            from deltalake import Field
+            from deltalake import Schema as DeltaSchema
+
+            table = self.open()
+            missing = [field for field in schema if field.name not in table_schema(table).names]
+            if missing:
+                fields: list[Field] = DeltaSchema.from_arrow(pa.schema(missing)).fields
+                table.alter.add_columns(fields)
+
+        self._commit(write)
+
     def append(self, rows: pa.Table) -> None:
         """Add rows in one commit; appends of several processes never conflict.
 
