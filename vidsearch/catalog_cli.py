@@ -1,4 +1,4 @@
-"""The commands ``vidsearch status`` and ``vidsearch reindex``."""
+"""The commands ``vidsearch status``, ``vidsearch reindex`` and ``vidsearch forget``."""
 
 from __future__ import annotations
 
@@ -30,6 +30,18 @@ def register(commands: Any) -> None:
     )
     reindex.add_argument("catalog", metavar="CATALOG", help="folder of the catalog")
     reindex.set_defaults(run=_run_reindex)
+    forget: argparse.ArgumentParser = commands.add_parser(
+        "forget",
+        help="erase a video's rows, faces and vectors for good",
+        description="Erase a video from a catalog for good, search all of it for what may be left, "
+        "and write a receipt into the catalog's folder 'receipts'. The video file itself stays: "
+        "remove it too, or it is indexed again.",
+    )
+    forget.add_argument("catalog", metavar="CATALOG", help="folder of the catalog")
+    forget.add_argument(
+        "--video", metavar="ID", required=True, help="video_id, as 'search --json' gives it"
+    )
+    forget.set_defaults(run=_run_forget)
 
 
 def _run_status(args: argparse.Namespace) -> int:
@@ -45,6 +57,16 @@ def _run_reindex(args: argparse.Namespace) -> int:
     from vidsearch.index import rebuild
 
     print(f"Index rebuilt: {_index(rebuild(Catalog.open(args.catalog)))}.")
+    return 0
+
+
+def _run_forget(args: argparse.Namespace) -> int:
+    from dataclasses import asdict
+
+    from vidsearch.catalog import Catalog
+    from vidsearch.catalog.forget import forget
+
+    print(json.dumps(asdict(forget(Catalog.open(args.catalog), args.video))))
     return 0
 
 
