@@ -13,6 +13,7 @@ from vidsearch.errors import ConfigError
 from vidsearch.printable import printable
 
 if TYPE_CHECKING:
+    from pipelines.payloads import IndexOptions
     from pipelines.tally import IndexReport
 
 SOME_FAILED = 3
@@ -77,6 +78,14 @@ def _register_index(commands: argparse._SubParsersAction[Any]) -> None:
         action="store_true",
         help="also try the videos again that killed their workers in an earlier run",
     )
+    parser.add_argument(
+        "--watch",
+        metavar="S",
+        type=float,
+        nargs="?",
+        const=60.0,
+        help="look again every S seconds (60) for new and changed files, until Ctrl-C",
+    )
     parser.add_argument("--log", metavar="FILE", help="append what happens to a file, line by line")
     parser.add_argument("--json", action="store_true", help="print the report as one JSON object")
     parser.set_defaults(run=_run_index)
@@ -120,6 +129,8 @@ def _run_index(args: argparse.Namespace) -> int:
     # A service manager's way of saying Ctrl-C.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
+        if args.watch is not None:
+            return _watch(args, options)
         report = index(args.catalog, args.sources, options, model=args.model, show_progress=True)
     except RunStopped as stopped:
         print(
@@ -131,6 +142,17 @@ def _run_index(args: argparse.Namespace) -> int:
     _complain(report)
     print(json.dumps(report.to_json()) if args.json else summary(report))
     return SOME_FAILED if report.failures else 0
+
+
+def _watch(args: argparse.Namespace, options: IndexOptions) -> int:
+    from pipelines.watch import watch
+
+    if not args.watch > 0:
+        raise ConfigError(f"--watch must be above 0 s; got {args.watch}")
+    for report in watch(args.catalog, args.sources, options, every_s=args.watch, model=args.model):
+        _complain(report)
+        print(json.dumps(report.to_json()) if args.json else summary(report), flush=True)
+    return 0
 
 
 def _complain(report: IndexReport) -> None:
