@@ -24,7 +24,7 @@ demo: $(READY)
 	$(VENV)/bin/vidsearch demo
 
 test: $(READY)
-	$(VENV)/bin/python -m pytest
+	$(VENV)/bin/python -m pytest -n auto
 
 check: $(READY)
 	$(VENV)/bin/ruff check .

@@ -47,6 +47,7 @@ def make_video(number: int, vectors: Matrix, rng: np.random.Generator) -> Indexe
         status="indexed",
         model_id="bench",
         duration_s=60.0,
+        read_s=60.0,
         frames_decoded=1500,
         frames_sampled=120,
         faces_seen=90,

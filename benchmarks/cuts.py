@@ -3,12 +3,11 @@
 Joins shots of the real clips and moves over real photos at known places, bright, dark, grey,
 noisy, with flashes, fades, pans and zooms, and runs every detector over the same thumbnails::
 
-    python benchmarks/cuts.py ../shared/media
+    python -m benchmarks.cuts
 """
 
 from __future__ import annotations
 
-import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from itertools import pairwise
@@ -20,6 +19,7 @@ from numpy.typing import NDArray
 from scenedetect import FrameTimecode
 from scenedetect.detectors import AdaptiveDetector, ContentDetector
 
+from benchmarks.media import media_folder
 from vidsearch.video.reader import open_video
 from vidsearch.video.shots import ShotDetector
 
@@ -178,7 +178,7 @@ def _shrink(pictures: Pictures) -> Pictures:
 
 def main() -> None:
     cv2.setNumThreads(1)
-    maker = Maker(Path(sys.argv[1] if len(sys.argv) > 1 else "../shared/media"))
+    maker = Maker(media_folder())
     films = {kind: [maker.sequence(kind) for _ in range(REPEATS)] for kind in KINDS}
     small = {
         kind: [(_shrink(pictures), truth) for pictures, truth in sequences]

@@ -34,7 +34,7 @@ def make_clips(folder: Path, count: int) -> None:
 
 def measure(clips: Path, catalog: Path, workers: int) -> dict[str, float]:
     """Index into a new catalog; return seconds and times real speed."""
-    report = index(catalog, [clips], IndexOptions(workers=workers))
+    report = index(catalog, [clips], IndexOptions(workers=max(workers, 1), isolate=workers > 0))
     assert not report.failures, report.failures
     (log,) = (catalog / "runs").glob("*.jsonl")
     moments = {}

@@ -50,8 +50,13 @@ def _register_index(commands: argparse._SubParsersAction[Any]) -> None:
         "--workers",
         metavar="N",
         type=int,
-        help="processes (default: one a core, as memory allows); 0 works in this process, where "
+        help="processes (default: one a core, as memory allows); 1 works in this process, where "
         "one video that crashes or hangs the decoder ends or stops everything",
+    )
+    parser.add_argument(
+        "--isolate",
+        action="store_true",
+        help="with one worker, give it a process of its own (as is done without --workers)",
     )
     parser.add_argument(
         "--scheduler", metavar="ADDR", help="use a running Dask cluster, e.g. tcp://host:8786"
@@ -87,6 +92,11 @@ def _register_index(commands: argparse._SubParsersAction[Any]) -> None:
         help="look again every S seconds (60) for new and changed files, until Ctrl-C",
     )
     parser.add_argument("--log", metavar="FILE", help="append what happens to a file, line by line")
+    parser.add_argument(
+        "--again",
+        action="store_true",
+        help="index anew what is indexed already, e.g. with another --sample-fps",
+    )
     parser.add_argument("--json", action="store_true", help="print the report as one JSON object")
     parser.set_defaults(run=_run_index)
 
@@ -109,8 +119,8 @@ def _run_index(args: argparse.Namespace) -> int:
     from pipelines.payloads import IndexOptions
     from vidsearch.video.sampling import SamplingConfig
 
-    if args.workers is not None and args.workers < 0:
-        raise ConfigError(f"--workers must be at least 0; got {args.workers}")
+    if args.workers is not None and args.workers < 1:
+        raise ConfigError(f"--workers must be at least 1; got {args.workers}")
     memory = args.worker_memory
     if memory is not None and not memory > 0:
         raise ConfigError(f"--worker-memory must be above 0 GiB; got {memory}")
@@ -119,10 +129,12 @@ def _run_index(args: argparse.Namespace) -> int:
         decoder=args.decoder,
         device=args.device,
         workers=_workers(args),
+        isolate=args.isolate or args.workers is None,
         scheduler=args.scheduler,
         timeout_per_video_minute_s=args.timeout_per_video_minute,
         worker_memory=None if memory is None else int(memory * (1 << 30)),
         retry_failed=args.retry_failed,
+        again=args.again,
     )
     if args.log is not None:
         _log_to_file(args.log)
@@ -184,7 +196,7 @@ def _workers(args: argparse.Namespace) -> int:
     if args.workers is not None:
         return int(args.workers)
     if args.scheduler is not None:
-        return 0
+        return 1
     from pipelines.cluster import default_workers
 
     return default_workers()
@@ -194,6 +206,9 @@ def summary(report: IndexReport) -> str:
     """Say in a few lines what a run did."""
     if not report.indexed and not report.failed:
         return f"Nothing to do: {_videos(report.skipped)} indexed already."
+    if not report.indexed:
+        skipped = f"; {_videos(report.skipped)} indexed already" if report.skipped else ""
+        return f"Nothing new: {_videos(report.failed)} failed, each named above{skipped}."
     hours = report.duration_s / 3600
     length = f"{hours:.1f} h" if hours >= 1 else f"{report.duration_s:.0f} s"
     speed = report.duration_s / report.elapsed_s if report.elapsed_s > 0 else 0.0

@@ -234,7 +234,8 @@ def _need_workers(client: Client, options: IndexOptions) -> None:
     except TimeoutError as error:
         raise ConfigError(
             f"the Dask scheduler {options.scheduler or 'of this machine'!r} has no workers; "
-            "start some with 'dask worker ADDRESS', or leave --scheduler out"
+            f"start some with 'dask worker {options.scheduler or 'ADDRESS'}', or leave --scheduler "
+            "out"
         ) from error
 
 

@@ -11,16 +11,18 @@ from dataclasses import dataclass, replace
 from typing import Any, cast
 
 from pipelines.ahead import Ahead
+from pipelines.copies import split_copies
 from pipelines.events import EventLog
 from pipelines.payloads import Failure, IndexOptions, Notice, Outcome
 from pipelines.progress import Progress
 from pipelines.stages import edge
 from pipelines.tally import QUARANTINE_STAGE, IndexReport, Tally
 from vidsearch import __version__
-from vidsearch.catalog import Catalog, CatalogWriter
+from vidsearch.catalog import Catalog, CatalogWriter, WriterConfig
 from vidsearch.catalog.writer import new_run_id
 from vidsearch.device import resolve_device
 from vidsearch.errors import CatalogNotFoundError, VidsearchError
+from vidsearch.models.own_pack import BUILT_IN
 from vidsearch.models.registry import LoadedPack, load_pack
 from vidsearch.video.discover import VideoSource, discover
 
@@ -146,7 +148,8 @@ def _sort_out(
             error, message = poisonous[before.video_id]
             failure = Failure(QUARANTINE_STAGE, file, error, message, before.video_id)
             quarantined.append(failure)
-        elif before.status == "failed":  # causes pass: a second look at a broken file costs little
+        elif options.again or before.status == "failed":
+            # Causes of failures pass, and a second look at a broken file costs little.
             todo.append(file)
     return todo, quarantined
 
@@ -165,7 +168,7 @@ def _open(
 ) -> tuple[Catalog, LoadedPack, str]:
     """Open the catalog with its pack; where there is none, make it once the pack has loaded."""
     archive = catalog if isinstance(catalog, Catalog) else _existing(catalog)
-    pack = model if model is not None else (archive.pack if archive is not None else "open")
+    pack = _lasting(model) if model is not None else archive.pack if archive is not None else "open"
     models = load_pack(pack, resolve_device(options.device))
     if archive is not None:
         archive.require_model(models.model_id)
@@ -173,6 +176,11 @@ def _open(
     place = cast("str | os.PathLike[str]", catalog)
     made = Catalog.create(place, pack=pack, model_id=models.model_id, dim=models.embedder.dim)
     return made, models, pack
+
+
+def _lasting(pack: str) -> str:
+    """Return a pack's name, or its folder as it is found from any other folder."""
+    return pack if pack in BUILT_IN else os.path.abspath(pack)  # noqa: PTH100 (keeps links)
 
 
 def _existing(place: str | os.PathLike[str]) -> Catalog | None:
@@ -194,14 +202,14 @@ def _work(
 
     archive.repair()
     known = _known_by_size(archive, options)
+    originals, copies = split_copies(todo)
 
     def outcomes() -> Iterator[Outcome | Notice | None]:
-        return _outcomes(todo, models, pack, options, known)
+        return _outcomes(originals, models, pack, options, known)
 
-    here = options.scheduler is None and options.workers == 0
     with (
-        nullcontext(outcomes()) if here else Ahead(outcomes, _AHEAD) as stream,
-        CatalogWriter(archive, run.run_id) as writer,
+        nullcontext(outcomes()) if options.in_process else Ahead(outcomes, _AHEAD) as stream,
+        CatalogWriter(archive, run.run_id, WriterConfig(replace=options.again)) as writer,
     ):
         try:
             for outcome in stream:
@@ -210,6 +218,9 @@ def _work(
             for outcome in stream.drain() if isinstance(stream, Ahead) else ():  # finished as well
                 run.tally.add(outcome, writer, run.progress, run.events)
             raise
+        for copy in copies:
+            run.tally.add_copy(copy, writer, run.progress, run.events)
+    archive.retire_replaced()
     archive.maintain()
     rebuild_if_stale(archive)
 
@@ -218,12 +229,13 @@ def _known_by_size(archive: Catalog, options: IndexOptions) -> dict[int, frozens
     """Return size -> contents of that size that need no second look.
 
     A copy or a moved file has the size of what it is a copy of, so a task is told of no others.
+    What is to be indexed again is known only if it killed its workers.
     """
     found: dict[int, set[str]] = defaultdict(set)
     rows = archive.videos(columns=["video_id", "size", "status", "failure_stage"]).to_pylist()
     for row in rows:
         poisonous = row["failure_stage"] == QUARANTINE_STAGE and not options.retry_failed
-        if row["status"] != "failed" or poisonous:
+        if poisonous or (row["status"] != "failed" and not options.again):
             found[row["size"]].add(row["video_id"])
     return {size: frozenset(ids) for size, ids in found.items()}
 
@@ -235,11 +247,11 @@ def _outcomes(
     options: IndexOptions,
     known: dict[int, frozenset[str]],
 ) -> Iterator[Outcome | Notice | None]:
-    if options.scheduler is None and options.workers == 0:
+    if options.in_process:
         for source in todo:
             yield edge.run(source, models, options, known.get(source.size, frozenset()))
         return
     from pipelines import graph
 
-    fewer = replace(options, workers=max(min(options.workers, len(todo)), 1))
+    fewer = replace(options, workers=min(options.workers, len(todo)))
     yield from graph.run(todo, pack, models.model_id, fewer, known)

@@ -22,8 +22,12 @@ class IndexOptions:
         tracking: How faces become tracks.
         decoder: Video backend.
         device: Where the models run: ``auto``, ``cpu`` or ``cuda[:i]``.
-        workers: Processes of a cluster on this machine; a video that kills one is left out and
-            the run goes on. 0 works in this process, without that protection.
+        workers: Processes. 1 works in this process; more start a cluster on this machine (a script
+            that asks for more needs the guard ``if __name__ == "__main__":``, because each process
+            imports it anew), where a video that kills one is left out and the run goes on.
+        isolate: One worker, too, gets a process of its own and with it that protection.
+        again: Index videos anew that are in the catalog already, and replace them; those in
+            quarantine still need ``retry_failed``.
         scheduler: Address of a running Dask scheduler, whose workers are used instead.
         timeout_per_video_minute_s: Seconds of work after which a minute of video counts as hung;
             needs worker processes, for only a process can be ended.
@@ -36,15 +40,22 @@ class IndexOptions:
     tracking: TrackingConfig = field(default_factory=TrackingConfig)
     decoder: Backend = "pyav"
     device: str = "auto"
-    workers: int = 0
+    workers: int = 1
+    isolate: bool = False
+    again: bool = False
     scheduler: str | None = None
     timeout_per_video_minute_s: float = 300.0
     worker_memory: int | None = None
     retry_failed: bool = False
 
+    @property
+    def in_process(self) -> bool:
+        """Whether the videos are worked through in this process, without Dask."""
+        return self.scheduler is None and self.workers == 1 and not self.isolate
+
     def __post_init__(self) -> None:
-        if self.workers < 0:
-            raise ConfigError(f"workers must be at least 0; got {self.workers}")
+        if self.workers < 1:
+            raise ConfigError(f"workers must be at least 1; got {self.workers}")
         if not self.timeout_per_video_minute_s > 0:
             raise ConfigError(
                 "the time allowed for a minute of video must be above 0 s; "

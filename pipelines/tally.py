@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import hashlib
+import os
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
+from pipelines.copies import Copy
 from pipelines.events import EventLog
 from pipelines.payloads import Failure, KnownVideo, Notice, Outcome
 from pipelines.progress import Progress
 from vidsearch.catalog import CatalogWriter, IndexedVideo, KnownFile, VideoRecord
 from vidsearch.errors import VideoError
 from vidsearch.printable import printable
+from vidsearch.video.discover import VideoSource
 from vidsearch.video.identity import content_id
 
 QUARANTINE_STAGE = "worker"
@@ -27,7 +32,7 @@ class IndexReport:
         failed: Files that could not be read, those in quarantine included.
         tracks: Tracks found in this run.
         faces: Faces seen in this run's sampled frames.
-        duration_s: Length of the videos indexed in this run.
+        duration_s: Seconds of video read in this run.
         elapsed_s: Time the run took.
         failures: Why files failed.
         partly_read: (file, what is missing) of videos read in part.
@@ -75,6 +80,7 @@ class Tally:
         self._faces = 0
         self._duration_s = 0.0
         self._failures = list(quarantined)
+        self._failed: dict[str, Failure] = {}
         self._partly_read: list[tuple[str, str]] = []
 
     def add(
@@ -102,18 +108,38 @@ class Tally:
             self._add_indexed(outcome, progress, events)
             writer.add(outcome)
 
+    def add_copy(
+        self, copy: Copy, writer: CatalogWriter, progress: Progress, events: EventLog
+    ) -> None:
+        """Count a copy as its original turned out."""
+        failure = self._failed.get(copy.original.uri)
+        if failure is None:
+            self.add(KnownVideo(copy.source, copy.video_id), writer, progress, events)
+        else:
+            self._count_failure(
+                replace(failure, source=copy.source), copy.video_id, progress, events
+            )
+
     def _add_failure(
         self, failure: Failure, writer: CatalogWriter, progress: Progress, events: EventLog
     ) -> None:
-        self._failures.append(failure)
+        self._failed[failure.source.uri] = failure
         video_id = failure.video_id
         if video_id is None and failure.stage == QUARANTINE_STAGE:
             try:
                 video_id = content_id(failure.source.uri)  # its name, under which it is left out
             except VideoError:
                 video_id = None
+        if video_id is None and _is_there(failure.source):
+            video_id = _unread_id(failure.source)
         if video_id is not None:
-            writer.add(IndexedVideo(self._failed(failure, video_id)))
+            writer.add(IndexedVideo(self._record(failure, video_id)))
+        self._count_failure(failure, video_id, progress, events)
+
+    def _count_failure(
+        self, failure: Failure, video_id: str | None, progress: Progress, events: EventLog
+    ) -> None:
+        self._failures.append(failure)
         progress.step(failure.source.size, failed=True)
         progress.say(f"failed: {printable(failure.source.uri)}: {printable(failure.message)}")
         events.write(
@@ -128,28 +154,28 @@ class Tally:
 
     def _add_indexed(self, indexed: IndexedVideo, progress: Progress, events: EventLog) -> None:
         video = indexed.video
-        progress.step(video.size, tracks=len(indexed.tracks), duration_s=video.duration_s or 0.0)
+        progress.step(video.size, tracks=len(indexed.tracks), duration_s=video.read_s or 0.0)
         events.write(
             "video",
             status=video.status,
             video=video.uri,
             video_id=video.video_id,
             duration_s=video.duration_s,
+            read_s=video.read_s,
             tracks=len(indexed.tracks),
             faces=video.faces_seen,
             message=video.failure,
         )
         if video.video_id in self._indexed:
-            self._skipped += 1  # a second copy among this run's own files
             return
         self._indexed.add(video.video_id)
         self._tracks += len(indexed.tracks)
         self._faces += video.faces_seen
-        self._duration_s += video.duration_s if video.duration_s is not None else 0.0
+        self._duration_s += video.read_s if video.read_s is not None else 0.0
         if video.status == "partial" and video.failure is not None:
             self._partly_read.append((video.uri, video.failure))
 
-    def _failed(self, failure: Failure, video_id: str) -> VideoRecord:
+    def _record(self, failure: Failure, video_id: str) -> VideoRecord:
         return VideoRecord(
             video_id=video_id,
             uri=failure.source.uri,
@@ -174,6 +200,19 @@ class Tally:
             failures=tuple(sorted(self._failures, key=lambda f: f.source.uri)),
             partly_read=tuple(sorted(self._partly_read)),
         )
+
+
+def _is_there(source: VideoSource) -> bool:
+    return "://" in source.uri or Path(source.uri).exists()
+
+
+def _unread_id(source: VideoSource) -> str:
+    """Return a stand-in for the content hash of a file that could not be read at all.
+
+    Its failure is on record like any other, until the file can be read and is another content.
+    """
+    name = os.fsencode(source.uri)
+    return "unread-" + hashlib.blake2b(name, digest_size=16).hexdigest()
 
 
 def _tell(notice: Notice, progress: Progress, events: EventLog) -> None:

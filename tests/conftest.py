@@ -7,6 +7,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import settings
+
+# A test is slow on a busy machine, not wrong: speed is measured in benchmarks/.
+settings.register_profile("vidsearch", deadline=None)
+settings.load_profile("vidsearch")
 
 PROJECT = Path(__file__).resolve().parents[1]
 

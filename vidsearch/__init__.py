@@ -1,14 +1,13 @@
 """vidsearch: find every appearance of a person in a video archive from one photo.
 
 Example:
-    Open (or create) a catalog, index a folder, and search it::
+    Index a folder into a catalog (made if it is new), and search it::
 
         from vidsearch import Catalog
         from pipelines import index
 
-        catalog = Catalog.open("my-archive")
-        index(catalog, ["/videos"])
-        hits = catalog.search(["photo.jpg"]).hits
+        index("my-catalog", ["/videos"])
+        hits = Catalog.open("my-catalog").search(["photo.jpg"]).hits
 """
 
 from __future__ import annotations

@@ -11,7 +11,8 @@ import logging
 import os
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from importlib.metadata import entry_points
 
 from vidsearch import __version__
@@ -60,23 +61,30 @@ class _LineFormatter(logging.Formatter):
         return printable(f"vidsearch: {record.getMessage()}")
 
 
-def _log_to_stderr(level: int) -> None:
+@contextmanager
+def _logging_to_stderr(level: int) -> Iterator[None]:
     """Show our own packages' messages; other libraries' chatter stays out of the console."""
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(_LineFormatter())
-    for package in ("vidsearch", "pipelines", "trainer", "ui"):
-        logger = logging.getLogger(package)
-        logger.handlers = [handler]
+    loggers = [logging.getLogger(name) for name in ("vidsearch", "pipelines", "trainer", "ui")]
+    for logger in loggers:
+        logger.addHandler(handler)
         logger.setLevel(level)
-        logger.propagate = False
+    try:
+        yield
+    finally:
+        for logger in loggers:
+            logger.removeHandler(handler)
+            logger.setLevel(logging.NOTSET)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit status."""
     args = build_parser().parse_args(argv)
-    _log_to_stderr(logging.INFO if args.verbose else logging.WARNING)
+    level = logging.INFO if args.verbose else logging.WARNING
     try:
-        status = args.run(args)
+        with _logging_to_stderr(level):
+            status = args.run(args)
         sys.stdout.flush()
     except VidsearchError as error:
         print(f"vidsearch: {printable(str(error))}", file=sys.stderr)
@@ -88,6 +96,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         # The reader (head, less) has gone; point stdout elsewhere so that the exit stays quiet.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 128 + signal.SIGPIPE
+    except OSError as error:
+        # The disk is full, a folder is gone: the system's own words, on one line.
+        print(f"vidsearch: {printable(str(error))}", file=sys.stderr)
+        return VidsearchError.exit_status
     return int(status)
 
 

@@ -92,8 +92,8 @@ def resolve_device(spec: str, runtime: Runtime = "onnxruntime") -> Device:
 def open_onnx(path: Path, device: Device, threads: int = 1) -> onnxruntime.InferenceSession:
     """Open an ONNX file for one thread of one process.
 
-    Memory stays flat over inputs of any number of sizes: nothing is cached per shape, and what a
-    call needed is returned when it ends.
+    Memory stays flat over inputs of any number of sizes: nothing is kept per shape, and the arena
+    grows to the largest input only (300 random sizes up to 640 x 640: 178 MiB for CenterFace).
 
     Args:
         path: The model.

@@ -27,8 +27,9 @@ TILE_OVERLAP = 0.25
 """Share of a tile that its neighbour repeats. A face larger than that was there to be seen in the
 look before, where tiles are twice as large."""
 
-ENLARGED_SIDE = 320
-"""A photo smaller than this is enlarged to it for the close look."""
+MARGIN_SIDES = (320, 1280)
+"""Longer side, least and most, of a photo that is looked at with a margin: a tiny one is enlarged;
+of a large one, whose face must fill it, the detector needs no more."""
 
 UPRIGHT_DEG = 30
 """Largest roll of a face that counts as upright."""
@@ -215,20 +216,20 @@ def _affine(
 
 
 def _with_margin(image: Image) -> _View:
-    """Put the photo, enlarged if it is tiny, in the middle of a picture twice its size."""
+    """Put the photo, at a handy size, in the middle of a picture twice that size."""
     import cv2
 
     height, width = image.shape[:2]
-    scale = max(ENLARGED_SIDE / max(height, width), 1.0)
+    longer = max(height, width)
+    scale = min(max(longer, MARGIN_SIDES[0]), MARGIN_SIDES[1]) / longer
     wide, high = max(round(width * scale), 1), max(round(height * scale), 1)
-    enlarged = (
-        cv2.resize(image, (wide, high), interpolation=cv2.INTER_CUBIC) if scale > 1 else image
-    )
+    method = cv2.INTER_CUBIC if scale > 1 else cv2.INTER_AREA
+    resized = cv2.resize(image, (wide, high), interpolation=method)
     left, top = wide // 2, high // 2
     colour = image.reshape(-1, 3).mean(axis=0)
     canvas = np.empty((high + 2 * top, wide + 2 * left, 3), np.uint8)
     canvas[:] = colour.round().astype(np.uint8)
-    canvas[top : top + high, left : left + wide] = enlarged
+    canvas[top : top + high, left : left + wide] = resized
     per_x, per_y = width / wide, height / high
     return _View(canvas, _affine(((per_x, 0), (0, per_y)), (-left * per_x, -top * per_y)))
 

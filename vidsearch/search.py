@@ -6,6 +6,7 @@ import dataclasses
 import os
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -139,7 +140,7 @@ class PhotoSearcher:
                     rank=len(hits) + 1,
                     confidence=float(confidence[row]),
                     similarity=float(found.similarities[row]),
-                    video=seen_at[0] if seen_at else by_id[track["video_id"]]["uri"],
+                    video=_place(seen_at) if seen_at else by_id[track["video_id"]]["uri"],
                     video_id=track["video_id"],
                     track_id=track["track_id"],
                     span=TimeSpan(track["start_s"], track["end_s"]),
@@ -172,15 +173,21 @@ class PhotoSearcher:
         }
 
     def _searched(self) -> Searched:
-        videos = self._tracks.snapshot.videos(["status", "duration_s"]).to_pylist()
+        videos = self._tracks.snapshot.videos(["status", "read_s"]).to_pylist()
         readable = [row for row in videos if row["status"] != "failed"]
         return Searched(
             tracks=len(self._tracks),
             videos=len(readable),
-            duration_s=sum(row["duration_s"] or 0.0 for row in readable),
+            duration_s=sum(row["read_s"] or 0.0 for row in readable),
             failed_videos=len(videos) - len(readable),
             partial_videos=sum(row["status"] == "partial" for row in readable),
         )
+
+
+def _place(places: Sequence[str]) -> str:
+    """Return where a video is: the latest place, unless it is gone and another is there."""
+    there = (place for place in places if "://" not in place and Path(place).exists())
+    return next(there, places[0])
 
 
 def search(

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
+import os
 import shutil
+import stat
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -47,7 +50,7 @@ def run(args: argparse.Namespace) -> int:
     from vidsearch.catalog import Catalog
     from vidsearch.search import PhotoSearcher, SearchOptions
 
-    for_reading = not (args.json or args.csv)
+    for_reading = not (args.json or args.csv is not None)
     least = args.min_confidence
     if least is None:
         least = 0.1 if for_reading else 0.0
@@ -70,29 +73,73 @@ def _print(result: SearchResult, args: argparse.Namespace) -> None:
             for warning in photo.warnings:
                 print(f"vidsearch: {printable(photo.photo)}: {printable(warning)}", file=sys.stderr)
     if args.json:
-        print(json.dumps(to_json(result), ensure_ascii=False))
+        print(json.dumps(to_json(result)))
     elif args.csv is not None:
         _write(args.csv, to_csv(result))
     elif args.html is not None:
-        _write(args.html, to_html(result))
-        print(f"wrote {printable(args.html)}")
+        if _write(args.html, to_html(result)):
+            print(f"wrote {printable(args.html)}")
     else:
-        print(to_text(result, width=shutil.get_terminal_size((100, 24)).columns))
+        sys.stdout.write(to_text(result, width=shutil.get_terminal_size((100, 24)).columns))
 
 
-def _write(target: str, text: str) -> None:
+def _write(target: str, text: str) -> bool:
+    """Write ``text`` and return whether it made a file (standard output and pipes are none).
+
+    A file appears whole or not at all; a link stays and the file it leads to is replaced.
+    """
     if target == "-":
         sys.stdout.write(text)
-        return
-    path = Path(target)
+        return False
+    if not target:
+        raise ConfigError("'' names no file to write; name one, or '-' for standard output")
+    try:
+        if _is_folder(target):
+            raise ConfigError(f"{target!r} is a folder; name a file in it")
+        if _is_stream(target):
+            # Appending: a shell's ">>" may have put something there before.
+            with Path(target).open("a", encoding="utf-8", newline="") as stream:
+                stream.write(text)
+            return False
+        _replace(Path(os.path.realpath(target)), text)
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise ConfigError(
+            f"{target!r} cannot be written ({error.strerror}); name a file in a folder that exists "
+            "and that you may write to"
+        ) from error
+    return True
+
+
+def _is_folder(target: str) -> bool:
+    return target.endswith("/") or Path(target).is_dir()
+
+
+def _is_stream(target: str) -> bool:
+    """Whether ``target`` is a pipe, a device or an open file's name, not a file to be replaced."""
+    try:
+        if not stat.S_ISREG(os.stat(target).st_mode):  # noqa: PTH116 (as the next calls)
+            return True
+    except FileNotFoundError:
+        return False
+    path = target
+    while True:
+        folder = os.path.realpath(os.path.dirname(path) or ".")  # noqa: PTH120
+        if folder == "/dev/fd" or (folder.startswith("/proc/") and folder.endswith("/fd")):
+            return True
+        if not os.path.islink(path):  # noqa: PTH114
+            return False
+        path = os.path.join(folder, os.readlink(path))  # noqa: PTH115, PTH118
+
+
+def _replace(path: Path, text: str) -> None:
     partial = path.with_name(f".{path.name}.part")
     try:
         # newline="": CSV carries its own line ends.
         partial.write_text(text, encoding="utf-8", newline="")
         partial.replace(path)
-    except OSError as error:
-        partial.unlink(missing_ok=True)
-        raise ConfigError(
-            f"{target!r} cannot be written ({error.strerror}); name a file in a folder that exists "
-            "and that you may write to"
-        ) from error
+    except OSError:
+        with contextlib.suppress(OSError):
+            partial.unlink()
+        raise

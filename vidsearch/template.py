@@ -18,8 +18,8 @@ def normalise(vectors: Matrix) -> Matrix:
         (N, D) float32.
 
     Example:
-        >>> normalise(np.array([[3, 4]], np.float32)).round(2).tolist()
-        [[0.6000000238418579, 0.800000011920929]]
+        >>> [round(float(x), 4) for x in normalise(np.array([[3, 4]], np.float32))[0]]
+        [0.6, 0.8]
     """
     norms = np.linalg.norm(vectors, axis=1, keepdims=True)
     return np.asarray(vectors / np.maximum(norms, np.finfo(np.float32).tiny), np.float32)
@@ -43,8 +43,9 @@ def pool(embeddings: Matrix, model_id: str, weights: Vector | None = None) -> Te
         ArcFace, section 3.1: a video's feature is the centre of the features of all its frames.
 
     Example:
-        >>> pool(np.array([[2, 0], [0, 2]], np.float32), "m").vector.round(4).tolist()
-        [0.7070999741554260, 0.7070999741554260]
+        >>> template = pool(np.array([[6, 0], [0, 8]], np.float32), "m")
+        >>> [round(float(x), 4) for x in template.vector]
+        [0.6, 0.8]
     """
     if embeddings.ndim != 2 or len(embeddings) == 0:
         raise ShapeError(f"a template needs at least one embedding; got shape {embeddings.shape}")

@@ -10,7 +10,7 @@ from typing import cast
 import numpy as np
 
 from pipelines.demo.people import PEOPLE, Person
-from pipelines.demo.screenplay import DAMAGED, FILMS, FPS, HEIGHT, WIDTH, Film, Scene
+from pipelines.demo.screenplay import DAMAGED, FILMS, FPS, HEIGHT, WIDTH, Film, Shot
 from vidsearch.datatypes import Image
 
 
@@ -56,28 +56,28 @@ def _write_jpeg(path: Path, image: Image) -> None:
     Pillow.fromarray(image).save(path, quality=80)
 
 
-def _shoot(scene: Scene, frame: int, picture: Image, grain: np.random.Generator) -> Image:
+def _shoot(shot: Shot, frame: int, picture: Image, grain: np.random.Generator) -> Image:
     import cv2
 
-    x1, y1, x2, _ = scene.window(frame)
+    x1, y1, x2, _ = shot.window(frame)
     scale = WIDTH / (x2 - x1)
     camera = np.array([[scale, 0, -x1 * scale], [0, scale, -y1 * scale]])
     view = cv2.warpAffine(
         picture, camera, (WIDTH, HEIGHT), flags=cv2.INTER_LINEAR, borderValue=(60, 66, 74)
     )
-    light = 1 + (scene.brightness - 1) * frame / max(scene.frames - 1, 1)
+    light = 1 + (shot.brightness - 1) * frame / max(shot.frames - 1, 1)
     noise = grain.normal(scale=3.0, size=(HEIGHT, WIDTH, 1))
     return np.clip(view * light + noise, 0, 255).astype(np.uint8)
 
 
 def _pictures_of(film: Film, pictures: Mapping[str, Image]) -> Iterator[Image]:
     grain = np.random.default_rng(7)
-    for scene, frame in film.frames():
-        yield _shoot(scene, frame, pictures[scene.picture], grain)
+    for shot, frame in film.frames():
+        yield _shoot(shot, frame, pictures[shot.picture], grain)
 
 
 def encode_film(path: Path, film: Film, pictures: Mapping[str, Image]) -> None:
-    """Encode one film as its scenes say."""
+    """Encode one film as its shots say."""
     import av
 
     logging.getLogger("libav").setLevel(logging.ERROR)

@@ -34,7 +34,7 @@ def run(folder: str) -> int:
         VidsearchError: Any step failed.
     """
     started = time.monotonic()
-    place = _fresh(Path(folder))
+    place = _fresh(Path(folder).resolve())
     archive, catalog_dir = place / "archive", place / "catalog"
     _say("1. Filming a small archive: real faces, camera moves, cuts, one damaged file ...")
     pictures = load_pictures()
@@ -49,7 +49,8 @@ def run(folder: str) -> int:
     _say("3. Searching it with photos that are not frames of it ...\n")
     searcher = PhotoSearcher(Catalog.open(catalog_dir))
     for person in PEOPLE:
-        result = searcher.search([photos[person.slug]], SearchOptions(thumbnails=True))
+        options = SearchOptions(min_confidence=0.1, thumbnails=True)
+        result = searcher.search([photos[person.slug]], options)
         found = _complain(person, result, archive)
         _show(person, result, archive, right=not found)
         wrong += found
@@ -108,7 +109,7 @@ def _check_report(report: IndexReport) -> list[str]:
 
 def _complain(person: Person, result: SearchResult, archive: Path) -> list[str]:
     likely = [hit for hit in result.hits if hit.confidence >= _FOUND_FROM]
-    return complaints(person, appearances(), likely, str(archive.resolve()))
+    return complaints(person, appearances(), likely, str(archive))
 
 
 def _show(person: Person, result: SearchResult, archive: Path, *, right: bool) -> None:
@@ -118,7 +119,7 @@ def _show(person: Person, result: SearchResult, archive: Path, *, right: bool) -
     expected = " (is in no film)" if person.slug in ABSENT else ""
     _say(f"   {person.name}{expected}: {len(likely)} hit(s) - {verdict}")
     for hit in likely:
-        film = Path(hit.video).relative_to(archive.resolve())
+        film = Path(hit.video).relative_to(archive)
         _say(
             f"      {clock(hit.span.start_s)} - {clock(hit.span.end_s)}  "
             f"confidence {confidence_number(hit.confidence)}  {film}"

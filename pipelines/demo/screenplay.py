@@ -18,7 +18,7 @@ SMALLEST_FACE = 44.0
 
 
 @dataclass(frozen=True, slots=True)
-class Scene:
+class Shot:
     """One shot: the camera glides from one window of a picture to another.
 
     Attributes:
@@ -50,16 +50,16 @@ class Scene:
 
 @dataclass(frozen=True, slots=True)
 class Film:
-    """One video file: its name, encoder and scenes."""
+    """One video file: its name, encoder and shots."""
 
     name: str
     codec: str
-    scenes: tuple[Scene, ...]
+    shots: tuple[Shot, ...]
 
-    def frames(self) -> Iterator[tuple[Scene, int]]:
-        for scene in self.scenes:
-            for frame in range(scene.frames):
-                yield scene, frame
+    def frames(self) -> Iterator[tuple[Shot, int]]:
+        for shot in self.shots:
+            for frame in range(shot.frames):
+                yield shot, frame
 
 
 FILMS = (
@@ -67,37 +67,37 @@ FILMS = (
         "card night.mp4",
         "libx264",
         (
-            Scene("group", 5.0, (230, 330, 440), (430, 310, 440)),
-            Scene("group", 3.0, (790, 410, 420), (800, 400, 340), 0.8),
-            Scene("rocket", 2.0, (320, 200, 500), (330, 220, 420)),
-            Scene("group", 0.9, (520, 330, 330), (525, 332, 320)),
+            Shot("group", 5.0, (230, 330, 440), (430, 310, 440)),
+            Shot("group", 3.0, (790, 410, 420), (800, 400, 340), 0.8),
+            Shot("rocket", 2.0, (320, 200, 500), (330, 220, 420)),
+            Shot("group", 0.9, (520, 330, 330), (525, 332, 320)),
         ),
     ),
     Film(
         "press/mission briefing.mkv",
         "libx264",
         (
-            Scene("astronaut", 4.0, (230, 150, 440), (225, 140, 330)),
-            Scene("coffee", 2.0, (300, 200, 560), (300, 200, 480)),
-            Scene("astronaut", 3.0, (220, 135, 300), (240, 150, 430), 1.25),
+            Shot("astronaut", 4.0, (230, 150, 440), (225, 140, 330)),
+            Shot("coffee", 2.0, (300, 200, 560), (300, 200, 480)),
+            Shot("astronaut", 3.0, (220, 135, 300), (240, 150, 430), 1.25),
         ),
     ),
     Film(
         "press/évening news.ts",
         "mpeg4",
         (
-            Scene("cat", 2.0, (220, 150, 400), (230, 150, 360)),
-            Scene("portrait", 3.5, (56, 56, 260), (60, 56, 220)),
-            Scene("group", 2.5, (1090, 350, 370), (1094, 345, 350)),
+            Shot("cat", 2.0, (220, 150, 400), (230, 150, 360)),
+            Shot("portrait", 3.5, (56, 56, 260), (60, 56, 220)),
+            Shot("group", 2.5, (1090, 350, 370), (1094, 345, 350)),
         ),
     ),
     Film(
         "landscapes.mp4",
         "libx264",
         (
-            Scene("coffee", 3.0, (300, 200, 560), (310, 210, 440)),
-            Scene("cat", 3.0, (225, 150, 400), (225, 160, 330)),
-            Scene("rocket", 3.0, (320, 210, 600), (300, 220, 480)),
+            Shot("coffee", 3.0, (300, 200, 560), (310, 210, 440)),
+            Shot("cat", 3.0, (225, 150, 400), (225, 160, 330)),
+            Shot("rocket", 3.0, (320, 210, 600), (300, 220, 480)),
         ),
     ),
 )
@@ -128,23 +128,23 @@ def appearances() -> list[Appearance]:
     found = []
     for film in FILMS:
         start = 0
-        for scene in film.scenes:
+        for shot in film.shots:
             for person in PEOPLE:
-                if person.picture != scene.picture:
+                if person.picture != shot.picture:
                     continue
-                whole, part = _visible(scene, person)
+                whole, part = _visible(shot, person)
                 if part.any():
                     certain = _span(whole, start) if whole.any() else None
                     found.append(Appearance(person, film.name, certain, _span(part, start)))
-            start += scene.frames
+            start += shot.frames
     return found
 
 
-def _visible(scene: Scene, person: Person) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+def _visible(shot: Shot, person: Person) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
     left, top, right, bottom = person.face_xyxy
     whole, part = [], []
-    for frame in range(scene.frames):
-        x1, y1, x2, y2 = scene.window(frame)
+    for frame in range(shot.frames):
+        x1, y1, x2, y2 = shot.window(frame)
         margin = 0.15 * (right - left)
         inside = x1 <= left - margin and y1 <= top and right + margin <= x2 and bottom <= y2
         tall = (bottom - top) * WIDTH / (x2 - x1) >= SMALLEST_FACE

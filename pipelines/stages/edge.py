@@ -8,8 +8,10 @@ from collections.abc import Collection
 from pipelines.payloads import Failure, IndexOptions, Outcome
 from pipelines.stages import index_video
 from pipelines.stages.index_video import Opened
+from vidsearch.errors import VideoError
 from vidsearch.models.registry import LoadedPack
 from vidsearch.video.discover import VideoSource
+from vidsearch.video.identity import content_id
 
 _LOG = logging.getLogger(__name__)
 
@@ -27,4 +29,11 @@ def run(
     except Exception as error:  # noqa: BLE001 (the one place where everything is caught)
         _LOG.debug("unforeseen error in %r", source.uri, exc_info=True)
         message = f"unforeseen error: {error}; please report it, with the file if you can"
-        return Failure("index", source, type(error).__name__, message)
+        return Failure("index", source, type(error).__name__, message, _content(source))
+
+
+def _content(source: VideoSource) -> str | None:
+    try:
+        return content_id(source.uri)
+    except VideoError:
+        return None

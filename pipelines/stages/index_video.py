@@ -98,6 +98,7 @@ def _watch(
 
 def _record(source: VideoSource, video_id: str, watched: _Watched, model_id: str) -> VideoRecord:
     info, report = watched.info, watched.report
+    duration_s = info.duration_s if info.duration_s is not None else report.last_time_s
     return VideoRecord(
         video_id=video_id,
         uri=source.uri,
@@ -105,14 +106,14 @@ def _record(source: VideoSource, video_id: str, watched: _Watched, model_id: str
         mtime_ns=source.mtime_ns,
         status="partial" if report.partly_read else "indexed",
         model_id=model_id,
-        duration_s=info.duration_s if info.duration_s is not None else report.last_time_s,
+        duration_s=duration_s,
+        read_s=duration_s * report.share,
         fps=info.fps,
         width=info.width,
         height=info.height,
         codec=info.codec,
         frames_decoded=report.frames_decoded,
         frames_sampled=watched.frames_sampled,
-        share_read=report.share,
         faces_seen=watched.faces_seen,
         faces_too_poor=watched.faces_too_poor,
         failure=report.reason or None,

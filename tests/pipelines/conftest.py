@@ -12,7 +12,7 @@ import pytest
 
 from pipelines.demo.filming import encode_film, take_photos
 from pipelines.demo.people import load_pictures
-from pipelines.demo.screenplay import Film, Scene
+from pipelines.demo.screenplay import Film, Shot
 from vidsearch.device import resolve_device
 from vidsearch.models.registry import LoadedPack, load_pack
 
@@ -20,16 +20,16 @@ ASTRONAUT_FILM = Film(
     "astronaut film.mp4",
     "libx264",
     (
-        Scene("astronaut", 2.0, (230, 150, 440), (225, 140, 330)),
-        Scene("coffee", 1.0, (300, 200, 560), (300, 200, 480)),
+        Shot("astronaut", 2.0, (230, 150, 440), (225, 140, 330)),
+        Shot("coffee", 1.0, (300, 200, 560), (300, 200, 480)),
     ),
 )
 GROUP_FILM = Film(
     "sub/group.mkv",
     "libx264",
     (
-        Scene("group", 2.0, (520, 330, 330), (525, 332, 320)),
-        Scene("group", 2.0, (790, 410, 420), (800, 400, 340)),
+        Shot("group", 2.0, (520, 330, 330), (525, 332, 320)),
+        Shot("group", 2.0, (790, 410, 420), (800, 400, 340)),
     ),
 )
 

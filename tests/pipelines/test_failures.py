@@ -192,7 +192,9 @@ def test_indexers_at_once_give_the_tables_of_one(
     archive: Path, quiet: Path, tmp_path: Path, processes: ModuleType
 ) -> None:
     catalog = tmp_path / "catalog"
-    both = [processes.start("index", catalog, archive, "--workers", 1) for _ in range(2)]
+    both = [
+        processes.start("index", catalog, archive, "--workers", 1, "--isolate") for _ in range(2)
+    ]
     for process in both:
         status, _, err = processes.finish(process)
         assert status == 0, err

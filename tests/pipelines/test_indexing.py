@@ -7,6 +7,7 @@ import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
+import av
 import numpy as np
 import pytest
 
@@ -105,7 +106,7 @@ def test_a_changed_file_is_a_new_video(films: Path, tmp_path: Path) -> None:
     assert (report.indexed, report.skipped) == (0, 2)
 
 
-def write_broken(folder: Path, whole: Path) -> dict[str, bytes]:
+def write_broken(folder: Path, whole: Path) -> list[str]:
     data = whole.read_bytes()
     broken = {
         "zero.mp4": b"",
@@ -116,7 +117,18 @@ def write_broken(folder: Path, whole: Path) -> dict[str, bytes]:
     }
     for name, content in broken.items():
         (folder / name).write_bytes(content)
-    return broken
+    write_sound(folder / "sound.mp4")
+    return [*broken, "sound.mp4"]
+
+
+def write_sound(path: Path) -> None:
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("aac", rate=16_000)
+        for _ in range(20):
+            frame = av.AudioFrame.from_ndarray(np.zeros((1, 1024), np.float32), "fltp", "mono")
+            frame.sample_rate = 16_000
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode(None))
 
 
 def test_broken_files_fail_one_by_one_and_the_rest_is_committed(
@@ -217,7 +229,7 @@ def test_a_catalog_of_another_model_is_refused(films: Path, tmp_path: Path) -> N
 
 def test_options_are_checked() -> None:
     with pytest.raises(ConfigError, match="workers"):
-        IndexOptions(workers=-1)
+        IndexOptions(workers=0)
 
 
 def test_report_as_json(films: Path, tmp_path: Path) -> None:

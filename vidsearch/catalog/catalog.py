@@ -291,7 +291,7 @@ class Catalog:
             faces=sum(row["faces_seen"] or 0 for row in rows),
             faces_too_poor=sum(row.get("faces_too_poor") or 0 for row in rows),
             people=self._all("people").num_rows,
-            duration_s=sum(row["duration_s"] or 0.0 for row in readable),
+            duration_s=_read_s(readable),
             share_read=_share_read(readable),
             index=index_status(self, snapshot),
             failures=_problems(rows, "failed"),
@@ -307,6 +307,15 @@ class Catalog:
         """
         return upkeep.repair(self, stale_after_s)
 
+    def retire_replaced(self) -> int:
+        """Remove videos whose file holds other content now. See ``upkeep.retire_replaced``.
+
+        Raises:
+            CatalogConflictError: Other writers won too often.
+            CatalogWriteError: The catalog cannot be written.
+        """
+        return upkeep.retire_replaced(self)
+
     def maintain(self) -> None:
         """Join small files and drop old ones; what ``index`` ends with. See ``upkeep.maintain``.
 
@@ -320,10 +329,7 @@ class Catalog:
         return import_module("vidsearch.search").search(self, photos, **options)
 
     def _all(self, name: str) -> pa.Table:
-        table = self.table(name)
-        opened = table.open()
-        with table.reading():
-            return table.dataset(opened).to_table()
+        return self.table(name).read()
 
 
 def _make(place: Place, meta: CatalogMeta, options: dict[str, str]) -> None:
@@ -344,12 +350,15 @@ def _make(place: Place, meta: CatalogMeta, options: dict[str, str]) -> None:
     place.child(META_NAME).write_once(meta.to_bytes())
 
 
+def _read_s(rows: Sequence[Mapping[str, Any]]) -> float:
+    """Seconds of the videos that were read; one that says nothing of it was read whole."""
+    pairs = ((row.get("read_s"), row["duration_s"]) for row in rows)
+    return sum((length if read is None else read) or 0.0 for read, length in pairs)
+
+
 def _share_read(rows: Sequence[Mapping[str, Any]]) -> float:
-    """Part of the videos' time that was read; a video that says nothing of it was read whole."""
     promised = sum(row["duration_s"] or 0.0 for row in rows)
-    shares = ((row["duration_s"] or 0.0, row.get("share_read")) for row in rows)
-    read = sum(length * (1.0 if share is None else share) for length, share in shares)
-    return read / promised if promised else 1.0
+    return _read_s(rows) / promised if promised else 1.0
 
 
 def _problems(rows: Sequence[Mapping[str, Any]], status: str) -> tuple[VideoProblem, ...]:

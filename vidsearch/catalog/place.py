@@ -12,11 +12,13 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
-from vidsearch.errors import ConfigError
+from vidsearch.errors import CatalogError, ConfigError
+from vidsearch.printable import printable
 
 # What the table store cannot carry in a path (found by trying every ASCII character): it turns some
 # into other paths and aborts the process on others, so such a name is refused before it is used.
 _UNFIT = re.compile(r"[\x00-\x1f\x7f\[\\\]^|]|%[0-9A-Fa-f]{2}|[\ud800-\udfff]")
+_LONGEST_LINE = 240
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,9 +57,32 @@ class Place:
         return Place(f"{self.uri.rstrip('/')}/{name}")
 
     def _remote(self) -> tuple[Any, str]:
+        """The fsspec file system and the path in it.
+
+        Raises:
+            ConfigError: No storage has this scheme.
+            CatalogError: A package is missing that it needs, or it cannot be reached.
+        """
         import fsspec
 
-        filesystem, path = fsspec.core.url_to_fs(self.uri)
+        scheme = re.split("::|://", self.uri, maxsplit=1)[0]
+        try:
+            filesystem, path = fsspec.core.url_to_fs(self.uri)
+        except ImportError as error:
+            raise CatalogError(
+                f"{self.uri!r} needs a package that is not installed ({_one_line(error)}); "
+                "install it, or keep the catalog in a local folder"
+            ) from error
+        except Exception as error:
+            if scheme not in {*fsspec.available_protocols(), *fsspec.registry}:
+                raise ConfigError(
+                    f"{self.uri!r} has the scheme {scheme!r}, which is not known; name a local "
+                    "folder, or a URI such as s3://bucket/folder"
+                ) from error
+            raise CatalogError(
+                f"{self.uri!r} cannot be reached ({_one_line(error)}); check the URI and "
+                "its credentials"
+            ) from error
         return filesystem, path
 
     def exists(self) -> bool:
@@ -145,6 +170,10 @@ class Place:
         else:
             with contextlib.suppress(FileNotFoundError, NotADirectoryError):
                 self.path.unlink()
+
+
+def _one_line(error: Exception) -> str:
+    return printable(" ".join(f"{type(error).__name__}: {error}".split()))[:_LONGEST_LINE]
 
 
 def _stage(path: Path, content: bytes) -> Path:

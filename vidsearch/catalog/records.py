@@ -27,10 +27,10 @@ class VideoRecord:
         status: ``indexed``; ``partial`` (fewer frames than the container promises, tracks of what
             could be read are kept); ``failed`` (no tracks).
         model_id: Model whose space the tracks' templates are in.
-        duration_s: Container's duration; None where it could not be read, as with the next four.
+        duration_s: Container's duration; None where it could not be read, as with the next five.
+        read_s: Seconds of it that were read: what can be searched.
         frames_decoded: Frames that left the decoder.
         frames_sampled: Frames in which faces were looked for.
-        share_read: Part of the promised video that was read, in [0, 1]; None where unknown.
         faces_seen: Faces detected in the sampled frames.
         faces_too_poor: Those of them that are too small or too blurred to be matched.
         failure: One line saying what went wrong, or how much is missing of a partial video.
@@ -45,13 +45,13 @@ class VideoRecord:
     status: VideoStatus
     model_id: str
     duration_s: float | None = None
+    read_s: float | None = None
     fps: float | None = None
     width: int | None = None
     height: int | None = None
     codec: str | None = None
     frames_decoded: int = 0
     frames_sampled: int = 0
-    share_read: float | None = None
     faces_seen: int = 0
     faces_too_poor: int = 0
     failure: str | None = None

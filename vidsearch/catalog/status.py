@@ -49,8 +49,8 @@ class CatalogStatus:
         faces_too_poor: Those of them that are too small or too blurred to be matched: a search
             that finds nobody has not looked at these.
         people: Named persons.
-        duration_s: Duration of the videos that can be searched.
-        share_read: Part of that which could be decoded, in [0, 1].
+        duration_s: Seconds of video that were read and can be searched.
+        share_read: Part of those videos' whole length that this is, in [0, 1].
         failures: Videos that failed; none of their tracks can be found.
         partly_read: Videos of which a part is missing.
     """

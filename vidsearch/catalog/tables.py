@@ -126,6 +126,17 @@ class Table:
 
         self._commit(write)
 
+    def read(self) -> pa.Table:
+        """Return all rows, as of now.
+
+        Raises:
+            CatalogError: The table is missing or damaged.
+        """
+        opened = self.open()
+        with self.reading():
+            rows: pa.Table = self.dataset(opened).to_table()
+            return rows
+
     def append(self, rows: pa.Table) -> None:
         """Add rows in one commit; appends of several processes never conflict.
 

@@ -104,6 +104,31 @@ def remove_incomplete(catalog: Catalog) -> int:
     return removed
 
 
+def retire_replaced(catalog: Catalog) -> int:
+    """Remove videos whose file now holds other content and that were seen nowhere else.
+
+    A file that was repaired, finished or overwritten is another video. What it held before is gone,
+    and a hit that names the file would be wrong. Returns how many videos were removed; ``repair``
+    sweeps their rows.
+
+    Raises:
+        CatalogConflictError: Other writers won too often.
+        CatalogWriteError: The catalog cannot be written.
+    """
+    content_at = {row["uri"]: row["video_id"] for row in catalog.table("files").read().to_pylist()}
+    seen = set(content_at.values())
+    replaced: dict[str, list[str]] = defaultdict(list)
+    for row in catalog.videos(columns=["video_id", "uri", "run_id"]).to_pylist():
+        # Without a row in ``files`` nothing is known: a run may have been killed before it.
+        now = content_at.get(row["uri"])
+        if row["video_id"] not in seen and now is not None and now != row["video_id"]:
+            replaced[row["run_id"]].append(row["video_id"])
+    removed = 0
+    for statement in _statements(replaced):
+        removed += catalog.table("videos").delete(statement)
+    return removed
+
+
 def maintain(catalog: Catalog) -> None:
     """Join small files and remove files that no version of the last day refers to.
 

@@ -55,7 +55,8 @@ class WriterConfig:
 
     Attributes:
         flush_videos: Videos in a batch.
-        flush_seconds: Age of a batch, looked at when something is added.
+        flush_seconds: Time since the last commit, looked at when something is added: a long film
+            is committed as soon as it is done, a crowd of clips in batches.
         flush_mib: Size of a batch in memory.
         replace: Let a new outcome replace a whole one, for indexing anew what is indexed already.
     """
@@ -146,8 +147,6 @@ class CatalogWriter:
             CatalogWriteError: As for ``add``.
             CatalogConflictError: As for ``add``.
         """
-        if not self._videos and not self._files:
-            self._since = time.monotonic()
         self._files[file.uri] = file
         if self._due():
             self.flush()
@@ -192,6 +191,7 @@ class CatalogWriter:
         if self._flushes % _FLUSHES_A_MAINTENANCE == 0:
             self._catalog.maintain()
         self._bytes = 0
+        self._since = time.monotonic()
 
     def _commit(self, videos: list[IndexedVideo]) -> None:
         dim = self._catalog.dim

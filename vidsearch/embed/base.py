@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
@@ -110,21 +111,45 @@ class EmbedderConfig:
             raise ConfigError(f"dim must be positive; got {self.dim}")
 
 
-def check_aligned(aligned: AlignedFaces, template: AlignmentTemplate) -> None:
-    """Raise unless these are faces of the template's size.
+class BatchEmbedder(ABC):
+    """What every embedder of ours shares: batches of bounded size, and the mirrored view.
 
-    Raises:
-        ShapeError: ``aligned`` is not (N, S, S, 3) uint8.
+    Args:
+        config: What the network expects and gives.
+        batch: Faces at once.
     """
-    check_array("aligned", aligned, (None, template.size, template.size, 3), np.uint8)
 
+    def __init__(self, config: EmbedderConfig, batch: int = BATCH) -> None:
+        self.config = config
+        self._faces_at_once = batch
 
-def with_mirror(planes: Matrix) -> Matrix:
-    """Return (2N, 3, S, S): the faces, then the same faces mirrored left to right."""
-    return np.concatenate([planes, planes[..., ::-1]])
+    @property
+    def model_id(self) -> str:
+        return self.config.model_id
 
+    @property
+    def dim(self) -> int:
+        return self.config.dim
 
-def mean_of_views(embeddings: Matrix) -> Matrix:
-    """Return (N, D) means from the (2N, D) embeddings of ``with_mirror``."""
-    half = len(embeddings) // 2
-    return np.asarray((embeddings[:half] + embeddings[half:]) * np.float32(0.5), np.float32)
+    @property
+    def template(self) -> AlignmentTemplate:
+        return self.config.template
+
+    def embed(self, aligned: AlignedFaces) -> Matrix:
+        """Return (N, dim) float32 raw embeddings; see ``Embedder.embed``."""
+        side = self.template.size
+        check_array("aligned", aligned, (None, side, side, 3), np.uint8)
+        embeddings = np.empty((len(aligned), self.dim), np.float32)
+        for start in range(0, len(aligned), self._faces_at_once):
+            chunk = slice(start, start + self._faces_at_once)
+            faces = aligned[chunk]
+            if self.config.mirror:
+                both = self._run(np.concatenate([faces, faces[:, :, ::-1]]))
+                embeddings[chunk] = (both[: len(faces)] + both[len(faces) :]) * np.float32(0.5)
+            else:
+                embeddings[chunk] = self._run(faces)
+        return embeddings
+
+    @abstractmethod
+    def _run(self, faces: AlignedFaces) -> Matrix:
+        """Return (M, dim) float32 of (M, S, S, 3) uint8 RGB faces, each for itself."""

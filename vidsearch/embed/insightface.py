@@ -12,13 +12,12 @@ import numpy as np
 
 from vidsearch.datatypes import AlignedFaces, Matrix
 from vidsearch.device import CPU, Device
-from vidsearch.embed.base import BATCH, EmbedderConfig, check_aligned, mean_of_views
+from vidsearch.embed.base import BATCH, BatchEmbedder, EmbedderConfig
 from vidsearch.errors import PackFormatError
-from vidsearch.geometry.align import AlignmentTemplate
 from vidsearch.models.insightface_model import open_insightface
 
 
-class ArcFaceEmbedder:
+class ArcFaceEmbedder(BatchEmbedder):
     """An ArcFace file as InsightFace publishes them; see ``embed.base.Embedder``."""
 
     def __init__(self, onnx_path: Path, config: EmbedderConfig, device: Device = CPU) -> None:
@@ -28,7 +27,7 @@ class ArcFaceEmbedder:
             ModelError: The file is missing, not an ArcFace, or of other sizes than ``config``.
             DeviceError: The device is not usable.
         """
-        self.config = config
+        super().__init__(config)
         scale = config.normalisation
         self._model = open_insightface(onnx_path, "recognition", scale, device)
         side = config.template.size
@@ -52,32 +51,6 @@ class ArcFaceEmbedder:
                 f"{onnx_path}: embeddings must have {config.dim} numbers as the pack states; "
                 f"found {found}; check which file the pack names"
             )
-
-    @property
-    def model_id(self) -> str:
-        return self.config.model_id
-
-    @property
-    def dim(self) -> int:
-        return self.config.dim
-
-    @property
-    def template(self) -> AlignmentTemplate:
-        return self.config.template
-
-    def embed(self, aligned: AlignedFaces) -> Matrix:
-        """Return (N, dim) float32 raw embeddings; see ``embed.base.Embedder.embed``."""
-        check_aligned(aligned, self.template)
-        embeddings = np.empty((len(aligned), self.dim), np.float32)
-        for start in range(0, len(aligned), BATCH):
-            chunk = slice(start, start + BATCH)
-            faces = aligned[chunk]
-            if self.config.mirror:
-                views = np.concatenate([faces, faces[:, :, ::-1]])
-                embeddings[chunk] = mean_of_views(self._run(views))
-            else:
-                embeddings[chunk] = self._run(faces)
-        return embeddings
 
     def _run(self, faces: AlignedFaces) -> Matrix:
         parts = []

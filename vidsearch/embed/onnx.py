@@ -8,18 +8,11 @@ import numpy as np
 
 from vidsearch.datatypes import AlignedFaces, Matrix
 from vidsearch.device import CPU, Device, open_onnx
-from vidsearch.embed.base import (
-    BATCH,
-    EmbedderConfig,
-    check_aligned,
-    mean_of_views,
-    with_mirror,
-)
+from vidsearch.embed.base import BatchEmbedder, EmbedderConfig
 from vidsearch.errors import PackFormatError
-from vidsearch.geometry.align import AlignmentTemplate
 
 
-class OnnxEmbedder:
+class OnnxEmbedder(BatchEmbedder):
     """An embedder whose file has one (N, 3, S, S) float32 input and an (N, D) output.
 
     See ``embed.base.Embedder``.
@@ -32,36 +25,12 @@ class OnnxEmbedder:
             ModelError: The file is missing, not a model, or of other shapes than ``config``.
             DeviceError: The device is not usable.
         """
-        self.config = config
+        super().__init__(config)
         self._session = open_onnx(onnx_path, device)
         self._input, self._output, self._batch = self._check_shapes(onnx_path)
 
-    @property
-    def model_id(self) -> str:
-        return self.config.model_id
-
-    @property
-    def dim(self) -> int:
-        return self.config.dim
-
-    @property
-    def template(self) -> AlignmentTemplate:
-        return self.config.template
-
-    def embed(self, aligned: AlignedFaces) -> Matrix:
-        """Return (N, dim) float32 raw embeddings; see ``embed.base.Embedder.embed``."""
-        check_aligned(aligned, self.template)
-        embeddings = np.empty((len(aligned), self.dim), np.float32)
-        for start in range(0, len(aligned), BATCH):
-            chunk = slice(start, start + BATCH)
-            planes = self.config.normalisation.apply(aligned[chunk])
-            if self.config.mirror:
-                embeddings[chunk] = mean_of_views(self._run(with_mirror(planes)))
-            else:
-                embeddings[chunk] = self._run(planes)
-        return embeddings
-
-    def _run(self, planes: Matrix) -> Matrix:
+    def _run(self, faces: AlignedFaces) -> Matrix:
+        planes = self.config.normalisation.apply(faces)
         step = self._batch if self._batch is not None else len(planes)
         parts = []
         for start in range(0, len(planes), step):

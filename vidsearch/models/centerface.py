@@ -48,6 +48,10 @@ def convert(source: bytes) -> bytes:
         )
     del graph.input[:]
     graph.input.extend(inputs)
+    used = {name for node in graph.node for name in node.input}
+    weights_used = [tensor for tensor in graph.initializer if tensor.name in used]
+    del graph.initializer[:]  # training counters, among others: each would be warned about
+    graph.initializer.extend(weights_used)
     _free_shape(graph.input[0], "height", "width")
     for output in graph.output:
         _free_shape(output, "height_4", "width_4")

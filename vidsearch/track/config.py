@@ -16,8 +16,8 @@ class TrackingConfig:
         join_gap_s: Tracklets of one shot are joined across a gap of at most this long.
         veto_confidence: Faces less likely than this to be the same person are never linked, however
             close they are: two people who cross must not merge.
-        join_confidence: Tracklets are joined when their templates are at least this likely to be
-            the same person.
+        join_confidence: Tracklets are joined when they are at least this likely to be the same
+            person, by looks and place.
         drift_sizes_per_s: How far a face moves in a second, in face sizes (median).
         kept_faces: How many of its best faces a track keeps.
         jpeg_quality: Of the kept aligned faces, 1 to 100.
@@ -26,7 +26,7 @@ class TrackingConfig:
     max_gap_s: float = 2.0
     join_gap_s: float = 5.0
     veto_confidence: float = 0.05
-    join_confidence: float = 0.5
+    join_confidence: float = 0.9
     drift_sizes_per_s: float = 1.0
     kept_faces: int = 5
     jpeg_quality: int = 90

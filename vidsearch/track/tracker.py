@@ -10,7 +10,8 @@ from vidsearch.errors import ConfigError
 from vidsearch.template import normalise, pool
 from vidsearch.track.association import (
     Confidence,
-    appearance_confidence,
+    View,
+    appearance_log_odds,
     log_odds,
     position_log_odds,
 )
@@ -92,7 +93,9 @@ class Tracker:
         self._open = alive
 
     def _end_shot(self) -> None:
-        self._done += join(self._closed + self._open, self._confidence, self._config)
+        self._done += join(
+            self._closed + self._open, self._picture_wh, self._confidence, self._config
+        )
         self._open, self._closed = [], []
 
     def _associate(self, faces: FrameFaces) -> dict[int, Tracklet]:
@@ -101,18 +104,21 @@ class Tracker:
             return {}
         from scipy.optimize import linear_sum_assignment
 
-        likely = appearance_confidence(
-            [t.views() for t in self._open], normalise(faces.embeddings), self._confidence
+        looks = appearance_log_odds(
+            [t.recent() for t in self._open],
+            View(normalise(faces.embeddings), faces.quality),
+            self._confidence,
         )
         position = position_log_odds(
-            np.stack([t.last_box for t in self._open]),
-            np.array([faces.time_s - t.times_s[-1] for t in self._open]),
+            np.stack([t.boxes[-1] for t in self._open]),
+            np.array([[faces.time_s - t.times_s[-1]] for t in self._open]),
             faces.detections.boxes_xyxy,
             self._picture_wh,
             self._config.drift_sizes_per_s,
         )
-        gain: NDArray[np.float64] = log_odds(likely) + position
-        gain[(likely < self._config.veto_confidence) | (gain <= 0)] = 0.0
+        gain: NDArray[np.float64] = looks + position
+        veto = log_odds(np.array(self._config.veto_confidence))
+        gain[(looks < veto) | (gain <= 0)] = 0.0
         rows, columns = linear_sum_assignment(gain, maximize=True)
         return {
             int(column): self._open[row]

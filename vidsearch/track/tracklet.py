@@ -6,8 +6,9 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from vidsearch.datatypes import Boxes, FrameFaces, Matrix, Vector
+from vidsearch.datatypes import FrameFaces, Vector
 from vidsearch.template import normalise
+from vidsearch.track.association import View
 from vidsearch.track.kept import Candidate, thin
 
 _RECENT = 3
@@ -27,6 +28,7 @@ class Tracklet:
     embeddings: list[Vector] = field(default_factory=list)
     candidates: list[Candidate] = field(default_factory=list)
     boxes: list[Vector] = field(default_factory=list)
+    qualities: list[float] = field(default_factory=list)
     total: Vector | None = None
 
     def add(self, faces: FrameFaces, row: int, kept_faces: int) -> None:
@@ -36,6 +38,7 @@ class Tracklet:
         self.ends_s.append(faces.time_s + faces.frame_duration_s)
         self.embeddings.append(embedding)
         self.boxes.append(faces.detections.boxes_xyxy[row])
+        self.qualities.append(float(faces.quality[row]))
         self.total = embedding if self.total is None else self.total + embedding
         self.candidates.append(
             Candidate(
@@ -52,18 +55,21 @@ class Tracklet:
         if len(self.candidates) > 4 * kept_faces:
             self.candidates = thin(self.candidates, 2 * kept_faces)
 
-    def views(self) -> Matrix:
-        """Return (R, D) unit vectors that a new face is compared with: centre and last faces."""
+    def recent(self) -> View:
+        """Return what a new face is compared with: the centre and the last few faces."""
         assert self.total is not None
-        return normalise(np.stack([self.total, *self.embeddings[-_RECENT:]]))
+        vectors = np.stack([self.total, *self.embeddings[-_RECENT:]])
+        quality = [self.mean_quality, *self.qualities[-_RECENT:]]
+        return View(normalise(vectors), np.array(quality, np.float32))
 
-    def centre(self) -> Vector:
+    def centre(self) -> View:
+        """Return the template so far."""
         assert self.total is not None
-        return np.asarray(normalise(self.total[None])[0])
+        return View(normalise(self.total[None]), np.array([self.mean_quality], np.float32))
 
     @property
-    def last_box(self) -> Boxes:
-        return self.boxes[-1]
+    def mean_quality(self) -> float:
+        return float(np.mean(self.qualities))
 
     def absorb(self, other: Tracklet) -> None:
         """Take over the faces of a later tracklet of the same person."""
@@ -72,6 +78,7 @@ class Tracklet:
         self.embeddings += other.embeddings
         self.candidates += other.candidates
         self.boxes += other.boxes
+        self.qualities += other.qualities
         assert self.total is not None
         assert other.total is not None
         self.total = self.total + other.total

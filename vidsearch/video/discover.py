@@ -9,20 +9,13 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path, PurePosixPath
-from typing import Any, Final
+from typing import Any
 
 from vidsearch.errors import ConfigError, VideoOpenError
 from vidsearch.printable import printable
+from vidsearch.video.endings import has_video_ending, is_source_code, remote_source_code
 from vidsearch.video.source import is_remote, local_path
 
-# What is taken from folders and globs. A file that is named itself is taken whatever its ending.
-VIDEO_EXTENSIONS: Final = frozenset({
-    ".3g2", ".3gp", ".amv", ".asf", ".avi", ".divx", ".dv", ".f4v", ".flv", ".gxf",
-    ".h264", ".h265", ".hevc", ".ivf", ".m1v", ".m2t", ".m2ts", ".m2v", ".m4v", ".mkv",
-    ".mov", ".mp4", ".mpe", ".mpeg", ".mpg", ".mpv", ".mts", ".mxf", ".nut", ".obu",
-    ".ogm", ".ogv", ".qt", ".rm", ".rmvb", ".tod", ".ts", ".vob", ".webm", ".wmv", ".wtv",
-    ".y4m",
-})  # fmt: skip
 _WILDCARDS = frozenset("*?[")
 _log = logging.getLogger(__name__)
 
@@ -47,10 +40,11 @@ def discover(sources: Iterable[str]) -> tuple[VideoSource, ...]:
 
     Args:
         sources: Each one a file (always taken), a folder or a ``scheme://`` prefix (searched
-            through all its sub-folders, sorted, for ``VIDEO_EXTENSIONS``; hidden names are
-            skipped), a glob (``**`` crosses folders), or ``@list``: a text file with a path a line,
-            relative to its own folder (``#`` begins a comment; a list that contains NUL is split
-            there instead, so that ``find -print0`` can write it).
+            through all its sub-folders, sorted, for ``endings.VIDEO_EXTENSIONS``; hidden names and
+            source code that shares such an ending are skipped), a glob (``**`` crosses folders), or
+            ``@list``: a text file with a path a line, relative to its own folder (``#`` begins a
+            comment; a list that contains NUL is split there instead, so that ``find -print0`` can
+            write it).
 
     Raises:
         VideoOpenError: Something named does not exist or may not be read.
@@ -104,9 +98,21 @@ def _exists(path: Path, source: str) -> bool:
 
 def _expand_path(path: Path) -> Iterator[VideoSource]:
     if path.is_dir():
-        yield from _walk(path.absolute(), set(), named=True)
+        yield from _walk(_absolute(path), set(), named=True)
     else:
-        yield _local(path.absolute())
+        yield _local(_absolute(path))
+
+
+def _absolute(path: Path) -> Path:
+    """The path without ``.`` and ``..``, links kept, so that one file has one name."""
+    plain = Path(os.path.abspath(path))  # noqa: PTH100 (resolve() follows links)
+    if ".." not in path.parts:
+        return plain
+    try:
+        # Behind a link, ".." leads to where the link points, not to where it lies.
+        return plain if plain.samefile(path) else path.resolve()
+    except OSError:
+        return path.resolve()
 
 
 def _local(path: Path) -> VideoSource:
@@ -134,11 +140,14 @@ def _walk(folder: Path, seen: set[tuple[int, int]], *, named: bool) -> Iterator[
             continue
         if entry.is_dir():
             yield from _walk(entry, seen, named=False)
-        elif entry.suffix.lower() in VIDEO_EXTENSIONS and entry.is_file():
-            yield from _unless_gone(entry)
+        elif has_video_ending(entry.name) and entry.is_file():
+            yield from _met(entry)
 
 
-def _unless_gone(path: Path) -> Iterator[VideoSource]:
+def _met(path: Path) -> Iterator[VideoSource]:
+    """The video at a path that nobody named."""
+    if is_source_code(path):
+        return
     try:
         yield _local(path)
     except FileNotFoundError:
@@ -151,9 +160,9 @@ def _expand_glob(pattern: str) -> Iterator[VideoSource]:
     for name in sorted(glob.glob(pattern, recursive=True), key=os.fsencode):  # noqa: PTH207
         path = Path(name)
         if path.is_dir():
-            yield from _walk(path.absolute(), set(), named=False)
-        elif literal or path.suffix.lower() in VIDEO_EXTENSIONS:
-            yield from _unless_gone(path.absolute())
+            yield from _walk(_absolute(path), set(), named=False)
+        elif literal or has_video_ending(path.name):
+            yield from _met(_absolute(path))
 
 
 def _expand_list(path: Path, source: str) -> Iterator[VideoSource]:
@@ -197,12 +206,16 @@ def _expand_remote(uri: str) -> Iterator[VideoSource]:
 
 
 def _remote_videos(files: Any, infos: dict[str, dict[str, Any]]) -> Iterator[VideoSource]:
-    for path in sorted(infos):
-        name = PurePosixPath(path)
-        hidden = any(part.startswith(".") for part in name.parts)
-        video = name.suffix.lower() in VIDEO_EXTENSIONS
-        if infos[path]["type"] == "file" and video and not hidden:
+    paths = [path for path in sorted(infos) if _is_remote_video(path, infos[path])]
+    skipped = remote_source_code(files, paths)
+    for path in paths:
+        if path not in skipped:
             yield _remote(files.unstrip_protocol(path), infos[path])
+
+
+def _is_remote_video(path: str, info: dict[str, Any]) -> bool:
+    hidden = any(part.startswith(".") for part in PurePosixPath(path).parts)
+    return info["type"] == "file" and has_video_ending(path) and not hidden
 
 
 def _remote(uri: str, info: dict[str, Any]) -> VideoSource:

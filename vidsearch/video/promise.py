@@ -19,6 +19,8 @@ _MICROSECONDS = 1_000_000
 _SPARE_FRAMES = 2
 _SPARE_S = 0.5
 _SPARE_SHARE = 0.03
+# Their headers state where the file ends, counted from 0 and not from its first picture or sound.
+_ZERO_BASED = frozenset({"matroska", "webm", "flv", "live_flv", "kux"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,7 +31,7 @@ class Promise:
         time_base: Seconds a tick.
         start: Container's start in seconds.
         first: Tick at which the stream starts.
-        duration_s: Length of the stream, None where unknown.
+        duration_s: Length of the stream from its first frame, None where unknown.
         exact: Whether ``duration_s`` is the stream's own, not the whole file's.
         frames: How many frames the index lists for showing, None without a full index.
         has_pts: False where the container stores no presentation times.
@@ -94,7 +96,7 @@ def promise_of(container: av.container.InputContainer, stream: av.VideoStream) -
     # the first frame would lie a hair before 0.
     if abs(start - first * time_base) <= Fraction(1, _MICROSECONDS):
         start = first * time_base
-    duration_s, exact = _duration(container, stream, time_base)
+    duration_s, exact = _duration(container, stream, float(first * time_base), float(start))
     return Promise(
         time_base=time_base,
         start=start,
@@ -107,18 +109,61 @@ def promise_of(container: av.container.InputContainer, stream: av.VideoStream) -
 
 
 def _duration(
-    container: av.container.InputContainer, stream: av.VideoStream, time_base: Fraction
+    container: av.container.InputContainer, stream: av.VideoStream, first_s: float, start_s: float
 ) -> tuple[float | None, bool]:
+    """Return the stream's length from its own first frame, and whether it is the stream's own."""
     if stream.duration is not None and stream.duration > 0:
-        return float(stream.duration * time_base), True
-    for key, value in stream.metadata.items():
-        if key == "DURATION" or key.startswith("DURATION-"):
-            tagged = _clock_seconds(value)
-            if tagged:
-                return tagged, True
-    if container.duration is not None and container.duration > 0:
-        return container.duration / _MICROSECONDS, len(container.streams) == 1
-    return None, False
+        return float(stream.duration * (stream.time_base or Fraction(1, _MICROSECONDS))), True
+    tagged = _tagged_duration(container, stream, first_s, start_s)
+    if tagged is not None:
+        return tagged, True
+    if container.duration is None or container.duration <= 0:
+        return None, False
+    length_s = container.duration / _MICROSECONDS
+    from_zero = bool(_ZERO_BASED & set(container.format.name.split(","))) and not (
+        _writer(container).startswith("libebml")
+    )
+    return _own_length(length_s, first_s, 0.0 if from_zero else start_s, start_s), (
+        len(container.streams) == 1
+    )
+
+
+def _tagged_duration(
+    container: av.container.InputContainer, stream: av.VideoStream, first_s: float, start_s: float
+) -> float | None:
+    """Length by Matroska's tags.
+
+    FFmpeg writes where the track ends, counted from 0; the statistics of mkvmerge and its kin hold
+    the length from the track's own first frame. A file that FFmpeg copied may have both, and then
+    the statistics are those of the file it was copied from.
+    """
+    by_ffmpeg = _writer(container).startswith("Lavf")
+    statistics = any(key.startswith("_STATISTICS_WRITING_APP") for key in stream.metadata)
+    for key in sorted(stream.metadata):  # "DURATION" itself before "DURATION-eng"
+        if key != "DURATION" and (not key.startswith("DURATION-") or by_ffmpeg):
+            continue
+        tagged = _clock_seconds(stream.metadata[key])
+        if tagged and statistics and not by_ffmpeg:
+            return tagged
+        if tagged:
+            return _own_length(tagged, first_s, 0.0, start_s)
+    return None
+
+
+def _own_length(length_s: float, first_s: float, from_s: float, start_s: float) -> float | None:
+    """Length from a stream's first frame, of one that counts from ``from_s`` on.
+
+    One that is over before the stream begins can only count from the container's start.
+    """
+    own_s = length_s - (first_s - from_s)
+    if own_s <= 0:
+        own_s = length_s - (first_s - start_s)
+    return own_s if own_s > 0 else None
+
+
+def _writer(container: av.container.InputContainer) -> str:
+    """Name of the library that wrote the file, empty where it does not say."""
+    return next((v for key, v in container.metadata.items() if key.lower() == "encoder"), "")
 
 
 def _clock_seconds(text: str) -> float | None:

@@ -63,6 +63,7 @@ def make_video(number: int, tracks: int | None = None, **changes: Any) -> Indexe
         "status": "indexed",
         "model_id": MODEL_ID,
         "duration_s": 10.0,
+        "read_s": 10.0,
         "fps": 25.0,
         "width": 640,
         "height": 360,

@@ -378,10 +378,11 @@ def test_status_says_how_much_was_looked_at(catalog: Catalog, synthetic: ModuleT
     # 30 s read whole and a quarter of 10 s: 32.5 of 40 s.
     write(
         catalog,
-        synthetic.make_video(0, duration_s=30.0, share_read=1.0, faces_too_poor=2),
-        synthetic.make_video(1, duration_s=10.0, share_read=0.25, status="partial", failure="x"),
+        synthetic.make_video(0, duration_s=30.0, read_s=30.0, faces_too_poor=2),
+        synthetic.make_video(1, duration_s=10.0, read_s=2.5, status="partial", failure="x"),
     )
     status = catalog.status()
+    assert status.duration_s == 32.5
     assert status.share_read == pytest.approx(32.5 / 40)
     assert (status.faces, status.faces_too_poor) == (14, 2)
 
@@ -389,12 +390,12 @@ def test_status_says_how_much_was_looked_at(catalog: Catalog, synthetic: ModuleT
 def test_a_catalog_of_before_gets_the_new_columns(catalog: Catalog, synthetic: ModuleType) -> None:
     write(catalog, synthetic.make_video(0, tracks=1))
     table = catalog.table("videos")
-    before = table.open().to_pyarrow_table().drop_columns(["share_read", "faces_too_poor"])
+    before = table.open().to_pyarrow_table().drop_columns(["read_s", "faces_too_poor"])
     shutil.rmtree(table.uri)
     table.create(before.schema)
     table.append(before)
     assert catalog.status().share_read == 1.0
     catalog.repair()
-    write(catalog, synthetic.make_video(1, tracks=1, share_read=0.5))
-    rows = catalog.videos(columns=["video_id", "share_read"]).sort_by("video_id").to_pylist()
-    assert [row["share_read"] for row in rows] == [None, 0.5]
+    write(catalog, synthetic.make_video(1, tracks=1, read_s=0.5))
+    rows = catalog.videos(columns=["video_id", "read_s"]).sort_by("video_id").to_pylist()
+    assert [row["read_s"] for row in rows] == [None, 0.5]

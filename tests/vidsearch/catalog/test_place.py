@@ -2,14 +2,17 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import fsspec
 import pytest
 
+from vidsearch.catalog import Catalog
 from vidsearch.catalog.place import Place
-from vidsearch.errors import ConfigError
+from vidsearch.cli import main
+from vidsearch.errors import CatalogError, ConfigError, VidsearchError
 
 
 @pytest.fixture(params=["disk", "store"])
@@ -73,3 +76,52 @@ def test_places_are_absolute(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     assert Place.of("s3://bucket/key").path is None
     with pytest.raises(ConfigError, match="is empty"):
         Place.of("")
+
+
+UNREACHABLE = {
+    "foo://bar": (ConfigError, "has the scheme 'foo', which is not known"),
+    "lost+1://bar": (ConfigError, r"has the scheme 'lost\+1', which is not known"),
+    "needy://bar/cat": (CatalogError, r"needs a package .*install storagelib.*; install it"),
+    "broken://bar/cat": (CatalogError, r"cannot be reached \(RuntimeError: no route here\)"),
+}
+
+
+class Needy(fsspec.AbstractFileSystem):  # type: ignore[misc]
+    """Storage whose package is missing."""
+
+    def __init__(self, *args: object, **options: object) -> None:
+        raise ImportError("Please install storagelib to access it")
+
+
+class Broken(fsspec.AbstractFileSystem):  # type: ignore[misc]
+    def __init__(self, *args: object, **options: object) -> None:
+        raise RuntimeError("no route\nhere")
+
+
+@pytest.fixture
+def storages() -> None:
+    fsspec.register_implementation("needy", Needy, clobber=True)
+    fsspec.register_implementation("broken", Broken, clobber=True)
+
+
+@pytest.mark.usefixtures("storages")
+@pytest.mark.parametrize("uri", UNREACHABLE)
+def test_storage_that_cannot_be_had_is_one_clear_line(
+    uri: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    kind, message = UNREACHABLE[uri]
+    wanted: dict[str, Any] = {"pack": "toy", "model_id": "toy/1", "dim": 4}
+    uses: tuple[Callable[[], object], ...] = (
+        lambda: Catalog.open(uri),
+        lambda: Catalog.create(uri, **wanted),
+        lambda: Catalog.open_or_create(uri, **wanted),
+    )
+    for use in uses:
+        with pytest.raises(kind, match=message) as caught:
+            use()
+        assert isinstance(caught.value, VidsearchError)
+        assert "\n" not in str(caught.value)
+    assert main(["status", uri]) == 2
+    shown = capsys.readouterr().err
+    assert shown.startswith(f"vidsearch: '{uri}/catalog.json'")
+    assert shown.count("\n") == 1

@@ -426,3 +426,26 @@ def test_maintenance_joins_files_and_changes_no_row(
     assert reader.faces().num_rows == 48  # an open reader still has its files
     some = before["tracks"]["track_id"].tolist()[:3]
     assert catalog.faces(track_ids=some).num_rows == 6
+
+
+def test_a_long_run_goes_on_committing_in_batches(
+    catalog: Catalog, synthetic: ModuleType, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = 0.0
+    monkeypatch.setattr("vidsearch.catalog.writer.time.monotonic", lambda: now)
+    commits = []
+    with CatalogWriter(catalog) as writer:
+        flush = writer.flush
+
+        def noted() -> None:
+            commits.append(now)
+            flush()
+
+        monkeypatch.setattr(writer, "flush", noted)
+        now = 3600.0  # one long film: committed as soon as it is done
+        writer.add(synthetic.make_video(0, tracks=1))
+        assert commits == [3600.0]
+        for number in range(1, 21):  # then twenty clips, one a second
+            now += 1.0
+            writer.add(synthetic.make_video(number, tracks=1))
+        assert commits == [3600.0, 3620.0]

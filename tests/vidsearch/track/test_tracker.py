@@ -118,7 +118,7 @@ def test_a_long_absence_makes_two_tracks() -> None:
 
 
 def test_a_jump_across_the_picture_is_followed_by_appearance() -> None:
-    tracks = run(frame(i * STEP_S, [Seen(0, 80 if i % 2 else 560)]) for i in range(10))
+    tracks = run(frame(i * STEP_S, [Seen(0, 80 if i % 2 else 560, quality=0.9)]) for i in range(10))
     assert [t.seen for t in tracks] == [10]
 
 
@@ -130,6 +130,25 @@ def test_a_turned_head_is_followed_by_position() -> None:
     frames.append(FrameFaces(2.5, 0.04, 0, turned.detections, half, turned.quality, turned.aligned))
     frames += [frame(i * STEP_S, [Seen(0, 300)]) for i in range(6, 10)]
     assert [t.seen for t in run(frames)] == [10]
+
+
+def test_a_poor_face_is_not_trusted_for_its_looks() -> None:
+    """In the dark everybody looks alike: a smaller face elsewhere continues no large one."""
+    for quality, count in ((0.35, 2), (0.9, 1)):
+        large = [frame(i * STEP_S, [Seen(0, 400, 200, 90, quality)]) for i in range(2)]
+        small = [frame(i * STEP_S, [Seen(0, 200, 80, 60, quality)]) for i in range(2, 5)]
+        assert len(run(large + small)) == count, quality
+
+
+def test_a_crowd_is_joined_in_reasonable_time() -> None:
+    """Hundreds of short tracklets in one long shot: linking is not quadratic in their number."""
+    frames = []
+    for i in range(400):
+        people = [Seen(p, 40 + 75 * p, quality=0.9) for p in range(8) if (i // 12 + p) % 2]
+        frames.append(frame(i * STEP_S, people))
+    tracks = run(frames)
+    assert sum(t.seen for t in tracks) == sum(len(f) for f in frames)
+    assert all(person_of(t) in range(8) for t in tracks)
 
 
 def test_tracks_never_cross_a_cut() -> None:

@@ -1,13 +1,17 @@
 from __future__ import annotations
 
 import os
+from fractions import Fraction
 from pathlib import Path
+from types import ModuleType
+from typing import Any
 
 import fsspec
 import pytest
 
 from vidsearch.errors import ConfigError, VideoOpenError
 from vidsearch.video.discover import VideoSource, discover
+from vidsearch.video.reader import open_video
 
 
 @pytest.fixture
@@ -120,6 +124,126 @@ def test_bytes_that_are_no_unicode(archive: Path) -> None:
     raw = os.fsencode(archive) + b"/\xff\xfe.mp4"
     Path(os.fsdecode(raw)).write_bytes(b"x")
     assert os.fsencode(discover([str(archive)])[-1].uri) == raw
+
+
+@pytest.mark.parametrize("name", ["../videos/b.mp4", "./b.mp4", "../videos/../videos//b.mp4"])
+def test_one_file_has_one_name(archive: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    home = archive / "videos"
+    home.mkdir()
+    (home / "b.mp4").write_bytes(b"x")
+    (home / "list").write_text(name)
+    monkeypatch.chdir(home)
+    pattern = name.replace("b.mp4", "?.mp4")
+    for source in (name, str(Path(name).parent), pattern, "@list"):
+        assert [video.uri for video in discover([source])] == [str(home / "b.mp4")]
+
+
+def test_a_link_keeps_its_name_and_what_lies_above_its_target_is_found(
+    archive: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (archive / "to ü").symlink_to(archive / "ü", target_is_directory=True)
+    monkeypatch.chdir(archive / "2010")
+    [kept] = discover(["../to ü/ naïve 東京.webm"])
+    assert kept.uri == str(archive / "to ü" / " naïve 東京.webm")
+    deep = archive / "deep" / "er"
+    deep.mkdir(parents=True)
+    (archive / "deep" / "only.mp4").write_bytes(b"x")
+    (archive / "link").symlink_to(deep, target_is_directory=True)
+    # Not archive/only.mp4, which is nowhere: ".." is the folder that holds the link's target.
+    [found] = discover([str(archive / "link" / ".." / "only.mp4")])
+    assert found.uri == str((archive / "deep" / "only.mp4").resolve())
+
+
+SOURCE_CODE = {
+    "app.ts": b"import { x } from './y';\nexport const z = x;\n" * 90,
+    "GLOBAL.ts": b"GLOBAL.x = 1; // the sync byte is the letter G\n" * 90,
+    "short.mts": b"G",
+    "go.mod": b"module example\n\ngo 1.22\n",
+    "de.ts": "\ufeff<?xml version='1.0'?><TS language='de'>Schlüssel</TS>".encode(),
+}
+SYNC = bytes.fromhex("47 40 00 10")
+STREAMS = {
+    "packets.ts": (SYNC + bytes(184)) * 9,
+    "blu-ray.m2ts": (bytes(4) + SYNC + b"\xff" * 184) * 9,
+    "middle of a packet.ts": b"\xff" * 77 + (SYNC + b"x" * 184) * 9,
+    "zeros at first.MTS": bytes(188) + (SYNC + b"x" * 184) * 9,
+    "camera.mod": bytes.fromhex("000001ba") + b"x" * 2044,
+    "empty.ts": b"",
+}
+
+
+def test_source_code_that_shares_a_videos_ending_is_left_out(tmp_path: Path) -> None:
+    for name, content in (SOURCE_CODE | STREAMS).items():
+        (tmp_path / name).write_bytes(content)
+    expected = sorted(STREAMS)
+    assert names(discover([str(tmp_path)]), tmp_path) == expected
+    assert names(discover([str(tmp_path / "*")]), tmp_path) == expected
+    assert names(discover([str(tmp_path / "*.ts")]), tmp_path) == [
+        name for name in expected if name.endswith(".ts")
+    ]
+    for name in SOURCE_CODE:
+        assert names(discover([str(tmp_path / name)]), tmp_path) == [name]
+
+
+def test_what_cannot_be_looked_into_is_kept_to_be_reported(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "locked.ts").write_bytes(b"text")
+    opened = Path.open
+
+    def refuse(path: Path, *args: Any, **options: Any) -> Any:
+        if path.name == "locked.ts":
+            raise PermissionError(13, "Permission denied")
+        return opened(path, *args, **options)
+
+    monkeypatch.setattr(Path, "open", refuse)
+    assert names(discover([str(tmp_path)]), tmp_path) == ["locked.ts"]
+
+
+def test_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.ts")
+    assert names(discover([str(tmp_path / "*.ts")]), tmp_path) == ["pipe.ts"]
+
+
+def test_source_code_in_object_storage() -> None:
+    memory = fsspec.filesystem("memory")
+    for name, content in (SOURCE_CODE | STREAMS).items():
+        memory.pipe(f"/code/{name}", content)
+    try:
+        expected = [f"memory:///code/{name}" for name in sorted(STREAMS)]
+        assert [video.uri for video in discover(["memory://code"])] == expected
+        assert [video.uri for video in discover(["memory://code/*"])] == expected
+        assert len(discover(["memory://code/app.ts"])) == 1
+    finally:
+        memory.rm("/code", recursive=True)
+
+
+FORMATS = {
+    "h264": ("libx264", (".264", ".h264", ".avc")),
+    "hevc": ("libx265", (".265", ".h265", ".hevc")),
+    "mpeg": ("mpeg2video", (".m2p", ".mod", ".vro", ".mpg", ".vob", ".tod")),
+    "mpegts": ("libx264", (".trp", ".ts", ".mts", ".m2t")),
+}
+
+
+@pytest.mark.parametrize("kind", FORMATS)
+def test_endings_of_streams_are_found_and_read(
+    films: ModuleType, tmp_path: Path, kind: str
+) -> None:
+    codec, endings = FORMATS[kind]
+    quiet = {"x265-params": "log-level=none"} if kind == "hevc" else {}
+    film = films.Film(codec=codec, time_base=Fraction(1, 25), codec_options=quiet, frames=30)
+    written = {"h264": "h264", "hevc": "hevc", "mpeg": "mpg", "mpegts": "ts"}[kind]
+    content = films.write_film(tmp_path / f"film.{written}", film).read_bytes()
+    folder = tmp_path / "found"
+    folder.mkdir()
+    for ending in endings:
+        (folder / f"film{ending}").write_bytes(content)
+    found = discover([str(folder)])
+    assert {Path(video.uri).suffix for video in found} == set(endings)
+    for video in found:
+        with open_video(video.uri) as reader:
+            assert [films.read_number(frame.rgb()) for frame in reader.decode()] == list(range(30))
 
 
 @pytest.mark.parametrize(

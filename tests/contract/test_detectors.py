@@ -1,0 +1,165 @@
+"""What every detector promises: see ``vidsearch.detect.base.Detector``."""
+
+from __future__ import annotations
+
+import importlib.util
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from vidsearch.datatypes import Detections, Image
+from vidsearch.detect.base import Detector
+from vidsearch.detect.centerface import CenterFaceDetector
+from vidsearch.detect.insightface import ScrfdDetector
+from vidsearch.errors import ShapeError
+from vidsearch.geometry.align import DLIB_150, align_faces
+from vidsearch.geometry.boxes import iou_matrix
+from vidsearch.models.open_pack import centerface_onnx
+
+_TOYS = Path(__file__).parents[1] / "vidsearch" / "models" / "conftest.py"
+
+
+@dataclass(frozen=True)
+class Case:
+    """A detector, and pictures in which it finds one face and four."""
+
+    detector: Detector
+    one_face: Image
+    four_faces: Image
+
+
+def _centerface(folder: Path) -> Case:
+    from skimage import data
+
+    photo = np.asarray(data.astronaut(), np.uint8)  # type: ignore[no-untyped-call]
+    half = photo[::2, ::2]
+    return Case(CenterFaceDetector(centerface_onnx(folder)), photo, np.tile(half, (2, 2, 1)))
+
+
+def _scrfd(folder: Path) -> Case:
+    """A network of SCRFD's form for which a red square is a face."""
+    spec = importlib.util.spec_from_file_location("model_toys", _TOYS)
+    assert spec is not None
+    assert spec.loader is not None
+    toys = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(toys)
+    toys.save_scrfd(folder / "scrfd.onnx")
+
+    def squares(*corners: tuple[int, int]) -> Image:
+        picture = np.zeros((640, 640, 3), np.uint8)
+        for row, column in corners:
+            picture[row : row + 8, column : column + 8, 0] = 255
+        return picture
+
+    return Case(
+        ScrfdDetector(folder / "scrfd.onnx"),
+        squares((320, 160)),
+        squares((320, 160), (40, 40), (40, 400), (480, 80)),
+    )
+
+
+DETECTORS: dict[str, Callable[[Path], Case]] = {"centerface": _centerface, "scrfd": _scrfd}
+
+
+@pytest.fixture(scope="module", params=list(DETECTORS))
+def case(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Case:
+    return DETECTORS[request.param](tmp_path_factory.mktemp("detector"))
+
+
+@pytest.fixture(scope="module")
+def detector(case: Case) -> Detector:
+    return case.detector
+
+
+@pytest.fixture(scope="module")
+def one_face(case: Case) -> Image:
+    return case.one_face
+
+
+def check_promises(found: Detections, image: Image) -> None:
+    height, width = image.shape[:2]
+    assert (found.boxes_xyxy >= 0).all()
+    assert (found.boxes_xyxy <= np.array([width, height, width, height])).all()
+    sides = found.boxes_xyxy[:, 2:] - found.boxes_xyxy[:, :2]
+    assert (sides > 0).all()
+    assert ((found.scores >= 0) & (found.scores <= 1)).all()
+    assert (np.diff(found.scores) <= 0).all()
+    align_faces(image, found.landmarks, DLIB_150)  # every face can be aligned
+
+
+def test_one_face(detector: Detector, one_face: Image) -> None:
+    found = detector.detect(one_face)
+    assert len(found) == 1
+    check_promises(found, one_face)
+
+
+def test_four_faces_are_told_apart(case: Case) -> None:
+    found = case.detector.detect(case.four_faces)
+    assert len(found) == 4
+    check_promises(found, case.four_faces)
+    np.testing.assert_array_equal(iou_matrix(found.boxes_xyxy, found.boxes_xyxy) > 0, np.eye(4))
+
+
+def test_nothing_to_find(detector: Detector) -> None:
+    image = np.zeros((240, 320, 3), np.uint8)
+    assert len(detector.detect(image)) == 0
+
+
+@pytest.mark.parametrize(
+    "size_hw",
+    [(0, 0), (0, 7), (7, 0), (1, 1), (2, 3), (31, 33), (10, 4000), (4000, 10), (1, 5000)],
+    ids=str,
+)
+def test_pictures_of_any_size(
+    detector: Detector, size_hw: tuple[int, int], rng: np.random.Generator
+) -> None:
+    image = rng.integers(0, 256, (*size_hw, 3), np.uint8)
+    check_promises(detector.detect(image), image)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_noise_is_answered_soundly(detector: Detector, seed: int) -> None:
+    image = np.random.default_rng(seed).integers(0, 256, (300, 500, 3), np.uint8)
+    check_promises(detector.detect(image), image)
+
+
+def test_the_same_picture_gives_the_same_answer(detector: Detector, one_face: Image) -> None:
+    """Whatever was looked at in between."""
+    first = detector.detect(one_face)
+    detector.detect(one_face[:100, :333])
+    again = detector.detect(one_face)
+    np.testing.assert_array_equal(first.boxes_xyxy, again.boxes_xyxy)
+    np.testing.assert_array_equal(first.landmarks, again.landmarks)
+    np.testing.assert_array_equal(first.scores, again.scores)
+
+
+def test_the_picture_is_left_alone_and_need_not_be_contiguous(
+    detector: Detector, one_face: Image
+) -> None:
+    padded = np.zeros((one_face.shape[0], one_face.shape[1] + 5, 3), np.uint8)
+    padded[:, :-5] = one_face
+    view = padded[:, :-5]
+    assert not view.flags.c_contiguous
+    view.flags.writeable = False
+    np.testing.assert_array_equal(
+        detector.detect(view).boxes_xyxy, detector.detect(one_face).boxes_xyxy
+    )
+    np.testing.assert_array_equal(view, one_face)
+
+
+@pytest.mark.parametrize(
+    "image",
+    [
+        np.zeros((20, 20), np.uint8),
+        np.zeros((20, 20, 4), np.uint8),
+        np.zeros((1, 20, 20, 3), np.uint8),
+        np.zeros((20, 20, 3), np.float32),
+    ],
+    ids=["grey", "with alpha", "batch", "float"],
+)
+def test_anything_but_an_rgb_picture_is_an_error(detector: Detector, image: Image) -> None:
+    with pytest.raises(ShapeError, match=r"image must be \(N, N, 3\) uint8; got "):
+        detector.detect(image)

@@ -1,0 +1,169 @@
+"""What every embedder promises: see ``vidsearch.embed.base.Embedder``."""
+
+from __future__ import annotations
+
+import importlib.util
+from collections.abc import Callable
+from pathlib import Path
+from types import ModuleType
+
+import numpy as np
+import pytest
+
+from vidsearch.datatypes import AlignedFaces, Image, Matrix
+from vidsearch.embed.base import BATCH, Embedder, EmbedderConfig, Normalisation
+from vidsearch.embed.dlib_resnet import DlibFaceResNet
+from vidsearch.embed.insightface import ArcFaceEmbedder
+from vidsearch.embed.onnx import OnnxEmbedder
+from vidsearch.embed.torch import TorchEmbedder
+from vidsearch.errors import ShapeError
+from vidsearch.geometry.align import ARCFACE_112, DLIB_150, align_faces
+from vidsearch.models import dlib_resnet
+from vidsearch.models.open_pack import DLIB_RESNET, dlib_resnet_onnx, find_file
+
+_TOYS = Path(__file__).parents[1] / "vidsearch" / "models" / "conftest.py"
+
+
+def _toys() -> ModuleType:
+    spec = importlib.util.spec_from_file_location("model_toys", _TOYS)
+    assert spec is not None
+    assert spec.loader is not None
+    toys = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(toys)
+    return toys
+
+
+DLIB = EmbedderConfig(
+    model_id="dlib",
+    dim=dlib_resnet.DIM,
+    template=DLIB_150,
+    normalisation=dlib_resnet.NORMALISATION,
+)
+
+
+def _dlib_onnx(folder: Path) -> Embedder:
+    return OnnxEmbedder(dlib_resnet_onnx(folder), DLIB)
+
+
+def _dlib_torch(folder: Path) -> Embedder:
+    return TorchEmbedder(DlibFaceResNet.from_dat(find_file(DLIB_RESNET).read_bytes()), DLIB)
+
+
+def _arcface_config() -> EmbedderConfig:
+    return EmbedderConfig(
+        model_id="toy", dim=6, template=ARCFACE_112, normalisation=Normalisation()
+    )
+
+
+def _arcface_onnx(folder: Path) -> Embedder:
+    """A network as the trainer exports it: 112 x 112, any batch."""
+    _toys().save_arcface(folder / "free.onnx")
+    return OnnxEmbedder(folder / "free.onnx", _arcface_config())
+
+
+def _arcface_batch_of_three(folder: Path) -> Embedder:
+    _toys().save_arcface(folder / "three.onnx", batch=3)
+    return OnnxEmbedder(folder / "three.onnx", _arcface_config())
+
+
+def _arcface_insightface(folder: Path) -> Embedder:
+    _toys().save_arcface(folder / "insightface.onnx")
+    return ArcFaceEmbedder(folder / "insightface.onnx", _arcface_config())
+
+
+EMBEDDERS: dict[str, Callable[[Path], Embedder]] = {
+    "dlib-onnx": _dlib_onnx,
+    "dlib-torch": _dlib_torch,
+    "arcface-onnx": _arcface_onnx,
+    "arcface-onnx-batch-of-three": _arcface_batch_of_three,
+    "arcface-insightface": _arcface_insightface,
+}
+
+# Largest difference that the company a face keeps may make, of numbers around 0.1: libraries pick
+# their matrix products by the batch's size. (ONNX Runtime's were equal to the bit where measured.)
+COMPANY = 2e-6
+
+
+@pytest.fixture(scope="module", params=list(EMBEDDERS))
+def embedder(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Embedder:
+    return EMBEDDERS[request.param](tmp_path_factory.mktemp("embedder"))
+
+
+@pytest.fixture(scope="module")
+def faces(embedder: Embedder) -> AlignedFaces:
+    """More than one chunk: a real face, and noise."""
+    from skimage import data
+
+    photo: Image = np.asarray(data.astronaut(), np.uint8)  # type: ignore[no-untyped-call]
+    landmarks = np.array([[[203, 101], [246, 104], [223, 125], [203, 140], [246, 141]]], np.float32)
+    real = align_faces(photo, landmarks, embedder.template)
+    side = embedder.template.size
+    noise = np.random.default_rng(7).integers(0, 256, (BATCH + 4, side, side, 3), np.uint8)
+    return np.concatenate([real, noise])
+
+
+@pytest.fixture(scope="module")
+def embeddings(embedder: Embedder, faces: AlignedFaces) -> Matrix:
+    return embedder.embed(faces)
+
+
+def test_one_row_per_face(embedder: Embedder, faces: AlignedFaces, embeddings: Matrix) -> None:
+    assert embeddings.shape == (len(faces), embedder.dim)
+    assert embeddings.dtype == np.float32
+    assert np.isfinite(embeddings).all()
+    assert embedder.model_id
+
+
+def test_no_faces(embedder: Embedder, faces: AlignedFaces) -> None:
+    embeddings = embedder.embed(faces[:0])
+    assert embeddings.shape == (0, embedder.dim)
+    assert embeddings.dtype == np.float32
+
+
+@pytest.mark.parametrize("rows", [[0], [4, 0], [3, 1, 2, 0, 19], list(range(19, 2, -1))], ids=len)
+def test_company_changes_nothing(
+    embedder: Embedder, faces: AlignedFaces, embeddings: Matrix, rows: list[int]
+) -> None:
+    """Alone, with few, in another order, in another chunk: the same embedding."""
+    np.testing.assert_allclose(embedder.embed(faces[rows]), embeddings[rows], rtol=0, atol=COMPANY)
+
+
+def test_a_face_and_its_mirror_image_are_the_same(
+    embedder: Embedder, faces: AlignedFaces, embeddings: Matrix
+) -> None:
+    mirrored = embedder.embed(faces[:3, :, ::-1])
+    np.testing.assert_allclose(mirrored, embeddings[:3], atol=1e-5)
+
+
+def test_other_faces_have_other_embeddings(embeddings: Matrix) -> None:
+    assert np.abs(embeddings[0] - embeddings[1]).max() > 1e-3
+
+
+def test_channels_are_not_exchanged(
+    embedder: Embedder, faces: AlignedFaces, embeddings: Matrix
+) -> None:
+    swapped = embedder.embed(np.ascontiguousarray(faces[:1, ..., ::-1]))
+    assert np.abs(swapped - embeddings[:1]).max() > 1e-3
+
+
+def test_the_faces_are_left_alone(embedder: Embedder, faces: AlignedFaces) -> None:
+    frozen = faces[:3].copy()
+    frozen.flags.writeable = False
+    embedder.embed(frozen)
+    np.testing.assert_array_equal(frozen, faces[:3])
+
+
+@pytest.mark.parametrize("wrong", ["one face", "another side", "float", "channels first"])
+def test_anything_but_aligned_faces_is_an_error(
+    embedder: Embedder, faces: AlignedFaces, wrong: str
+) -> None:
+    made = {
+        "one face": faces[0],
+        "another side": faces[:2, 1:, 1:],
+        "float": faces[:2].astype(np.float32),
+        "channels first": faces[:2].transpose(0, 3, 1, 2),
+    }
+    side = embedder.template.size
+    message = rf"aligned must be \(N, {side}, {side}, 3\) uint8; got "
+    with pytest.raises(ShapeError, match=message):
+        embedder.embed(np.asarray(made[wrong]))

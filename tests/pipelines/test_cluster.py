@@ -1,0 +1,79 @@
+"""A Dask cluster that is running already, and what can be wrong with it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import pytest
+from distributed import LocalCluster
+
+from pipelines import cluster, graph, index
+from pipelines.payloads import IndexOptions, Outcome
+from vidsearch import Catalog
+from vidsearch.errors import ConfigError
+from vidsearch.video.discover import VideoSource
+
+
+@pytest.fixture
+def empty_cluster() -> Iterator[LocalCluster]:
+    with LocalCluster(
+        n_workers=0, threads_per_worker=1, processes=True, dashboard_address="127.0.0.1:0"
+    ) as running:
+        yield running
+
+
+def test_a_scheduler_without_workers_is_said(
+    films: Path, tmp_path: Path, empty_cluster: LocalCluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cluster, "WORKERS_WITHIN_S", 1)
+    address = empty_cluster.scheduler_address
+    with pytest.raises(ConfigError, match=f"{address}' has no workers; start some"):
+        index(tmp_path / "catalog", [films], IndexOptions(scheduler=address))
+
+
+@pytest.mark.slow
+def test_a_running_cluster_does_the_work(
+    films: Path, tmp_path: Path, empty_cluster: LocalCluster
+) -> None:
+    empty_cluster.scale(1)
+    options = IndexOptions(scheduler=empty_cluster.scheduler_address)
+    assert index(tmp_path / "catalog", [films], options).indexed == 2
+    assert Catalog.open(tmp_path / "catalog").status().tracks == 3
+
+
+def test_no_more_workers_than_videos(
+    films: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = []
+
+    def run(
+        sources: Sequence[VideoSource],
+        pack: str,
+        model_id: str,
+        options: IndexOptions,
+        known: object,
+    ) -> Iterator[Outcome]:
+        asked.append((len(sources), options.workers))
+        yield from ()
+
+    monkeypatch.setattr(graph, "run", run)
+    index(tmp_path / "catalog", [films], IndexOptions(workers=4))
+    index(tmp_path / "catalog", [films / "sub"], IndexOptions(workers=4))
+    assert asked == [(2, 2), (1, 1)]
+
+
+def test_one_worker_has_a_process_of_its_own_where_that_is_asked_for(
+    films: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = []
+
+    def run(*_: object) -> Iterator[Outcome]:
+        asked.append("cluster")
+        yield from ()
+
+    monkeypatch.setattr(graph, "run", run)
+    assert index(tmp_path / "a", [films / "sub"], IndexOptions(workers=1)).indexed == 1
+    assert asked == []
+    index(tmp_path / "b", [films / "sub"], IndexOptions(workers=1, isolate=True))
+    assert asked == ["cluster"]
