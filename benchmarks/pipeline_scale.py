@@ -4,7 +4,8 @@ Run: ``python -m benchmarks.pipeline_scale [--clips 40] [--rounds 1]``
 
 The clips are copies of the real ones, each made a content of its own by a byte after its end. The
 ways are interleaved, the catalog is new each time. ``working`` leaves out what comes once a run:
-starting processes and loading models (from the event log, ``cluster`` to ``end``).
+starting processes and loading models (from the event log, ``cluster`` to ``end``). OpenCV has one
+thread everywhere, so that the loop keeps to one core as a worker does.
 """
 
 from __future__ import annotations
@@ -15,6 +16,8 @@ import statistics
 import tempfile
 from datetime import datetime
 from pathlib import Path
+
+import cv2
 
 from benchmarks.media import media_folder
 from pipelines import index
@@ -54,6 +57,7 @@ def main() -> None:
     parser.add_argument("--clips", type=int, default=40)
     parser.add_argument("--rounds", type=int, default=1)
     args = parser.parse_args()
+    cv2.setNumThreads(1)
     found: dict[int, list[dict[str, float]]] = {way: [] for way in WAYS}
     with tempfile.TemporaryDirectory() as scratch:
         clips = Path(scratch) / "clips"

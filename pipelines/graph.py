@@ -90,6 +90,8 @@ class _Dispatcher:
                 continue
             job = self._running.pop(future, None)
             if job is not None:  # else its worker was found dead, and it has been placed again
+                if future.status == "finished":
+                    self._assign()  # before its outcome is fetched: the worker is free already
                 yield self._settle(future, job)
                 future.release()
 

@@ -60,7 +60,7 @@ def test_a_video_that_kills_its_worker_is_tried_thrice_and_left_out(
     assert failure["video"] == str(bad)
     assert (failure["stage"], failure["error"]) == ("worker", "WorkerDied")
     assert "3 workers died" in failure["message"]
-    assert err.count("\n") == 1
+    assert err.count("\n") == 1, err
     retries = [event for event in processes.events(catalog) if event["event"] == "retry"]
     assert [event["video"] for event in retries] == [str(bad)] * 2
     assert Catalog.open(catalog).status().videos == {"indexed": 2, "partial": 0, "failed": 1}
