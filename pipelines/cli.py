@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import argparse
 import json
+import logging
+import signal
 import sys
 from typing import TYPE_CHECKING, Any
 
+from vidsearch.errors import ConfigError
 from vidsearch.printable import printable
 
 if TYPE_CHECKING:
-    from pipelines.indexing import IndexReport
+    from pipelines.payloads import IndexOptions
+    from pipelines.tally import IndexReport
 
 SOME_FAILED = 3
+INTERRUPTED = 130
 
 
 def register(commands: argparse._SubParsersAction[Any]) -> None:
@@ -42,7 +47,16 @@ def _register_index(commands: argparse._SubParsersAction[Any]) -> None:
         "--sample-fps", metavar="F", type=float, default=2.0, help="frames looked at a second (2)"
     )
     parser.add_argument(
-        "--workers", metavar="N", type=int, help="processes (default: one a core, as memory allows)"
+        "--workers",
+        metavar="N",
+        type=int,
+        help="processes (default: one a core, as memory allows); 1 works in this process, where "
+        "one video that crashes or hangs the decoder ends or stops everything",
+    )
+    parser.add_argument(
+        "--isolate",
+        action="store_true",
+        help="with one worker, give it a process of its own (as is done without --workers)",
     )
     parser.add_argument(
         "--scheduler", metavar="ADDR", help="use a running Dask cluster, e.g. tcp://host:8786"
@@ -51,6 +65,33 @@ def _register_index(commands: argparse._SubParsersAction[Any]) -> None:
     parser.add_argument(
         "--decoder", choices=["pyav", "decord"], default="pyav", help="video backend (pyav)"
     )
+    parser.add_argument(
+        "--timeout-per-video-minute",
+        metavar="S",
+        type=float,
+        default=300.0,
+        help="seconds of work after which a minute of video counts as hung (300)",
+    )
+    parser.add_argument(
+        "--worker-memory",
+        metavar="GIB",
+        type=float,
+        help="memory a worker of this machine may take (default: its share of what there is)",
+    )
+    parser.add_argument(
+        "--retry-failed",
+        action="store_true",
+        help="also try the videos again that killed their workers in an earlier run",
+    )
+    parser.add_argument(
+        "--watch",
+        metavar="S",
+        type=float,
+        nargs="?",
+        const=60.0,
+        help="look again every S seconds (60) for new and changed files, until Ctrl-C",
+    )
+    parser.add_argument("--log", metavar="FILE", help="append what happens to a file, line by line")
     parser.add_argument(
         "--again",
         action="store_true",
@@ -74,26 +115,81 @@ def _register_demo(commands: argparse._SubParsersAction[Any]) -> None:
 
 
 def _run_index(args: argparse.Namespace) -> int:
-    from pipelines.indexing import index
+    from pipelines.indexing import RunStopped, index
     from pipelines.payloads import IndexOptions
     from vidsearch.video.sampling import SamplingConfig
 
+    if args.workers is not None and args.workers < 1:
+        raise ConfigError(f"--workers must be at least 1; got {args.workers}")
+    memory = args.worker_memory
+    if memory is not None and not memory > 0:
+        raise ConfigError(f"--worker-memory must be above 0 GiB; got {memory}")
     options = IndexOptions(
         sampling=SamplingConfig(fps=args.sample_fps),
         decoder=args.decoder,
         device=args.device,
         workers=_workers(args),
+        isolate=args.isolate or args.workers is None,
         scheduler=args.scheduler,
+        timeout_per_video_minute_s=args.timeout_per_video_minute,
+        worker_memory=None if memory is None else int(memory * (1 << 30)),
+        retry_failed=args.retry_failed,
         again=args.again,
     )
-    report = index(args.catalog, args.sources, options, model=args.model, show_progress=True)
+    if args.log is not None:
+        _log_to_file(args.log)
+    # A service manager's way of saying Ctrl-C.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        if args.watch is not None:
+            return _watch(args, options)
+        report = index(args.catalog, args.sources, options, model=args.model, show_progress=True)
+    except RunStopped as stopped:
+        print(
+            f"vidsearch: stopped: {_videos(stopped.report.indexed)} done in this run and kept, "
+            f"{stopped.left} left; repeat the command to continue",
+            file=sys.stderr,
+        )
+        return INTERRUPTED
+    _complain(report)
+    print(json.dumps(report.to_json()) if args.json else summary(report))
+    return SOME_FAILED if report.failures else 0
+
+
+def _watch(args: argparse.Namespace, options: IndexOptions) -> int:
+    from pipelines.watch import watch
+
+    if not args.watch > 0:
+        raise ConfigError(f"--watch must be above 0 s; got {args.watch}")
+    for report in watch(args.catalog, args.sources, options, every_s=args.watch, model=args.model):
+        _complain(report)
+        print(json.dumps(report.to_json()) if args.json else summary(report), flush=True)
+    return 0
+
+
+def _complain(report: IndexReport) -> None:
     for failure in report.failures:
         place = printable(failure.source.uri)
         print(f"vidsearch: failed: {place}: {printable(failure.message)}", file=sys.stderr)
     for uri, missing in report.partly_read:
         print(f"vidsearch: partly read: {printable(uri)}: {printable(missing)}", file=sys.stderr)
-    print(json.dumps(report.to_json()) if args.json else summary(report))
-    return SOME_FAILED if report.failures else 0
+
+
+def _log_to_file(path: str) -> None:
+    """Send our own packages' messages to a file too, each with its time."""
+    try:
+        handler = logging.FileHandler(path, encoding="utf-8", errors="backslashreplace")
+    except OSError as error:
+        raise ConfigError(
+            f"--log {path!r} cannot be written ({error.strerror}); name another file"
+        ) from error
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+    logger = logging.getLogger("pipelines")
+    logger.addHandler(handler)
+    for other in logger.handlers:  # what a handler shows stays as it was
+        if other is not handler:
+            other.setLevel(max(other.level, logger.level))
+    logger.setLevel(logging.INFO)
 
 
 def _workers(args: argparse.Namespace) -> int:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
 
 from dask import config as dask_config
 from dask.system import CPU_COUNT
@@ -12,6 +14,8 @@ from distributed import Client, LocalCluster, Worker, get_worker
 from distributed.diagnostics.plugin import WorkerPlugin
 from distributed.system import MEMORY_LIMIT
 
+from pipelines.fingerprint import differences, fingerprint
+from pipelines.guard import Guard
 from pipelines.payloads import IndexOptions
 from vidsearch.device import resolve_device
 from vidsearch.errors import ConfigError, VidsearchError
@@ -20,9 +24,24 @@ from vidsearch.models.registry import LoadedPack, load_pack
 MEMORY_PER_WORKER = 1 << 30
 """Bytes: one 1080p video with the ``open`` pack stays under 700 MiB."""
 
+WORKERS_WITHIN_S = 60.0
+"""A scheduler without workers for that long has none to give."""
 
-WORKERS_WITHIN_S = 30
-"""How long to wait for the first worker of a running cluster."""
+_LAST_WORDS = "vidsearch-last-words"
+_SETTINGS = {
+    # A task whose worker died is ours to place again: see graph.py.
+    "distributed.scheduler.allowed-failures": 0,
+    # Workers hold one video's work, which cannot be spilled, and a pause would never end.
+    "distributed.worker.memory.target": False,
+    "distributed.worker.memory.spill": False,
+    "distributed.worker.memory.pause": False,
+    "distributed.worker.memory.terminate": 0.95,
+    # With it malloc hands every picture's memory back at once, at ten times the page faults.
+    "distributed.nanny.pre-spawn-environ.MALLOC_TRIM_THRESHOLD_": None,
+    # A worker may speak before its nanny silences it.
+    "distributed.nanny.pre-spawn-environ.DASK_LOGGING__DISTRIBUTED": "critical",
+}
+_LOG = logging.getLogger(__name__)
 
 
 def default_workers() -> int:
@@ -30,75 +49,221 @@ def default_workers() -> int:
     return max(1, min(int(CPU_COUNT), int(MEMORY_LIMIT) // MEMORY_PER_WORKER))
 
 
-class ModelsPlugin(WorkerPlugin):  # type: ignore[misc]
-    """Loads the models once a worker, not once a video."""
+@dataclass
+class _Equipment:
+    """What our plugin keeps in a worker."""
 
-    name = "vidsearch-models"
+    guard: Guard
+    models: dict[str, LoadedPack] = field(default_factory=dict)
+    errors: dict[str, str] = field(default_factory=dict)
+
+
+class ModelsPlugin(WorkerPlugin):  # type: ignore[misc]
+    """Loads the models once a worker, not once a video, and sets its guard.
+
+    What goes wrong is kept and told when the worker is asked, before it gets any work.
+    """
 
     def __init__(self, pack: str, model_id: str, device: str) -> None:
+        self.name = f"vidsearch-{model_id}-{device}"
         self._pack = pack
         self._model_id = model_id
         self._device = device
 
     def setup(self, worker: Worker) -> None:
-        """Load the pack into the worker.
-
-        Raises:
-            ConfigError: The worker's pack of that name is another model than the client's.
-        """
+        """Load the pack into the worker, unless a run before this one did."""
         import cv2
 
         cv2.setNumThreads(1)
-        models = load_pack(self._pack, resolve_device(self._device), announce=False)
-        if models.model_id != self._model_id:
-            raise ConfigError(
-                f"worker {worker.address} has model {models.model_id!r} where the client has "
-                f"{self._model_id!r}; install the same version of vidsearch and its packs"
+        equipment = _equip(worker)
+        if self._model_id in equipment.models:
+            return
+        try:
+            models = load_pack(self._pack, resolve_device(self._device), announce=False)
+        except VidsearchError as error:
+            equipment.errors[self._model_id] = str(error)
+            return
+        equipment.errors[self._model_id] = (
+            f"its pack {self._pack!r} is model {models.model_id!r} where the client has "
+            f"{self._model_id!r}"
+        )
+        equipment.models[models.model_id] = models
+
+
+def _equip(worker: Worker) -> _Equipment:
+    found: _Equipment | None = getattr(worker, "vidsearch", None)
+    if found is None:
+        limit = int(worker.memory_manager.memory_limit or 0)
+        found = worker.vidsearch = _Equipment(
+            Guard(
+                lambda: int(worker.monitor.proc.memory_info().rss),
+                limit,
+                lambda reason: worker.log_event(_LAST_WORDS, [worker.address, reason]),
             )
-        worker.vidsearch_models = models
+        )
+    return found
 
 
-def worker_models() -> LoadedPack:
+def worker_models(model_id: str) -> LoadedPack:
     """Return the models of the worker that runs the calling task."""
-    models: LoadedPack = get_worker().vidsearch_models
+    models: LoadedPack = get_worker().vidsearch.models[model_id]
     return models
 
 
-@contextmanager
-def connect(pack: str, model_id: str, options: IndexOptions, tasks: int) -> Iterator[Client]:
-    """Yield a client whose workers have their models loaded; close what was opened.
+def worker_guard() -> Guard:
+    """Return the guard of the worker that runs the calling task."""
+    guard: Guard = get_worker().vidsearch.guard
+    return guard
+
+
+def _versions() -> dict[str, str]:
+    return fingerprint()
+
+
+def _model_trouble(model_id: str, dask_worker: Worker) -> str:
+    equipment: _Equipment | None = getattr(dask_worker, "vidsearch", None)
+    if equipment is None:
+        return "it has no models"
+    return "" if model_id in equipment.models else equipment.errors.get(model_id, "no models")
+
+
+class Cluster:
+    """A connected cluster: who works in it, who may, and what those who died said last.
 
     Args:
-        pack: Name or absolute folder of the pack.
-        model_id: What the workers' pack must be.
-        options: How many workers, or whose.
-        tasks: How much there is to do; no more workers than that are started.
+        client: Connected.
+        model_id: Model that every worker must have.
+    """
+
+    def __init__(self, client: Client, model_id: str) -> None:
+        self.client = client
+        self.model_id = model_id
+        self._trusted: set[str] = set()
+        self._refused: dict[str, str] = {}
+        self._last_words: dict[str, str] = {}
+        client.subscribe_topic(_LAST_WORDS, self._hear)
+
+    @property
+    def dashboard(self) -> str:
+        return str(self.client.dashboard_link)
+
+    @property
+    def alive(self) -> bool:
+        """Whether the scheduler is still there; once it is lost, so is all it knew of our work."""
+        return bool(self.client.status == "running")
+
+    def members(self) -> dict[str, int]:
+        """Return address -> threads of every worker there is now.
+
+        Raises:
+            OSError: The scheduler is lost.
+        """
+        workers = self.client.scheduler_info(n_workers=-1)["workers"]
+        return {address: int(about["nthreads"]) for address, about in workers.items()}
+
+    def fit(self) -> dict[str, int]:
+        """Return the workers that run our code with our model; each is asked once.
+
+        Raises:
+            OSError: The scheduler is lost.
+        """
+        members = self.members()
+        new = [a for a in members if a not in self._trusted and a not in self._refused]
+        for address, trouble in self.troubles(new).items():
+            if not trouble:
+                self._trusted.add(address)
+            elif address in self.members():
+                self._refused[address] = trouble
+                _LOG.warning("worker %s is not used: %s", address, trouble)
+        return {a: threads for a, threads in members.items() if a in self._trusted}
+
+    def troubles(self, workers: Collection[str]) -> dict[str, str]:
+        """Return why each worker cannot be used, empty where it can."""
+        found = self._ask(_versions, workers=list(workers))
+        ours = fingerprint()
+        troubles = {a: _told(about, lambda told: differences(ours, told)) for a, about in found}
+        rest = [address for address, trouble in troubles.items() if not trouble]
+        models = self._ask(_model_trouble, self.model_id, workers=rest)
+        return troubles | {address: _told(about, str) for address, about in models}
+
+    def last_words(self, worker: str) -> str:
+        """Return why a dead worker ended itself; empty where somebody else did."""
+        return self._last_words.pop(worker, "")
+
+    def _ask(
+        self, function: Callable[..., Any], *args: Any, workers: list[str]
+    ) -> list[tuple[str, Any]]:
+        if not workers:
+            return []
+        answers = self.client.run(function, *args, workers=workers, on_error="return")
+        return list(answers.items())
+
+    def _hear(self, event: tuple[float, list[str]]) -> None:
+        worker, reason = event[1]
+        self._last_words[worker] = reason
+
+
+def _told(answer: Any, read: Callable[[Any], str]) -> str:
+    if isinstance(answer, BaseException):
+        return f"it has another vidsearch or none ({type(answer).__name__}: {answer})"
+    return read(answer)
+
+
+@contextmanager
+def connect(pack: str, model_id: str, options: IndexOptions) -> Iterator[Cluster]:
+    """Yield a cluster whose workers are alike and have their models; close what was opened.
 
     Raises:
-        ConfigError: No scheduler answers at the address, or it has no workers.
-        VidsearchError: A worker cannot load the pack.
+        ConfigError: No scheduler answers, it has no workers, or a worker has another version of
+            vidsearch or of the pack.
     """
-    # A worker that dies takes its video with it; two more workers may try that video.
-    settings = {"distributed.scheduler.allowed-failures": 2}
     _quiet()
-    with dask_config.set(settings), _client(options, tasks) as client:
+    with dask_config.set(_SETTINGS), _client(options) as client:
+        cluster = Cluster(client, model_id)
+        _need_workers(client, options)
+        versions = cluster._ask(_versions, workers=list(cluster.members()))  # noqa: SLF001
+        ours = fingerprint()
+        _refuse({a: _told(about, lambda told: differences(ours, told)) for a, about in versions})
         try:
             client.register_plugin(ModelsPlugin(pack, model_id, options.device))
-        except VidsearchError:
-            raise
         except Exception as error:
             raise ConfigError(f"the workers cannot load pack {pack!r}: {error}") from error
-        yield client
+        _refuse(cluster.troubles(list(cluster.members())))
+        yield cluster
+
+
+def _need_workers(client: Client, options: IndexOptions) -> None:
+    try:
+        client.wait_for_workers(1, timeout=WORKERS_WITHIN_S)
+    except TimeoutError as error:
+        raise ConfigError(
+            f"the Dask scheduler {options.scheduler or 'of this machine'!r} has no workers; "
+            f"start some with 'dask worker {options.scheduler or 'ADDRESS'}', or leave --scheduler "
+            "out"
+        ) from error
+
+
+def _refuse(troubles: dict[str, str]) -> None:
+    bad = {address: trouble for address, trouble in sorted(troubles.items()) if trouble}
+    if bad:
+        address, trouble = next(iter(bad.items()))
+        others = f" (and {len(bad) - 1} more workers)" if len(bad) > 1 else ""
+        raise ConfigError(
+            f"worker {address}{others} cannot work for this client: {trouble}; "
+            "install the same version of vidsearch and its packs everywhere"
+        )
 
 
 def _quiet() -> None:
     """Keep Dask's chatter out of the console: what matters arrives as an outcome or an error."""
-    for name in ("distributed", "bokeh", "tornado"):
+    chatty = ("distributed", "bokeh", "tornado")
+    loud = [name for name in logging.root.manager.loggerDict if name.split(".")[0] in chatty]
+    for name in {*chatty, *loud}:
         logging.getLogger(name).setLevel(logging.CRITICAL)
 
 
 @contextmanager
-def _client(options: IndexOptions, tasks: int) -> Iterator[Client]:
+def _client(options: IndexOptions) -> Iterator[Client]:
     if options.scheduler is not None:
         try:
             client = Client(options.scheduler, timeout="10s")
@@ -108,26 +273,16 @@ def _client(options: IndexOptions, tasks: int) -> Iterator[Client]:
                 "start one with 'dask scheduler', or leave --scheduler out"
             ) from error
         with client:
-            _require_workers(client, options.scheduler)
             yield client
         return
     cluster = LocalCluster(
-        n_workers=min(options.workers, tasks),
+        n_workers=options.workers,
         threads_per_worker=1,
         processes=True,
         host="127.0.0.1",
         dashboard_address="127.0.0.1:0",
         silence_logs=logging.CRITICAL,
+        memory_limit=options.worker_memory or "auto",
     )
     with cluster, Client(cluster) as client:
         yield client
-
-
-def _require_workers(client: Client, address: str) -> None:
-    try:
-        client.wait_for_workers(1, timeout=WORKERS_WITHIN_S)
-    except TimeoutError as error:
-        raise ConfigError(
-            f"the Dask scheduler at {address!r} has no workers; start some with "
-            f"'dask worker {address}'"
-        ) from error

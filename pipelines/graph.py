@@ -1,19 +1,42 @@
-"""The Dask graph of a run: one task a video, a bounded number of them in flight."""
+"""The Dask graph of a run: one task a video, one video a worker thread at a time.
+
+Each task is bound to one worker, so that it is known which video killed it, and that the next try
+is somewhere else. While a worker works, its next video waits here: memory does not grow with the
+archive, and the longest that wait go first to whoever is free.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import queue
+import time
+from collections import deque
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 
-from distributed import Client, Future, as_completed
+from distributed import Future, KilledWorker
 
-from pipelines.cluster import connect, worker_models
-from pipelines.payloads import Failure, IndexOptions, Outcome
+from pipelines.cluster import WORKERS_WITHIN_S, Cluster, connect, worker_guard, worker_models
+from pipelines.guard import TimeLimit
+from pipelines.payloads import Failure, IndexOptions, Notice, Outcome
 from pipelines.stages import edge
-from vidsearch.errors import ConfigError
+from vidsearch.errors import ClusterLostError
 from vidsearch.video.discover import VideoSource
 
-IN_FLIGHT_PER_WORKER = 2
-"""One video being worked on and one waiting, so that no worker idles and memory stays bounded."""
+TRIES = 3
+"""Workers that one video may cost: after the third it is left out."""
+
+_LOOK_EVERY_S = 0.5
+_GATHER_WITHIN_S = 60.0
+
+
+@dataclass(eq=False)
+class _Job:
+    """One video and where it was tried."""
+
+    source: VideoSource
+    died_on: list[str] = field(default_factory=list)
+    reasons: list[str] = field(default_factory=list)
+    worker: str = ""
 
 
 def run(
@@ -21,56 +44,166 @@ def run(
     pack: str,
     model_id: str,
     options: IndexOptions,
-    known: frozenset[str],
-) -> Iterator[Outcome]:
+    known: Mapping[int, frozenset[str]],
+) -> Iterator[Outcome | Notice | None]:
     """Yield every video's outcome as it is ready, in no particular order.
 
+    Between them come notices, and None when nothing happened for a while.
+
     Raises:
-        ConfigError: No scheduler at the address, or its workers cannot load the pack.
+        ConfigError: No scheduler at the address, or its workers are not fit for this run.
+        ClusterLostError: The scheduler, or the last worker, is gone.
     """
-    with connect(pack, model_id, options, len(sources)) as client:
-        # As a list of one: a bare set would be taken for a collection of things to scatter.
-        (held,) = client.scatter([known], broadcast=True, hash=False)
-        yield from _bounded(client, sources, options, held)
+    with connect(pack, model_id, options) as cluster:
+        yield Notice("cluster", cluster.dashboard)
+        yield from _Dispatcher(cluster, sources, options, known).outcomes()
 
 
-def _bounded(
-    client: Client, sources: Sequence[VideoSource], options: IndexOptions, known: Future
-) -> Iterator[Outcome]:
-    waiting = iter(sources)
-    of_future: dict[Future, VideoSource] = {}
+class _Dispatcher:
+    """Gives every free worker its next video and collects the outcomes."""
 
-    def submit() -> Future | None:
-        source = next(waiting, None)
-        if source is None:
-            return None
-        future = client.submit(_task, source, options, known, pure=False)
-        of_future[future] = source
-        return future
+    def __init__(
+        self,
+        cluster: Cluster,
+        sources: Sequence[VideoSource],
+        options: IndexOptions,
+        known: Mapping[int, frozenset[str]],
+    ) -> None:
+        self._cluster = cluster
+        self._options = options
+        self._known = known
+        self._waiting = deque(_Job(source) for source in sources)
+        self._running: dict[Future, _Job] = {}
+        self._done: queue.Queue[Future] = queue.Queue()
+        self._threads: dict[str, int] = {}
+        self._looked = -_LOOK_EVERY_S
+        self._had_workers = time.monotonic()
 
-    workers = max(len(client.scheduler_info(n_workers=-1)["workers"]), 1)
-    first = [f for f in (submit() for _ in range(workers * IN_FLIGHT_PER_WORKER)) if f is not None]
-    ready = as_completed(first)
-    for future in ready:
-        source = of_future.pop(future)
-        following = submit()
-        if following is not None:
-            ready.add(following)
-        yield _outcome(future, source)
+    def outcomes(self) -> Iterator[Outcome | Notice | None]:
+        while self._waiting or self._running:
+            yield from self._look()
+            self._assign()
+            try:
+                future = self._done.get(timeout=_LOOK_EVERY_S)
+            except queue.Empty:
+                yield None
+                continue
+            job = self._running.pop(future, None)
+            if job is not None:  # else its worker was found dead, and it has been placed again
+                if future.status == "finished":
+                    self._assign()  # before its outcome is fetched: the worker is free already
+                yield self._settle(future, job)
+                future.release()
 
+    def _look(self) -> Iterator[Notice | Failure]:
+        """See which workers there are, and take back what lay on those that are gone."""
+        now = time.monotonic()
+        if now - self._looked < _LOOK_EVERY_S:
+            return
+        self._looked = now
+        try:
+            self._threads = self._cluster.fit()
+        except OSError as error:
+            raise self._lost("scheduler") from error
+        if not self._cluster.alive:
+            raise self._lost("scheduler")
+        if self._threads:
+            self._had_workers = now
+        elif now - self._had_workers > WORKERS_WITHIN_S:
+            raise self._lost("last worker")
+        gone = [f for f, job in self._running.items() if job.worker not in self._threads]
+        for future in gone:
+            if not future.done():  # else its outcome, or its end, is on the way
+                job = self._running.pop(future)
+                future.release()
+                yield self._died(job)
 
-def _task(source: VideoSource, options: IndexOptions, known: frozenset[str]) -> Outcome:
-    return edge.run(source, worker_models(), options, known)
-
-
-def _outcome(future: Future, source: VideoSource) -> Outcome:
-    if future.cancelled():
-        raise ConfigError(
-            "the Dask scheduler was lost; what was finished is kept, repeat the command to continue"
+    def _lost(self, what: str) -> ClusterLostError:
+        where = self._options.scheduler or "of this machine"
+        return ClusterLostError(
+            f"the {what} of the Dask cluster {where!r} is gone; what was finished is kept: "
+            "start it again and repeat the command"
         )
-    error = future.exception()
-    if error is not None:
-        # Stages never raise: this is a worker that died (crashed decoder, out of memory).
-        return Failure("worker", source, type(error).__name__, str(error).strip().splitlines()[0])
-    outcome: Outcome = future.result()
-    return outcome
+
+    def _assign(self) -> None:
+        busy: dict[str, int] = {}
+        for job in self._running.values():
+            busy[job.worker] = busy.get(job.worker, 0) + 1
+        for worker, threads in self._threads.items():
+            for _ in range(threads - busy.get(worker, 0)):
+                job_here = self._next_for(worker)
+                if job_here is None:
+                    break
+                self._submit(job_here, worker)
+
+    def _next_for(self, worker: str) -> _Job | None:
+        """Return the next video that has not killed this worker, if there are others for it."""
+        others = len(self._threads) > 1
+        for job in self._waiting:
+            if not (others and worker in job.died_on):
+                self._waiting.remove(job)
+                return job
+        return None
+
+    def _submit(self, job: _Job, worker: str) -> None:
+        job.worker = worker
+        known = self._known.get(job.source.size, frozenset())
+        future = self._cluster.client.submit(
+            _task,
+            job.source,
+            self._cluster.model_id,
+            self._options,
+            known,
+            workers=[worker],
+            allow_other_workers=False,
+            pure=False,
+        )
+        self._running[future] = job
+        future.add_done_callback(self._done.put)
+
+    def _settle(self, future: Future, job: _Job) -> Outcome | Notice:
+        if future.status == "finished":
+            try:
+                outcome: Outcome = future.result(timeout=_GATHER_WITHIN_S)
+            except Exception as error:  # noqa: BLE001 (the worker died with the outcome in hand)
+                return self._died(job, f"its outcome was lost ({type(error).__name__})")
+            return outcome
+        if not self._cluster.alive:
+            raise self._lost("scheduler")
+        raised = future.exception() if future.status == "error" else None
+        if raised is None or isinstance(raised, KilledWorker):
+            return self._died(job)
+        return self._died(job, f"{type(raised).__name__}: {raised}".strip().splitlines()[0])
+
+    def _died(self, job: _Job, reason: str = "") -> Failure | Notice:
+        """Place a video again whose worker died; after the third, give it up."""
+        told = self._cluster.last_words(job.worker) or reason or "killed or crashed"
+        job.died_on.append(job.worker)
+        job.reasons.append(told)
+        self._threads.pop(job.worker, None)
+        if len(job.died_on) < TRIES:
+            # Behind the others: what is sound is indexed first.
+            self._waiting.append(job)
+            return Notice("retry", f"worker {job.worker} died: {told}", job.source)
+        reasons = "; ".join(dict.fromkeys(job.reasons))
+        return Failure(
+            "worker",
+            job.source,
+            "WorkerDied",
+            f"{TRIES} workers died of it ({reasons}); it is left out until --retry-failed",
+        )
+
+
+def _task(
+    source: VideoSource, model_id: str, options: IndexOptions, known: frozenset[str]
+) -> Outcome:
+    limit = TimeLimit(options.timeout_per_video_minute_s)
+    with worker_guard().task() as allow:
+        allow(limit.before_open(source))
+        return edge.run(
+            source,
+            worker_models(model_id),
+            options,
+            known,
+            opened=lambda duration_s: allow(limit.after_open(source, duration_s)),
+        )

@@ -2,72 +2,59 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import time
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any, cast
 
-from pipelines.copies import Copy, split_copies
-from pipelines.payloads import Failure, IndexOptions, KnownVideo, Outcome
+from pipelines.ahead import Ahead
+from pipelines.copies import split_copies
+from pipelines.events import EventLog
+from pipelines.payloads import Failure, IndexOptions, Notice, Outcome
 from pipelines.progress import Progress
 from pipelines.stages import edge
-from vidsearch.catalog import (
-    Catalog,
-    CatalogWriter,
-    IndexedVideo,
-    KnownFile,
-    VideoRecord,
-    WriterConfig,
-)
+from pipelines.tally import QUARANTINE_STAGE, IndexReport, Tally
+from vidsearch import __version__
+from vidsearch.catalog import Catalog, CatalogWriter, WriterConfig
+from vidsearch.catalog.writer import new_run_id
 from vidsearch.device import resolve_device
-from vidsearch.errors import CatalogNotFoundError
+from vidsearch.errors import CatalogNotFoundError, VidsearchError
 from vidsearch.models.own_pack import BUILT_IN
 from vidsearch.models.registry import LoadedPack, load_pack
 from vidsearch.video.discover import VideoSource, discover
 
+__all__ = ["IndexReport", "RunStopped", "index"]
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class IndexReport:
-    """What a run did.
+
+_AHEAD = 32
+"""Outcomes that may wait while a batch is committed; some MiB at most."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Run:
+    """What follows one run: its name, its counts, the progress line, the event log."""
+
+    run_id: str
+    tally: Tally
+    progress: Progress
+    events: EventLog
+
+
+class RunStopped(KeyboardInterrupt):
+    """Ctrl-C in mid-run; what was finished by then is committed.
 
     Attributes:
-        indexed: Videos read, those read in part included.
-        skipped: Files whose content was in the catalog already.
-        failed: Files that could not be read.
-        tracks: Tracks found in this run.
-        faces: Faces seen in this run's sampled frames.
-        duration_s: Seconds of video read in this run.
-        elapsed_s: Time the run took.
-        failures: Why files failed.
-        partly_read: (file, what is missing) of videos read in part.
+        report: What the run did until then.
+        left: Files that still wait.
     """
 
-    indexed: int
-    skipped: int
-    failed: int
-    tracks: int
-    faces: int
-    duration_s: float
-    elapsed_s: float
-    failures: tuple[Failure, ...]
-    partly_read: tuple[tuple[str, str], ...]
-
-    def to_json(self) -> dict[str, Any]:
-        """Return the object that ``vidsearch index --json`` prints."""
-        return {
-            "videos": {"indexed": self.indexed, "skipped": self.skipped, "failed": self.failed},
-            "tracks": self.tracks,
-            "faces": self.faces,
-            "duration_s": round(self.duration_s, 3),
-            "elapsed_s": round(self.elapsed_s, 3),
-            "failures": [
-                {"video": f.source.uri, "stage": f.stage, "error": f.error, "message": f.message}
-                for f in self.failures
-            ],
-        }
+    def __init__(self, report: IndexReport, left: int) -> None:
+        super().__init__(f"stopped with {left} videos left")
+        self.report = report
+        self.left = left
 
 
 def index(
@@ -88,9 +75,10 @@ def index(
         sources: Files, folders (searched recursively), globs, or ``@list.txt``.
         options: How to index.
         model: Name or folder of the pack; None: the catalog's own, ``open`` for a new one.
-        show_progress: Draw a progress bar if stderr is a terminal.
+        show_progress: Draw a progress line if stderr is a terminal.
 
     Raises:
+        RunStopped: Ctrl-C; a ``KeyboardInterrupt``.
         VidsearchError: Nothing to index, no such pack, a catalog of another model, ... One bad
             video never raises: it is counted in the report.
     """
@@ -98,13 +86,81 @@ def index(
     used = options if options is not None else IndexOptions()
     files = discover([os.fspath(source) for source in sources])
     archive, models, pack = _open(catalog, model, used)
-    known = archive.known_files()
-    todo = [file for file in files if used.again or not _unchanged(file, known.get(file.uri))]
+    todo, quarantined = _sort_out(archive, files, used)
     todo.sort(key=lambda file: (-file.size, file.uri))
-    tally = _Tally(archive.model_id, skipped=len(files) - len(todo))
-    if todo:
-        _work(archive, models, pack, used, todo, tally, show_progress=show_progress)
-    return tally.report(time.monotonic() - started)
+    skipped = len(files) - len(todo) - len(quarantined)
+    tally = Tally(archive.model_id, skipped, quarantined)
+    if not todo:
+        return tally.report(time.monotonic() - started)
+    run_id = new_run_id()
+    total = sum(file.size for file in todo)
+    with EventLog(archive.place, run_id) as events:
+        told = _what_starts(used, len(todo), total, skipped)
+        events.write("start", model_id=archive.model_id, vidsearch=__version__, **told)
+        how, message = "error", None
+        try:
+            with Progress(len(todo), total, show=show_progress) as progress:
+                run = _Run(run_id, tally, progress, events)
+                _work(archive, models, pack, used, todo, run)
+            how = "done"
+        except KeyboardInterrupt as error:
+            how = "stopped"
+            left = len(todo) - progress.done - progress.failed
+            raise RunStopped(tally.report(time.monotonic() - started), left) from error
+        except VidsearchError as error:
+            message = str(error)
+            raise
+        finally:
+            report = tally.report(time.monotonic() - started)
+            events.write("end", how=how, message=message, **_what_ends(report))
+    return report
+
+
+def _what_starts(options: IndexOptions, videos: int, size: int, skipped: int) -> dict[str, Any]:
+    return {
+        "videos": videos,
+        "bytes": size,
+        "skipped": skipped,
+        "scheduler": options.scheduler,
+        "workers": options.workers if options.scheduler is None else None,
+    }
+
+
+def _what_ends(report: IndexReport) -> dict[str, Any]:
+    plain = report.to_json()
+    del plain["failures"]
+    return {**plain.pop("videos"), **plain}
+
+
+def _sort_out(
+    archive: Catalog, files: Sequence[VideoSource], options: IndexOptions
+) -> tuple[list[VideoSource], list[Failure]]:
+    """Return the files that need work, and those left out because they killed their workers."""
+    known = archive.known_files()
+    poisonous = {} if options.retry_failed else _poisonous(archive)
+    todo: list[VideoSource] = []
+    quarantined: list[Failure] = []
+    for file in files:
+        before = known.get(file.uri)
+        if before is None or (before.size, before.mtime_ns) != (file.size, file.mtime_ns):
+            todo.append(file)
+        elif before.video_id in poisonous:
+            error, message = poisonous[before.video_id]
+            failure = Failure(QUARANTINE_STAGE, file, error, message, before.video_id)
+            quarantined.append(failure)
+        elif options.again or before.status == "failed":
+            # Causes of failures pass, and a second look at a broken file costs little.
+            todo.append(file)
+    return todo, quarantined
+
+
+def _poisonous(archive: Catalog) -> dict[str, tuple[str, str]]:
+    columns = ["video_id", "failure_stage", "failure_error", "failure"]
+    return {
+        row["video_id"]: (row["failure_error"], row["failure"])
+        for row in archive.videos(columns=columns).to_pylist()
+        if row["failure_stage"] == QUARANTINE_STAGE
+    }
 
 
 def _open(
@@ -134,48 +190,54 @@ def _existing(place: str | os.PathLike[str]) -> Catalog | None:
         return None
 
 
-def _unchanged(file: VideoSource, known: KnownFile | None) -> bool:
-    """Say whether a file needs no second look; one that failed gets it, for causes pass."""
-    return (
-        known is not None
-        and known.status != "failed"
-        and (known.size, known.mtime_ns) == (file.size, file.mtime_ns)
-    )
-
-
 def _work(
     archive: Catalog,
     models: LoadedPack,
     pack: str,
     options: IndexOptions,
     todo: list[VideoSource],
-    tally: _Tally,
-    *,
-    show_progress: bool,
+    run: _Run,
 ) -> None:
     from vidsearch.index import rebuild_if_stale
 
     archive.repair()
-    statuses = {} if options.again else archive.video_statuses()
-    contents = frozenset(name for name, status in statuses.items() if status != "failed")
+    known = _known_by_size(archive, options)
     originals, copies = split_copies(todo)
-    total = sum(file.size for file in originals)
-    config = WriterConfig(replace=options.again)
+
+    def outcomes() -> Iterator[Outcome | Notice | None]:
+        return _outcomes(originals, models, pack, options, known)
+
     with (
-        CatalogWriter(archive, config=config) as writer,
-        Progress(total, show=show_progress) as progress,
+        nullcontext(outcomes()) if options.in_process else Ahead(outcomes, _AHEAD) as stream,
+        CatalogWriter(archive, run.run_id, WriterConfig(replace=options.again)) as writer,
     ):
-        for outcome in _outcomes(originals, models, pack, options, contents):
-            tally.add(outcome, writer)
-            if isinstance(outcome, IndexedVideo):
-                progress.step(outcome.video.size, tracks=len(outcome.tracks))
-            else:
-                progress.step(outcome.source.size, failed=isinstance(outcome, Failure))
+        try:
+            for outcome in stream:
+                run.tally.add(outcome, writer, run.progress, run.events)
+        except KeyboardInterrupt:
+            for outcome in stream.drain() if isinstance(stream, Ahead) else ():  # finished as well
+                run.tally.add(outcome, writer, run.progress, run.events)
+            raise
         for copy in copies:
-            tally.add_copy(copy, writer)
+            run.tally.add_copy(copy, writer, run.progress, run.events)
     archive.retire_replaced()
     archive.maintain()
     rebuild_if_stale(archive)
+
+
+def _known_by_size(archive: Catalog, options: IndexOptions) -> dict[int, frozenset[str]]:
+    """Return size -> contents of that size that need no second look.
+
+    A copy or a moved file has the size of what it is a copy of, so a task is told of no others.
+    What is to be indexed again is known only if it killed its workers.
+    """
+    found: dict[int, set[str]] = defaultdict(set)
+    rows = archive.videos(columns=["video_id", "size", "status", "failure_stage"]).to_pylist()
+    for row in rows:
+        poisonous = row["failure_stage"] == QUARANTINE_STAGE and not options.retry_failed
+        if poisonous or (row["status"] != "failed" and not options.again):
+            found[row["size"]].add(row["video_id"])
+    return {size: frozenset(ids) for size, ids in found.items()}
 
 
 def _outcomes(
@@ -183,102 +245,13 @@ def _outcomes(
     models: LoadedPack,
     pack: str,
     options: IndexOptions,
-    known: frozenset[str],
-) -> Iterator[Outcome]:
-    if options.scheduler is None and min(options.workers, len(todo)) == 1:
+    known: dict[int, frozenset[str]],
+) -> Iterator[Outcome | Notice | None]:
+    if options.in_process:
         for source in todo:
-            yield edge.run(source, models, options, known)
+            yield edge.run(source, models, options, known.get(source.size, frozenset()))
         return
     from pipelines import graph
 
-    yield from graph.run(todo, pack, models.model_id, options, known)
-
-
-def _is_there(source: VideoSource) -> bool:
-    return "://" in source.uri or Path(source.uri).exists()
-
-
-def _unread_id(source: VideoSource) -> str:
-    """Return a stand-in for the content hash of a file that could not be read at all.
-
-    Its failure is on record like any other, until the file can be read and is another content.
-    """
-    name = os.fsencode(source.uri)
-    return "unread-" + hashlib.blake2b(name, digest_size=16).hexdigest()
-
-
-class _Tally:
-    """Hands outcomes to the writer and counts them; holds no tracks."""
-
-    def __init__(self, model_id: str, skipped: int) -> None:
-        self._model_id = model_id
-        self._skipped = skipped
-        self._indexed: set[str] = set()
-        self._tracks = 0
-        self._faces = 0
-        self._duration_s = 0.0
-        self._failures: list[Failure] = []
-        self._failed: dict[str, Failure] = {}
-        self._partly_read: list[tuple[str, str]] = []
-
-    def add(self, outcome: Outcome, writer: CatalogWriter) -> None:
-        """Commit one outcome (with its batch) and count it."""
-        if isinstance(outcome, KnownVideo):
-            source = outcome.source
-            self._skipped += 1
-            writer.add_file(KnownFile(source.uri, source.size, source.mtime_ns, outcome.video_id))
-        elif isinstance(outcome, Failure):
-            self._failures.append(outcome)
-            self._failed[outcome.source.uri] = outcome
-            if outcome.video_id is not None:
-                writer.add(IndexedVideo(self._record(outcome, outcome.video_id)))
-            elif _is_there(outcome.source):
-                writer.add(IndexedVideo(self._record(outcome, _unread_id(outcome.source))))
-        else:
-            self._add_indexed(outcome)
-            writer.add(outcome)
-
-    def add_copy(self, copy: Copy, writer: CatalogWriter) -> None:
-        """Count a copy as its original turned out."""
-        failure = self._failed.get(copy.original.uri)
-        if failure is None:
-            self.add(KnownVideo(copy.source, copy.video_id), writer)
-        else:
-            self._failures.append(replace(failure, source=copy.source))
-
-    def _add_indexed(self, indexed: IndexedVideo) -> None:
-        video = indexed.video
-        if video.video_id in self._indexed:
-            return
-        self._indexed.add(video.video_id)
-        self._tracks += len(indexed.tracks)
-        self._faces += video.faces_seen
-        self._duration_s += video.read_s if video.read_s is not None else 0.0
-        if video.status == "partial" and video.failure is not None:
-            self._partly_read.append((video.uri, video.failure))
-
-    def _record(self, failure: Failure, video_id: str) -> VideoRecord:
-        return VideoRecord(
-            video_id=video_id,
-            uri=failure.source.uri,
-            size=failure.source.size,
-            mtime_ns=failure.source.mtime_ns,
-            status="failed",
-            model_id=self._model_id,
-            failure=failure.message,
-            failure_stage=failure.stage,
-            failure_error=failure.error,
-        )
-
-    def report(self, elapsed_s: float) -> IndexReport:
-        return IndexReport(
-            indexed=len(self._indexed),
-            skipped=self._skipped,
-            failed=len(self._failures),
-            tracks=self._tracks,
-            faces=self._faces,
-            duration_s=self._duration_s,
-            elapsed_s=elapsed_s,
-            failures=tuple(sorted(self._failures, key=lambda f: f.source.uri)),
-            partly_read=tuple(sorted(self._partly_read)),
-        )
+    fewer = replace(options, workers=min(options.workers, len(todo)))
+    yield from graph.run(todo, pack, models.model_id, fewer, known)

@@ -1,44 +1,84 @@
-"""Progress of a run: a bar with an ETA in a terminal, nothing elsewhere."""
+"""Progress of a run: one line that is drawn anew in a terminal, nothing elsewhere."""
 
 from __future__ import annotations
 
+import shutil
 import sys
+import time
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self
+from typing import Self, TextIO
 
-from tqdm import tqdm
-
-if TYPE_CHECKING:
-    Bar = tqdm[Any]
+_DRAW_EVERY_S = 0.2
 
 
 class Progress:
-    """Counts bytes of video, because files differ in length far more than in bytes a second.
+    """Counts finished videos; the rest of the time is judged by bytes.
+
+    Files differ in length far more than in bytes a second, and nobody knows the length of one
+    that has not been opened.
 
     Args:
-        total_bytes: Size of all files of the run.
+        videos: Files of the run.
+        total_bytes: Their size.
         show: False keeps quiet whatever the terminal.
+        stream: Where to draw, if it is a terminal; stderr by default.
     """
 
-    def __init__(self, total_bytes: int, *, show: bool = True) -> None:
-        self._bar: Bar = tqdm(
-            total=max(total_bytes, 1),
-            unit="B",
-            unit_scale=True,
-            desc="indexing",
-            dynamic_ncols=True,
-            smoothing=0.05,
-            disable=not (show and sys.stderr.isatty()),
-        )
-        self._counts = {"videos": 0, "failed": 0, "tracks": 0}
+    def __init__(
+        self, videos: int, total_bytes: int, *, show: bool = True, stream: TextIO | None = None
+    ) -> None:
+        self._stream = stream if stream is not None else sys.stderr
+        self._show = show and self._stream.isatty()
+        self._videos = videos
+        self._total_bytes = max(total_bytes, 1)
+        self._started = time.monotonic()
+        self._drawn = -_DRAW_EVERY_S
+        self._bytes = 0
+        self._duration_s = 0.0
+        self.done = self.failed = self.tracks = 0
 
-    def step(self, size: int, *, tracks: int = 0, failed: bool = False) -> None:
+    def step(
+        self, size: int, *, tracks: int = 0, duration_s: float = 0.0, failed: bool = False
+    ) -> None:
         """Count one finished file."""
-        self._counts["videos"] += 1
-        self._counts["failed"] += failed
-        self._counts["tracks"] += tracks
-        self._bar.set_postfix(self._counts, refresh=False)
-        self._bar.update(size)
+        self.failed += failed
+        self.done += not failed
+        self.tracks += tracks
+        self._bytes += size
+        self._duration_s += duration_s
+        self.draw()
+
+    def say(self, text: str) -> None:
+        """Print a line above the progress line."""
+        if self._show:
+            self._stream.write(f"\r\x1b[K{text}\n")
+            self.draw(now=True)
+
+    def draw(self, *, now: bool = False) -> None:
+        """Draw the line again, unless that was just done."""
+        moment = time.monotonic()
+        if self._show and (now or moment - self._drawn >= _DRAW_EVERY_S):
+            self._drawn = moment
+            width = shutil.get_terminal_size().columns - 1
+            self._stream.write(f"\r\x1b[K{self.line(moment - self._started)[:width]}")
+            self._stream.flush()
+
+    def line(self, elapsed_s: float) -> str:
+        """Return the line as of so many seconds after the start."""
+        left = self._videos - self.done - self.failed
+        speed = self._duration_s / elapsed_s if elapsed_s > 0 else 0.0
+        return (
+            f"{self.done} done, {self.failed} failed, {left} left | "
+            f"{speed:.1f} h of video an hour | {self._eta(elapsed_s)} | {self.tracks} tracks"
+        )
+
+    def _eta(self, elapsed_s: float) -> str:
+        if not self._bytes:
+            return "time left unknown"
+        seconds = round(elapsed_s * (self._total_bytes - self._bytes) / self._bytes)
+        minutes, seconds = divmod(max(seconds, 0), 60)
+        hours, minutes = divmod(minutes, 60)
+        return f"{hours}:{minutes:02d}:{seconds:02d} left"
 
     def __enter__(self) -> Self:
         return self
@@ -49,4 +89,6 @@ class Progress:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self._bar.close()
+        if self._show:
+            self.draw(now=True)
+            self._stream.write("\n")

@@ -1,4 +1,4 @@
-"""The commands ``vidsearch status`` and ``vidsearch reindex``."""
+"""The commands ``vidsearch status``, ``vidsearch reindex`` and ``vidsearch forget``."""
 
 from __future__ import annotations
 
@@ -30,6 +30,18 @@ def register(commands: Any) -> None:
     )
     reindex.add_argument("catalog", metavar="CATALOG", help="folder of the catalog")
     reindex.set_defaults(run=_run_reindex)
+    forget: argparse.ArgumentParser = commands.add_parser(
+        "forget",
+        help="erase a video's rows, faces and vectors for good",
+        description="Erase a video from a catalog for good, search all of it for what may be left, "
+        "and write a receipt into the catalog's folder 'receipts'. The video file itself stays: "
+        "remove it too, or it is indexed again.",
+    )
+    forget.add_argument("catalog", metavar="CATALOG", help="folder of the catalog")
+    forget.add_argument(
+        "--video", metavar="ID", required=True, help="video_id, as 'search --json' gives it"
+    )
+    forget.set_defaults(run=_run_forget)
 
 
 def _run_status(args: argparse.Namespace) -> int:
@@ -48,6 +60,16 @@ def _run_reindex(args: argparse.Namespace) -> int:
     return 0
 
 
+def _run_forget(args: argparse.Namespace) -> int:
+    from dataclasses import asdict
+
+    from vidsearch.catalog import Catalog
+    from vidsearch.catalog.forget import forget
+
+    print(json.dumps(asdict(forget(Catalog.open(args.catalog), args.video))))
+    return 0
+
+
 def describe(status: CatalogStatus) -> str:
     """Return the text of ``vidsearch status``."""
     videos = status.videos
@@ -56,7 +78,8 @@ def describe(status: CatalogStatus) -> str:
         f"Model       {printable(status.pack)} ({status.model_id})",
         "Videos      {indexed} indexed, {partial} read in part, {failed} failed".format(**videos),
         f"Searchable  {_length(status.duration_s)} of video; {status.tracks} tracks",
-        f"Faces       {status.faces} seen in sampled frames",
+        f"Decoded     {100 * status.share_read:.4g} % of that video",
+        f"Faces       {status.faces} seen; {status.faces_too_poor} too small or blurred to match",
         f"People      {status.people} named",
         f"Index       {_index(status.index)}",
     ]

@@ -7,6 +7,7 @@ from collections.abc import Collection
 
 from pipelines.payloads import Failure, IndexOptions, Outcome
 from pipelines.stages import index_video
+from pipelines.stages.index_video import Opened
 from vidsearch.errors import VideoError
 from vidsearch.models.registry import LoadedPack
 from vidsearch.video.discover import VideoSource
@@ -16,11 +17,15 @@ _LOG = logging.getLogger(__name__)
 
 
 def run(
-    source: VideoSource, models: LoadedPack, options: IndexOptions, known: Collection[str]
+    source: VideoSource,
+    models: LoadedPack,
+    options: IndexOptions,
+    known: Collection[str],
+    opened: Opened | None = None,
 ) -> Outcome:
     """Index one video; an error that nobody foresaw becomes a ``Failure`` that says so."""
     try:
-        return index_video.run(source, models, options, known)
+        return index_video.run(source, models, options, known, opened)
     except Exception as error:  # noqa: BLE001 (the one place where everything is caught)
         _LOG.debug("unforeseen error in %r", source.uri, exc_info=True)
         message = f"unforeseen error: {error}; please report it, with the file if you can"

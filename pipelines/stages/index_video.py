@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
+from typing import TypeAlias
 
 from pipelines.payloads import Failure, IndexOptions, KnownVideo, Outcome
 from pipelines.stages import faces
@@ -11,11 +12,14 @@ from vidsearch.catalog.records import IndexedVideo, VideoRecord
 from vidsearch.datatypes import Track
 from vidsearch.errors import VideoError
 from vidsearch.models.registry import LoadedPack
+from vidsearch.quality import too_poor
 from vidsearch.track import Tracker
 from vidsearch.video.discover import VideoSource
 from vidsearch.video.identity import content_id
 from vidsearch.video.reader import ReadReport, VideoInfo, open_video
 from vidsearch.video.sampling import FrameSampler
+
+Opened: TypeAlias = Callable[[float | None], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,10 +31,15 @@ class _Watched:
     tracks: tuple[Track, ...]
     frames_sampled: int
     faces_seen: int
+    faces_too_poor: int
 
 
 def run(
-    source: VideoSource, models: LoadedPack, options: IndexOptions, known: Collection[str] = ()
+    source: VideoSource,
+    models: LoadedPack,
+    options: IndexOptions,
+    known: Collection[str] = (),
+    opened: Opened | None = None,
 ) -> Outcome:
     """Identify, decode, detect, embed and track one video.
 
@@ -39,6 +48,7 @@ def run(
         models: Detector, embedder and calibration.
         options: How to sample and track.
         known: Contents that are indexed already; they are not looked at again.
+        opened: Told the video's length in seconds (None if unknown) once it is open.
 
     Returns:
         The video's record and tracks, or that its content is known, or why it failed: a file that
@@ -50,7 +60,7 @@ def run(
         if video_id in known:
             return KnownVideo(source, video_id)
         stage = "decode"
-        watched = _watch(source, models, options)
+        watched = _watch(source, models, options, opened)
     except VideoError as error:
         return Failure(stage, source, type(error).__name__, str(error), video_id)
     except MemoryError as error:
@@ -58,9 +68,13 @@ def run(
     return IndexedVideo(_record(source, video_id, watched, models.model_id), watched.tracks)
 
 
-def _watch(source: VideoSource, models: LoadedPack, options: IndexOptions) -> _Watched:
+def _watch(
+    source: VideoSource, models: LoadedPack, options: IndexOptions, opened: Opened | None
+) -> _Watched:
     with open_video(source.uri, options.decoder) as reader:
         info = reader.info
+        if opened is not None:
+            opened(info.duration_s)
         tracker = Tracker(
             (info.width, info.height),
             models.model_id,
@@ -68,13 +82,18 @@ def _watch(source: VideoSource, models: LoadedPack, options: IndexOptions) -> _W
             options.tracking,
         )
         sampler = FrameSampler(reader, options.sampling)
-        seen = 0
+        seen = poor = 0
         for frame in sampler:
             found = faces.run(frame, models)
             seen += len(found)
+            poor += int(
+                too_poor(
+                    found.aligned, found.detections.landmarks, found.detections.boxes_xyxy
+                ).sum()
+            )
             tracker.update(found)
         tracks = tuple(tracker.finish(sampler.shots))
-        return _Watched(info, reader.report(), tracks, sampler.frames_sampled, seen)
+        return _Watched(info, reader.report(), tracks, sampler.frames_sampled, seen, poor)
 
 
 def _record(source: VideoSource, video_id: str, watched: _Watched, model_id: str) -> VideoRecord:
@@ -96,6 +115,7 @@ def _record(source: VideoSource, video_id: str, watched: _Watched, model_id: str
         frames_decoded=report.frames_decoded,
         frames_sampled=watched.frames_sampled,
         faces_seen=watched.faces_seen,
+        faces_too_poor=watched.faces_too_poor,
         failure=report.reason or None,
         failure_stage="decode" if report.partly_read else None,
         failure_error="PartlyRead" if report.partly_read else None,

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import importlib.util
 import shutil
+import sys
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
@@ -59,3 +62,17 @@ def photos(filmed: Path) -> Path:
 def models() -> LoadedPack:
     """The embedded default pack, loaded once."""
     return load_pack("open", resolve_device("cpu"))
+
+
+@pytest.fixture(scope="session")
+def processes() -> ModuleType:
+    """The helpers of ``processes.py``: the command as real processes, poisonous videos."""
+    spec = importlib.util.spec_from_file_location(
+        "processes", Path(__file__).with_name("processes.py")
+    )
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module  # where its dataclasses look for their types
+    spec.loader.exec_module(module)
+    return module

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
 from distributed import LocalCluster
 
-from pipelines import cluster, index
-from pipelines.payloads import IndexOptions
+from pipelines import cluster, graph, index
+from pipelines.payloads import IndexOptions, Outcome
 from vidsearch import Catalog
 from vidsearch.errors import ConfigError
+from vidsearch.video.discover import VideoSource
 
 
 @pytest.fixture
@@ -41,6 +42,38 @@ def test_a_running_cluster_does_the_work(
     assert Catalog.open(tmp_path / "catalog").status().tracks == 3
 
 
-def test_no_more_workers_than_videos(films: Path) -> None:
-    with cluster._client(IndexOptions(workers=4), tasks=1) as client:
-        assert len(client.scheduler_info(n_workers=-1)["workers"]) == 1
+def test_no_more_workers_than_videos(
+    films: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = []
+
+    def run(
+        sources: Sequence[VideoSource],
+        pack: str,
+        model_id: str,
+        options: IndexOptions,
+        known: object,
+    ) -> Iterator[Outcome]:
+        asked.append((len(sources), options.workers))
+        yield from ()
+
+    monkeypatch.setattr(graph, "run", run)
+    index(tmp_path / "catalog", [films], IndexOptions(workers=4))
+    index(tmp_path / "catalog", [films / "sub"], IndexOptions(workers=4))
+    assert asked == [(2, 2), (1, 1)]
+
+
+def test_one_worker_has_a_process_of_its_own_where_that_is_asked_for(
+    films: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = []
+
+    def run(*_: object) -> Iterator[Outcome]:
+        asked.append("cluster")
+        yield from ()
+
+    monkeypatch.setattr(graph, "run", run)
+    assert index(tmp_path / "a", [films / "sub"], IndexOptions(workers=1)).indexed == 1
+    assert asked == []
+    index(tmp_path / "b", [films / "sub"], IndexOptions(workers=1, isolate=True))
+    assert asked == ["cluster"]

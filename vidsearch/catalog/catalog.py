@@ -289,8 +289,10 @@ class Catalog:
             videos={name: counts[name] for name in ("indexed", "partial", "failed")},
             tracks=sum(row["tracks"] or 0 for row in rows),
             faces=sum(row["faces_seen"] or 0 for row in rows),
+            faces_too_poor=sum(row.get("faces_too_poor") or 0 for row in rows),
             people=self._all("people").num_rows,
-            duration_s=sum(row["read_s"] or 0.0 for row in readable),
+            duration_s=_read_s(readable),
+            share_read=_share_read(readable),
             index=index_status(self, snapshot),
             failures=_problems(rows, "failed"),
             partly_read=_problems(rows, "partial"),
@@ -346,6 +348,17 @@ def _make(place: Place, meta: CatalogMeta, options: dict[str, str]) -> None:
     for name, schema in schemas.items():
         Table(place, name, options).create(schema)
     place.child(META_NAME).write_once(meta.to_bytes())
+
+
+def _read_s(rows: Sequence[Mapping[str, Any]]) -> float:
+    """Seconds of the videos that were read; one that says nothing of it was read whole."""
+    pairs = ((row.get("read_s"), row["duration_s"]) for row in rows)
+    return sum((length if read is None else read) or 0.0 for read, length in pairs)
+
+
+def _share_read(rows: Sequence[Mapping[str, Any]]) -> float:
+    promised = sum(row["duration_s"] or 0.0 for row in rows)
+    return _read_s(rows) / promised if promised else 1.0
 
 
 def _problems(rows: Sequence[Mapping[str, Any]], status: str) -> tuple[VideoProblem, ...]:

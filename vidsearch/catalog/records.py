@@ -32,6 +32,7 @@ class VideoRecord:
         frames_decoded: Frames that left the decoder.
         frames_sampled: Frames in which faces were looked for.
         faces_seen: Faces detected in the sampled frames.
+        faces_too_poor: Those of them that are too small or too blurred to be matched.
         failure: One line saying what went wrong, or how much is missing of a partial video.
         failure_stage: Stage that failed, such as ``decode``.
         failure_error: Type of the error.
@@ -52,6 +53,7 @@ class VideoRecord:
     frames_decoded: int = 0
     frames_sampled: int = 0
     faces_seen: int = 0
+    faces_too_poor: int = 0
     failure: str | None = None
     failure_stage: str | None = None
     failure_error: str | None = None

@@ -38,6 +38,7 @@ VIDEOS = pa.schema(
         ("frames_decoded", pa.int64()),
         ("frames_sampled", pa.int64()),
         ("faces_seen", pa.int64()),
+        ("faces_too_poor", pa.int64()),
         ("tracks", pa.int64()),
         ("model_id", pa.string()),
         ("indexed_at", _TIME),

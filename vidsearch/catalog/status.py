@@ -46,8 +46,11 @@ class CatalogStatus:
         videos: Count by status: ``indexed``, ``partial``, ``failed``.
         tracks: Tracks that can be found.
         faces: Faces seen in sampled frames.
+        faces_too_poor: Those of them that are too small or too blurred to be matched: a search
+            that finds nobody has not looked at these.
         people: Named persons.
         duration_s: Seconds of video that were read and can be searched.
+        share_read: Part of those videos' whole length that this is, in [0, 1].
         failures: Videos that failed; none of their tracks can be found.
         partly_read: Videos of which a part is missing.
     """
@@ -59,8 +62,10 @@ class CatalogStatus:
     videos: dict[str, int]
     tracks: int
     faces: int
+    faces_too_poor: int
     people: int
     duration_s: float
+    share_read: float
     index: IndexStatus
     failures: tuple[VideoProblem, ...]
     partly_read: tuple[VideoProblem, ...]

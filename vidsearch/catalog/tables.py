@@ -106,6 +106,26 @@ class Table:
         local = fs.SubTreeFileSystem(self.uri, fs.LocalFileSystem())
         return opened.to_pyarrow_dataset(filesystem=local)
 
+    def add_missing_columns(self, schema: pa.Schema) -> None:
+        """Give the table the columns that an earlier version of vidsearch did not know, empty.
+
+        Raises:
+            CatalogConflictError: Other writers won for two minutes on end.
+            CatalogWriteError: The table cannot be written.
+        """
+
+        def write() -> None:
+            from deltalake import Field
+            from deltalake import Schema as DeltaSchema
+
+            table = self.open()
+            missing = [field for field in schema if field.name not in table_schema(table).names]
+            if missing:
+                fields: list[Field] = DeltaSchema.from_arrow(pa.schema(missing)).fields
+                table.alter.add_columns(fields)
+
+        self._commit(write)
+
     def read(self) -> pa.Table:
         """Return all rows, as of now.
 
@@ -222,6 +242,35 @@ class Table:
                 enforce_retention_duration=False,
                 full=True,
             )
+
+    def drop_history(self) -> None:
+        """Remove old versions: the files of deleted rows, and the log entries that name them.
+
+        Files that no version ever referred to stay: they may be a live writer's.
+
+        Raises:
+            CatalogConflictError: Other writers won for two minutes on end.
+            CatalogWriteError: The table cannot be written.
+        """
+
+        def keep(log: str, files: str) -> None:
+            names = ("delta.logRetentionDuration", "delta.deletedFileRetentionDuration")
+            properties = dict(zip(names, (log, files), strict=True))
+            self._commit(lambda: self.open().alter.set_table_properties(properties))
+
+        with self._writing():
+            self.open().vacuum(
+                retention_hours=0, dry_run=False, enforce_retention_duration=False, full=False
+            )
+        keep("interval 0 seconds", "interval 0 seconds")
+        try:
+            with self._writing():
+                table = self.open()
+                table.create_checkpoint()
+                time.sleep(0.05)  # entries must be older than no time at all
+                table.cleanup_metadata()
+        finally:
+            keep("interval 30 days", "interval 7 days")
 
     def _commit(self, write: Callable[[], None]) -> None:
         from deltalake.exceptions import CommitFailedError

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from vidsearch.catalog.schema import VIDEOS
 from vidsearch.catalog.tables import one_line, sql_text
 from vidsearch.errors import CatalogConflictError
 
@@ -65,6 +66,7 @@ def repair(catalog: Catalog, stale_after_s: float = STALE_AFTER_S) -> RepairRepo
         CatalogConflictError: Other writers won too often.
         CatalogWriteError: The catalog cannot be written.
     """
+    catalog.table("videos").add_missing_columns(VIDEOS)
     oldest_live = time.time() - stale_after_s
     rows = 0
     for name in ("tracks", "faces"):

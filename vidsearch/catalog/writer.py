@@ -151,6 +151,15 @@ class CatalogWriter:
         if self._due():
             self.flush()
 
+    def flush_if_due(self) -> None:
+        """Commit what waits if it has waited long enough; for times when nothing is added.
+
+        Raises:
+            CatalogError: As for ``flush``.
+        """
+        if self._due():
+            self.flush()
+
     def flush(self) -> None:
         """Commit what was added so far.
 

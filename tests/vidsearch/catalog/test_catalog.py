@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -371,3 +372,30 @@ def test_several_processes_make_one_catalog(tmp_path: Path) -> None:
     assert sorted(answers) == ["late", "late", "made"]
     winner = Catalog.open(tmp_path / "a").model_id
     assert winner == f"model-{answers.index('made')}"
+
+
+def test_status_says_how_much_was_looked_at(catalog: Catalog, synthetic: ModuleType) -> None:
+    # 30 s read whole and a quarter of 10 s: 32.5 of 40 s.
+    write(
+        catalog,
+        synthetic.make_video(0, duration_s=30.0, read_s=30.0, faces_too_poor=2),
+        synthetic.make_video(1, duration_s=10.0, read_s=2.5, status="partial", failure="x"),
+    )
+    status = catalog.status()
+    assert status.duration_s == 32.5
+    assert status.share_read == pytest.approx(32.5 / 40)
+    assert (status.faces, status.faces_too_poor) == (14, 2)
+
+
+def test_a_catalog_of_before_gets_the_new_columns(catalog: Catalog, synthetic: ModuleType) -> None:
+    write(catalog, synthetic.make_video(0, tracks=1))
+    table = catalog.table("videos")
+    before = table.open().to_pyarrow_table().drop_columns(["read_s", "faces_too_poor"])
+    shutil.rmtree(table.uri)
+    table.create(before.schema)
+    table.append(before)
+    assert catalog.status().share_read == 1.0
+    catalog.repair()
+    write(catalog, synthetic.make_video(1, tracks=1, read_s=0.5))
+    rows = catalog.videos(columns=["video_id", "read_s"]).sort_by("video_id").to_pylist()
+    assert [row["read_s"] for row in rows] == [None, 0.5]
