@@ -17,7 +17,7 @@ from vidsearch.embed.base import Embedder
 from vidsearch.errors import ConfigError, NoFaceError, ShapeError
 from vidsearch.face_finding import find_faces
 from vidsearch.geometry.align import align_faces
-from vidsearch.photo import PhotoSource, open_photo
+from vidsearch.photo import Photo, PhotoSource, open_photo
 from vidsearch.printable import printable
 from vidsearch.quality import face_quality, too_poor
 from vidsearch.results.result import QueryPhoto
@@ -113,6 +113,48 @@ def query_face(
         found,
         box_xyxy=found.box_xyxy * np.float32(photo.scale),
         warnings=(*photo.notes, *found.warnings),
+    )
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PhotoFaces:
+    """A photo, and every face in it that could be searched for.
+
+    Attributes:
+        photo: As it was read.
+        faces: Largest first; boxes in pixels of ``photo.image``.
+    """
+
+    photo: Photo
+    faces: tuple[QueryFace, ...]
+
+
+MOST_FACES = 24
+"""Faces of one photo that are described: the smaller ones of a crowd are no use as a query."""
+
+
+def photo_faces(source: PhotoSource, pack: QueryPack, name: str | None = None) -> PhotoFaces:
+    """Read a photo and describe its faces, for somebody to choose from; none is a legal answer.
+
+    Raises:
+        PhotoError: The photo cannot be read.
+    """
+    photo = open_photo(source, name)
+    found = find_faces(photo.image, pack.detector)
+    notes = [*photo.notes, *([found.note] if found.note else [])]
+    count = len(found.detections)
+    return PhotoFaces(
+        photo,
+        tuple(
+            _describe(
+                photo.image,
+                photo.name,
+                pack,
+                found.detections.select(np.array([row], np.intp)),
+                (count, row + 1, notes),
+            )
+            for row in range(min(count, MOST_FACES))
+        ),
     )
 
 

@@ -12,15 +12,17 @@ from typing import Any
 import numpy as np
 
 from vidsearch.catalog import Catalog
-from vidsearch.datatypes import Hit, TimeSpan
+from vidsearch.catalog.people import judgements
+from vidsearch.datatypes import Hit, Matrix, TimeSpan
 from vidsearch.device import resolve_device
 from vidsearch.errors import ConfigError
 from vidsearch.index import TrackSearcher
 from vidsearch.index.base import Neighbours
 from vidsearch.models.registry import LoadedPack, load_pack
 from vidsearch.query import QueryFace, disagreement, pool_query, query_face
-from vidsearch.results import Searched, SearchResult
+from vidsearch.results import QueryPhoto, Searched, SearchResult, clock
 from vidsearch.scope import Scope
+from vidsearch.template import normalise, pool
 
 PRIOR = 0.01
 """Share of an archive's tracks that show the person sought, before any is looked at.
@@ -103,24 +105,79 @@ class PhotoSearcher:
                 "--face picks a face in one photo; pass one photo, or crop the others"
             )
         faces = [query_face(photo, self._models, used.face) for photo in photos]
-        template = pool_query(faces, self._models.model_id)
+        return self.search_faces(faces, used)
+
+    def search_faces(
+        self,
+        faces: Sequence[QueryFace],
+        options: SearchOptions | None = None,
+        tracks: Collection[str] = (),
+    ) -> SearchResult:
+        """Find the person of these faces; tracks known to show the person make the query better.
+
+        Args:
+            faces: From photos; none where ``tracks`` say enough.
+            options: As for ``search``.
+            tracks: Ids of tracks that show the person; those that are gone are left out.
+
+        Raises:
+            ConfigError: Neither a face nor a track, or ``scope`` names an unknown video.
+        """
+        used = options if options is not None else SearchOptions()
+        known, templates = self._templates(tracks)
+        template = (
+            pool(np.concatenate([_units(faces, templates.shape[1]), templates]), self.model_id)
+            if known
+            else pool_query(faces, self.model_id)
+        )
         warning = disagreement(faces, self._models.calibration)
+        query = [
+            dataclasses.replace(
+                face.as_result(),
+                warnings=face.warnings + ((warning,) if warning and face is faces[0] else ()),
+            )
+            for face in faces
+        ]
         within = used.scope.video_ids(self._catalog)
         found = self._tracks.search(template.vector[None], used.top, within)[0]
         hits, durations = self._hits(found, used.min_confidence)
         return SearchResult(
-            model_id=self._models.model_id,
-            query=tuple(
-                dataclasses.replace(
-                    face.as_result(),
-                    warnings=face.warnings + ((warning,) if warning and face is faces[0] else ()),
-                )
-                for face in faces
-            ),
+            model_id=self.model_id,
+            query=tuple(query) if query else self._query_of(known),
             hits=hits,
             searched=self._searched(within),
-            thumbnails=self._thumbnails(hits) if used.thumbnails else {},
+            thumbnails=self._thumbnails([hit.track_id for hit in hits]) if used.thumbnails else {},
             durations_s=durations,
+        )
+
+    @property
+    def model_id(self) -> str:
+        return self._models.model_id
+
+    @property
+    def models(self) -> LoadedPack:
+        return self._models
+
+    def _templates(self, tracks: Collection[str]) -> tuple[list[str], Matrix]:
+        if not tracks:
+            return [], np.zeros((0, self._catalog.dim), np.float32)
+        rows, templates = self._tracks.snapshot.templates(self._catalog.dim, tracks)
+        return rows["track_id"].to_pylist(), templates
+
+    def _query_of(self, tracks: Collection[str]) -> tuple[QueryPhoto, ...]:
+        """Say of tracks that were searched with what is said of photos."""
+        pictures = self._thumbnails(tracks)
+        rows = self._tracks.snapshot.tracks([*_TRACK_COLUMNS, "quality"], track_ids=tracks)
+        places = self._catalog.places(set(rows["video_id"].to_pylist()))
+        return tuple(
+            QueryPhoto(
+                photo=next(iter(places[row["video_id"]]), row["video_id"])
+                + f" at {clock(row['best_s'])}",
+                box_xyxy=np.array(row["box_xyxy"], np.float32),
+                quality=float(row["quality"]),
+                face_jpeg=pictures.get(row["track_id"]),
+            )
+            for row in rows.to_pylist()
         )
 
     def _hits(
@@ -134,7 +191,7 @@ class PhotoSearcher:
         videos = self._tracks.snapshot.videos(["video_id", "uri", "duration_s"], video_ids)
         by_id = {row["video_id"]: row for row in videos.to_pylist()}
         places = self._catalog.places(video_ids)
-        names = {row["person_id"]: row["name"] for row in self._catalog.people().to_pylist()}
+        known = judgements(self._catalog)
         hits: list[Hit] = []
         for row in likely:
             track = tracks[found.ids[row]]
@@ -150,7 +207,9 @@ class PhotoSearcher:
                     span=TimeSpan(track["start_s"], track["end_s"]),
                     best_s=track["best_s"],
                     box_xyxy=np.array(track["box_xyxy"], np.float32),
-                    person=names.get(track["person_id"]),
+                    person=known.names.get(
+                        known.person_of.get(track["track_id"], track["person_id"])
+                    ),
                 )
             )
         durations = {
@@ -166,11 +225,11 @@ class PhotoSearcher:
         rows = self._tracks.snapshot.tracks(_TRACK_COLUMNS, track_ids=track_ids)
         return {row["track_id"]: row for row in rows.to_pylist()}
 
-    def _thumbnails(self, hits: Sequence[Hit]) -> dict[str, bytes]:
-        if not hits:
+    def _thumbnails(self, tracks: Collection[str]) -> dict[str, bytes]:
+        if not tracks:
             return {}
         rows = self._tracks.snapshot.faces(
-            ["track_id", "position", "aligned_jpeg"], track_ids=[hit.track_id for hit in hits]
+            ["track_id", "position", "aligned_jpeg"], track_ids=tracks
         )
         return {
             row["track_id"]: row["aligned_jpeg"] for row in rows.to_pylist() if row["position"] == 0
@@ -191,6 +250,13 @@ class PhotoSearcher:
             failed_videos=len(videos) - len(readable),
             partial_videos=sum(row["status"] == "partial" for row in readable),
         )
+
+
+def _units(faces: Sequence[QueryFace], dim: int) -> Matrix:
+    """Return (N, D): photos and templates of tracks weigh the same, whatever the norm."""
+    if not faces:
+        return np.zeros((0, dim), np.float32)
+    return normalise(np.stack([face.embedding for face in faces]))
 
 
 def _place(places: Sequence[str]) -> str:

@@ -1,0 +1,108 @@
+"""Named people and verdicts: what is recorded, and what it comes to."""
+
+from __future__ import annotations
+
+import importlib.util
+from pathlib import Path
+
+import pytest
+
+from vidsearch.catalog import Catalog, CatalogWriter
+from vidsearch.catalog.people import (
+    add_person,
+    judge,
+    judgements,
+    merge_people,
+    rename_person,
+    split_person,
+)
+from vidsearch.errors import ConfigError
+
+_spec = importlib.util.spec_from_file_location("syn", Path(__file__).with_name("synthetic.py"))
+assert _spec is not None
+assert _spec.loader is not None
+synthetic = importlib.util.module_from_spec(_spec)
+_spec.loader.exec_module(synthetic)
+
+
+@pytest.fixture
+def catalog(tmp_path: Path) -> Catalog:
+    made = Catalog.create(
+        tmp_path / "catalog", pack="toy", model_id=synthetic.MODEL_ID, dim=synthetic.DIM
+    )
+    with CatalogWriter(made) as writer:
+        for number in range(3):
+            writer.add(synthetic.make_video(number, tracks=2))
+    return made
+
+
+def ids(catalog: Catalog) -> list[str]:
+    return sorted(catalog.tracks(["track_id"])["track_id"].to_pylist())
+
+
+def test_the_latest_verdict_counts(catalog: Catalog) -> None:
+    first, second, *_ = ids(catalog)
+    ada = add_person(catalog, "Ada")
+    judge(catalog, [first, second], ada, same=True)
+    judge(catalog, [second], ada, same=False)
+    known = judgements(catalog)
+    assert known.confirmed(ada) == (first,)
+    assert known.rejected == {ada: frozenset({second})}
+    judge(catalog, [second], ada, same=True)
+    assert judgements(catalog).confirmed(ada) == (first, second)
+    assert judgements(catalog).rejected == {}
+    assert catalog.table("verdicts").read().num_rows == 4, "verdicts are only ever added"
+
+
+def test_a_track_belongs_to_the_person_it_was_last_given_to(catalog: Catalog) -> None:
+    track = ids(catalog)[0]
+    ada, bob = add_person(catalog, "Ada"), add_person(catalog, "Bob")
+    judge(catalog, [track], ada, same=True)
+    judge(catalog, [track], bob, same=True)
+    assert judgements(catalog).person_of == {track: bob}
+
+
+def test_renaming_keeps_the_tracks_and_names_sort_without_case(catalog: Catalog) -> None:
+    ada = add_person(catalog, "Zoe")
+    add_person(catalog, "bob")
+    judge(catalog, ids(catalog)[:1], ada, same=True)
+    rename_person(catalog, ada, "  Ada \n Lovelace ")
+    known = judgements(catalog)
+    assert list(known.names.values()) == ["Ada \\n Lovelace", "bob"]
+    assert known.confirmed(ada) == tuple(ids(catalog)[:1])
+
+
+def test_merging_moves_the_tracks_and_removes_the_other(catalog: Catalog) -> None:
+    first, second, third, *_ = ids(catalog)
+    ada, bob = add_person(catalog, "Ada"), add_person(catalog, "Bob")
+    judge(catalog, [first], ada, same=True)
+    judge(catalog, [second, third], bob, same=True)
+    merge_people(catalog, ada, bob)
+    known = judgements(catalog)
+    assert known.names == {ada: "Ada"}
+    assert known.confirmed(ada) == (first, second, third)
+
+
+def test_splitting_moves_some_tracks_to_a_new_person(catalog: Catalog) -> None:
+    first, second, *_ = ids(catalog)
+    ada = add_person(catalog, "Ada")
+    judge(catalog, [first, second], ada, same=True)
+    bob = split_person(catalog, ada, [second], "Bob")
+    known = judgements(catalog)
+    assert known.confirmed(ada) == (first,)
+    assert known.confirmed(bob) == (second,)
+    assert known.rejected == {ada: frozenset({second})}
+
+
+def test_what_does_not_exist_is_refused(catalog: Catalog) -> None:
+    ada = add_person(catalog, "Ada")
+    with pytest.raises(ConfigError, match="track 'nowhere' is not in the catalog"):
+        judge(catalog, ["nowhere"], ada, same=True)
+    with pytest.raises(ConfigError, match="person 'nobody' is not in the catalog"):
+        judge(catalog, ids(catalog)[:1], "nobody", same=True)
+    with pytest.raises(ConfigError, match="1 to 200 characters; got 0"):
+        add_person(catalog, " \n ".replace("\n", ""))
+    with pytest.raises(ConfigError, match="with itself"):
+        merge_people(catalog, ada, ada)
+    with pytest.raises(ConfigError, match="at least one track"):
+        split_person(catalog, ada, [], "Bob")
