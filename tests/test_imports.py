@@ -17,8 +17,9 @@ MAY_IMPORT = {
     "ui": {"ui", "pipelines", "vidsearch"},
 }
 HEAVY = {
-    "av", "cv2", "dask", "decord", "deltalake", "distributed", "faiss", "insightface", "onnx",
-    "onnxruntime", "pandas", "pyarrow", "scenedetect", "scipy", "skimage", "streamlit", "torch",
+    "av", "cv2", "dask", "decord", "deltalake", "distributed", "faiss", "insightface", "matplotlib",
+    "onnx", "onnxruntime", "pandas", "pyarrow", "scenedetect", "scipy", "skimage", "sklearn",
+    "streamlit", "torch",
 }  # fmt: skip
 DASK_FILES = {"pipelines/graph.py", "pipelines/cluster.py"}
 SOURCES = sorted(path for package in MAY_IMPORT for path in (PROJECT / package).rglob("*.py"))

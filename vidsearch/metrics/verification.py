@@ -122,9 +122,22 @@ def tar_at_far(similarities: ArrayLike, issame: ArrayLike, *, far: float) -> Ope
     """
     if not 0 <= far <= 1:
         raise ConfigError(f"far must lie in [0, 1]; got {far}")
-    thresholds, true_accepts, false_accepts = _accepts(*checked_pairs(similarities, issame))
-    # The last reachable point: both counts only grow along the curve. Compared as counts, with
-    # room for the rounding of far * pairs, so that FAR 1e-3 of 1,000 pairs allows exactly one.
+    return operating_point(*_accepts(*checked_pairs(similarities, issame)), far=far)
+
+
+def operating_point(
+    thresholds: Floats, true_accepts: Counts, false_accepts: Counts, *, far: float
+) -> OperatingPoint:
+    """Return the last point of a curve of counts whose FAR does not exceed ``far``.
+
+    Args:
+        thresholds: (P,) descending.
+        true_accepts: (P,) genuine pairs accepted at each, ascending from 0.
+        false_accepts: (P,) impostor pairs accepted at each, ascending from 0.
+        far: In [0, 1].
+    """
+    # Compared as counts, with room for the rounding of far * pairs, so that FAR 1e-3 of 1,000
+    # pairs allows exactly one.
     allowed = np.floor(far * false_accepts[-1] * (1 + 1e-12))
     last = int(np.searchsorted(false_accepts, allowed, side="right")) - 1
     return OperatingPoint(
@@ -148,13 +161,23 @@ def equal_error_rate(similarities: ArrayLike, issame: ArrayLike) -> float:
         0.5
     """
     curve = roc(similarities, issame)
-    gap = curve.far - (1 - curve.tar)
+    return crossing(curve.far, curve.tar)
+
+
+def crossing(far: Floats, tar: Floats) -> float:
+    """Return where a curve's false accept rate meets its false reject rate (1 - TAR).
+
+    Args:
+        far: (P,) ascending from 0 to 1.
+        tar: (P,) ascending from 0 to 1.
+    """
+    gap = far - (1 - tar)
     after = int(np.argmax(gap >= 0))  # exists: the last point has FAR 1 and no false reject
     if gap[after] == 0:
-        return float(curve.far[after])
+        return float(far[after])
     before = after - 1  # exists: the first point has FAR 0 and rejects everything
     share = -gap[before] / (gap[after] - gap[before])
-    return float(curve.far[before] + share * (curve.far[after] - curve.far[before]))
+    return float(far[before] + share * (far[after] - far[before]))
 
 
 def folded_accuracy(

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import base64
-import hashlib
 from functools import cache
-from html import escape
 from importlib.resources import files
 
 from vidsearch.datatypes import Hit
-from vidsearch.printable import printable
+from vidsearch.html_page import document, text
 from vidsearch.results.result import (
     QueryPhoto,
     SearchResult,
@@ -43,7 +41,7 @@ def to_html(result: SearchResult) -> str:
     if weaker:
         body.append(_weaker(weaker, result))
     body.append(_footer(result))
-    return _page(headline(result), "\n".join(body))
+    return document(headline(result), "\n".join(body), _style())
 
 
 @cache
@@ -51,45 +49,18 @@ def _style() -> str:
     return files("vidsearch.results").joinpath("report.css").read_text(encoding="utf-8")
 
 
-def _page(title: str, body: str) -> str:
-    style = f"\n{_style()}"
-    digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
-    policy = (
-        f"default-src 'none'; img-src data:; style-src 'sha256-{digest}'; "
-        "base-uri 'none'; form-action 'none'"
-    )
-    return f"""<!DOCTYPE html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta http-equiv="Content-Security-Policy" content="{policy}">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta name="color-scheme" content="light dark">
-<meta name="referrer" content="no-referrer">
-<title>{_text(title)} - vidsearch</title>
-<style>{style}</style>
-</head>
-<body>
-<main>
-{body}
-</main>
-</body>
-</html>
-"""
-
-
 def _header(result: SearchResult) -> str:
     state = "yes" if result.likely else "no"
     return f"""<header class="{state}">
 <p class="brand">vidsearch</p>
-<h1>{_text(headline(result))}</h1>
-<p class="lead">{_text(coverage(result.searched))}</p>
+<h1>{text(headline(result))}</h1>
+<p class="lead">{text(coverage(result.searched))}</p>
 </header>"""
 
 
 def _footer(result: SearchResult) -> str:
     return f"""<footer><p class="quiet">Confidence is the calibrated probability that a track and
-the query show the same person: look before you rely on it. Model {_text(result.model_id)}.</p>
+the query show the same person: look before you rely on it. Model {text(result.model_id)}.</p>
 </footer>"""
 
 
@@ -105,7 +76,7 @@ def _query(photos: tuple[QueryPhoto, ...]) -> str:
 
 def _photo(photo: QueryPhoto) -> str:
     several = f", of {photo.faces_in_photo} faces" if photo.faces_in_photo > 1 else ""
-    warnings = "".join(f'<p class="warning">{_text(text)}</p>' for text in photo.warnings)
+    warnings = "".join(f'<p class="warning">{text(warning)}</p>' for warning in photo.warnings)
     name = photo.photo.rstrip("/").rpartition("/")[2]
     return f"""<li>{_picture(photo.face_jpeg, f"Face searched for, from {name}")}
 <div><p class="name">{_name(photo.photo)}</p>
@@ -115,7 +86,7 @@ def _photo(photo: QueryPhoto) -> str:
 def _section(anchor: str, title: str, groups: tuple[VideoHits, ...], result: SearchResult) -> str:
     videos = "\n".join(_video(group, result) for group in groups)
     return f"""<section aria-labelledby="{anchor}">
-<h2 id="{anchor}">{_text(title)}</h2>
+<h2 id="{anchor}">{text(title)}</h2>
 {videos}
 </section>"""
 
@@ -146,11 +117,11 @@ def _video(group: VideoHits, result: SearchResult) -> str:
 def _hit(hit: Hit, jpeg: bytes | None) -> str:
     start, end = clock(hit.span.start_s), clock(hit.span.end_s)
     level = confidence_class(hit.confidence)
-    person = f'<p class="person">{_text(hit.person)}</p>' if hit.person is not None else ""
+    person = f'<p class="person">{text(hit.person)}</p>' if hit.person is not None else ""
     return f"""<li>{_picture(jpeg, f"Face at {clock(hit.best_s)}")}
 <div><p class="span">{start} &ndash; {end}</p>{person}
 <p><span class="badge {level}">{confidence_word(hit.confidence)}</span>
-<span class="number">{_text(confidence_number(hit.confidence))}</span></p>
+<span class="number">{text(confidence_number(hit.confidence))}</span></p>
 <p class="quiet facts"><span>Best at {clock(hit.best_s)}</span> <span>Rank {hit.rank}</span>
 <span>Similarity {hit.similarity:.3f}</span></p>
 </div></li>"""
@@ -161,7 +132,7 @@ def _picture(jpeg: bytes | None, alt: str) -> str:
         return '<div class="picture"><span>no picture</span></div>'
     data = base64.b64encode(jpeg).decode("ascii")
     return (
-        f'<img class="picture" src="data:image/jpeg;base64,{data}" alt="{_text(alt)}" '
+        f'<img class="picture" src="data:image/jpeg;base64,{data}" alt="{text(alt)}" '
         'width="150" height="150">'
     )
 
@@ -169,9 +140,5 @@ def _picture(jpeg: bytes | None, alt: str) -> str:
 def _name(path: str) -> str:
     """Mark the folder as less important than the file; read left to right in any script."""
     folder, slash, file = path.rpartition("/")
-    before = f'<span class="folder">{_text(folder + slash)}</span>' if slash else ""
-    return f"<bdi>{before}{_text(file)}</bdi>"
-
-
-def _text(text: str) -> str:
-    return escape(printable(text), quote=True)
+    before = f'<span class="folder">{text(folder + slash)}</span>' if slash else ""
+    return f"<bdi>{before}{text(file)}</bdi>"

@@ -1,0 +1,35 @@
+"""What an evaluation leaves behind: a folder with figures, tables, scores and one page to read."""
+
+from vidsearch.report.read import StoredReport, read_report
+from vidsearch.report.report import (
+    Figure,
+    Headline,
+    Measure,
+    Picture,
+    PictureRow,
+    PictureRows,
+    Provenance,
+    Report,
+    Scores,
+    Section,
+    Table,
+)
+from vidsearch.report.write import check_target, write_report
+
+__all__ = [
+    "Figure",
+    "Headline",
+    "Measure",
+    "Picture",
+    "PictureRow",
+    "PictureRows",
+    "Provenance",
+    "Report",
+    "Scores",
+    "Section",
+    "StoredReport",
+    "Table",
+    "check_target",
+    "read_report",
+    "write_report",
+]
