@@ -14,6 +14,7 @@ VidsearchError                     exit 2
 │   ├── PackNotFoundError          unknown name, or its files are not on this machine
 │   ├── PackFormatError            pack.toml is malformed
 │   └── PackVerifyError            a file's sha256 is not the one the pack states
+├── TrainingSetError               a training set cannot be read, made or learned from
 ├── ClusterLostError               the Dask cluster went away in mid-run
 └── CatalogError                   an archive's catalog cannot be used
     ├── CatalogNotFoundError       no catalog at that place
@@ -89,6 +90,10 @@ class PackFormatError(ModelError):
 
 class PackVerifyError(ModelError):
     """A file's sha256 is not the one its pack states."""
+
+
+class TrainingSetError(VidsearchError):
+    """A training set cannot be read, made or learned from."""
 
 
 class ClusterLostError(VidsearchError):

@@ -1,0 +1,126 @@
+"""Augmentation of aligned faces: mirroring, as in the paper, and the rest as named options."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+
+import numpy as np
+
+from vidsearch.datatypes import Image
+from vidsearch.errors import ConfigError
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Augmentation:
+    """What may happen to an aligned face. All but ``shift_px`` are probabilities in [0, 1].
+
+    Attributes:
+        mirror: Left and right exchanged; half of the faces, as in the paper.
+        shift_px: Largest shift in x and in y, pixels, uniform; the border is repeated.
+        colour: Brightness, contrast and saturation each scaled by 0.6 to 1.4.
+        grey: Colours removed.
+        blur: Gaussian blur, sigma 0.5 to 2 pixels.
+        jpeg: JPEG compression of quality 20 to 90.
+        downscale: Shrunk to 25 to 75 % and enlarged again: a face far from the camera.
+        erase: A rectangle of 2 to 20 % of the area filled with noise.
+    """
+
+    mirror: float = 0.5
+    shift_px: int = 0
+    colour: float = 0.0
+    grey: float = 0.0
+    blur: float = 0.0
+    jpeg: float = 0.0
+    downscale: float = 0.0
+    erase: float = 0.0
+
+    def __post_init__(self) -> None:
+        for field in fields(self):
+            value = getattr(self, field.name)
+            if field.name == "shift_px":
+                if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= 32:
+                    raise ConfigError(f"shift_px must be a whole number, 0 to 32; got {value!r}")
+            elif not 0 <= value <= 1:
+                raise ConfigError(f"augmentation {field.name} must lie in [0, 1]; got {value!r}")
+
+    def apply(self, face: Image, rng: np.random.Generator) -> Image:
+        """Return the face, changed or not; the input is left as it is.
+
+        The draws for every option are made whether it is on or off, so that turning one on does
+        not change what the others do.
+
+        Args:
+            face: (S, S, 3) uint8 RGB.
+            rng: Belongs to this face in this epoch.
+        """
+        chances = rng.random(7)
+        amounts = rng.random(9)
+        if chances[0] < self.mirror:
+            face = face[:, ::-1]
+        if self.shift_px:
+            face = _shifted(face, self.shift_px, amounts[0], amounts[1])
+        if chances[1] < self.colour:
+            face = _recoloured(face, amounts[2:5])
+        if chances[2] < self.grey:
+            face = _recoloured(face, np.array([0.5, 0.5, -0.75]))
+        if chances[3] < self.downscale:
+            face = _downscaled(face, 0.25 + 0.5 * amounts[5])
+        if chances[4] < self.blur:
+            face = _blurred(face, 0.5 + 1.5 * amounts[6])
+        if chances[5] < self.jpeg:
+            face = _compressed(face, round(20 + 70 * amounts[7]))
+        if chances[6] < self.erase:
+            face = _erased(face, 0.02 + 0.18 * amounts[8], rng)
+        return np.ascontiguousarray(face)
+
+
+def _shifted(face: Image, most: int, x: float, y: float) -> Image:
+    side = len(face)
+    left, top = (min(int(draw * (2 * most + 1)), 2 * most) for draw in (x, y))
+    padded = np.pad(face, ((most, most), (most, most), (0, 0)), mode="edge")
+    return padded[top : top + side, left : left + side]
+
+
+def _recoloured(face: Image, amounts: np.ndarray[tuple[int], np.dtype[np.float64]]) -> Image:
+    bright, contrast, saturation = 0.6 + 0.8 * amounts
+    value = face.astype(np.float32) * np.float32(bright)
+    value = (value - value.mean()) * np.float32(contrast) + value.mean()
+    grey = value @ np.array([0.299, 0.587, 0.114], np.float32)  # ITU-R BT.601 luma
+    value = grey[..., None] + (value - grey[..., None]) * np.float32(saturation)
+    return np.asarray(value.round().clip(0, 255), np.uint8)
+
+
+def _downscaled(face: Image, share: float) -> Image:
+    import cv2
+
+    side = len(face)
+    small = max(round(side * share), 4)
+    reduced = cv2.resize(face, (small, small), interpolation=cv2.INTER_AREA)
+    return np.asarray(cv2.resize(reduced, (side, side), interpolation=cv2.INTER_LINEAR), np.uint8)
+
+
+def _blurred(face: Image, sigma: float) -> Image:
+    import cv2
+
+    return np.asarray(cv2.GaussianBlur(np.ascontiguousarray(face), (0, 0), sigma), np.uint8)
+
+
+def _compressed(face: Image, quality: int) -> Image:
+    import cv2
+
+    encoded = cv2.imencode(".jpg", face[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, quality])[1]
+    decoded = cv2.imdecode(encoded, cv2.IMREAD_COLOR)
+    assert decoded is not None
+    return np.asarray(decoded[..., ::-1], np.uint8)
+
+
+def _erased(face: Image, area: float, rng: np.random.Generator) -> Image:
+    side = len(face)
+    ratio = np.exp(rng.uniform(-1, 1) * np.log(3.0))  # 1:3 to 3:1
+    high = int(np.clip(round(side * np.sqrt(area * ratio)), 1, side))
+    wide = int(np.clip(round(side * np.sqrt(area / ratio)), 1, side))
+    top, left = rng.integers(0, side - high + 1), rng.integers(0, side - wide + 1)
+    changed = face.copy()
+    noise = rng.integers(0, 256, (high, wide, 3), dtype=np.uint8)
+    changed[top : top + high, left : left + wide] = noise
+    return changed

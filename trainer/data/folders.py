@@ -1,0 +1,115 @@
+"""Folders of identities: ``FOLDER/<identity>/<any name>.jpg``, faces already aligned."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from trainer.data.base import BrokenFaceError
+from trainer.data.decoding import decode_face
+from vidsearch.datatypes import Image
+from vidsearch.errors import TrainingSetError
+from vidsearch.geometry.align import AlignmentTemplate
+from vidsearch.trainingset.manifest import find_manifest, template_of_size
+
+ENDINGS = (".jpg", ".jpeg", ".png", ".webp", ".bmp")
+_LOOKED_AT = 50  # files tried for the size of the faces, where nothing states it
+
+
+class FolderDataset:
+    """One sub-folder an identity; see ``FaceDataset``.
+
+    Classes are the sub-folders in the order of their names. Hidden files and folders, and files
+    without an image's ending, are left alone.
+
+    Args:
+        folder: Holds the identities' folders.
+
+    Raises:
+        TrainingSetError: Not a folder, no identities, an identity without images, or faces of a
+            size that no usual template has.
+    """
+
+    groups: NDArray[np.int64] | None = None
+
+    def __init__(self, folder: Path) -> None:
+        manifest = find_manifest(folder)
+        self.name = manifest.name if manifest is not None else folder.resolve().name
+        self.licence = manifest.licence if manifest is not None else ""
+        self._folder = folder
+        self.identities, self._files, self.labels = _listed(folder)
+        self.template: AlignmentTemplate = (
+            manifest.template if manifest is not None else template_of_size(self._side(), self.name)
+        )
+
+    def __len__(self) -> int:
+        return len(self._files)
+
+    def path(self, index: int) -> Path:
+        """Return the file of a face."""
+        return self._folder / self.identities[int(self.labels[index])] / self._files[index]
+
+    def aligned_face(self, index: int) -> Image:
+        """See ``FaceDataset.aligned_face``."""
+        path = self.path(index)
+        try:
+            encoded = path.read_bytes()
+        except OSError as error:
+            raise BrokenFaceError(f"{path}: cannot be read ({error.strerror})") from error
+        return decode_face(encoded, str(path), self.template.size)
+
+    def _side(self) -> int:
+        import cv2
+
+        for index in range(min(len(self), _LOOKED_AT)):
+            picture = cv2.imdecode(np.fromfile(self.path(index), np.uint8), cv2.IMREAD_COLOR)
+            if picture is None:
+                continue
+            high, wide = picture.shape[:2]
+            if high != wide:
+                raise TrainingSetError(
+                    f"{self.path(index)} has {wide} x {high} pixels, so this is no aligned face; "
+                    f"make a training set of raw photos with: vidsearch prepare {self._folder} OUT"
+                )
+            return int(high)
+        raise TrainingSetError(
+            f"training set {self.name!r}: none of the first {min(len(self), _LOOKED_AT)} images "
+            "can be decoded; check the folder"
+        )
+
+
+def _listed(folder: Path) -> tuple[tuple[str, ...], list[str], NDArray[np.int64]]:
+    try:
+        names = sorted(
+            entry.name
+            for entry in os.scandir(folder)
+            if entry.is_dir() and not entry.name.startswith(".")
+        )
+    except OSError as error:
+        raise TrainingSetError(
+            f"training set {folder} cannot be read ({error.strerror}); name a folder with one "
+            "sub-folder an identity"
+        ) from error
+    if not names:
+        raise TrainingSetError(
+            f"training set {folder} has no sub-folders; it must hold one folder an identity"
+        )
+    files: list[str] = []
+    labels: list[int] = []
+    for label, name in enumerate(names):
+        found = sorted(
+            entry.name
+            for entry in os.scandir(folder / name)
+            if entry.name.lower().endswith(ENDINGS) and not entry.name.startswith(".")
+        )
+        if not found:
+            raise TrainingSetError(
+                f"training set {folder}: identity {name!r} has no images; remove its folder or "
+                "add photos"
+            )
+        files += found
+        labels += [label] * len(found)
+    return tuple(names), files, np.array(labels, np.int64)

@@ -1,0 +1,173 @@
+"""MXNet's RecordIO, read from its description: no MXNet needed.
+
+A record starts at a multiple of four with two little-endian 32-bit words: the magic number, and a
+word whose upper 3 bits say which part this is (0 whole, 1 first, 2 middle, 3 last) and whose lower
+29 bits give the length of the data that follows, padded with zeros to a multiple of four. Data that
+itself holds the magic number at a multiple of four is cut there: the parts are joined with the
+magic number between them.
+
+An image record's data starts with a header of 24 bytes: flag (uint32), label (float32), id and id2
+(uint64). Where flag is not 0, it is the count of float32 labels that follow and replace ``label``.
+
+Source: the format of dmlc-core's RecordIO and of MXNet's IRHeader.
+"""
+
+from __future__ import annotations
+
+import os
+import struct
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vidsearch.errors import TrainingSetError
+
+MAGIC = 0xCED7230A
+_WORDS = struct.Struct("<II")
+_HEADER = struct.Struct("<IfQQ")
+_MAGIC_BYTES = struct.pack("<I", MAGIC)
+_MAX_LABELS = 1024
+_MAX_PARTS = 1 << 16
+_WHOLE, _FIRST, _MIDDLE, _LAST = range(4)
+
+
+class CorruptRecordError(TrainingSetError):
+    """A record is not what the format says; the message names its offset."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Record:
+    """An unpacked image record.
+
+    Attributes:
+        labels: (L,) float32, at least one.
+        flagged: Whether the labels followed the header, as InsightFace's own entries have it.
+        data: What follows: an encoded image, or nothing.
+    """
+
+    labels: NDArray[np.float32]
+    flagged: bool
+    data: bytes
+
+
+class RecordFile:
+    """Random access to a ``.rec`` file; picklable, safe to share between threads.
+
+    Args:
+        path: The file.
+
+    Raises:
+        TrainingSetError: It cannot be opened.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._open()
+
+    def _open(self) -> None:
+        try:
+            self._descriptor = os.open(self.path, os.O_RDONLY | os.O_CLOEXEC)
+        except OSError as error:
+            raise TrainingSetError(
+                f"{self.path} cannot be read ({error.strerror}); check the path"
+            ) from error
+        self.size = os.fstat(self._descriptor).st_size
+
+    def __getstate__(self) -> dict[str, object]:
+        return {"path": self.path}
+
+    def __setstate__(self, state: dict[str, Path]) -> None:
+        self.path = state["path"]
+        self._open()
+
+    def close(self) -> None:
+        """Let go of the file."""
+        if self._descriptor >= 0:
+            os.close(self._descriptor)
+            self._descriptor = -1
+
+    def __del__(self) -> None:
+        if hasattr(self, "_descriptor"):
+            self.close()
+
+    def read(self, offset: int) -> Record:
+        """Return the record that starts at an offset.
+
+        Raises:
+            CorruptRecordError: There is no whole record there.
+        """
+        return self._unpacked(self._data(offset), offset)
+
+    def _data(self, offset: int) -> bytes:
+        parts: list[bytes] = []
+        at = offset
+        while True:
+            magic, word = _WORDS.unpack(self._bytes(at, _WORDS.size, offset))
+            if magic != MAGIC:
+                raise self._corrupt(offset, f"magic number {magic:#010x}, not {MAGIC:#010x}")
+            part, length = word >> 29, word & 0x1FFFFFFF
+            expected = (_MIDDLE, _LAST) if parts else (_WHOLE, _FIRST)
+            if part not in expected or len(parts) >= _MAX_PARTS:
+                raise self._corrupt(offset, f"part of kind {part} after {len(parts)} parts")
+            parts.append(self._bytes(at + _WORDS.size, length, offset))
+            if part in (_WHOLE, _LAST):
+                return _MAGIC_BYTES.join(parts)
+            at += _WORDS.size + (length + 3) // 4 * 4
+
+    def _bytes(self, at: int, length: int, record: int) -> bytes:
+        if at < 0 or at + length > self.size:
+            raise self._corrupt(record, f"it ends beyond the file's {self.size} bytes")
+        found = os.pread(self._descriptor, length, at)
+        if len(found) != length:
+            raise self._corrupt(record, f"{len(found)} of {length} bytes could be read")
+        return found
+
+    def _unpacked(self, data: bytes, offset: int) -> Record:
+        if len(data) < _HEADER.size:
+            raise self._corrupt(offset, f"{len(data)} bytes are no image record")
+        flag, label, _, _ = _HEADER.unpack_from(data)
+        if not flag:
+            return Record(np.array([label], np.float32), False, data[_HEADER.size :])
+        end = _HEADER.size + 4 * flag
+        if flag > _MAX_LABELS or end > len(data):
+            raise self._corrupt(offset, f"{flag} labels do not fit into {len(data)} bytes")
+        labels = np.frombuffer(data, "<f4", flag, _HEADER.size).astype(np.float32)
+        return Record(labels, True, data[end:])
+
+    def _corrupt(self, offset: int, reason: str) -> CorruptRecordError:
+        return CorruptRecordError(
+            f"{self.path}: the record at byte {offset} is corrupt ({reason}); copy or download "
+            "the file again, and its .idx with it"
+        )
+
+
+def read_index(path: Path) -> dict[int, int]:
+    """Return key -> offset of a ``.idx`` file: lines of two whole numbers.
+
+    Raises:
+        TrainingSetError: Missing, empty, or with a line that is something else.
+    """
+    try:
+        lines = path.read_bytes().split(b"\n")
+    except OSError as error:
+        raise TrainingSetError(
+            f"{path} cannot be read ({error.strerror}); an InsightFace set is a pair of files, "
+            "NAME.rec and NAME.idx, in one folder"
+        ) from error
+    found: dict[int, int] = {}
+    for number, line in enumerate(lines, 1):
+        if not line.strip():
+            continue
+        try:
+            key, offset = map(int, line.split())
+        except ValueError as error:
+            raise TrainingSetError(
+                f"{path}: line {number} must be two whole numbers; got {line[:40]!r}; copy or "
+                "download the file again"
+            ) from error
+        found[key] = offset
+    if not found:
+        raise TrainingSetError(f"{path} is empty; copy or download it again, with its .rec file")
+    return found

@@ -1,0 +1,1 @@
+"""A training set on disk: what ``vidsearch prepare`` writes and the trainer reads."""
