@@ -1,1 +1,1 @@
-"""TODO docstring by its owner."""
+"""Scores and labels in, figures out: pure arithmetic on arrays, no files and no models."""
