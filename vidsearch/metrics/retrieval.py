@@ -166,7 +166,7 @@ def found_at(rankings: Rankings, k: int) -> Floats:
         [1.0, 0.0]
     """
     _check_rank("k", k)
-    return rankings.hits[:, :k].any(axis=1).astype(np.float64)
+    return np.asarray(rankings.hits[:, :k].any(axis=1), np.float64)
 
 
 def cmc(rankings: Rankings, longest: int) -> Floats:

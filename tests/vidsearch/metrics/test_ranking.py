@@ -44,6 +44,6 @@ def test_bad_vectors() -> None:
     with pytest.raises(ShapeError, match="items must have length 1 and be finite; row 1"):
         top_rows(good, wrong, 1)
     with pytest.raises(ShapeError, match="float32"):
-        top_rows(good.astype(np.float64), good, 1)  # type: ignore[arg-type]
+        top_rows(good.astype(np.float64), good, 1)
     with pytest.raises(ConfigError, match="k must"):
         top_rows(good, good, 0)
