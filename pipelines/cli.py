@@ -1,4 +1,4 @@
-"""The commands ``vidsearch index`` and ``vidsearch demo``."""
+"""The commands ``vidsearch index`` and ``vidsearch demo``, and where the others are added."""
 
 from __future__ import annotations
 
@@ -22,8 +22,11 @@ INTERRUPTED = 130
 
 def register(commands: argparse._SubParsersAction[Any]) -> None:
     """Add the commands to the parser of ``vidsearch``."""
+    import pipelines.prepare_cli
+
     _register_index(commands)
     _register_demo(commands)
+    pipelines.prepare_cli.register(commands)
 
 
 def _register_index(commands: argparse._SubParsersAction[Any]) -> None:

@@ -18,8 +18,10 @@ from distributed import Future, KilledWorker
 from pipelines.cluster import WORKERS_WITHIN_S, Cluster, connect, worker_guard, worker_models
 from pipelines.guard import TimeLimit
 from pipelines.payloads import Failure, IndexOptions, Notice, Outcome
-from pipelines.stages import edge
+from pipelines.stages import edge, prepare_photos
+from pipelines.stages.prepare_photos import PhotoOptions, RawPhoto
 from vidsearch.errors import ClusterLostError
+from vidsearch.trainingset.candidates import Candidate
 from vidsearch.video.discover import VideoSource
 
 TRIES = 3
@@ -207,3 +209,67 @@ def _task(
             known,
             opened=lambda duration_s: allow(limit.after_open(source, duration_s)),
         )
+
+
+def prepare(
+    batches: Sequence[tuple[RawPhoto, ...]],
+    pack: str,
+    model_id: str,
+    photo: PhotoOptions,
+    options: IndexOptions,
+) -> Iterator[tuple[int, tuple[Candidate, ...]]]:
+    """Yield (number, candidates) of batches of photos as they are ready.
+
+    A batch whose worker died is tried again; after three workers its photos are dropped, with that
+    reason. Few batches are in flight at a time, so memory does not grow with the set.
+
+    Raises:
+        ConfigError: No scheduler at the address, or its workers are not fit for this run.
+        ClusterLostError: The scheduler is gone.
+    """
+    with connect(pack, model_id, options) as cluster:
+        in_flight = max(2 * sum(cluster.fit().values()), 2)
+        waiting = deque((number, 0) for number in range(len(batches)))
+        done: queue.Queue[Future] = queue.Queue()
+        running: dict[Future, tuple[int, int]] = {}
+        while waiting or running:
+            while waiting and len(running) < in_flight:
+                number, tries = waiting.popleft()
+                future = cluster.client.submit(
+                    _prepare_task, batches[number], model_id, photo, pure=False
+                )
+                running[future] = (number, tries)
+                future.add_done_callback(done.put)
+            try:
+                future = done.get(timeout=_LOOK_EVERY_S)
+            except queue.Empty:
+                if not cluster.alive:
+                    raise _gone(options) from None
+                continue
+            number, tries = running.pop(future)
+            if future.status == "finished":
+                yield number, future.result(timeout=_GATHER_WITHIN_S)
+            elif not cluster.alive:
+                raise _gone(options)
+            elif tries + 1 < TRIES:
+                waiting.append((number, tries + 1))
+            else:
+                why = f"worker died: {TRIES} workers died of this batch of photos"
+                yield (
+                    number,
+                    tuple(Candidate(p.identity, p.path, dropped=why) for p in batches[number]),
+                )
+            future.release()
+
+
+def _gone(options: IndexOptions) -> ClusterLostError:
+    return ClusterLostError(
+        f"the scheduler of the Dask cluster {options.scheduler or 'of this machine'!r} is gone; "
+        "what was finished is kept: start it again and repeat the command"
+    )
+
+
+def _prepare_task(
+    batch: tuple[RawPhoto, ...], model_id: str, photo: PhotoOptions
+) -> tuple[Candidate, ...]:
+    return prepare_photos.run(batch, worker_models(model_id), photo)

@@ -1,0 +1,75 @@
+"""Near-duplicate faces: the same picture again, resized or compressed, or the next frame.
+
+Two aligned faces are near-duplicates where their perceptual hashes differ in at most
+``MAX_BITS`` of 64 **and** the pack takes them for one person with a confidence of at least
+``MIN_CONFIDENCE``. The hash alone would join two people under one light; the embedding alone would
+join two different photos of one person, which is just what training needs.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vidsearch.datatypes import Image, Matrix
+
+MAX_BITS = 3
+MIN_CONFIDENCE = 0.99
+_BANDS = 4
+
+
+def difference_hash(face: Image) -> int:
+    """Return 64 bits: which cells of an 8 x 9 reduction are brighter than their right neighbours.
+
+    Example:
+        >>> import numpy as np
+        >>> ramp = np.repeat(np.arange(112, dtype=np.uint8)[None, :, None], 112, 0).repeat(3, 2)
+        >>> difference_hash(ramp), difference_hash(ramp[:, ::-1]) == 2**64 - 1
+        (0, True)
+    """
+    import cv2
+
+    grey = cv2.cvtColor(np.ascontiguousarray(face), cv2.COLOR_RGB2GRAY)
+    small = cv2.resize(grey, (9, 8), interpolation=cv2.INTER_AREA)
+    bits = small[:, :-1] > small[:, 1:]
+    return int.from_bytes(np.packbits(bits.ravel()).tobytes(), "big")
+
+
+def near_duplicates(
+    hashes: Sequence[int],
+    embeddings: Matrix,
+    confidence: Callable[[NDArray[np.floating]], NDArray[np.float64]],
+) -> list[tuple[int, int]]:
+    """Return every pair (i, j), i < j, of near-duplicates, sorted.
+
+    Two hashes that differ in at most 3 bits agree in at least one of their four 16-bit bands, so
+    only faces that share a band are compared.
+
+    Args:
+        hashes: N of ``difference_hash``.
+        embeddings: (N, D), unit length.
+        confidence: The pack's calibration: cosines to probabilities.
+    """
+    buckets: dict[tuple[int, int], list[int]] = defaultdict(list)
+    for row, value in enumerate(hashes):
+        for band in range(_BANDS):
+            buckets[band, (value >> (16 * band)) & 0xFFFF].append(row)
+    values = np.array(hashes, np.uint64)
+    found: set[tuple[int, int]] = set()
+    for rows in buckets.values():
+        for place, row in enumerate(rows[:-1]):
+            others = np.array(rows[place + 1 :])
+            bits = np.bitwise_count(values[others] ^ values[row])
+            found |= {(row, int(other)) for other in others[bits <= MAX_BITS]}
+    pairs = sorted(found)
+    if not pairs:
+        return []
+    left, right = np.array(pairs).T
+    cosines = np.einsum(
+        "nd,nd->n", embeddings[left].astype(np.float64), embeddings[right].astype(np.float64)
+    )
+    sure = confidence(cosines) >= MIN_CONFIDENCE
+    return [pair for pair, is_sure in zip(pairs, sure, strict=True) if is_sure]
