@@ -15,6 +15,10 @@ VidsearchError                     exit 2
 │   ├── PackFormatError            pack.toml is malformed
 │   └── PackVerifyError            a file's sha256 is not the one the pack states
 ├── TrainingSetError               a training set cannot be read, made or learned from
+├── TrainingError                  a training run cannot start or go on
+│   ├── CheckpointError            not a checkpoint, damaged, or of another architecture
+│   ├── DivergedError              the loss is no number any more
+│   └── DeviceMemoryError          a batch does not fit into the device's memory
 ├── ClusterLostError               the Dask cluster went away in mid-run
 └── CatalogError                   an archive's catalog cannot be used
     ├── CatalogNotFoundError       no catalog at that place
@@ -94,6 +98,22 @@ class PackVerifyError(ModelError):
 
 class TrainingSetError(VidsearchError):
     """A training set cannot be read, made or learned from."""
+
+
+class TrainingError(VidsearchError):
+    """A training run cannot start or go on."""
+
+
+class CheckpointError(TrainingError):
+    """Not a checkpoint, damaged, or of another architecture."""
+
+
+class DivergedError(TrainingError):
+    """The loss is no number any more; the last good checkpoint is kept."""
+
+
+class DeviceMemoryError(TrainingError):
+    """A batch does not fit into the device's memory."""
 
 
 class ClusterLostError(VidsearchError):

@@ -1,0 +1,89 @@
+"""A small vision transformer for 112 x 112 faces.
+
+Source: Dosovitskiy et al. 2021, "An image is worth 16x16 words"; the mean over patches and the
+paper's BN-FC-BN output stand where it has a class token.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from trainer.backbones.base import Backbone, BackboneSpec, checked_size
+from vidsearch.errors import ConfigError
+
+
+class VisionTransformer(Backbone):
+    """Patches, a learned place for each, and blocks of attention.
+
+    Args:
+        embedding_size: D.
+        input_size: Side of the aligned face, a multiple of ``patch``.
+        patch: Side of a patch, pixels.
+        dim: Numbers a patch.
+        depth: Blocks; every third of them is one stage.
+        heads: Of attention; they share ``dim``.
+    """
+
+    def __init__(
+        self,
+        embedding_size: int = 512,
+        *,
+        input_size: int = 112,
+        patch: int = 8,
+        dim: int = 256,
+        depth: int = 9,
+        heads: int = 4,
+    ) -> None:
+        super().__init__(embedding_size, BackboneSpec(input_size=checked_size(input_size, patch)))
+        if dim % heads or depth < 1:
+            raise ConfigError(
+                f"backbone vit_small: dim must be a multiple of heads and depth positive; "
+                f"got dim {dim}, heads {heads}, depth {depth}"
+            )
+        self.patches = nn.Conv2d(3, dim, patch, stride=patch)
+        self.places = nn.Parameter(torch.empty(1, (input_size // patch) ** 2, dim))
+        nn.init.trunc_normal_(self.places, std=0.02)
+        self.blocks = nn.ModuleList(_Block(dim, heads) for _ in range(depth))
+        self.output = nn.Sequential(
+            nn.BatchNorm1d(dim), nn.Linear(dim, embedding_size), nn.BatchNorm1d(embedding_size)
+        )
+
+    def stages(self) -> Sequence[nn.Module]:
+        third = -(-len(self.blocks) // 3)
+        groups = [
+            nn.ModuleList(list(self.blocks)[start : start + third])
+            for start in range(0, len(self.blocks), third)
+        ]
+        return (self.patches, *groups, self.output)
+
+    def forward(self, faces: Tensor) -> Tensor:
+        value = self.patches(faces).flatten(2).transpose(1, 2) + self.places
+        value = self.run_blocks(self.blocks, value)
+        embedding: Tensor = self.output(value.mean(dim=1))
+        return embedding
+
+
+class _Block(nn.Module):
+    def __init__(self, dim: int, heads: int) -> None:
+        super().__init__()
+        self.heads = heads
+        self.before_attention = nn.LayerNorm(dim)
+        self.queries_keys_values = nn.Linear(dim, 3 * dim)
+        self.after_attention = nn.Linear(dim, dim)
+        self.feed_forward = nn.Sequential(
+            nn.LayerNorm(dim), nn.Linear(dim, 4 * dim), nn.GELU(), nn.Linear(4 * dim, dim)
+        )
+
+    def forward(self, value: Tensor) -> Tensor:
+        batch, patches, dim = value.shape
+        split = self.queries_keys_values(self.before_attention(value))
+        split = split.view(batch, patches, 3, self.heads, dim // self.heads)
+        queries, keys, values = split.permute(2, 0, 3, 1, 4).unbind(0)
+        seen = functional.scaled_dot_product_attention(queries, keys, values)
+        value = value + self.after_attention(seen.transpose(1, 2).reshape(batch, patches, dim))
+        result: Tensor = value + self.feed_forward(value)
+        return result

@@ -1,0 +1,131 @@
+"""Verification accuracy during training, on people that are not trained on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch.nn import functional
+
+from trainer.backbones import Backbone
+from trainer.data.base import BrokenFaceError, FaceDataset
+from trainer.ranks import Ranks, gather_rows
+from vidsearch.errors import TrainingSetError
+from vidsearch.metrics.verification import FoldedAccuracy, folded_accuracy
+
+_BATCH = 64
+_FOLDS = 10
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Pairs:
+    """Pairs of faces of one dataset.
+
+    Attributes:
+        left: (P,) int64 faces.
+        right: (P,) int64 faces.
+        issame: (P,) whether they show one person.
+    """
+
+    left: NDArray[np.int64]
+    right: NDArray[np.int64]
+    issame: NDArray[np.bool_]
+
+
+def draw_pairs(dataset: FaceDataset, genuine: int, seed: int) -> Pairs:
+    """Draw genuine and as many impostor pairs; people come up equally often, however many faces.
+
+    Faces that cannot be decoded are left out.
+
+    Args:
+        dataset: People that are not trained on.
+        genuine: How many genuine pairs; fewer where the set does not hold as many.
+        seed: Decides which.
+
+    Raises:
+        TrainingSetError: Fewer than two people, or nobody with two faces.
+    """
+    rng = np.random.default_rng([11, seed])
+    order = np.argsort(dataset.labels, kind="stable")
+    _, starts = np.unique(dataset.labels[order], return_index=True)
+    people = np.split(order, starts[1:])
+    several = [faces for faces in people if len(faces) > 1]
+    if len(people) < 2 or not several:
+        raise TrainingSetError(
+            f"validation set {dataset.name!r} needs two people and somebody with two faces; it has "
+            f"{len(people)} and {len(several)} of them: hold out more (validation.held_out)"
+        )
+    possible = sum(len(faces) * (len(faces) - 1) // 2 for faces in several)
+    chosen: dict[tuple[int, int], bool] = {}
+    wanted = min(genuine, possible)
+    while len(chosen) < wanted:
+        faces = several[rng.integers(len(several))]
+        a, b = sorted(int(face) for face in rng.choice(faces, 2, replace=False))
+        chosen[a, b] = True
+    # There are at least as many impostor pairs in all but tiny sets; a pair may come up twice.
+    impostors = []
+    for _ in range(wanted):
+        one, other = rng.choice(len(people), 2, replace=False)
+        impostors.append((int(rng.choice(people[one])), int(rng.choice(people[other]))))
+    both = np.array([*chosen, *impostors], np.int64).reshape(-1, 2)
+    issame = np.arange(len(both)) < wanted
+    shuffled = rng.permutation(len(both))
+    return Pairs(both[shuffled, 0], both[shuffled, 1], issame[shuffled])
+
+
+class Validation:
+    """Pairs, their faces decoded once, and the accuracy of a network on them.
+
+    Accuracy is that of ten folds, the threshold chosen on nine and applied to the tenth; an
+    embedding is the sum of those of the face and of its mirror image.
+
+    Args:
+        dataset: People that are not trained on.
+        pairs: See :func:`draw_pairs`.
+        ranks: Who we are; each rank embeds its share.
+    """
+
+    def __init__(self, dataset: FaceDataset, pairs: Pairs, ranks: Ranks | None = None) -> None:
+        self._ranks = ranks if ranks is not None else Ranks()
+        faces, places = np.unique(np.concatenate([pairs.left, pairs.right]), return_inverse=True)
+        self._left, self._right = np.split(places, 2)
+        self._issame = pairs.issame
+        self._sizes = [len(self._ranks.part(len(faces), r)) for r in range(self._ranks.world_size)]
+        mine = [int(faces[i]) for i in self._ranks.part(len(faces))]
+        side = dataset.template.size
+        decoded = [self._decoded(dataset, face) for face in mine]
+        stacked = np.stack(decoded) if decoded else np.zeros((0, side, side, 3), np.uint8)
+        self._planes = torch.from_numpy(np.ascontiguousarray(stacked.transpose(0, 3, 1, 2)))
+
+    def __len__(self) -> int:
+        return len(self._issame)
+
+    @staticmethod
+    def _decoded(dataset: FaceDataset, face: int) -> NDArray[np.uint8]:
+        try:
+            return dataset.aligned_face(face)
+        except BrokenFaceError as error:
+            raise TrainingSetError(f"validation: {error}; remove this face") from error
+
+    def run(self, backbone: Backbone) -> FoldedAccuracy:
+        """Return the accuracy; the network is left in the mode it was in."""
+        similarities = self.similarities(backbone)
+        return folded_accuracy(similarities, self._issame, folds=min(_FOLDS, len(self) // 2))
+
+    def similarities(self, backbone: Backbone) -> NDArray[np.float64]:
+        """Return the cosine of every pair: (P,)."""
+        was_training = backbone.training
+        device = next(backbone.parameters()).device
+        backbone.eval()
+        parts = [torch.zeros(0, backbone.embedding_size, device=device)]
+        with torch.no_grad():
+            for start in range(0, len(self._planes), _BATCH):
+                planes = backbone.normalise(self._planes[start : start + _BATCH].to(device))
+                parts.append((backbone(planes) + backbone(planes.flip(3))).float())
+            embeddings = gather_rows(torch.cat(parts), self._sizes, self._ranks)
+            normal = functional.normalize(embeddings).double().cpu().numpy()
+        backbone.train(was_training)
+        products = normal[self._left] * normal[self._right]
+        return np.asarray(products.sum(1), np.float64)

@@ -1,0 +1,1 @@
+"""The paper's losses on angles, each a function of tensors; ``trainer.head`` sums them."""

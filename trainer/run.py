@@ -1,0 +1,146 @@
+"""A run put together: data checked, weights made or restored, then the loop."""
+
+from __future__ import annotations
+
+import torch
+
+from trainer.backbones import Backbone
+from trainer.checkpoint import (
+    Manifest,
+    RunState,
+    check_same_run,
+    checkpoints,
+    new_backbone,
+    read_manifest,
+    restore,
+    start_from,
+)
+from trainer.config import TrainConfig
+from trainer.config_toml import to_toml
+from trainer.data.base import FaceDataset, check_learnable
+from trainer.data.opening import open_dataset
+from trainer.data.subset import split_identities
+from trainer.evaluate import Validation, draw_pairs
+from trainer.head import ClassHead
+from trainer.loop import Loop, RunPlace, RunReport
+from trainer.step import TrainStep
+from vidsearch.errors import ConfigError, TrainingSetError
+from vidsearch.trainingset.manifest import MANIFEST
+
+
+def open_sets(config: TrainConfig) -> tuple[FaceDataset, FaceDataset | None]:
+    """Open what a config names: what to learn from, and other people to validate on.
+
+    Raises:
+        ConfigError: No training set is named.
+        TrainingSetError: One of them cannot be opened or divided.
+    """
+    if not config.data.path:
+        raise ConfigError("no training set; name it after the recipe, or set data.path")
+    dataset = open_dataset(config.data.path)
+    if config.validation.path:
+        return dataset, open_dataset(config.validation.path)
+    if _has_held_out_part(config.data.path):
+        return dataset, open_dataset(config.data.path, "held_out")
+    if config.validation.held_out:
+        check_learnable(dataset)
+        return split_identities(dataset, config.validation.held_out, config.seed)
+    return dataset, None
+
+
+def train(
+    config: TrainConfig, dataset: FaceDataset, validation: FaceDataset | None, place: RunPlace
+) -> RunReport:
+    """Train, writing into the run's folder; every rank calls this.
+
+    Args:
+        config: What to do.
+        dataset: What to learn from.
+        validation: Other people, to know the best model by; None does without.
+        place: Where.
+
+    Raises:
+        TrainingSetError: Nothing to learn from.
+        TrainingError: A checkpoint does not fit, memory is too small, or the loss is no number.
+        ConfigError: The folder holds a run already, or settings do not fit together.
+    """
+    check_learnable(dataset, need_pairs=config.loss.triplet > 0)
+    _check_batch(config, place)
+    manifest = _checkpoint_to_resume(config, dataset, place)
+    model = _model(config, dataset, place, fresh=manifest is None)
+    _check_faces(dataset, model.backbone, config)
+    judge = None
+    if validation is not None:
+        _check_faces(validation, model.backbone, config)
+        pairs = draw_pairs(validation, config.validation.pairs, config.seed)
+        judge = Validation(validation, pairs, place.ranks)
+    state = RunState()
+    if manifest is not None:
+        restore(manifest, model)
+        state = RunState(manifest.step, manifest.accuracy, manifest.stale)
+    if place.ranks.rank == 0:
+        place.folder.mkdir(parents=True, exist_ok=True)
+        (place.folder / "config.toml").write_text(to_toml(config), encoding="utf-8")
+    place.ranks.barrier()
+    return Loop(config, dataset, model, judge, place).go(state)
+
+
+def _model(config: TrainConfig, dataset: FaceDataset, place: RunPlace, *, fresh: bool) -> TrainStep:
+    torch.manual_seed(config.seed)
+    if config.speed.threads:
+        torch.set_num_threads(config.speed.threads)
+    own_start = fresh and not config.backbone.weights
+    backbone = new_backbone(config, published=own_start)
+    if fresh and config.backbone.weights:
+        start_from(config.backbone.weights, backbone, config)
+    head = ClassHead(
+        len(dataset.identities),
+        config.backbone.embedding_size,
+        config.loss,
+        config.head,
+        ranks=place.ranks,
+        seed=config.seed,
+    )
+    return TrainStep(backbone, head, config, place.ranks, place.device)
+
+
+def _has_held_out_part(path: str) -> bool:
+    from pathlib import Path
+
+    return (Path(path) / MANIFEST).is_file() and (Path(path) / "held_out").is_dir()
+
+
+def _checkpoint_to_resume(
+    config: TrainConfig, dataset: FaceDataset, place: RunPlace
+) -> Manifest | None:
+    found = checkpoints(place.folder)
+    if not found:
+        return None
+    if not place.resume:
+        raise ConfigError(
+            f"{place.folder} holds a run already ({found[-1].name}); add --resume to go on, or "
+            "choose another --out"
+        )
+    manifest = read_manifest(found[-1])
+    check_same_run(manifest, config, dataset.identities)
+    return manifest
+
+
+def _check_batch(config: TrainConfig, place: RunPlace) -> None:
+    parts = place.ranks.world_size * config.speed.accumulation
+    if config.batch < 2 * parts:
+        raise ConfigError(
+            f"batch {config.batch} gives fewer than two faces to each of {parts} parts "
+            f"({place.ranks.world_size} processes x accumulation {config.speed.accumulation}), too "
+            "few for batch statistics; raise batch or lower speed.accumulation"
+        )
+
+
+def _check_faces(dataset: FaceDataset, backbone: Backbone, config: TrainConfig) -> None:
+    wanted, have = backbone.spec, dataset.template
+    if have.size != wanted.input_size:
+        raise TrainingSetError(
+            f"training set {dataset.name!r} holds faces of {have.size} pixels ({have.name}); "
+            f"backbone {config.backbone.name} takes {wanted.input_size} ({wanted.template}): make "
+            f"it again with vidsearch prepare --template {wanted.template}"
+        )
