@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -13,8 +14,8 @@ from vidsearch.errors import ConfigError
 Floats = NDArray[np.float64]
 SAMPLES = 2000
 LEVEL = 0.95
-_CELLS = 4_000_000
-"""Draws times identities held at once: 32 MB."""
+_CELLS = 12_000_000
+"""Draws times identities held at once: 96 MB."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,14 +96,25 @@ def _draws(
     group = np.array([order.setdefault(key, len(order)) for key in keys], np.intp)
     sums = np.bincount(group, numbers)
     counts = np.bincount(group).astype(np.float64)
-    rng = np.random.default_rng(seed)
     n = len(order)
-    means = []
+    drawn = _kept_times(n, samples, seed) if n * samples <= _CELLS else _times(n, samples, seed)
+    means = [(times @ sums) / (times @ counts) for times in drawn]
+    return numbers, np.concatenate(means), n
+
+
+def _times(n: int, samples: int, seed: int) -> Iterator[Floats]:
+    """Yield blocks (S, n): how often each identity is drawn in each sample."""
+    rng = np.random.default_rng(seed)
     step = max(_CELLS // n, 1)
     for start in range(0, samples, step):
-        times = rng.multinomial(n, np.full(n, 1 / n), size=min(step, samples - start))
-        means.append((times @ sums) / (times @ counts))
-    return numbers, np.concatenate(means), n
+        size = min(step, samples - start)
+        yield rng.multinomial(n, np.full(n, 1 / n), size=size).astype(np.float64)
+
+
+@lru_cache(maxsize=1)
+def _kept_times(n: int, samples: int, seed: int) -> tuple[Floats, ...]:
+    """Keep the last draws: a report asks for a dozen intervals over the same identities."""
+    return tuple(_times(n, samples, seed))
 
 
 def _percentiles(draws: Floats, level: float) -> tuple[float, float]:

@@ -1,0 +1,1 @@
+"""iQIYI-VID: the challenge's own files, read as they are."""
