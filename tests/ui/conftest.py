@@ -1,0 +1,63 @@
+"""A small archive of real faces, filmed and indexed once a session, and the app over it."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from pipelines.demo.filming import encode_film, take_photos
+from pipelines.demo.people import load_pictures
+from pipelines.demo.screenplay import Film, Shot
+from pipelines.indexing import index
+from pipelines.payloads import IndexOptions
+from ui.settings import VARIABLE, UiSettings
+from vidsearch.catalog import Catalog
+
+FILMS = (
+    Film("astronaut.mkv", "libx264", (Shot("coffee", 1.0, (300, 200, 560), (300, 200, 480)),
+                                      Shot("astronaut", 2.0, (230, 150, 440), (225, 140, 330)))),
+    Film("sub/cards <b>night.mp4", "libx264",
+         (Shot("rocket", 1.5, (320, 200, 500), (330, 220, 420)),
+          Shot("group", 2.0, (790, 410, 420), (800, 400, 340)))),
+    Film("sub/two.mp4", "libx264", (Shot("group", 2.0, (330, 320, 640), (330, 320, 600)),)),
+)  # fmt: skip
+
+
+@pytest.fixture(scope="session")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Folder with ``archive``, ``photos`` and ``catalog``; tests that write take ``archive``."""
+    folder = tmp_path_factory.mktemp("ui")
+    pictures = load_pictures()
+    for film in FILMS:
+        path = folder / "archive" / film.name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        encode_film(path, film, pictures)
+    (folder / "archive" / "damaged.mp4").write_bytes(b"\0\0\0\x18ftypmp42" + bytes(200))
+    photos = take_photos(folder / "photos", pictures)
+    assert photos
+    index(folder / "catalog", [folder / "archive"], IndexOptions(workers=1))
+    return folder
+
+
+@pytest.fixture
+def own(made: Path, tmp_path: Path) -> Path:
+    """A copy of the catalog that the test may change."""
+    return Path(shutil.copytree(made / "catalog", tmp_path / "catalog"))
+
+
+@pytest.fixture
+def catalog(own: Path) -> Catalog:
+    return Catalog.open(own)
+
+
+@pytest.fixture
+def app_over(monkeypatch: pytest.MonkeyPatch) -> object:
+    """Make the app run over a catalog, as ``vidsearch ui`` would start it."""
+
+    def start(place: Path, **options: object) -> None:
+        used = UiSettings(catalog=str(place), **options)  # type: ignore[arg-type]
+        monkeypatch.setenv(VARIABLE, used.to_environment()[VARIABLE])
+
+    return start

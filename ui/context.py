@@ -1,0 +1,44 @@
+"""What all sessions share, and what belongs to one: nothing of one is ever seen in another."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import streamlit as st
+
+from ui.markup import markdown
+from ui.service import shared
+from ui.service.clips import ClipCutter
+from ui.service.searching import ArchiveSearcher
+from ui.settings import UiSettings
+from vidsearch.catalog import Catalog
+from vidsearch.errors import VidsearchError
+
+
+def settings() -> UiSettings:
+    return UiSettings.from_environment(os.environ)
+
+
+def catalog() -> Catalog:
+    return Catalog.open(settings().catalog)
+
+
+def searcher() -> ArchiveSearcher:
+    return shared.searcher(settings().catalog)
+
+
+def cutter() -> ClipCutter:
+    return shared.cutter()
+
+
+@contextmanager
+def told_plainly() -> Iterator[None]:
+    """Show our own errors as one line, without a traceback."""
+    try:
+        yield
+    except VidsearchError as error:
+        st.error(markdown(str(error)), icon=":material/error:")
+    except OSError as error:
+        st.error(markdown(str(error)), icon=":material/error:")

@@ -1,0 +1,1 @@
+"""The screens: widgets only; what they call lives in ``ui.service``."""

@@ -1,0 +1,1 @@
+"""What the screens call: plain functions, no Streamlit."""

@@ -1,0 +1,82 @@
+"""What the app was started with, handed to its process through one environment variable."""
+
+from __future__ import annotations
+
+import hmac
+import ipaddress
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+
+from vidsearch.errors import ConfigError
+
+VARIABLE = "VIDSEARCH_UI"
+LEAST_TOKEN = 16
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UiSettings:
+    """How the app runs.
+
+    Attributes:
+        catalog: Folder of the catalog.
+        address: Address the server listens on.
+        port: Port it listens on.
+        roots: Folders below which videos may be indexed and reports opened, absolute.
+        token: What a visitor must know; None: nothing.
+        oidc: Visitors sign in with the OpenID Connect provider of Streamlit's secrets.
+    """
+
+    catalog: str
+    address: str = "localhost"
+    port: int = 8501
+    roots: tuple[str, ...] = ()
+    token: str | None = field(default=None, repr=False)
+    oidc: bool = False
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.port <= 65535:
+            raise ConfigError(f"--port must be from 1 to 65535; got {self.port}")
+        if self.token is not None and len(self.token) < LEAST_TOKEN:
+            raise ConfigError(
+                f"--token must have at least {LEAST_TOKEN} characters; got {len(self.token)}; make "
+                "one with: python -c 'import secrets; print(secrets.token_urlsafe())'"
+            )
+        if not is_local(self.address) and self.token is None and not self.oidc:
+            raise ConfigError(
+                f"--address {self.address} lets others in, and this archive holds faces: pass "
+                f"--token with a secret of {LEAST_TOKEN} characters or more, or --oidc"
+            )
+
+    def admits(self, token: str) -> bool:
+        """Tell whether this is the token, in a time that does not depend on how near it is."""
+        if self.token is None:
+            return False
+        return hmac.compare_digest(self.token.encode(), token.encode("utf-8", "replace"))
+
+    def to_environment(self) -> dict[str, str]:
+        """Return the variable for the app's process; a command line would show the token."""
+        return {VARIABLE: json.dumps(asdict(self))}
+
+    @staticmethod
+    def from_environment(environment: Mapping[str, str]) -> UiSettings:
+        """Read what ``to_environment`` wrote.
+
+        Raises:
+            ConfigError: The variable is missing.
+        """
+        text = environment.get(VARIABLE)
+        if text is None:
+            raise ConfigError("the app was not started by 'vidsearch ui CATALOG'; use that command")
+        fields = json.loads(text)
+        return UiSettings(**{**fields, "roots": tuple(fields["roots"])})
+
+
+def is_local(address: str) -> bool:
+    """Tell whether only this machine can reach a server at this address."""
+    if address == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(address.strip("[]")).is_loopback
+    except ValueError:
+        return False
