@@ -11,13 +11,16 @@ from typing import Any
 
 import numpy as np
 
+from vidsearch.advice import archive_tail
 from vidsearch.catalog import Catalog
 from vidsearch.catalog.people import judgements
+from vidsearch.catalog.snapshot import Snapshot
 from vidsearch.datatypes import Hit, Matrix, TimeSpan
 from vidsearch.device import resolve_device
 from vidsearch.errors import ConfigError
 from vidsearch.index import TrackSearcher
 from vidsearch.index.base import Neighbours
+from vidsearch.metrics.false_hits import ImpostorTail, ThresholdAdvice
 from vidsearch.models.registry import LoadedPack, load_pack
 from vidsearch.query import QueryFace, disagreement, pool_query, query_face
 from vidsearch.results import QueryPhoto, Searched, SearchResult, clock
@@ -48,6 +51,7 @@ class SearchOptions:
         face: Which face of the photo, by size; None: the largest.
         thumbnails: Fetch a picture of every hit.
         scope: Only tracks of these videos.
+        advice: Say how many false hits to expect, where the archive knows.
     """
 
     top: int = 100
@@ -55,6 +59,7 @@ class SearchOptions:
     face: int | None = None
     thumbnails: bool = False
     scope: Scope = field(default_factory=Scope)
+    advice: bool = True
 
     def __post_init__(self) -> None:
         if self.top < 1:
@@ -85,6 +90,9 @@ class PhotoSearcher:
         )
         catalog.require_model(self._models.model_id)
         self._tracks = TrackSearcher(catalog)
+
+        self._tail: ImpostorTail | None = None
+        self._tail_of: Snapshot | None = None
 
     def refresh(self) -> None:
         """Take up what was indexed since."""
@@ -141,14 +149,24 @@ class PhotoSearcher:
         within = used.scope.video_ids(self._catalog)
         found = self._tracks.search(template.vector[None], used.top, within)[0]
         hits, durations = self._hits(found, used.min_confidence)
+        searched = self._searched(within)
         return SearchResult(
             model_id=self.model_id,
             query=tuple(query) if query else self._query_of(known),
             hits=hits,
-            searched=self._searched(within),
+            searched=searched,
+            advice=self._advice(searched.tracks) if used.advice else None,
             thumbnails=self._thumbnails([hit.track_id for hit in hits]) if used.thumbnails else {},
             durations_s=durations,
         )
+
+    def _advice(self, tracks: int) -> ThresholdAdvice | None:
+        """Say how many strangers reach each confidence by chance; looked up once a refresh."""
+        snapshot = self._tracks.snapshot
+        if self._tail_of is not snapshot:
+            self._tail = archive_tail(self._catalog, snapshot, self._models.calibration, PRIOR)
+            self._tail_of = snapshot
+        return ThresholdAdvice(tracks, self._tail) if self._tail is not None else None
 
     @property
     def model_id(self) -> str:

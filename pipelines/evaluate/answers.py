@@ -66,7 +66,7 @@ def ask(searcher: PhotoSearcher, query: Query, tracks: int) -> Answer:
         return Answer(query, (), no_face=tuple(blind))
     depth = min(10 * LIMIT, tracks)
     while True:
-        result = searcher.search_faces(faces, SearchOptions(top=depth))
+        result = searcher.search_faces(faces, SearchOptions(top=depth, advice=False))
         enough = len({hit.video_id for hit in result.hits}) > LIMIT
         if enough or depth >= tracks:
             break

@@ -12,6 +12,7 @@ from vidsearch.results.result import (
     QueryPhoto,
     SearchResult,
     VideoHits,
+    advice_line,
     by_video,
     coverage,
     headline,
@@ -59,8 +60,9 @@ def _header(result: SearchResult) -> str:
 
 
 def _footer(result: SearchResult) -> str:
-    return f"""<footer><p class="quiet">Confidence is the calibrated probability that a track and
-the query show the same person: look before you rely on it. Model {text(result.model_id)}.</p>
+    advice = f"{text(advice_line(result.advice))} " if result.advice is not None else ""
+    return f"""<footer><p class="quiet">{advice}Confidence is the calibrated probability that a
+track and the query show the same person: look before you rely on it. Model {text(result.model_id)}.</p>
 </footer>"""
 
 

@@ -11,15 +11,32 @@ from vidsearch.results.result import QueryPhoto, SearchResult
 def to_json(result: SearchResult) -> dict[str, Any]:
     """Return the object that ``search --json`` prints: a contract, keys and their order included.
 
+    ``false_hits`` is there only where the archive shows enough people together to tell.
+
     Times have milliseconds, boxes tenths of a pixel, probabilities and similarities six digits.
     Every number is finite. Names stand as they are: print with ``json.dumps``' own ASCII escapes,
     because a file name may hold bytes that are no Unicode.
     """
-    return {
+    made: dict[str, Any] = {
         "model_id": result.model_id,
         "query": [_query(photo) for photo in result.query],
         "hits": [_hit(hit) for hit in result.hits],
     }
+    if result.advice is not None:
+        made["false_hits"] = {
+            "tracks": result.advice.tracks,
+            "pairs_seen_together": result.advice.tail.together,
+            "pairs_labelled": result.advice.tail.labelled,
+            "levels": [
+                {
+                    "confidence": line.confidence,
+                    "expected": round(line.expected, 4),
+                    "at_most": round(line.at_most, 4),
+                }
+                for line in result.advice.levels
+            ],
+        }
+    return made
 
 
 def _query(photo: QueryPhoto) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from vidsearch.results.result import (
     QueryPhoto,
     SearchResult,
     VideoHits,
+    advice_line,
     by_video,
     coverage,
     headline,
@@ -34,6 +35,8 @@ def to_text(result: SearchResult, width: int = 100) -> str:
         blocks.append([f"{counted(len(weaker), 'weaker hit')} (probably other people):"])
         blocks += [_video(group, width) for group in by_video(weaker)]
     blocks.append([_wrap(coverage(result.searched), width)])
+    if result.advice is not None:
+        blocks[-1].append(_wrap(advice_line(result.advice), width))
     return "\n\n".join("\n".join(block) for block in blocks if block) + "\n"
 
 

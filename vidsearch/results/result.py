@@ -11,6 +11,7 @@ import numpy as np
 
 from vidsearch.datatypes import Hit, Vector, check_array
 from vidsearch.errors import ShapeError
+from vidsearch.metrics.false_hits import ThresholdAdvice
 from vidsearch.results.words import (
     LIKELY,
     clock,
@@ -78,6 +79,7 @@ class SearchResult:
         searched: How much was looked through.
         thumbnails: Hit's ``track_id`` -> JPEG of the track's best face.
         durations_s: Hit's ``video_id`` -> length of the video, where it is known.
+        advice: How many strangers reach each confidence by chance, where the archive knows.
     """
 
     model_id: str
@@ -86,6 +88,7 @@ class SearchResult:
     searched: Searched
     thumbnails: Mapping[str, bytes] = field(default_factory=dict, repr=False)
     durations_s: Mapping[str, float] = field(default_factory=dict, repr=False)
+    advice: ThresholdAdvice | None = None
 
     def __post_init__(self) -> None:
         for hit in self.hits:
@@ -177,6 +180,32 @@ def coverage(searched: Searched) -> str:
     if not searched.tracks:
         text += ' Nothing is searchable yet: "vidsearch index" adds videos.'
     return text
+
+
+def advice_line(advice: ThresholdAdvice) -> str:
+    """Say how many false hits to expect at each confidence."""
+    parts = [
+        f"{_about(line.expected)} from {line.confidence:g} (surely below {_about(line.at_most)})"
+        for line in advice.levels
+    ]
+    tail = advice.tail
+    labelled = f" and {counted(tail.labelled, 'labelled pair')}" if tail.labelled else ""
+    return (
+        f"False hits to expect by chance, by confidence: {', '.join(parts)}. Judged by "
+        f"{counted(tail.together, 'pair')} of people seen together in this archive{labelled}."
+    )
+
+
+def _about(count: float) -> str:
+    """Return a mean count with the digits it deserves.
+
+    Example:
+        >>> [_about(count) for count in (0.0, 0.034, 2.34, 1234.5)]
+        ['0', '0.03', '2.3', '1,234']
+    """
+    if count >= 10:
+        return f"{count:,.0f}"
+    return f"{count:.1f}" if count >= 1 else f"{count:.2f}" if count >= 0.005 else "0"
 
 
 def _check_hit(hit: Hit) -> None:
