@@ -36,9 +36,9 @@ class ClipPlan:
         seed: Of every choice.
     """
 
-    present: int = 60
-    absent: int = 30
-    distractors: int = 30
+    present: int = 40
+    absent: int = 20
+    distractors: int = 20
     seed: int = 7
 
 
@@ -117,13 +117,14 @@ def _encode(path: Path, clip: Clip, rng: np.random.Generator) -> None:
 def _shoot(shot: Shot, rng: np.random.Generator) -> list[NDArray[np.uint8]]:
     """Return the frames of a shot: a set with the people side by side, and a moving camera."""
     set_ = _set(shot, rng)
+    grains = rng.normal(scale=3.0, size=(4, HEIGHT, WIDTH, 1)).astype(np.float32)
     sigma = float(rng.choice([0.0, 0.8, 1.6, 2.4], p=[0.5, 0.2, 0.2, 0.1]))
     light = float(rng.choice([1.0, 0.6, 0.3], p=[0.6, 0.25, 0.15]))
     zoom = rng.uniform(0.9, 1.08, 2)
     shift = rng.uniform(-14, 14, (2, 2))
     tilt = rng.uniform(-5, 5, 2)
     frames = []
-    for at in np.linspace(0, 1, shot.frames):
+    for number, at in enumerate(np.linspace(0, 1, shot.frames)):
         z, (dx, dy) = zoom[0] + at * (zoom[1] - zoom[0]), shift[0] + at * (shift[1] - shift[0])
         camera = cv2.getRotationMatrix2D(
             (WIDTH / 2, HEIGHT / 2), float(tilt[0] + at * (tilt[1] - tilt[0])), float(z)
@@ -132,8 +133,8 @@ def _shoot(shot: Shot, rng: np.random.Generator) -> list[NDArray[np.uint8]]:
         view = cv2.warpAffine(set_, camera, (WIDTH, HEIGHT), borderMode=cv2.BORDER_REPLICATE)
         if sigma:
             view = cv2.GaussianBlur(view, (0, 0), sigma)
-        grain = rng.normal(scale=3.0, size=(HEIGHT, WIDTH, 1))
-        frames.append(np.clip(view * light + grain, 0, 255).astype(np.uint8))
+        lit = view * np.float32(light) + grains[number % len(grains)]
+        frames.append(np.clip(lit, 0, 255).astype(np.uint8))
     return frames
 
 

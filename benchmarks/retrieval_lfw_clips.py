@@ -107,7 +107,7 @@ def main() -> None:
     parser.add_argument("folder", type=Path, nargs="?", default=None, help="holds lfw/")
     parser.add_argument("--model", default="open", help="pack (default: open)")
     parser.add_argument("--fps", type=float, nargs="+", default=[1.0, 2.0, 5.0])
-    parser.add_argument("--people", type=int, default=60, help="people to be found (60)")
+    parser.add_argument("--people", type=int, default=40, help="people to be found (40)")
     parser.add_argument("--keep", type=Path, help="a new folder for everything that is made")
     args = parser.parse_args()
     folder = args.folder if args.folder is not None else media_folder()

@@ -99,7 +99,8 @@ def _measure(
         if not there:
             return np.zeros(0)
         one, other = np.array(there).T
-        return np.einsum("nd,nd->n", vectors[one], vectors[other], dtype=np.float64)
+        products = np.einsum("nd,nd->n", vectors[one], vectors[other], dtype=np.float64)
+        return np.asarray(products, np.float64)
 
     return impostor_tail(cosines(together), cosines(labelled), bars)
 

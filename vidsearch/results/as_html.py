@@ -61,8 +61,9 @@ def _header(result: SearchResult) -> str:
 
 def _footer(result: SearchResult) -> str:
     advice = f"{text(advice_line(result.advice))} " if result.advice is not None else ""
-    return f"""<footer><p class="quiet">{advice}Confidence is the calibrated probability that a
-track and the query show the same person: look before you rely on it. Model {text(result.model_id)}.</p>
+    said = f"{advice}Confidence is the calibrated probability that a track and the query show the "
+    said += f"same person: look before you rely on it. Model {text(result.model_id)}."
+    return f"""<footer><p class="quiet">{said}</p>
 </footer>"""
 
 
