@@ -51,7 +51,6 @@ class ClassHead(nn.Module):
         weight: (C, K, D) of the classes held here, K sub-centres each.
         bias: (C,) for plain softmax (eq. 1), else None.
         held: The classes held here.
-        active: (rows, K, D) what this step learns: ``weight`` itself, or a copy of sampled rows.
         active_rows: (rows,) which rows those are; None for all.
     """
 
@@ -73,8 +72,13 @@ class ClassHead(nn.Module):
         self.held = self.ranks.part(classes if loss.has_classes else 0)
         self.weight = nn.Parameter(_initial_rows(self.held, loss.sub_centres, embedding_size, seed))
         self.bias = nn.Parameter(torch.zeros(len(self.held))) if loss.kind == "softmax" else None
-        self.active: Tensor = self.weight
         self.active_rows: Tensor | None = None
+        self._sampled: Tensor | None = None
+
+    @property
+    def active(self) -> Tensor:
+        """(rows, K, D) what this step learns: ``weight`` itself, or a copy of sampled rows."""
+        return self.weight if self._sampled is None else self._sampled
 
     @property
     def samples(self) -> bool:
@@ -98,7 +102,6 @@ class ClassHead(nn.Module):
                 "identities of the training set; make the set again with: vidsearch prepare"
             )
         if not self.samples:
-            self.active = self.weight
             return
         draws = torch.Generator(device=self.weight.device)
         draws.manual_seed(hash((self.seed, step, self.held.start)) & 0x7FFFFFFFFFFFFFFF)
@@ -108,7 +111,7 @@ class ClassHead(nn.Module):
         positives = int((keys == 2.0).sum())
         count = max(positives, round(self.config.sample_rate * len(self.held)))
         self.active_rows = keys.topk(count).indices.sort().values
-        self.active = self.weight.detach()[self.active_rows].requires_grad_()
+        self._sampled = self.weight.detach()[self.active_rows].requires_grad_()
 
     def forward(self, embeddings: Tensor, labels: Tensor, sizes: Sequence[int]) -> HeadResult:
         """Return the loss of a global batch from this rank's share of it.

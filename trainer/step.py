@@ -66,7 +66,6 @@ class TrainStep:
         self.backbone = backbone.to(device).train()
         self.backbone.to(memory_format=layout)  # type: ignore[call-overload]
         self.head = head.to(device).train()
-        self.head.active = self.head.weight
         self.optimizer = build_optimizer(self.backbone.parameters(), config.optim)
         self.head_optimizer = HeadOptimizer(self.head, config.optim)
         self.scaler = LossScaler(enabled=config.speed.precision == "float16")

@@ -56,7 +56,7 @@ def computed(
 ) -> tuple[Floats, Floats]:
     given_ = torch.tensor(cosine, dtype=dtype, requires_grad=True)
     value = target_logit(given_, margin)
-    value.sum().backward()
+    value.sum().backward()  # type: ignore[no-untyped-call]
     assert given_.grad is not None
     return value.detach().double().numpy(), given_.grad.double().numpy()
 
