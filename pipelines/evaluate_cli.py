@@ -7,7 +7,12 @@ from importlib import import_module
 from typing import Any
 
 # Each module adds one sub-command, or a few that belong together, with its ``register``.
-_MODULES = ("retrieval_cli", "compare_cli", "iqiyi_cli")
+_MODULES = (
+    "verification_cli",
+    "retrieval_cli",
+    "iqiyi_cli",
+    "compare_cli",
+)
 
 
 def register(commands: argparse._SubParsersAction[Any]) -> None:

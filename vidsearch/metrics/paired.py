@@ -70,30 +70,61 @@ def compare(
         Efron and Tibshirani 1993, section 8.3 (clusters) and 13.3 (percentile interval); for pairs
         of people the "subsets bootstrap" of Bolle, Ratha and Pankanti 2004.
     """
-    if not groups or not len(groups[0]):
-        raise ConfigError("there are no rows to compare")
-    count = int(max(group.max() for group in groups)) + 1
+    found_a, found_b = (measure(np.ones(_rows(groups))) for measure in (a, b))
+    drawn = resampled((a, b), groups, resamples=resamples, seed=seed)
+    differences = drawn[:, 1] - drawn[:, 0]
+    low, high = np.percentile(differences, [2.5, 97.5])
+    above = float(np.mean((differences > 0) + 0.5 * (differences == 0)))
+    return Comparison(found_a, found_b, float(low), float(high), above, len(drawn))
+
+
+def interval(
+    measure: Weighted,
+    groups: Sequence[NDArray[np.intp]],
+    *,
+    resamples: int = 1000,
+    seed: int = 0,
+) -> tuple[float, float]:
+    """Return the middle 95 % of a measure over resamples drawn as in :func:`compare`."""
+    drawn = resampled((measure,), groups, resamples=resamples, seed=seed)
+    low, high = np.percentile(drawn[:, 0], [2.5, 97.5])
+    return float(low), float(high)
+
+
+def resampled(
+    measures: Sequence[Weighted],
+    groups: Sequence[NDArray[np.intp]],
+    *,
+    resamples: int,
+    seed: int = 0,
+) -> Floats:
+    """Return (R, M) values of the measures in the resamples in which all of them are defined.
+
+    Raises:
+        ConfigError: No rows, or no such resample.
+    """
+    count = int(max(group.max() for group in groups)) + 1 if _rows(groups) else 0
     rng = np.random.default_rng(seed)
-    ones = np.ones(len(groups[0]))
-    found_a, found_b = a(ones), b(ones)
-    drawn: list[tuple[float, float]] = []
+    drawn = []
     for _ in range(resamples):
         times = rng.multinomial(count, np.full(count, 1 / count)).astype(np.float64)
         weights = times[groups[0]]
         if len(groups) > 1:
             weights = np.where(groups[0] == groups[1], weights, weights * times[groups[1]])
-        pair = a(weights), b(weights)
-        if np.isfinite(pair).all():
-            drawn.append(pair)
+        values = [measure(weights) for measure in measures]
+        if np.isfinite(values).all():
+            drawn.append(values)
     if not drawn:
         raise ConfigError(
             f"none of {resamples} resamples has what the measure needs; evaluate more people"
         )
-    both = np.array(drawn)
-    differences = both[:, 1] - both[:, 0]
-    low, high = np.percentile(differences, [2.5, 97.5])
-    above = float(np.mean((differences > 0) + 0.5 * (differences == 0)))
-    return Comparison(found_a, found_b, float(low), float(high), above, len(drawn))
+    return np.array(drawn)
+
+
+def _rows(groups: Sequence[NDArray[np.intp]]) -> int:
+    if not groups or not len(groups[0]):
+        raise ConfigError("there are no rows to resample")
+    return len(groups[0])
 
 
 def weighted_mean(values: ArrayLike) -> Weighted:
