@@ -52,14 +52,14 @@ FARS = (1e-1, 1e-2, 1e-3, 1e-4)
 _SHOWN_ERRORS = 6
 
 CONVENTIONS = (
-    "accuracy: the threshold is chosen on all folds but one and applied to that one (LFW's protocol)",
+    "accuracy: the threshold is chosen on all folds but one and applied to it (LFW's protocol)",
     "accuracy is the mean over folds, with their standard deviation",
     "embedding: raw embedding plus that of the mirrored face, then L2-normalised; cosine",
     "a video's template is the centre of its frames' raw embeddings (ArcFace, section 3.1)",
-    "TAR at FAR: the best operating point whose FAR is not above the one asked for; not interpolated",
+    "TAR at FAR: the best operating point whose FAR is not above that one; not interpolated",
     "equal error rate: straight lines between neighbouring operating points",
     "a pair with a picture in which no face is found scores -1 and is never accepted",
-    "intervals: middle 95 % of 1,000 resamples of identities (of pairs, where people are not named)",
+    "intervals: middle 95 % of 1,000 resamples of identities (of pairs, if none are named)",
 )
 
 
