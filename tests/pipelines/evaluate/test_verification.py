@@ -23,7 +23,7 @@ def test_videos_are_centres_of_raw_embeddings() -> None:
     vectors, usable = pooled_items(
         PhotoEmbeddings(raw, found, none, none), np.array([0, 0, 0, 1]), 2
     )
-    np.testing.assert_allclose(vectors, [[0.6, 0.8], [0, 0]])
+    np.testing.assert_allclose(vectors, np.array([[0.6, 0.8], [0, 0]]))
     assert usable.tolist() == [True, False]
     raw[0, 0] = np.nan
     with pytest.raises(ConfigError, match="not finite"):
