@@ -10,6 +10,7 @@ from typing import Any
 _MODULES = (
     "verification_cli",
     "retrieval_cli",
+    "ladder_cli",
     "iqiyi_cli",
     "compare_cli",
 )

@@ -1,0 +1,73 @@
+"""What a whole frame looks like: the context that a face alone does not have."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+
+import numpy as np
+
+from vidsearch.datatypes import Image, Matrix
+from vidsearch.errors import ConfigError
+
+_SIDE = 128
+_IMAGENET_MEAN = np.array([0.485, 0.456, 0.406], np.float32)
+_IMAGENET_STD = np.array([0.229, 0.224, 0.225], np.float32)
+
+
+def colour_and_edges(image: Image) -> Matrix:
+    """Return (256,) float32: a colour histogram (HSV, 8 x 4 x 4) and edge directions (4 x 4 x 8).
+
+    Both parts are square-rooted histograms of unit length, so neither outweighs the other.
+    """
+    import cv2
+
+    small = cv2.resize(image, (_SIDE, _SIDE), interpolation=cv2.INTER_AREA)
+    hsv = cv2.cvtColor(small, cv2.COLOR_RGB2HSV)
+    colours = cv2.calcHist([hsv], [0, 1, 2], None, [8, 4, 4], [0, 180, 0, 256, 0, 256]).ravel()
+    grey = cv2.cvtColor(small, cv2.COLOR_RGB2GRAY).astype(np.float32)
+    across, down = cv2.Sobel(grey, cv2.CV_32F, 1, 0), cv2.Sobel(grey, cv2.CV_32F, 0, 1)
+    strength, angle = np.hypot(across, down), np.arctan2(down, across)
+    bins = np.minimum(((angle + np.pi) / (2 * np.pi) * 8).astype(np.intp), 7)
+    cell = np.arange(_SIDE) // (_SIDE // 4)
+    where = (cell[:, None] * 4 + cell[None, :]) * 8 + bins
+    edges = np.bincount(where.ravel(), strength.ravel(), minlength=128)
+    parts = [np.sqrt(part / max(float(part.sum()), 1e-9)) for part in (colours, edges)]
+    return np.concatenate(parts).astype(np.float32)
+
+
+def onnx_classifier(path: str | os.PathLike[str]) -> Callable[[Image], Matrix]:
+    """Return a function from a frame to the first output of an ONNX image classifier.
+
+    The frame is resized to the network's input (224 where it leaves that open) and normalised with
+    the mean and deviation of ImageNet, as most published classifiers expect: NCHW, RGB.
+
+    Raises:
+        ConfigError: The file cannot be loaded, or does not take one batch of RGB pictures.
+    """
+    import cv2
+    import onnxruntime as ort
+
+    try:
+        session = ort.InferenceSession(os.fspath(path), providers=["CPUExecutionProvider"])
+    except Exception as error:
+        raise ConfigError(
+            f"--classifier {os.fspath(path)!r} cannot be loaded ({str(error).splitlines()[0]}); "
+            "give an ONNX image classifier"
+        ) from error
+    inputs = session.get_inputs()
+    shape = inputs[0].shape
+    if len(inputs) != 1 or len(shape) != 4 or shape[1] != 3:
+        raise ConfigError(
+            f"--classifier {os.fspath(path)!r} takes {[i.shape for i in inputs]}; expected one "
+            "input (N, 3, H, W)"
+        )
+    high, wide = (side if isinstance(side, int) else 224 for side in shape[2:])
+
+    def describe(image: Image) -> Matrix:
+        resized = cv2.resize(image, (wide, high), interpolation=cv2.INTER_AREA)
+        batch = (resized.astype(np.float32) / 255 - _IMAGENET_MEAN) / _IMAGENET_STD
+        found = session.run(None, {inputs[0].name: batch.transpose(2, 0, 1)[None]})[0]
+        return np.asarray(found, np.float32).reshape(-1)
+
+    return describe
