@@ -1,6 +1,6 @@
 """How fast, exact and large an index is, on made-up archives that resemble real ones.
 
-    python -m benchmarks.index_scale [--tracks 1000000] [--dim 512] [--kind ivf-sq8] [--queries 300]
+    python -m benchmarks.index_scale [--tracks 1000000] [--dim 512] [--kind flat-pq] [--queries 300]
         [--spectrum FILE.npz] [--scratch FOLDER]
 
 Every identity has 50 tracks, 20 to 50 degrees from its centre; queries lie 30 to 50 degrees from

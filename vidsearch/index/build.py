@@ -23,6 +23,7 @@ from vidsearch.index.base import VectorIndex
 from vidsearch.index.faiss import FaissFlatIndex, library
 from vidsearch.index.ivf import IvfIndex
 from vidsearch.index.plan import Plan
+from vidsearch.index.pq import FlatPqIndex, empty, joined
 from vidsearch.index.sq8 import FlatSq8Index
 
 FLAT, VECTORS, CODES, LISTS = "vectors.faiss", "vectors.npy", "codes.faiss", "lists.ivf"
@@ -98,10 +99,13 @@ def build(
         for start in range(0, count, SHARD_ROWS)
     ]  # fmt: skip
     shards = run_shards(build_shard, tasks)
-    merge(trained, shards, folder)
+    if plan.cells:
+        merge(trained, shards, folder)
+    else:
+        join(shards, folder)
     for part in (trained, *shards):
         part.unlink()
-    return VECTORS, CODES, LISTS
+    return (VECTORS, CODES, LISTS) if plan.cells else (VECTORS, CODES)
 
 
 def train(vectors: Path, plan: Plan, out: Path, threads: int = 1) -> Path:
@@ -109,9 +113,13 @@ def train(vectors: Path, plan: Plan, out: Path, threads: int = 1) -> Path:
     faiss = library()
     faiss.omp_set_num_threads(threads)
     mapped = np.load(vectors, mmap_mode="r")
-    index = _empty(faiss, plan, mapped.shape[1])
     rng = np.random.default_rng(0)
     rows = np.sort(rng.choice(len(mapped), min(plan.sample, len(mapped)), replace=False))
+    if plan.kind == "flat-pq":
+        coded = empty(mapped.shape[1], 2 * plan.code_bytes, np.ascontiguousarray(mapped[rows]))
+        faiss.write_index(coded, os.fspath(out))
+        return out
+    index = _empty(faiss, plan, mapped.shape[1])
     on_gpu = _cluster_on_gpu(faiss, index, mapped.shape[1]) if plan.cells else None
     index.train(np.ascontiguousarray(mapped[rows]))
     if on_gpu is not None:
@@ -135,6 +143,13 @@ def build_shard(task: ShardTask) -> Path:
             index.add_with_ids(block, np.arange(start, stop, dtype=np.int64))
     faiss.write_index(index, os.fspath(task.out))
     return task.out
+
+
+def join(shards: Sequence[Path], folder: Path) -> None:
+    """Join the shards' codes, in order, into one file."""
+    faiss = library()
+    whole = joined([faiss.read_index(os.fspath(shard)) for shard in shards])
+    faiss.write_index(whole, os.fspath(folder / CODES))
 
 
 def merge(trained: Path, shards: Sequence[Path], folder: Path) -> None:
@@ -193,6 +208,8 @@ def load(folder: Path, plan: Plan, ids: Sequence[str]) -> VectorIndex:
     path = os.fspath(folder / CODES)
     if plan.kind == "flat-sq8":
         return FlatSq8Index(ids, vectors, faiss.read_index(path, faiss.IO_FLAG_MMAP_IFC))
+    if plan.kind == "flat-pq":
+        return FlatPqIndex(ids, vectors, faiss.read_index(path))
     # FAISS prints where it looks for lists that were moved, so it is told where they are.
     index = faiss.read_index(path, faiss.IO_FLAG_SKIP_IVF_DATA | faiss.IO_FLAG_READ_ONLY)
     lists = faiss.downcast_InvertedLists(faiss.extract_index_ivf(index).invlists)

@@ -4,6 +4,7 @@
 |---|---|---|
 | up to 512 MiB (1 M of 128 numbers, 262 k of 512) | ``faiss-flat`` | compares all, exactly |
 | up to 1 GiB | ``flat-sq8`` | compares all as bytes, the best of them exactly |
+| up to 8 GiB (4 M of 512) | ``flat-pq`` | compares all as short codes, the best of them exactly |
 | up to 64 GiB | ``ivf-sq8`` | looks into the nearest cells, the best of them exactly |
 | more | ``ivf-pq`` | the same with a quarter of a byte a number |
 """
@@ -16,13 +17,15 @@ from typing import Any, Literal, get_args
 from vidsearch.errors import ConfigError
 from vidsearch.index.ivf import Probes
 
-Kind = Literal["faiss-flat", "flat-sq8", "ivf-sq8", "ivf-pq"]
+Kind = Literal["faiss-flat", "flat-sq8", "flat-pq", "ivf-sq8", "ivf-pq"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
 
 _FLAT_BYTES = 512 << 20
 _FLAT_SQ8_BYTES = 1 << 30
+_FLAT_PQ_BYTES = 8 << 30
 _IVF_SQ8_BYTES = 64 << 30
 _PQ_CENTRES = 256  # in each part of a vector: what one byte can name
+_LEARNED: dict[Kind, Kind] = {"flat-pq": "flat-sq8", "ivf-pq": "ivf-sq8"}
 _SAMPLES_A_CELL = 40  # FAISS's own advice for k-means: 39 or more
 
 
@@ -57,7 +60,7 @@ def choose(count: int, dim: int, kind: Kind | None = None) -> Plan:
         count: Number of vectors.
         dim: Their length.
         kind: Take this kind, whatever the number. Without vectors there is only ``faiss-flat``,
-            and product codes need 256 vectors to learn from: below that ``ivf-sq8`` is taken.
+            and product codes need 256 vectors to learn from: below that bytes are taken.
 
     Raises:
         ConfigError: There is no such kind.
@@ -68,10 +71,14 @@ def choose(count: int, dim: int, kind: Kind | None = None) -> Plan:
         kind = "faiss-flat"
     elif kind is None:
         kind = _by_size(4 * count * dim)
-    elif kind == "ivf-pq" and count < _PQ_CENTRES:
-        kind = "ivf-sq8"
+    elif kind in _LEARNED and (count < _PQ_CENTRES or dim < 2):
+        kind = _LEARNED[kind]
     if kind == "faiss-flat":
         return Plan(kind=kind)
+    if kind == "flat-pq":
+        # 64 parts for 512 numbers, 32 for 128: what 1 M templates needed (see docs/scale.md).
+        code_bytes = min(round((2 * dim) ** 0.5), dim // 2)
+        return Plan(kind=kind, sample=min(count, 60_000), code_bytes=code_bytes)
     # A usual choice for inverted files; not tuned here.
     cells = max(1, min(round(4 * count**0.5), count // _SAMPLES_A_CELL))
     if kind == "flat-sq8":
@@ -86,6 +93,8 @@ def _by_size(total: int) -> Kind:
         return "faiss-flat"
     if total <= _FLAT_SQ8_BYTES:
         return "flat-sq8"
+    if total <= _FLAT_PQ_BYTES:
+        return "flat-pq"
     return "ivf-sq8" if total <= _IVF_SQ8_BYTES else "ivf-pq"
 
 

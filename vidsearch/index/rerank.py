@@ -50,6 +50,12 @@ class Allowed:
             return np.arange(self._total)
         return np.flatnonzero(~self._masked)
 
+    def holds(self, rows: NDArray[np.int64]) -> NDArray[np.bool_]:
+        """Return which of the rows may be found."""
+        if self._masked is None:
+            return np.ones(len(rows), np.bool_)
+        return ~self._masked[rows]
+
 
 class RerankedIndex(VectorIndex):
     """Candidates from codes, answers from the vectors themselves.

@@ -26,7 +26,7 @@ from vidsearch.index.plan import KINDS, Kind, choose
 
 DIM = 32
 PER_IDENTITY = 20
-RECALL = {"flat-sq8": 1.0, "ivf-sq8": 0.97, "ivf-pq": 0.95}
+RECALL = {"flat-sq8": 1.0, "flat-pq": 0.97, "ivf-sq8": 0.97, "ivf-pq": 0.95}
 SCALE_KINDS: tuple[Kind, ...] = tuple(kind for kind in KINDS if kind != "faiss-flat")
 every_kind = pytest.mark.parametrize("kind", SCALE_KINDS)
 
@@ -131,29 +131,34 @@ def in_processes(work: Callable[[ShardTask], Path], tasks: Sequence[ShardTask]) 
         return list(pool.map(work, tasks))
 
 
+@pytest.mark.parametrize("kind", ["flat-pq", "ivf-sq8", "ivf-pq"])
 @pytest.mark.usefixtures("no_shortcut")
-def test_shards_built_by_other_processes_make_the_same_files(tmp_path: Path) -> None:
+def test_shards_built_by_other_processes_make_the_same_files(tmp_path: Path, kind: Kind) -> None:
     vectors, _ = people(400)
-    plan = choose(len(vectors), DIM, "ivf-sq8")
+    plan = choose(len(vectors), DIM, kind)
     for name, run in (("here", build.run_here), ("there", in_processes)):
         (tmp_path / name).mkdir()
         build.allocate(tmp_path / name, (len(vectors), DIM))[:] = vectors
         build.build(tmp_path / name, plan, run, threads=1)
-    for file in (build.VECTORS, build.CODES, build.LISTS):
+    files = {build.VECTORS, build.CODES} | ({build.LISTS} if plan.cells else set())
+    for file in files:
         assert (tmp_path / "here" / file).read_bytes() == (tmp_path / "there" / file).read_bytes()
-    assert sorted(path.name for path in (tmp_path / "here").iterdir()) == sorted(
-        (build.VECTORS, build.CODES, build.LISTS)
-    )
+    assert {path.name for path in (tmp_path / "here").iterdir()} == files
 
 
 def test_the_kind_follows_from_the_size() -> None:
     assert choose(0, 128, "ivf-sq8").kind == "faiss-flat"
     assert choose(1_000_000, 128).kind == "faiss-flat"
     assert choose(500_000, 512).kind == "flat-sq8"
-    assert choose(1_000_000, 512) == choose(1_000_000, 512, "ivf-sq8")
-    assert choose(1_000_000, 512).cells == 4000  # 4 sqrt(1e6)
+    assert choose(1_000_000, 512) == choose(1_000_000, 512, "flat-pq")
+    assert choose(1_000_000, 512).code_bytes == 32  # sqrt(2 x 512)
+    assert choose(10_000_000, 128).kind == "flat-pq"
+    assert choose(5_000_000, 512).kind == "ivf-sq8"
+    assert choose(1_000_000, 512, "ivf-sq8").cells == 4000  # 4 sqrt(1e6)
     assert choose(1_000_000_000, 128).kind == "ivf-pq"
     assert choose(255, 128, "ivf-pq").kind == "ivf-sq8"
+    assert choose(255, 128, "flat-pq").kind == choose(300, 1, "flat-pq").kind == "flat-sq8"
+    assert choose(300, 2, "flat-pq").code_bytes == 1
     assert choose(300, 30, "ivf-pq").code_bytes == 6  # the largest divisor of 30 up to 30 / 4
     with pytest.raises(ConfigError, match=r"index kind must be one of .*; got 'hnsw'"):
         choose(1, 1, "hnsw")  # type: ignore[arg-type]
@@ -216,7 +221,7 @@ def test_faiss_prints_nothing(tmp_path: Path) -> None:
         "from vidsearch.index import build; from vidsearch.index.plan import choose\n"
         "folder = Path(sys.argv[1]); v = np.tile(np.eye(64, dtype=np.float32), (5, 1))\n"
         "build.allocate(folder, v.shape)[:] = v\n"
-        "for kind in ('flat-sq8', 'ivf-sq8', 'ivf-pq'):\n"
+        "for kind in ('flat-sq8', 'flat-pq', 'ivf-sq8', 'ivf-pq'):\n"
         "    plan = choose(320, 64, kind); build.build(folder, plan, threads=1)\n"
         "    build.load(folder, plan, [str(i) for i in range(320)])\n"
     )
