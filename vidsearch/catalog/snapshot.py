@@ -85,27 +85,78 @@ class Snapshot:
         if track_ids is None:
             return self._read_counting("faces", columns, _among("video_id", video_ids))
         keys = self.tracks(columns=list(_KEY), track_ids=track_ids, video_ids=video_ids)
-        # One attempt's rows lie together, so its name skips files and row groups by their
-        # statistics; the ids, which are hashes, then pick the row groups that are read in full.
         attempts = set(keys["run_id"].to_pylist())
-        wanted = _both(_among("run_id", attempts), _among("track_id", track_ids))
-        dataset = self._dataset("faces")
+        return self._only_counting(
+            self._of_attempts("faces", columns, attempts, "track_id", track_ids), columns
+        )
+
+    @property
+    def attempts(self) -> pa.Table:
+        """Columns ``video_id`` and ``run_id``: what counts, once for every video.
+
+        The rows that belong to a pair never change, so two moments differ in whole pairs only.
+        """
+        return self.videos(columns=list(_KEY))
+
+    def added_templates(self, dim: int, attempts: pa.Table) -> tuple[pa.Table, Matrix]:
+        """Return ``track_id`` and ``video_id`` of these attempts' tracks, and their templates.
+
+        Files and row groups of other attempts are skipped, so this takes as long as what was added
+        is large, not as the table is.
+
+        Args:
+            dim: Length of a template.
+            attempts: Columns ``video_id`` and ``run_id``; those that count.
+
+        Returns:
+            N rows, and (N, dim) float32 in the same order.
+
+        Raises:
+            CatalogError: A template has another length, or the table cannot be read.
+        """
+        runs, ids = (set(attempts[name].to_pylist()) for name in ("run_id", "video_id"))
+        rows = self._of_attempts("tracks", ["track_id", "template"], runs, "video_id", ids)
+        rows = rows.filter(pc.is_in(_keys(rows), value_set=_keys(attempts)))
+        return rows.select(["track_id", "video_id"]), matrix(rows["template"], dim)
+
+    def count_added(self, attempts: pa.Table) -> int:
+        """Return how many tracks these attempts brought; see ``added_templates``."""
+        runs, ids = (set(attempts[name].to_pylist()) for name in ("run_id", "video_id"))
+        rows = self._of_attempts("tracks", ["track_id"], runs, "video_id", ids)
+        return int(pc.sum(pc.is_in(_keys(rows), value_set=_keys(attempts)), min_count=0).as_py())
+
+    def _of_attempts(
+        self,
+        name: str,
+        columns: Sequence[str] | None,
+        attempts: set[str],
+        key: str,
+        values: Collection[str],
+    ) -> pa.Table:
+        """Return the rows of these attempts whose ``key`` is one of the values.
+
+        One attempt's rows lie together, so its name skips files and row groups by their
+        statistics; the ids, which are hashes, then pick the row groups that are read in full.
+        """
+        wanted = _both(_among("run_id", attempts), _among(key, values))
+        dataset = self._dataset(name)
         names = _with_key(columns, dataset.schema)
-        ids = pa.array(sorted(track_ids), pa.string())
+        ids = pa.array(sorted(values), pa.string())
         parts = []
-        with self.tables["faces"].reading():
+        if not attempts:
+            return dataset.schema.empty_table().select(names)
+        with self.tables[name].reading():
             for fragment in dataset.get_fragments():
                 # Without what the log says of the file: see _among.
                 bare = dataset.format.make_fragment(fragment.path, dataset.filesystem)
                 for group in bare.split_by_row_group(
                     _skipping(bare, "run_id", attempts), schema=dataset.schema
                 ):
-                    column = group.to_table(columns=["track_id"], schema=dataset.schema)
-                    if pc.any(pc.is_in(column["track_id"], value_set=ids)).as_py():
+                    column = group.to_table(columns=[key], schema=dataset.schema)
+                    if pc.any(pc.is_in(column[key], value_set=ids)).as_py():
                         part = group.to_table(columns=names, filter=wanted, schema=dataset.schema)
                         parts.append(part)
-        empty = dataset.schema.empty_table().select(names)
-        return self._only_counting(pa.concat_tables([empty, *parts]), columns)
+        return pa.concat_tables([dataset.schema.empty_table().select(names), *parts])
 
     def templates(
         self,
@@ -113,7 +164,7 @@ class Snapshot:
         track_ids: Collection[str] | None = None,
         allocate: Callable[[tuple[int, int]], Matrix] | None = None,
     ) -> tuple[pa.Table, Matrix]:
-        """Return ``track_id`` and ``run_id`` in the order of their track ids, and the templates.
+        """Return ``track_id`` and ``video_id`` in the order of their track ids, and the templates.
 
         The table is read twice, in pieces: first the keys, then the templates, each to its place.
 
@@ -129,10 +180,10 @@ class Snapshot:
             CatalogError: A template has another length, or the table cannot be read.
         """
         keys = [
-            rows.select(["track_id", "run_id"])
+            rows.select(["track_id", "video_id"])
             for rows in self._track_pieces(["track_id", *_KEY], track_ids)
         ]
-        schema = pa.schema([("track_id", pa.string()), ("run_id", pa.string())])
+        schema = pa.schema([("track_id", pa.string()), ("video_id", pa.string())])
         found = pa.concat_tables([schema.empty_table(), *keys]).combine_chunks()
         order = pc.sort_indices(found["track_id"]).to_numpy()
         place = np.empty_like(order)

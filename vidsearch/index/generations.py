@@ -3,7 +3,8 @@
 ::
 
     index/CURRENT            name of the generation in use, and the checksum of its meta.json
-    index/gen-<time>-<id>/   rows.arrow (track_id, run_id), meta.json, and by kind:
+    index/gen-<time>-<id>/   rows.arrow (track_id, video: a row of the next), videos.arrow
+                             (video_id, run_id), meta.json, and by kind:
                              faiss-flat: vectors.faiss; others: vectors.npy, codes.faiss, lists.ivf
 
 A generation never changes once ``CURRENT`` names it. Readers may have the previous one open, so
@@ -29,6 +30,8 @@ from typing import Any, overload
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
 
 from vidsearch.catalog.place import Place
 from vidsearch.catalog.tables import one_line
@@ -41,7 +44,7 @@ from vidsearch.index.plan import Kind, Plan, choose
 
 _LOG = logging.getLogger(__name__)
 
-_ROWS, _META, _CURRENT = "rows.arrow", "meta.json", "CURRENT"
+_ROWS, _VIDEOS, _META, _CURRENT = "rows.arrow", "videos.arrow", "meta.json", "CURRENT"
 _HASHED_WHOLE_BYTES = 64 << 20
 _PIECES, _PIECE_BYTES = 64, 64 << 10
 _ABANDONED_AFTER_S = 3600  # a build that has not been swapped in for that long was killed
@@ -74,13 +77,21 @@ class Generation:
     """A generation that was read and found whole.
 
     Attributes:
-        rows: Columns ``track_id`` and ``run_id``, in the order of the index's vectors.
+        rows: Columns ``track_id`` and ``video``, in the order of the index's vectors.
+        videos: Columns ``video_id`` and ``run_id``: the attempts that counted when it was built;
+            ``video`` is a row of these.
     """
 
     name: str
     meta: GenerationMeta
     index: VectorIndex
     rows: pa.Table
+    videos: pa.Table
+
+    def rows_of(self, videos: NDArray[np.bool_]) -> NDArray[np.bool_]:
+        """Return (N,) which vectors belong to the videos chosen by (V,)."""
+        chosen: NDArray[np.bool_] = videos[self.rows["video"].to_numpy()]
+        return chosen
 
 
 class BrokenGenerationError(Exception):
@@ -107,34 +118,30 @@ class BuildOptions:
     threads: int | None = None
 
 
-def write_generation(
-    catalog: Place, rows: pa.Table, vectors: Matrix, versions: dict[str, int], model_id: str
-) -> str:
-    """Write a generation of vectors that are in memory; see ``build_generation``."""
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Content:
+    """What a generation is built from.
 
-    def templates(allocate: Allocate) -> tuple[pa.Table, Matrix]:
-        held = allocate((vectors.shape[0], vectors.shape[1]))
-        held[:] = vectors
-        return rows, held
+    Attributes:
+        templates: Returns ``track_id`` and ``video_id`` of each vector, and the vectors: (N, D)
+            float32, unit length.
+        attempts: Columns ``video_id``, distinct, and ``run_id``: all that count.
+        versions: Versions of the tables that are read.
+        model_id: The space of the vectors.
+    """
 
-    return build_generation(catalog, templates, versions, model_id)
+    templates: Templates
+    attempts: pa.Table
+    versions: dict[str, int]
+    model_id: str
 
 
-def build_generation(
-    catalog: Place,
-    templates: Templates,
-    versions: dict[str, int],
-    model_id: str,
-    options: BuildOptions | None = None,
-) -> str:
+def build_generation(catalog: Place, content: Content, options: BuildOptions | None = None) -> str:
     """Write a generation and make it the current one; return its name.
 
     Args:
         catalog: Folder of the catalog.
-        templates: Returns ``track_id`` and ``run_id`` of each vector, and the vectors: (N, D)
-            float32, unit length.
-        versions: Versions of the tables that are read.
-        model_id: The space of the vectors.
+        content: What it holds.
         options: Kind of index and where it is built.
 
     Raises:
@@ -149,7 +156,7 @@ def build_generation(
         with tempfile.TemporaryDirectory() as scratch:
             staged = folder.path if folder.path is not None else Path(scratch)
             staged.mkdir(parents=True, exist_ok=True)
-            meta, files = _write_files(staged, templates, versions, model_id, used)
+            meta, files = _write_files(staged, content, used)
             if folder.path is None:
                 for file in files:
                     folder.child(file).upload(staged / file)
@@ -169,11 +176,7 @@ def build_generation(
 
 
 def _write_files(
-    folder: Path,
-    templates: Templates,
-    versions: dict[str, int],
-    model_id: str,
-    options: BuildOptions,
+    folder: Path, content: Content, options: BuildOptions
 ) -> tuple[bytes, tuple[str, ...]]:
     """Write everything but the pointer; return the description's bytes and all files' names."""
 
@@ -182,7 +185,7 @@ def _write_files(
             return np.empty(shape, np.float32)
         return build.allocate(folder, shape)
 
-    rows, vectors = templates(allocate)
+    rows, vectors = content.templates(allocate)
     plan = choose(len(vectors), vectors.shape[1], options.kind)
     if plan.kind == "faiss-flat":
         ids = rows["track_id"].to_pylist()
@@ -191,17 +194,21 @@ def _write_files(
     else:
         check_vectors("vectors", vectors, vectors.shape[1])
         files = build.build(folder, plan, options.run_shards, options.threads)
-    with pa.OSFile(str(folder / _ROWS), "wb") as sink, pa.ipc.new_file(sink, rows.schema) as out:
-        out.write_table(rows)
-    files = (*files, _ROWS)
+    attempts = content.attempts
+    at = pc.index_in(rows["video_id"], value_set=attempts["video_id"])
+    numbered = pa.table({"track_id": rows["track_id"], "video": at.combine_chunks()})
+    for name, table in ((_ROWS, numbered.combine_chunks()), (_VIDEOS, attempts.combine_chunks())):
+        with pa.OSFile(str(folder / name), "wb") as sink, pa.ipc.new_file(sink, table.schema) as o:
+            o.write_table(table)
+    files = (*files, _ROWS, _VIDEOS)
     for name in files:
         _sync(folder / name)
     meta = GenerationMeta(
         kind=plan.kind,
-        model_id=model_id,
+        model_id=content.model_id,
         dim=vectors.shape[1],
         count=len(vectors),
-        versions=versions,
+        versions=content.versions,
         built=datetime.now(UTC).isoformat(timespec="seconds"),
         sha256={name: _checksum(folder / name) for name in files},
         parameters=plan.as_parameters(),
@@ -257,9 +264,13 @@ def _read(catalog: Place, pointer: bytes) -> Generation:
         for file, promised in meta.sha256.items():
             if _checksum(folder / file) != promised:
                 raise BrokenGenerationError(f"{name}/{file} is torn or damaged")
-        rows = pa.ipc.open_file(pa.memory_map(str(folder / _ROWS))).read_all()
+        rows, videos = (
+            pa.ipc.open_file(pa.memory_map(str(folder / file))).read_all()
+            for file in (_ROWS, _VIDEOS)
+        )
         plan = Plan(kind=meta.kind, **meta.parameters)
-        return Generation(name, meta, build.load(folder, plan, _Ids(rows["track_id"])), rows)
+        index = build.load(folder, plan, _Ids(rows["track_id"]))
+        return Generation(name, meta, index, rows, videos)
     except (OSError, RuntimeError, ValueError, TypeError, KeyError, VidsearchError) as error:
         raise BrokenGenerationError(f"{type(error).__name__}: {one_line(error)}") from error
 

@@ -21,6 +21,7 @@ from vidsearch.index.flat import FlatIndex
 from vidsearch.index.generations import (
     BrokenGenerationError,
     BuildOptions,
+    Content,
     Generation,
     build_generation,
     current_name,
@@ -33,7 +34,6 @@ if TYPE_CHECKING:
 
 _LOG = logging.getLogger(__name__)
 
-_KEY = ["track_id", "run_id"]
 _FEW = 500
 
 
@@ -66,8 +66,9 @@ class TrackSearcher:
         self._generation = _usable_generation(self._catalog, warn=True)
         change = _change(self.snapshot, self._generation)
         self._masked = change.masked
-        self._pending_ids, vectors = _templates(self.snapshot, self._catalog.dim, change.pending)
-        self._pending = _exact(self._pending_ids, vectors)
+        rows, vectors = _pending(self.snapshot, self._catalog.dim, change)
+        self._pending_videos = pa.array(rows["video_id"].to_pylist(), pa.string())
+        self._pending = _exact(rows["track_id"].to_pylist(), vectors)
 
     def __len__(self) -> int:
         """Return how many tracks can be found."""
@@ -97,11 +98,11 @@ class TrackSearcher:
         check_search(self._pending, queries, k, None)
         built_mask, pending_mask = self._masked, None
         if video_ids is not None:
-            rows = self.snapshot.tracks(columns=["track_id"], video_ids=video_ids)
-            inside = pa.array(rows["track_id"].to_pylist(), pa.string())
-            pending_mask = _outside(pa.array(self._pending_ids, pa.string()), inside)
+            inside = pa.array(sorted(video_ids), pa.string())
+            pending_mask = ~_among(self._pending_videos, inside)
             if self._generation is not None:
-                outside = _outside(self._generation.rows["track_id"], inside)
+                videos = _among(self._generation.videos["video_id"], inside)
+                outside = ~self._generation.rows_of(videos)
                 built_mask = outside if built_mask is None else built_mask | outside
         answers = self._pending.search(queries, k, pending_mask)
         if self._generation is None:
@@ -115,11 +116,11 @@ class _Change:
     """How the tables differ from a generation.
 
     Attributes:
-        pending: Ids of tracks that the generation lacks; None means all there are.
+        added: Attempts that the generation lacks; None means all there are.
         masked: (N,) vectors of the generation that no longer count, or None.
     """
 
-    pending: list[str] | None
+    added: pa.Table | None
     masked: NDArray[np.bool_] | None
 
 
@@ -139,14 +140,14 @@ def rebuild(catalog: Catalog, options: BuildOptions | None = None) -> IndexStatu
     """
     snapshot = catalog.snapshot()
     previous = current_name(catalog.place)
-    name = build_generation(
-        catalog.place,
+    content = Content(
         # In the order of their ids: the same tracks give the same bytes, whoever indexed first.
-        lambda allocate: snapshot.templates(catalog.dim, allocate=allocate),
-        snapshot.versions,
-        catalog.model_id,
-        options,
+        templates=lambda allocate: snapshot.templates(catalog.dim, allocate=allocate),
+        attempts=snapshot.attempts.sort_by("video_id"),
+        versions=snapshot.versions,
+        model_id=catalog.model_id,
     )
+    name = build_generation(catalog.place, content, options)
     remove_old_generations(catalog.place, keep=(name, previous or name))
     _LOG.info("built index %s for %s", name, catalog.uri)
     return index_status(catalog, snapshot)
@@ -173,10 +174,10 @@ def rebuild_if_stale(
     generation = _usable_generation(catalog, warn=False)
     if generation is not None:
         change = _change(snapshot, generation)
-        changed = len(change.pending or ())
-        changed += int(change.masked.sum()) if change.masked is not None else 0
+        pending = _count(snapshot, change)
+        changed = pending + (int(change.masked.sum()) if change.masked is not None else 0)
         if changed <= max(max_pending, max_share * len(generation.index)):
-            return _status(generation, len(change.pending or ()))
+            return _status(generation, pending)
     return rebuild(catalog, options)
 
 
@@ -187,10 +188,7 @@ def index_status(catalog: Catalog, snapshot: Snapshot) -> IndexStatus:
         CatalogError: A table is missing or damaged.
     """
     generation = _usable_generation(catalog, warn=True)
-    change = _change(snapshot, generation)
-    if change.pending is None:
-        return _status(generation, snapshot.tracks(columns=["track_id"]).num_rows)
-    return _status(generation, len(change.pending))
+    return _status(generation, _count(snapshot, _change(snapshot, generation)))
 
 
 def _status(generation: Generation | None, pending: int) -> IndexStatus:
@@ -218,18 +216,33 @@ def _change(snapshot: Snapshot, generation: Generation | None) -> _Change:
     if generation is None:
         return _Change(None, None)
     if snapshot.versions == generation.meta.versions:
-        return _Change([], None)
-    rows = snapshot.tracks(columns=_KEY)
+        return _Change(generation.videos.slice(0, 0), None)
+    attempts = snapshot.attempts
     # A video that was indexed anew has the same ids with other vectors, so the attempt counts too.
-    now, then = _keys(rows), _keys(generation.rows)
-    pending = rows["track_id"].filter(pc.invert(pc.is_in(now, value_set=then))).to_pylist()
-    masked = ~np.asarray(pc.is_in(then, value_set=now), np.bool_)
-    return _Change(pending, masked if masked.any() else None)
+    now, then = _keys(attempts), _keys(generation.videos)
+    gone = ~_among(then, now)
+    masked = generation.rows_of(gone) if gone.any() else None
+    added = attempts.filter(pa.array(~_among(now, then)))
+    return _Change(added, masked if masked is not None and masked.any() else None)
 
 
-def _keys(rows: pa.Table) -> pa.Array:
-    joined = pc.binary_join_element_wise(rows["track_id"], rows["run_id"], "\x1f")
+def _keys(attempts: pa.Table) -> pa.Array:
+    joined = pc.binary_join_element_wise(attempts["video_id"], attempts["run_id"], "\x1f")
     return pa.concat_arrays(joined.chunks) if joined.num_chunks else pa.array([], pa.string())
+
+
+def _pending(snapshot: Snapshot, dim: int, change: _Change) -> tuple[pa.Table, Matrix]:
+    """Return ``track_id`` and ``video_id`` of the tracks that the generation lacks, and theirs."""
+    if change.added is None:
+        return snapshot.templates(dim)
+    return snapshot.added_templates(dim, change.added)
+
+
+def _count(snapshot: Snapshot, change: _Change) -> int:
+    """Return how many tracks the generation lacks, reading ids at most."""
+    if change.added is None:
+        return int(snapshot.tracks(columns=["track_id"]).num_rows)
+    return snapshot.count_added(change.added)
 
 
 def _exact(ids: Sequence[str], vectors: Matrix) -> VectorIndex:
@@ -239,18 +252,9 @@ def _exact(ids: Sequence[str], vectors: Matrix) -> VectorIndex:
     return FaissFlatIndex.build(ids, vectors)
 
 
-def _outside(track_ids: pa.Array | pa.ChunkedArray, inside: pa.Array) -> NDArray[np.bool_]:
-    """Return (N,) which of the tracks are not among those ``inside``."""
-    return ~np.asarray(pc.is_in(track_ids, value_set=inside), np.bool_)
-
-
-def _templates(
-    snapshot: Snapshot, dim: int, track_ids: Sequence[str] | None
-) -> tuple[list[str], Matrix]:
-    if track_ids is not None and not track_ids:
-        return [], np.zeros((0, dim), np.float32)
-    rows, vectors = snapshot.templates(dim, track_ids)
-    return rows["track_id"].to_pylist(), vectors
+def _among(values: pa.Array | pa.ChunkedArray, wanted: pa.Array) -> NDArray[np.bool_]:
+    """Return which of the texts are wanted."""
+    return np.asarray(pc.is_in(values, value_set=wanted), np.bool_)
 
 
 def _join(one: Neighbours, other: Neighbours, k: int) -> Neighbours:

@@ -11,16 +11,20 @@ import pyarrow as pa
 import pytest
 
 from vidsearch.catalog.place import Place
+from vidsearch.datatypes import Matrix
 from vidsearch.index.generations import (
+    Allocate,
     BrokenGenerationError,
+    Content,
+    build_generation,
     current_name,
     read_generation,
     remove_old_generations,
-    write_generation,
 )
 
 VECTORS = np.eye(3, dtype=np.float32)
-ROWS = pa.table({"track_id": ["a", "b", "c"], "run_id": ["r", "r", "s"]})
+ROWS = pa.table({"track_id": ["a", "b", "c"], "video_id": ["v", "w", "v"]})
+ATTEMPTS = pa.table({"video_id": ["u", "v", "w"], "run_id": ["r", "r", "s"]})
 
 
 @pytest.fixture
@@ -31,7 +35,16 @@ def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Place]:
 
 
 def write(place: Place) -> str:
-    return write_generation(place, ROWS, VECTORS, {"videos": 1, "tracks": 2}, "toy")
+    def templates(allocate: Allocate) -> tuple[pa.Table, Matrix]:
+        held = allocate((3, 3))
+        held[:] = VECTORS
+        return ROWS, held
+
+    versions = {"videos": 1, "tracks": 2}
+    return build_generation(
+        place,
+        Content(templates=templates, attempts=ATTEMPTS, versions=versions, model_id="toy"),
+    )
 
 
 def test_a_generation_in_an_object_store_is_copied_once(
@@ -44,7 +57,10 @@ def test_a_generation_in_an_object_store_is_copied_once(
         generation = read_generation(store, "toy", 3)
         assert generation is not None
         assert (generation.name, generation.meta.versions) == (name, {"videos": 1, "tracks": 2})
-        assert generation.rows.equals(ROWS)
+        assert generation.rows["track_id"].to_pylist() == ["a", "b", "c"]
+        assert generation.videos.equals(ATTEMPTS)
+        of_w = generation.rows_of(np.array([False, False, True]))
+        assert of_w.tolist() == [False, True, False]
         assert generation.index.search(VECTORS[1:2], 1)[0].ids == ("b",)
         # From here on only the pointer is read.
         monkeypatch.setattr(
