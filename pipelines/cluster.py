@@ -263,6 +263,25 @@ def _quiet() -> None:
 
 
 @contextmanager
+def open_client(scheduler: str) -> Iterator[Client]:
+    """Yield a client of a running cluster, for work that needs no models.
+
+    Raises:
+        ConfigError: No scheduler answers, it has no workers, or they run another vidsearch.
+    """
+    options = IndexOptions(scheduler=scheduler)
+    _quiet()
+    with dask_config.set(_SETTINGS), _client(options) as client:
+        _need_workers(client, options)
+        answers = client.run(_versions, on_error="return")
+        ours = fingerprint()
+        _refuse(
+            {a: _told(about, lambda told: differences(ours, told)) for a, about in answers.items()}
+        )
+        yield client
+
+
+@contextmanager
 def _client(options: IndexOptions) -> Iterator[Client]:
     if options.scheduler is not None:
         try:

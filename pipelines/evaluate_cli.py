@@ -9,6 +9,7 @@ from typing import Any
 # Each module adds one sub-command, or a few that belong together, with its ``register``.
 _MODULES = (
     "verification_cli",
+    "distractors_cli",
     "retrieval_cli",
     "ladder_cli",
     "iqiyi_cli",

@@ -10,12 +10,20 @@ from __future__ import annotations
 import queue
 import time
 from collections import deque
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
-from distributed import Future, KilledWorker
+from distributed import CancelledError, Future, KilledWorker, as_completed
 
-from pipelines.cluster import WORKERS_WITHIN_S, Cluster, connect, worker_guard, worker_models
+from pipelines.cluster import (
+    WORKERS_WITHIN_S,
+    Cluster,
+    connect,
+    open_client,
+    worker_guard,
+    worker_models,
+)
 from pipelines.guard import TimeLimit
 from pipelines.payloads import Failure, IndexOptions, Notice, Outcome
 from pipelines.stages import edge, prepare_photos
@@ -273,3 +281,40 @@ def _prepare_task(
     batch: tuple[RawPhoto, ...], model_id: str, photo: PhotoOptions
 ) -> tuple[Candidate, ...]:
     return prepare_photos.run(batch, worker_models(model_id), photo)
+
+
+def map_on_cluster(
+    function: Callable[[Any], Any], items: Sequence[Any], scheduler: str, tries: int = TRIES
+) -> Iterator[Any]:
+    """Yield ``function(item)`` of every item as it is ready, in no particular order.
+
+    Few items wait on the workers at a time, and an answer is let go of once it was yielded. For
+    work without models or videos; files must be reachable under the same paths everywhere.
+
+    Raises:
+        ConfigError: No scheduler answers there.
+        ClusterLostError: An item killed several workers, or the cluster is gone.
+    """
+    with open_client(scheduler) as client:
+        waiting = deque(items)
+        workers = max(sum(client.nthreads().values()), 1)
+        running = as_completed([])
+
+        def submit() -> None:
+            if waiting:
+                running.add(
+                    client.submit(function, waiting.popleft(), pure=False, retries=tries - 1)
+                )
+
+        for _ in range(2 * workers):
+            submit()
+        for future in running:
+            try:
+                yield future.result()
+            except (KilledWorker, OSError, CancelledError) as error:
+                raise ClusterLostError(
+                    f"workers of the Dask cluster {scheduler!r} are gone ({type(error).__name__}); "
+                    "start it again and repeat the command"
+                ) from error
+            future.release()
+            submit()

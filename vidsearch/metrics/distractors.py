@@ -10,7 +10,7 @@ order, so parts may be worked through anywhere.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +21,7 @@ from vidsearch.metrics.angles import unit_rows
 
 Floats32 = NDArray[np.float32]
 Labels = NDArray[np.int64]
+Blocks = Iterable[tuple[Matrix, Labels]]
 
 PROBE_BLOCK = 1024
 GALLERY_BLOCK = 8192
@@ -78,7 +79,7 @@ def allowed(far: float, pairs: int) -> int:
 
 
 def stream(
-    probes: Matrix, labels: Labels, blocks: Iterable[tuple[Matrix, Labels]], plan: StreamPlan
+    probes: Matrix, labels: Labels, blocks: Blocks, plan: StreamPlan, offset: int = 0
 ) -> Streamed:
     """Compare every probe with every row of the blocks; memory does not grow with their number.
 
@@ -88,6 +89,7 @@ def stream(
         blocks: (B, D) rows of any length, finite and not zero, and their (B,) subjects;
             ``NOBODY`` is a distractor.
         plan: What is kept.
+        offset: Row of the gallery at which the blocks begin, for errors.
 
     Raises:
         ShapeError: Rows of another length, not finite or zero.
@@ -106,7 +108,8 @@ def stream(
                 f"gallery rows must have the probes' {probes.shape[1]} numbers; got shape "
                 f"{rows.shape}"
             )
-        unit = unit_rows("gallery rows", rows)
+        unit = unit_rows(f"gallery rows from {offset}", rows)
+        offset += len(unit)
         pairs += len(unit) * len(probes)
         mates = _mates(ranked, order, subjects)
         for top in range(0, len(probes), plan.probe_block):
@@ -138,9 +141,7 @@ def merge(parts: Sequence[Streamed], plan: StreamPlan) -> Streamed:
     )
 
 
-def blocks_of(
-    rows: Matrix, labels: Labels | None, size: int = GALLERY_BLOCK
-) -> Iterable[tuple[Matrix, Labels]]:
+def blocks_of(rows: Matrix, labels: Labels | None, size: int = GALLERY_BLOCK) -> Blocks:
     """Yield a gallery, which may be memory-mapped, block by block.
 
     Args:
@@ -154,6 +155,24 @@ def blocks_of(
             yield block, np.full(len(block), NOBODY, np.int64)
         else:
             yield block, labels[start : start + size]
+
+
+def with_mates_among_probes(seen: Streamed, probes: Matrix, labels: Labels) -> Streamed:
+    """Add every pair of two different probes of one subject as a genuine pair.
+
+    For galleries that hold distractors only: each other photo of the subject is its mate in turn.
+    """
+    order = np.argsort(labels, kind="stable")
+    ends = np.append(np.flatnonzero(np.diff(labels[order])) + 1, len(order))
+    start = 0
+    who, values = [seen.genuine_probe], [seen.genuine]
+    for end in ends:
+        rows = order[start:end]
+        start = int(end)
+        mates = ~np.eye(len(rows), dtype=bool)
+        values.append((probes[rows] @ probes[rows].T)[mates])
+        who.append(np.broadcast_to(rows[:, None], mates.shape)[mates].astype(np.int64))
+    return replace(seen, genuine_probe=np.concatenate(who), genuine=np.concatenate(values))
 
 
 def _mates(

@@ -107,7 +107,7 @@ def roc(similarities: ArrayLike, issame: ArrayLike) -> Roc:
         >>> curve.tar.tolist(), curve.far.tolist()
         ([0.0, 0.5, 1.0, 1.0], [0.0, 0.0, 0.5, 1.0])
     """
-    thresholds, true_accepts, false_accepts = _accepts(*checked_pairs(similarities, issame))
+    thresholds, true_accepts, false_accepts = accepts(*checked_pairs(similarities, issame))
     return Roc(thresholds, false_accepts / false_accepts[-1], true_accepts / true_accepts[-1])
 
 
@@ -122,7 +122,7 @@ def tar_at_far(similarities: ArrayLike, issame: ArrayLike, *, far: float) -> Ope
     """
     if not 0 <= far <= 1:
         raise ConfigError(f"far must lie in [0, 1]; got {far}")
-    return operating_point(*_accepts(*checked_pairs(similarities, issame)), far=far)
+    return operating_point(*accepts(*checked_pairs(similarities, issame)), far=far)
 
 
 def operating_point(
@@ -217,7 +217,7 @@ def folded_accuracy(
 def best_threshold(similarities: ArrayLike, issame: ArrayLike) -> float:
     """Return the threshold of highest accuracy; the middle one where several are equally good."""
     scores, labels = checked_pairs(similarities, issame)
-    thresholds, true_accepts, false_accepts = _accepts(scores, labels)
+    thresholds, true_accepts, false_accepts = accepts(scores, labels)
     right = true_accepts + (false_accepts[-1] - false_accepts)
     best = np.flatnonzero(right == right.max())
     at = int(best[len(best) // 2])
@@ -231,7 +231,7 @@ def best_threshold(similarities: ArrayLike, issame: ArrayLike) -> float:
     return float(middle if middle > thresholds[at + 1] else upper)
 
 
-def _accepts(scores: Floats, labels: Flags) -> tuple[Floats, Counts, Counts]:
+def accepts(scores: Floats, labels: Flags) -> tuple[Floats, Counts, Counts]:
     """Return distinct thresholds, descending, and the true and false accepts at each."""
     order = np.argsort(-scores, kind="stable")
     ranked, genuine = scores[order], labels[order]

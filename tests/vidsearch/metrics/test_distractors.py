@@ -17,6 +17,7 @@ from vidsearch.metrics.distractors import (
     distractor_result,
     merge,
     stream,
+    with_mates_among_probes,
 )
 from vidsearch.metrics.verification import tar_at_far
 
@@ -99,6 +100,18 @@ def test_hand_worked() -> None:
     assert distractor_result(seen, far=1.0, fpr=1.0).ver_tar == 1.0
 
 
+def test_mates_among_probes() -> None:
+    probes = np.array([[1, 0], [0.6, 0.8], [0, 1], [0, 1]], np.float32)
+    labels = np.array([5, 7, 5, 5])
+    rows = np.array([[0.8, 0.6]], np.float32)
+    seen = stream(probes, labels, blocks_of(rows, None), StreamPlan(tail=9))
+    assert len(seen.genuine) == 0
+    both = with_mates_among_probes(seen, probes, labels)
+    pairs = sorted(zip(both.genuine_probe.tolist(), both.genuine.tolist(), strict=True))
+    assert pairs == [(0, 0), (0, 0), (2, 0), (2, 1), (3, 0), (3, 1)]
+    assert both.impostors == 4
+
+
 def test_too_little_kept() -> None:
     seen = Streamed(100, f32([0.5]), f32([[0.5]]), np.array([0]), f32([0.9]))
     assert distractor_result(seen, far=0.001, fpr=0).ver_tar == 1
@@ -112,7 +125,7 @@ def test_bad_input() -> None:
     nowhere = np.full(1, NOBODY)
     with pytest.raises(ShapeError, match=r"probes' 2 numbers; got shape \(1, 3\)"):
         stream(probes, labels, [(np.ones((1, 3), np.float32), nowhere)], plan)
-    with pytest.raises(ShapeError, match=r"gallery rows must be finite.*row 0"):
+    with pytest.raises(ShapeError, match=r"gallery rows from 0 must be finite.*row 0"):
         stream(probes, labels, [(np.array([[np.nan, 0]], np.float32), nowhere)], plan)
     with pytest.raises(ShapeError, match="one label each"):
         stream(probes, labels[:1], [], plan)
