@@ -1,4 +1,4 @@
-"""Every vector compared by a code of a few bytes, so short that a core reads a million in 2 ms.
+"""Every vector compared by a code of a few bytes: a core reads a million in milliseconds.
 
 Templates differ in few directions, so a vector is turned to the directions in which they vary most,
 the rest is left out, and what stays is coded in four bits for every three numbers (product
