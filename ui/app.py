@@ -7,7 +7,7 @@ import time
 import streamlit as st
 
 from ui.context import settings, told_plainly
-from ui.pages import search
+from ui.pages import archive, people, search
 
 _STYLE = """<style>
 [data-testid="stMainBlockContainer"] { max-width: 84rem; padding-top: 3.6rem; }
@@ -23,9 +23,16 @@ def main() -> None:
     with told_plainly():
         if not signed_in():
             return
+        find = st.Page(search.render, title="Search", icon=":material/person_search:", default=True)
+        st.session_state["search_page"] = find
         pages = [
-            st.Page(search.render, title="Search", icon=":material/person_search:", default=True),
-        ]
+            find,
+            st.Page(people.render, title="People", icon=":material/groups:", url_path="people"),
+            st.Page(
+                archive.render, title="Archive", icon=":material/video_library:",
+                url_path="archive",
+            ),
+        ]  # fmt: skip
         st.navigation(pages, position="top").run()
 
 

@@ -11,6 +11,7 @@ import streamlit as st
 from ui.markup import markdown
 from ui.service import shared
 from ui.service.clips import ClipCutter
+from ui.service.jobs import Indexers
 from ui.service.searching import ArchiveSearcher
 from ui.settings import UiSettings
 from vidsearch.catalog import Catalog
@@ -31,6 +32,10 @@ def searcher() -> ArchiveSearcher:
 
 def cutter() -> ClipCutter:
     return shared.cutter()
+
+
+def indexers() -> Indexers:
+    return shared.indexers()
 
 
 @contextmanager

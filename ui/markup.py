@@ -181,6 +181,22 @@ def _card(hit: Hit, jpeg: bytes | None, marks: Marks) -> str:
     )
 
 
+def chooser(tracks: Sequence[tuple[str, bytes | None, str]], chosen: Collection[str]) -> str:
+    """Return faces that can be chosen.
+
+    Args:
+        tracks: Id, picture and caption of each.
+        chosen: Ids of those that are.
+    """
+    cards = "".join(
+        f'<li><button type="button" data-act="choose" data-track="{text(track_id)}" '
+        f'aria-pressed="{_yes(track_id in chosen)}">{picture(jpeg, "Face in " + caption)}'
+        f"<span>{text(caption)}</span></button></li>"
+        for track_id, jpeg, caption in tracks
+    )
+    return f'<ol class="chooser">{cards}</ol>'
+
+
 def _yes(is_so: bool) -> str:
     return "true" if is_so else "false"
 

@@ -11,6 +11,7 @@ from streamlit.testing.v1 import AppTest
 from pipelines.demo.people import load_pictures
 from ui.service.stills import jpeg
 from vidsearch.catalog import Catalog
+from vidsearch.catalog.people import add_person, judge
 
 APP = Path(__file__).resolve().parents[2] / "ui" / "app.py"
 SECRET = "0123456789abcdef"
@@ -132,3 +133,42 @@ def test_the_token_is_asked_for(app: AppTest, app_over: Start, made: Path) -> No
     app.text_input[0].input(SECRET)
     app.button[0].click().run()
     assert app.file_uploader
+
+
+def test_the_archive_page_names_what_failed(app: AppTest, app_over: Start, made: Path) -> None:
+    app_over(made / "catalog")
+    app.run()
+    page = AppTest.from_string("from ui.pages.archive import render\nrender()", default_timeout=60)
+    page.run()
+    assert not page.exception
+    assert "could not be indexed" in page.expander[0].label
+    assert "started without **--root FOLDER**" in words(page)
+
+
+def test_forgetting_asks_first_then_shows_the_receipt(app_over: Start, own: Path) -> None:
+    app_over(own)
+    page = AppTest.from_string("from ui.pages.archive import render\nrender()", default_timeout=60)
+    page.run()
+    video = Catalog.open(own).videos(["video_id"])["video_id"][0].as_py()
+    page.selectbox(key="forget_video").select(video).run()
+    page.button(key="ask_video").click().run()
+    assert Catalog.open(own).videos(video_ids=[video]).num_rows == 1
+    page.button(key="really").click().run()
+    assert not page.exception
+    assert Catalog.open(own).videos(video_ids=[video]).num_rows == 0
+    assert '"found": 0' in page.json[0].value.replace('":0', '": 0')
+
+
+def test_a_named_person_has_a_page(app_over: Start, own: Path) -> None:
+    app_over(own)
+    page = AppTest.from_string("from ui.pages.people import render\nrender()", default_timeout=60)
+    page.run()
+    assert "Nobody is named yet" in words(page)
+    catalog = Catalog.open(own)
+    track = catalog.tracks(["track_id"])["track_id"][0].as_py()
+    judge(catalog, [track], add_person(catalog, "Ada <b>"), same=True)
+    page.run()
+    assert not page.exception
+    assert "1 appearance in 1 video" in words(page)
+    assert page.text_input[0].value == "Ada <b>"
+    assert "vidsearch prepare --catalog" in page.code[0].value

@@ -14,6 +14,7 @@ from vidsearch.catalog import Catalog
 from vidsearch.catalog.people import Judgements, judgements
 from vidsearch.datatypes import Hit
 from vidsearch.errors import ConfigError
+from vidsearch.models.calibration import Calibration
 from vidsearch.query import PhotoFaces, QueryFace, photo_faces
 from vidsearch.results import SearchResult
 from vidsearch.scope import Scope
@@ -78,6 +79,10 @@ class ArchiveSearcher:
             models.detector.detect(np.zeros((640, 640, 3), np.uint8))
             size = models.embedder.template.size
             models.embedder.embed(np.zeros((1, size, size, 3), np.uint8))
+
+    @property
+    def calibration(self) -> Calibration:
+        return self._searcher.models.calibration
 
     def _take_up_changes(self) -> None:
         """Search what is in the tables now: videos come and are forgotten while the app runs."""

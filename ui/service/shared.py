@@ -6,6 +6,7 @@ import threading
 from functools import cache
 
 from ui.service.clips import ClipCutter
+from ui.service.jobs import Indexers
 from ui.service.searching import ArchiveSearcher
 from vidsearch.catalog import Catalog
 from vidsearch.errors import VidsearchError
@@ -41,3 +42,8 @@ def warm(uri: str) -> None:
 @cache
 def cutter() -> ClipCutter:
     return ClipCutter()
+
+
+@cache
+def indexers() -> Indexers:
+    return Indexers()

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 RECEIPTS = "receipts"
 _RUNS = "runs"
-_IDS_A_STATEMENT = 500
+IDS_A_STATEMENT = 500
 _QUERIES = 64
 
 
@@ -57,7 +57,7 @@ class Receipt:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _Traces:
+class Traces:
     """What must be nowhere afterwards.
 
     Attributes:
@@ -89,7 +89,6 @@ def forget(catalog: Catalog, video_id: str) -> Receipt:
         CatalogWriteError: The catalog cannot be written.
     """
     from vidsearch.index import rebuild
-    from vidsearch.index.generations import current_name
 
     if catalog.place.path is None:
         raise ConfigError(
@@ -100,7 +99,7 @@ def forget(catalog: Catalog, video_id: str) -> Receipt:
         traces = _traces(catalog, video_id)
     else:  # erased in part by a call that found something left, or never there
         nothing = np.zeros((0, catalog.dim), np.float32)
-        traces = _Traces((video_id.encode(),), frozenset(), nothing, frozenset())
+        traces = Traces((video_id.encode(),), frozenset(), nothing, frozenset())
         if not video_id or _search_files(catalog, traces)[1] is None:
             raise ConfigError(
                 f"--video {video_id!r} is not in the catalog {catalog.uri!r}; take video_id from "
@@ -110,12 +109,9 @@ def forget(catalog: Catalog, video_id: str) -> Receipt:
     for name in catalog.table_names:
         catalog.table(name).drop_history()
     rebuild(catalog)
-    home = catalog.place.child("index")
-    for name in home.names():
-        if name.startswith("gen-") and name != current_name(catalog.place):
-            home.child(name).remove_tree()
+    remove_old_indexes(catalog.place)
     lines = _redact_logs(catalog.place, traces)
-    searched = _prove(catalog, traces)
+    searched = prove(catalog, traces)
     receipt = Receipt(
         video_id=video_id,
         erased_at=datetime.now(UTC).isoformat(timespec="seconds"),
@@ -130,7 +126,7 @@ def forget(catalog: Catalog, video_id: str) -> Receipt:
     return receipt
 
 
-def _traces(catalog: Catalog, video_id: str) -> _Traces:
+def _traces(catalog: Catalog, video_id: str) -> Traces:
     uris = catalog.videos(["uri"], [video_id])["uri"].to_pylist()
     uris += catalog.places([video_id])[video_id]
     ids = catalog.tracks(["track_id"], video_ids=[video_id])["track_id"].to_pylist()
@@ -141,7 +137,7 @@ def _traces(catalog: Catalog, video_id: str) -> _Traces:
     texts = {video_id, *ids, *uris}
     # JSON and URLs write some characters otherwise.
     texts |= {json.dumps(uri)[1:-1] for uri in uris}
-    return _Traces(
+    return Traces(
         tuple(sorted(text.encode("utf-8", "surrogateescape") for text in texts)),
         frozenset(ids),
         templates[mine],
@@ -156,13 +152,23 @@ def _delete_rows(catalog: Catalog, video_id: str) -> dict[str, int]:
     rows = {name: catalog.table(name).delete(this) for name in ("videos", "files", "faces")}
     rows["tracks"] = catalog.table("tracks").delete(this)
     rows["verdicts"] = 0
-    for start in range(0, len(tracks), _IDS_A_STATEMENT):
-        some = ", ".join(map(sql_text, tracks[start : start + _IDS_A_STATEMENT]))
+    for start in range(0, len(tracks), IDS_A_STATEMENT):
+        some = ", ".join(map(sql_text, tracks[start : start + IDS_A_STATEMENT]))
         rows["verdicts"] += catalog.table("verdicts").delete(f"track_id IN ({some})")
     return rows
 
 
-def _redact_logs(place: Place, traces: _Traces) -> int:
+def remove_old_indexes(place: Place) -> None:
+    """Remove every generation of the index but the one in use: they hold what was erased."""
+    from vidsearch.index.generations import current_name
+
+    home = place.child("index")
+    for name in home.names():
+        if name.startswith("gen-") and name != current_name(place):
+            home.child(name).remove_tree()
+
+
+def _redact_logs(place: Place, traces: Traces) -> int:
     """Remove the lines of the event logs that name the video."""
     removed = 0
     runs = place.child(_RUNS)
@@ -175,7 +181,7 @@ def _redact_logs(place: Place, traces: _Traces) -> int:
     return removed
 
 
-def _prove(catalog: Catalog, traces: _Traces) -> tuple[int, int]:
+def prove(catalog: Catalog, traces: Traces) -> tuple[int, int]:
     """Search every file of the catalog, and the index; return how many files and tracks.
 
     Raises:
@@ -191,7 +197,7 @@ def _prove(catalog: Catalog, traces: _Traces) -> tuple[int, int]:
     return searched, _prove_by_search(catalog, traces)
 
 
-def _search_files(catalog: Catalog, traces: _Traces) -> tuple[int, Path | None]:
+def _search_files(catalog: Catalog, traces: Traces) -> tuple[int, Path | None]:
     """Return how many files were read, and the first that holds a trace."""
     root = catalog.place.path
     assert root is not None
@@ -205,7 +211,7 @@ def _search_files(catalog: Catalog, traces: _Traces) -> tuple[int, Path | None]:
     return len(files), None
 
 
-def _prove_by_search(catalog: Catalog, traces: _Traces) -> int:
+def _prove_by_search(catalog: Catalog, traces: Traces) -> int:
     """Search with every erased template; return how many tracks were searched.
 
     Raises:
@@ -224,7 +230,7 @@ def _prove_by_search(catalog: Catalog, traces: _Traces) -> int:
     return len(searcher)
 
 
-def _in_parquet(path: Path, traces: _Traces) -> bool:
+def _in_parquet(path: Path, traces: Traces) -> bool:
     """Look into a compressed file: the texts anywhere in it, the templates in their column."""
     import pyarrow.parquet as pq
 

@@ -206,6 +206,19 @@ class Table:
         self._commit(write)
         return counts[-1]
 
+    def update(self, predicate: str, values: dict[str, str]) -> None:
+        """Set columns of the rows for which a SQL condition holds.
+
+        Args:
+            predicate: SQL.
+            values: Column -> SQL expression.
+
+        Raises:
+            CatalogConflictError: Other writers won for two minutes on end.
+            CatalogWriteError: The table cannot be written.
+        """
+        self._commit(lambda: self.open().update(updates=values, predicate=predicate))
+
     def compact(self, file_bytes: int) -> None:
         """Join small files up to this size; rows and their order within a file stay.
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from vidsearch.catalog import Catalog, CatalogWriter
+from vidsearch.catalog.forget_person import forget_person
 from vidsearch.catalog.people import (
     add_person,
     judge,
@@ -106,3 +107,25 @@ def test_what_does_not_exist_is_refused(catalog: Catalog) -> None:
         merge_people(catalog, ada, ada)
     with pytest.raises(ConfigError, match="at least one track"):
         split_person(catalog, ada, [], "Bob")
+
+
+def test_forgetting_a_person_erases_their_tracks_and_proves_it(catalog: Catalog) -> None:
+    first, second, third, *_ = ids(catalog)
+    ada, bob = add_person(catalog, "Ada"), add_person(catalog, "Bob")
+    judge(catalog, [first, second], ada, same=True)
+    judge(catalog, [third], ada, same=False)
+    judge(catalog, [third], bob, same=True)
+    faces = catalog.faces().num_rows
+    receipt = forget_person(catalog, ada)
+    assert receipt.rows == {"tracks": 2, "faces": 4, "people": 1, "verdicts": 3}
+    assert receipt.found == 0
+    assert receipt.tracks_searched == 4
+    assert not {first, second} & set(ids(catalog))
+    assert catalog.faces().num_rows == faces - 4
+    assert catalog.status().tracks == 4
+    assert judgements(catalog).names == {bob: "Bob"}
+    assert judgements(catalog).person_of == {third: bob}
+    (written,) = (catalog.place.path or Path()).glob("receipts/*.json")
+    assert "Ada" not in written.read_text()
+    with pytest.raises(ConfigError, match="nothing to forget"):
+        forget_person(catalog, ada)

@@ -1,0 +1,199 @@
+"""The archive page: what is in it, what failed, what is going on, adding and forgetting."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import PurePath
+
+import pandas as pd
+import streamlit as st
+
+from ui.context import catalog, indexers, settings, told_plainly
+from ui.markup import markdown
+from ui.service.jobs import Job, jobs
+from vidsearch.catalog.forget import forget
+from vidsearch.catalog.forget_person import forget_person
+from vidsearch.catalog.people import judgements
+from vidsearch.catalog.status import CatalogStatus, VideoProblem
+from vidsearch.printable import printable
+from vidsearch.results import clock
+from vidsearch.results.words import counted
+
+_STATES = {
+    "running": "running", "done": "finished", "stopped": "stopped", "error": "ended with an error",
+    "silent": "no sign of life for half an hour",
+}  # fmt: skip
+
+
+def render() -> None:
+    """Draw the page."""
+    st.title("Archive")
+    with told_plainly():
+        _numbers(catalog().status())
+    with told_plainly():
+        _running()
+    with told_plainly():
+        _add()
+    with told_plainly():
+        _videos()
+    with told_plainly():
+        _forget()
+
+
+def _numbers(status: CatalogStatus) -> None:
+    searchable = status.videos["indexed"] + status.videos["partial"]
+    columns = st.columns(4)
+    columns[0].metric("Searchable videos", f"{searchable:,}")
+    columns[1].metric("Searchable", clock(status.duration_s))
+    columns[2].metric("Tracks of faces", f"{status.tracks:,}")
+    columns[3].metric("Named people", f"{status.people:,}")
+    poor = 100 * status.faces_too_poor / status.faces if status.faces else 0.0
+    st.caption(
+        f"{100 * status.share_read:.4g} % of these videos was read. Of {status.faces:,} faces "
+        f"seen, {poor:.2g} % are too small or too blurred to be matched. Model "
+        f"{markdown(status.model_id)}; index {markdown(status.index.kind)}, "
+        f"{status.index.pending:,} tracks searched beside it."
+    )
+    for title, problems in (
+        ("could not be indexed", status.failures),
+        ("read only in part", status.partly_read),
+    ):
+        if problems:
+            with st.expander(
+                f"{counted(len(problems), 'video')} {title}", icon=":material/report:"
+            ):
+                _problems(problems)
+
+
+def _problems(problems: tuple[VideoProblem, ...]) -> None:
+    table = [
+        {"Video": printable(p.video), "Stage": p.stage or "", "Reason": printable(p.message)}
+        for p in problems
+    ]
+    st.dataframe(pd.DataFrame(table), hide_index=True, width="stretch")
+
+
+@st.fragment(run_every=3.0)
+def _running() -> None:
+    found = jobs(catalog())
+    for name, status, words in indexers().ended():
+        if status not in (0, 3):
+            st.error(f"Indexing {markdown(name)} ended: {markdown(words)}")
+    busy = [job for job in found if job.state == "running"]
+    waiting = indexers().running()
+    if not busy and waiting:
+        st.info(f"Starting to index {markdown(', '.join(waiting))} ...", icon=":material/sync:")
+    for job in busy:
+        left = f", about {clock(job.left_s)} left" if job.left_s is not None else ""
+        st.progress(
+            min(job.finished / job.videos, 1.0) if job.videos else 0.0,
+            f"Indexing: {job.finished} of {counted(job.videos, 'video')}, {job.failed} failed, "
+            f"{counted(job.tracks, 'track')}{left}",
+        )
+    past = [job for job in found if job.state != "running"]
+    if past:
+        with st.expander("Earlier runs", icon=":material/history:"):
+            rows = pd.DataFrame([_row(job) for job in past])
+            st.dataframe(rows, hide_index=True, width="stretch")
+
+
+def _row(job: Job) -> dict[str, str | int]:
+    return {
+        "Started": job.started.strftime("%Y-%m-%d %H:%M"),
+        "Outcome": _STATES.get(job.state, job.state),
+        "Indexed": job.indexed,
+        "Failed": job.failed,
+        "Tracks": job.tracks,
+        "Message": printable(job.message),
+    }
+
+
+def _add() -> None:
+    st.subheader("Add videos")
+    roots = settings().roots
+    if not roots:
+        st.caption(
+            "The app was started without **--root FOLDER**, so no folder can be indexed from here."
+        )
+        return
+    with st.form("add", border=False):
+        folder = st.text_input(
+            "Folder on the server", value=roots[0],
+            help="Only folders in " + ", ".join(map(markdown, roots)),
+        )  # fmt: skip
+        if st.form_submit_button("Index this folder", type="primary"):
+            with told_plainly():
+                indexers().start(catalog(), folder, roots)
+                st.toast("Started.", icon=":material/play_arrow:")
+
+
+def _videos() -> None:
+    rows = catalog().videos(["video_id", "uri", "status", "duration_s", "tracks", "indexed_at"])
+    if not rows.num_rows:
+        st.info("The archive is empty.", icon=":material/inventory_2:")
+        return
+    st.subheader("Videos")
+    table = [
+        {
+            "Video": printable(PurePath(row["uri"]).name),
+            "Folder": printable(str(PurePath(row["uri"]).parent)),
+            "Status": row["status"],
+            "Length": clock(row["duration_s"]) if row["duration_s"] is not None else "",
+            "Tracks": row["tracks"],
+            "Indexed": row["indexed_at"].strftime("%Y-%m-%d %H:%M"),
+        }
+        for row in rows.sort_by("uri").to_pylist()
+    ]
+    st.dataframe(pd.DataFrame(table), hide_index=True, width="stretch")
+
+
+def _forget() -> None:
+    st.subheader("Forget")
+    st.caption(
+        "Erases rows, faces and vectors for good, searches the whole catalog for what may be left, "
+        "and gives a receipt. It cannot be undone."
+    )
+    if (receipt := st.session_state.pop("receipt", None)) is not None:
+        st.success("Erased. The receipt is kept in the catalog's folder 'receipts'.")
+        st.json(receipt)
+    rows = catalog().videos(["video_id", "uri"]).sort_by("uri").to_pylist()
+    names = {row["video_id"]: printable(row["uri"]) for row in rows}
+    people = judgements(catalog()).names
+    left, right = st.columns(2)
+    with left:
+        video = st.selectbox(
+            "A video", list(names), index=None, format_func=names.__getitem__,
+            placeholder="Choose a video", key="forget_video",
+        )  # fmt: skip
+        if video is not None and st.button("Forget this video ...", key="ask_video"):
+            st.session_state["asking"] = (video, names[video], False)
+    with right:
+        person = st.selectbox(
+            "A person, with all confirmed faces", list(people), index=None,
+            format_func=people.__getitem__, placeholder="Choose a person", key="forget_person",
+        )  # fmt: skip
+        if person is not None and st.button("Forget this person ...", key="ask_person"):
+            st.session_state["asking"] = (person, people[person], True)
+    if "asking" in st.session_state:
+        _ask(*st.session_state["asking"])
+
+
+def _ask(identity: str, name: str, is_person: bool) -> None:
+    with st.container(border=True):
+        what = (
+            "Their name, every verdict, and every confirmed track and face are erased."
+            if is_person
+            else "The file itself stays where it is: remove it too, or it is indexed again."
+        )
+        st.warning(f"Forget **{markdown(name)}** for good? {what}", icon=":material/delete:")
+        with st.container(horizontal=True):
+            really = st.button("Erase it for good", type="primary", key="really")
+            if st.button("Keep it", key="keep"):
+                del st.session_state["asking"]
+                st.rerun()
+    if really:
+        del st.session_state["asking"]
+        with st.spinner("Erasing, then searching for what may be left ..."):
+            receipt = (forget_person if is_person else forget)(catalog(), identity)
+        st.session_state["receipt"] = asdict(receipt)
+        st.rerun()
