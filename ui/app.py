@@ -60,7 +60,3 @@ def signed_in() -> bool:
             time.sleep(1.0)  # slows guessing down
             st.error("That is not the token.")
     return False
-
-
-if __name__ in {"__main__", "__page__"}:
-    main()

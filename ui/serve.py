@@ -27,4 +27,4 @@ async def film(request: Request) -> Response:
 if VARIABLE in os.environ:
     shared.warm(UiSettings.from_environment(os.environ).catalog)
 
-app = App(Path(__file__).with_name("app.py"), routes=[Route("/film/{key}", film)])
+app = App(Path(__file__).parent / "script" / "start.py", routes=[Route("/film/{key}", film)])

@@ -132,6 +132,8 @@ def _next_steps(place: Path, photo: Path) -> None:
     _say(
         f"\nA page with pictures: {place / 'result.html'}\n"
         f"The archive:          {place / 'archive'}\n\n"
+        f"In the browser (photos to drop are in {place / 'photos'}):\n"
+        f"  {shown} ui {shlex.quote(str(place / 'catalog'))}\n\n"
         "Now your own videos:\n"
         f"  {shown} index my-catalog /path/to/videos\n"
         f"  {shown} search my-catalog photo.jpg --html result.html\n"

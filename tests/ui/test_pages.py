@@ -13,7 +13,7 @@ from ui.service.stills import jpeg
 from vidsearch.catalog import Catalog
 from vidsearch.catalog.people import add_person, judge
 
-APP = Path(__file__).resolve().parents[2] / "ui" / "app.py"
+APP = Path(__file__).resolve().parents[2] / "ui" / "script" / "start.py"
 SECRET = "0123456789abcdef"
 Start = Callable[..., None]
 
