@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import time
+from functools import cache
 
 import streamlit as st
+from PIL import Image, ImageDraw
 
 from ui.context import settings, told_plainly
 from ui.pages import archive, people, search
@@ -17,8 +19,18 @@ h1 { letter-spacing: -0.02em; }
 </style>"""
 
 
+@cache
+def _icon() -> Image.Image:
+    """Return a picture of our own: Streamlit has the browser fetch named icons from elsewhere."""
+    icon = Image.new("RGBA", (64, 64))
+    draw = ImageDraw.Draw(icon)
+    draw.ellipse((6, 6, 46, 46), outline="#23b5d3", width=9)
+    draw.line((41, 41, 58, 58), fill="#23b5d3", width=11)
+    return icon
+
+
 def main() -> None:
-    st.set_page_config(page_title="vidsearch", page_icon=":material/person_search:", layout="wide")
+    st.set_page_config(page_title="vidsearch", page_icon=_icon(), layout="wide")
     st.html(_STYLE)
     with told_plainly():
         if not signed_in():
