@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image as PilImage
 
 from trainer.config import (
     BackboneConfig,
@@ -17,6 +20,7 @@ from trainer.config import (
 )
 from vidsearch.datatypes import Image
 from vidsearch.geometry.align import ARCFACE_112, AlignmentTemplate
+from vidsearch.trainingset.manifest import MANIFEST, Manifest
 
 SIDE = 32
 TEMPLATE = AlignmentTemplate("made_32", SIDE, ARCFACE_112.points)
@@ -65,3 +69,21 @@ def tiny_config(steps: int = 12, batch: int = 12) -> TrainConfig:
         validation=ValidationConfig(pairs=40, every=1000),
         keep=KeepConfig(checkpoint_every=1000, log_every=1, tensorboard=False),
     )
+
+
+def write_prepared(folder: Path, train: MadePeople, held_out: MadePeople) -> None:
+    """Write both as the parts of a prepared training set, faces as PNG."""
+    for part, people in (("train", train), ("held_out", held_out)):
+        for index, label in enumerate(people.labels):
+            place = folder / part / people.identities[label]
+            place.mkdir(parents=True, exist_ok=True)
+            PilImage.fromarray(people.aligned_face(index)).save(place / f"{index:05d}.png")
+    manifest = Manifest(
+        name="made people",
+        licence="CC0-1.0",
+        template=train.template,
+        faces={"train": len(train), "held_out": len(held_out)},
+        identities={"train": len(train.identities), "held_out": len(held_out.identities)},
+        made_by={},
+    )
+    (folder / MANIFEST).write_text(json.dumps(manifest.to_json()))
