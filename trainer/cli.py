@@ -47,7 +47,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--loss", metavar="NAME", help="a loss of the paper by name: arcface, ...")
     parser.add_argument("--resume", action="store_true", help="go on from the latest checkpoint")
-    parser.add_argument("--export", metavar="PACK", type=Path, help="then write a model pack")
     parser.add_argument("--device", metavar="D", help="auto, cpu or cuda (else the config's)")
     parser.add_argument("--recipes", action="store_true", help="list recipes and losses")
     parser.add_argument(
@@ -69,8 +68,6 @@ def run(args: argparse.Namespace) -> int:
         return 0
     if args.out is None:
         raise ConfigError("--out RUN is missing: the folder that checkpoints and metrics go to")
-    if args.export is not None and args.export.exists():
-        raise ConfigError(f"{args.export} exists already; name a new folder for the pack")
     from trainer.launch import Launch, launched
 
     launch = Launch.from_environment(os.environ)
@@ -78,15 +75,7 @@ def run(args: argparse.Namespace) -> int:
         report = _train(config, args, place)
     if launch.rank == 0:
         _print(report, args)
-    if report.ended == "interrupted":
-        return STOPPED
-    if args.export is not None and launch.rank == 0:
-        from trainer.export import export_pack
-        from trainer.export_cli import describe
-
-        made = export_pack(args.out, args.export)
-        print(describe(made, args.export), file=sys.stderr if args.json else sys.stdout)
-    return 0
+    return STOPPED if report.ended == "interrupted" else 0
 
 
 def config_from(args: argparse.Namespace) -> TrainConfig:

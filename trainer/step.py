@@ -132,7 +132,7 @@ class TrainStep:
 
     def _forward(self, faces: Tensor, labels: Tensor, sizes: Sequence[int]) -> HeadResult:
         planes = self.backbone.normalise(faces).contiguous(memory_format=self._layout)
-        with self._autocast():
+        with self.autocast():
             embeddings = self._network(planes)
             result: HeadResult = self.head(embeddings, labels, sizes)
         return result
@@ -156,7 +156,8 @@ class TrainStep:
         self.head_optimizer.clear()
         return norm, lr
 
-    def _autocast(self) -> AbstractContextManager[object]:
+    def autocast(self) -> AbstractContextManager[object]:
+        """Compute in the precision that the config asks for."""
         precision = self._config.speed.precision
         if precision == "float32":
             return nullcontext()
