@@ -138,6 +138,8 @@ class Detections:
 class FrameFaces:
     """The faces of one sampled frame, aligned and embedded: what the tracker consumes.
 
+    Aligned faces are JPEGs already, as a track keeps them: an hour of them is small, and travels.
+
     Attributes:
         time_s: Seconds from the container's start.
         frame_duration_s: How long this frame is shown.
@@ -145,7 +147,8 @@ class FrameFaces:
         detections: N faces.
         embeddings: (N, D) float32, raw.
         quality: (N,) float32 in [0, 1], see ``vidsearch.quality``.
-        aligned: (N, S, S, 3) uint8 RGB, in the embedder's template.
+        too_poor: (N,) bool, whether a face is too small or too blurred to be matched.
+        aligned_jpegs: N pictures, each a face in the embedder's template.
     """
 
     time_s: float
@@ -154,13 +157,18 @@ class FrameFaces:
     detections: Detections
     embeddings: Matrix
     quality: Vector
-    aligned: AlignedFaces
+    too_poor: NDArray[np.bool_]
+    aligned_jpegs: tuple[bytes, ...] = field(repr=False)
 
     def __post_init__(self) -> None:
         n = len(self.detections)
         check_array("embeddings", self.embeddings, (n, None), np.float32)
         check_array("quality", self.quality, (n,), np.float32)
-        check_array("aligned", self.aligned, (n, None, None, 3), np.uint8)
+        check_array("too_poor", self.too_poor, (n,), np.bool_)
+        if len(self.aligned_jpegs) != n:
+            raise ShapeError(
+                f"aligned_jpegs must be {n}, one a face; got {len(self.aligned_jpegs)}"
+            )
 
     def __len__(self) -> int:
         return len(self.detections)

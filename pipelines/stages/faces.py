@@ -5,10 +5,11 @@ from __future__ import annotations
 from vidsearch.datatypes import Frame, FrameFaces
 from vidsearch.geometry.align import align_faces
 from vidsearch.models.registry import LoadedPack
-from vidsearch.quality import face_quality
+from vidsearch.quality import face_quality, too_poor
+from vidsearch.track.kept import encode
 
 
-def run(frame: Frame, models: LoadedPack) -> FrameFaces:
+def run(frame: Frame, models: LoadedPack, jpeg_quality: int) -> FrameFaces:
     """Return all the faces of a frame; none is fine."""
     detections = models.detector.detect(frame.image)
     aligned = align_faces(frame.image, detections.landmarks, models.embedder.template)
@@ -21,5 +22,6 @@ def run(frame: Frame, models: LoadedPack) -> FrameFaces:
         quality=face_quality(
             aligned, detections.landmarks, detections.boxes_xyxy, detections.scores
         ),
-        aligned=aligned,
+        too_poor=too_poor(aligned, detections.landmarks, detections.boxes_xyxy),
+        aligned_jpegs=encode(aligned, jpeg_quality),
     )

@@ -12,7 +12,6 @@ from vidsearch.catalog.records import IndexedVideo, VideoRecord
 from vidsearch.datatypes import Track
 from vidsearch.errors import VideoError
 from vidsearch.models.registry import LoadedPack
-from vidsearch.quality import too_poor
 from vidsearch.track import Tracker
 from vidsearch.video.discover import VideoSource
 from vidsearch.video.identity import content_id
@@ -84,13 +83,9 @@ def _watch(
         sampler = FrameSampler(reader, options.sampling)
         seen = poor = 0
         for frame in sampler:
-            found = faces.run(frame, models)
+            found = faces.run(frame, models, options.tracking.jpeg_quality)
             seen += len(found)
-            poor += int(
-                too_poor(
-                    found.aligned, found.detections.landmarks, found.detections.boxes_xyxy
-                ).sum()
-            )
+            poor += int(found.too_poor.sum())
             tracker.update(found)
         tracks = tuple(tracker.finish(sampler.shots))
         return _Watched(info, reader.report(), tracks, sampler.frames_sampled, seen, poor)

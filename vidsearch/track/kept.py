@@ -10,12 +10,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from vidsearch.datatypes import AlignedFaces, Image, KeptFace, Landmarks, Vector
+from vidsearch.datatypes import AlignedFaces, KeptFace, Landmarks, Vector
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Candidate:
-    """A face that may be kept; its aligned picture is still raw."""
+    """A face that may be kept."""
 
     time_s: float
     box_xyxy: Vector
@@ -23,7 +23,7 @@ class Candidate:
     score: float
     quality: float
     embedding: Vector
-    aligned: Image | AlignedFaces
+    aligned_jpeg: bytes
 
 
 def thin(candidates: list[Candidate], keep: int) -> list[Candidate]:
@@ -44,23 +44,20 @@ def thin(candidates: list[Candidate], keep: int) -> list[Candidate]:
     return [best[stretch] for stretch in sorted(best)]
 
 
-def encode(candidates: list[Candidate], jpeg_quality: int) -> tuple[KeptFace, ...]:
-    """Return the faces with their aligned pictures as JPEG, best quality first."""
+def best_first(candidates: list[Candidate]) -> tuple[KeptFace, ...]:
+    """Return the faces as they are kept, best quality first."""
+    return tuple(
+        KeptFace(c.time_s, c.box_xyxy, c.landmarks, c.score, c.quality, c.embedding, c.aligned_jpeg)
+        for c in sorted(candidates, key=lambda c: (-c.quality, c.time_s))
+    )
+
+
+def encode(aligned: AlignedFaces, jpeg_quality: int) -> tuple[bytes, ...]:
+    """Return aligned faces, (N, S, S, 3) uint8 RGB, as N JPEGs."""
     import cv2
 
-    kept = []
-    for c in sorted(candidates, key=lambda c: (-c.quality, c.time_s)):
-        bgr = np.ascontiguousarray(c.aligned[:, :, ::-1])
-        encoded = cv2.imencode(".jpg", bgr, [cv2.IMWRITE_JPEG_QUALITY, jpeg_quality])[1]
-        kept.append(
-            KeptFace(
-                c.time_s,
-                c.box_xyxy,
-                c.landmarks,
-                c.score,
-                c.quality,
-                c.embedding,
-                encoded.tobytes(),
-            )
-        )
-    return tuple(kept)
+    settings = [cv2.IMWRITE_JPEG_QUALITY, jpeg_quality]
+    return tuple(
+        cv2.imencode(".jpg", np.ascontiguousarray(face[:, :, ::-1]), settings)[1].tobytes()
+        for face in aligned
+    )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, replace
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -17,7 +19,7 @@ from vidsearch.track.association import (
 )
 from vidsearch.track.config import TrackingConfig
 from vidsearch.track.joining import join
-from vidsearch.track.kept import encode, thin
+from vidsearch.track.kept import best_first, thin
 from vidsearch.track.tracklet import Tracklet
 
 
@@ -47,7 +49,7 @@ class Tracker:
         self._config = config if config is not None else TrackingConfig()
         self._open: list[Tracklet] = []
         self._closed: list[Tracklet] = []
-        self._done: list[Tracklet] = []
+        self._done: list[tuple[Track, _Reach]] = []
         self._shot_samples: dict[int, tuple[float, float]] = {}
         self._last_s = -np.inf
 
@@ -83,7 +85,7 @@ class Tracker:
                 there from its first (until its last) frame: no sample says otherwise.
         """
         self._end_shot()
-        return [self._to_track(t, shots[t.shot]) for t in self._done]
+        return [replace(track, span=reach.within(shots[track.shot])) for track, reach in self._done]
 
     def _expire(self, now_s: float) -> None:
         alive: list[Tracklet] = []
@@ -93,9 +95,9 @@ class Tracker:
         self._open = alive
 
     def _end_shot(self) -> None:
-        self._done += join(
-            self._closed + self._open, self._picture_wh, self._confidence, self._config
-        )
+        joined = join(self._closed + self._open, self._picture_wh, self._confidence, self._config)
+        # What only linking needs goes: a video has thousands of tracks.
+        self._done += [self._to_track(tracklet) for tracklet in joined]
         self._open, self._closed = [], []
 
     def _associate(self, faces: FrameFaces) -> dict[int, Tracklet]:
@@ -126,17 +128,17 @@ class Tracker:
             if gain[row, column] > 0
         }
 
-    def _to_track(self, tracklet: Tracklet, shot: TimeSpan) -> Track:
+    def _to_track(self, tracklet: Tracklet) -> tuple[Track, _Reach]:
+        """Return the track, and which ends of its span are those of its shot."""
         first_sample, last_sample = self._shot_samples[tracklet.shot]
-        start, end = tracklet.times_s[0], tracklet.ends_s[-1]
-        if start == first_sample:
-            start = min(start, shot.start_s)
-        if tracklet.times_s[-1] == last_sample:
-            end = max(end, shot.end_s)
-        kept = encode(thin(tracklet.candidates, self._config.kept_faces), self._config.jpeg_quality)
+        seen = TimeSpan(tracklet.times_s[0], tracklet.ends_s[-1])
+        reach = _Reach(
+            seen, tracklet.times_s[0] == first_sample, tracklet.times_s[-1] == last_sample
+        )
+        kept = best_first(thin(tracklet.candidates, self._config.kept_faces))
         best = kept[0]
-        return Track(
-            span=TimeSpan(start, end),
+        track = Track(
+            span=seen,
             best_s=best.time_s,
             shot=tracklet.shot,
             seen=len(tracklet.times_s),
@@ -144,4 +146,27 @@ class Tracker:
             box_xyxy=best.box_xyxy,
             template=pool(np.stack(tracklet.embeddings), self._model_id),
             faces=kept,
+        )
+        return track, reach
+
+
+@dataclass(frozen=True, slots=True)
+class _Reach:
+    """A track's span, before its shot's is known.
+
+    Attributes:
+        seen: From its first sample until its last.
+        from_first: Whether it was there in the shot's first sample.
+        to_last: Whether it was there in the shot's last sample.
+    """
+
+    seen: TimeSpan
+    from_first: bool
+    to_last: bool
+
+    def within(self, shot: TimeSpan) -> TimeSpan:
+        start, end = self.seen.start_s, self.seen.end_s
+        return TimeSpan(
+            min(start, shot.start_s) if self.from_first else start,
+            max(end, shot.end_s) if self.to_last else end,
         )

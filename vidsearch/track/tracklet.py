@@ -48,7 +48,7 @@ class Tracklet:
                 float(faces.detections.scores[row]),
                 float(faces.quality[row]),
                 embedding,
-                faces.aligned[row].copy(),
+                faces.aligned_jpegs[row],
             )
         )
         # An interview shot lasts for hours: the pictures held must not grow with it.

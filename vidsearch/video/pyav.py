@@ -7,8 +7,10 @@ and only self-contained file formats are opened, so that no file can name anothe
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import math
+from collections.abc import Generator, Iterator
 from fractions import Fraction
+from itertools import chain, islice
 
 import av
 import av.container
@@ -21,6 +23,7 @@ from vidsearch.video.clock import PresentationClock
 from vidsearch.video.orientation import Orientation
 from vidsearch.video.promise import Promise, promise_of
 from vidsearch.video.pyav_open import (
+    can_seek,
     container_name,
     open_container,
     pick_stream,
@@ -32,6 +35,7 @@ from vidsearch.video.source import ByteSource
 
 _MAX_READ_ERRORS = 1000
 _FALLBACK_FPS = Fraction(25)
+_PACKETS_TO_KEY = 5000
 
 
 class PyAVReader(VideoReader):
@@ -45,10 +49,10 @@ class PyAVReader(VideoReader):
             self._container = open_container(uri, self._source)
             self._stream = pick_stream(uri, self._container)
             set_up(self._container, self._stream, threads)
-            self._errors = self._damaged = self._decoded = 0
+            self._errors = self._late = self._damaged = self._decoded = 0
             self._end: Fraction | None = None
             self._promise: Promise = promise_of(self._container, self._stream)
-            self._frames = self._raw_frames()
+            self._frames = self._raw_frames(self._packets())
             first = self._first_frame()
             self._convert = FrameConverter(first, self._stream.sample_aspect_ratio)
             self._info = self._read_info(first)
@@ -73,8 +77,44 @@ class PyAVReader(VideoReader):
         current, self._first = self._first, None
         return self._timed_frames(current)
 
+    def borders(self, every_s: float) -> tuple[int, ...]:
+        self._check_open()
+        promise = self._promise
+        container = self._stream.container.format.name
+        if not promise.has_pts or not promise.duration_s or not can_seek(container):
+            return ()
+        self._first = None
+        found = [promise.first]
+        for part in range(1, math.ceil(promise.duration_s / every_s)):
+            border = self._keyframe(
+                promise.first + round(Fraction(part * every_s) / promise.time_base)
+            )
+            if border is not None and border > found[-1]:
+                found.append(border)
+        return tuple(found[1:])
+
+    def decode_from(self, border: int) -> Iterator[DecodedFrame]:
+        self._check_open()
+        if self._first is None:
+            raise VideoDecodeError(f"'{printable(self._uri)}' was decoded already; open it again")
+        self._first = None
+        self._errors = 0
+        # A container may index by decoding time, which comes before presentation.
+        for early_s in (0, 1, 10):
+            packets = self._packets_at(border - round(early_s / self._promise.time_base), border)
+            packet = next(packets, None)
+            if packet is not None:
+                self._frames = self._raw_frames(chain([packet], packets))
+                return self._frames_from(border)
+        raise VideoDecodeError(
+            f"'{printable(self._uri)}' has no keyframe at tick {border}; it was changed, or "
+            "cannot be searched: read it whole"
+        )
+
     def report(self) -> ReadReport:
-        return self._promise.compare(self._decoded, self._end, self._errors, self._damaged)
+        return self._promise.compare(
+            self._decoded, self._end, self._errors + self._late, self._damaged
+        )
 
     def close(self) -> None:
         frames = getattr(self, "_frames", None)
@@ -119,6 +159,45 @@ class PyAVReader(VideoReader):
             expected_frames=self._promise.frames,
         )
 
+    def _keyframe(self, target: int) -> int | None:
+        """Return the pts of the first keyframe that a search for ``target`` comes upon."""
+        if not self._seek(target):
+            return None
+        packets = islice(self._packets(), _PACKETS_TO_KEY)
+        packet = next((packet for packet in packets if packet.is_keyframe), None)
+        self._source.check()
+        return None if packet is None else packet.pts
+
+    def _seek(self, target: int) -> bool:
+        assert self._container is not None
+        self._frames.close()
+        try:
+            self._container.seek(max(target, self._promise.first), stream=self._stream)
+        except (av.error.FFmpegError, OSError):
+            self._source.check()
+            return False
+        return True
+
+    def _packets_at(self, target: int, border: int) -> Iterator[av.Packet[av.VideoStream]]:
+        """Yield the packets from the border's on; none if a search does not lead there."""
+        if not self._seek(target):
+            return
+        packets = self._packets()
+        for packet in packets:
+            if packet.is_keyframe and packet.pts is not None and packet.pts >= border:
+                if packet.pts == border:
+                    yield packet
+                    yield from packets
+                return
+
+    def _frames_from(self, border: int) -> Iterator[DecodedFrame]:
+        # Frames shown before the keyframe refer to what came before it.
+        for frame in self._frames:
+            if frame.pts is not None and frame.pts >= border:
+                yield from self._timed_frames(frame)
+                return
+        self._source.check()
+
     def _timed_frames(self, current: av.VideoFrame) -> Iterator[DecodedFrame]:
         time_base = self._promise.time_base
         rate = self._stream.average_rate or _FALLBACK_FPS
@@ -127,25 +206,33 @@ class PyAVReader(VideoReader):
         stamp_of = _pts if self._promise.has_pts else _OrderStamps(self._promise.first)
         stamp = stamp_of(current)
         upcoming: av.VideoFrame | None = current
+        errors_after = self._errors
         while upcoming is not None:
+            errors = errors_after
             current, upcoming = upcoming, next(self._frames, None)
+            errors_after = self._errors
             self._check_open()
             following = None if upcoming is None else stamp_of(upcoming)
             duration = current.duration if current.duration > 0 else usual
             pts = clock.tick(stamp, duration, following)
             stamp = following
             if pts is None:
-                self._errors += 1
+                self._late += 1
                 continue
             self._decoded += 1
             self._damaged += current.is_corrupt
             self._end = (pts + duration) * time_base
-            yield PyAVFrame(current, pts, duration, self._convert, self._promise)
+            shown = PyAVFrame(current, pts, duration, self._convert, self._promise)
+            shown.damaged = bool(current.is_corrupt)
+            shown.errors_before = errors + self._late
+            yield shown
         self._source.check()
 
-    def _raw_frames(self) -> Iterator[av.VideoFrame]:
+    def _raw_frames(
+        self, packets: Iterator[av.Packet[av.VideoStream]]
+    ) -> Generator[av.VideoFrame, None, None]:
         decode = self._stream.codec_context.decode
-        for packet in self._packets():
+        for packet in packets:
             try:
                 yield from decode(packet)
             except (av.error.FFmpegError, ValueError):

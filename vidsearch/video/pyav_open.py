@@ -23,6 +23,8 @@ CONTAINERS: Final = (
 )  # fmt: skip
 # Opened only to say that there is nothing to see in them.
 SOUND_CONTAINERS: Final = ("mp3", "aac", "ac3", "eac3", "wav", "w64", "flac", "aiff", "caf", "ape")
+# Those whose packets say when they are shown, and which can be searched for a time.
+_SEEKABLE: Final = frozenset({"mov", "matroska", "webm", "mpegts"})
 MAX_PIXELS: Final = 8192 * 8192
 _READ_BYTES = 1 << 18
 _GENERATE_PTS = 1  # AVFMT_FLAG_GENPTS
@@ -113,6 +115,11 @@ def set_up(container: av.container.InputContainer, stream: av.VideoStream, threa
     if "avi" in container.format.name:
         # AVI stores no presentation times, and what FFmpeg makes up for them is out of order.
         container.flags &= ~_GENERATE_PTS
+
+
+def can_seek(container: str) -> bool:
+    """Tell whether a time can be found in a container; ``container`` is FFmpeg's list of names."""
+    return not _SEEKABLE.isdisjoint(container.split(","))
 
 
 def container_name(stream: av.VideoStream) -> str:

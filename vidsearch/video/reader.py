@@ -14,7 +14,8 @@ from types import TracebackType
 from typing import Literal, Self, TypeAlias, get_args
 
 from vidsearch.datatypes import Image
-from vidsearch.errors import ConfigError
+from vidsearch.errors import ConfigError, VideoDecodeError
+from vidsearch.printable import printable
 
 Backend: TypeAlias = Literal["pyav", "decord"]
 BACKENDS: tuple[str, ...] = get_args(Backend)
@@ -90,15 +91,19 @@ class DecodedFrame(ABC):
             where it does not say. At least 1.
         time_base: Seconds a tick.
         start: Container's start in seconds.
+        damaged: Whether it was decoded with visible damage.
+        errors_before: Errors, as ``ReadReport`` counts them, since decoding began.
     """
 
-    __slots__ = ("duration", "pts", "start", "time_base")
+    __slots__ = ("damaged", "duration", "errors_before", "pts", "start", "time_base")
 
     def __init__(self, pts: int, duration: int, time_base: Fraction, start: Fraction) -> None:
         self.pts = pts
         self.duration = duration
         self.time_base = time_base
         self.start = start
+        self.damaged = False
+        self.errors_before = 0
 
     @property
     def time_s(self) -> float:
@@ -133,6 +138,31 @@ class VideoReader(ABC):
         Raises:
             VideoError: The storage failed, or the reader is closed or used up.
         """
+
+    def borders(self, every_s: float) -> tuple[int, ...]:
+        """Return keyframes about ``every_s`` seconds apart at which the video can be cut.
+
+        Seeking to find them uses the reader up.
+
+        Returns:
+            Their pts, rising; the video's first frame is not among them. Empty where the file
+            cannot be cut: no second keyframe, no times in the container, or a backend that
+            does not seek.
+        """
+        del every_s
+        return ()
+
+    def decode_from(self, border: int) -> Iterator[DecodedFrame]:
+        """Yield the frames from a border on, as ``decode`` does from the first.
+
+        Raises:
+            VideoDecodeError: There is no keyframe at this border.
+            VideoError: See ``decode``.
+        """
+        raise VideoDecodeError(
+            f"'{printable(self.info.uri)}' cannot be decoded from tick {border} with this "
+            "backend; use pyav"
+        )
 
     @abstractmethod
     def report(self) -> ReadReport:

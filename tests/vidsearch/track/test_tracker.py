@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pytest
@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from vidsearch.datatypes import Detections, FrameFaces, TimeSpan, Track
 from vidsearch.errors import ConfigError
 from vidsearch.track import Tracker, TrackingConfig
+from vidsearch.track.kept import encode
 
 DIM = 32
 STEP_S = 0.5
@@ -60,7 +61,8 @@ def frame(time_s: float, people: Iterable[Seen], shot: int = 0, noise: float = 0
         Detections(boxes, np.full(n, 0.9, np.float32), np.zeros((n, 5, 2), np.float32)),
         embeddings.astype(np.float32),
         np.array([s.quality for s in seen], np.float32),
-        aligned,
+        np.zeros(n, np.bool_),
+        encode(aligned, 90),
     )
 
 
@@ -127,7 +129,7 @@ def test_a_turned_head_is_followed_by_position() -> None:
     frames = [frame(i * STEP_S, [Seen(0, 300)]) for i in range(5)]
     turned = frame(2.5, [Seen(0, 302)])
     half = (0.45 * look(0) + 0.9 * look(7)).astype(np.float32)[None]
-    frames.append(FrameFaces(2.5, 0.04, 0, turned.detections, half, turned.quality, turned.aligned))
+    frames.append(replace(turned, embeddings=half))
     frames += [frame(i * STEP_S, [Seen(0, 300)]) for i in range(6, 10)]
     assert [t.seen for t in run(frames)] == [10]
 
