@@ -82,6 +82,14 @@ def _register_index(commands: argparse._SubParsersAction[Any]) -> None:
         help="memory a worker of this machine may take (default: its share of what there is)",
     )
     parser.add_argument(
+        "--slice-minutes",
+        metavar="M",
+        type=float,
+        default=10.0,
+        help="read a video longer than twice this in slices by several workers, where it would "
+        "keep the others waiting (10); 0: never",
+    )
+    parser.add_argument(
         "--retry-failed",
         action="store_true",
         help="also try the videos again that killed their workers in an earlier run",
@@ -138,6 +146,7 @@ def _run_index(args: argparse.Namespace) -> int:
         worker_memory=None if memory is None else int(memory * (1 << 30)),
         retry_failed=args.retry_failed,
         again=args.again,
+        slice_minutes=args.slice_minutes,
     )
     if args.log is not None:
         _log_to_file(args.log)

@@ -10,6 +10,9 @@ cluster   dashboard
 video     status (indexed, partial, known, failed), video, video_id, duration_s, tracks, faces,
           stage, error, message
 retry     video, message: its worker died, another will try
+sliced    video, message: it is read in so many slices
+slice     video, message: a slice of it is done
+unsliced  video, message: its slices do not join, it is read whole
 end       how (done, stopped, error), indexed, skipped, failed, tracks, faces, duration_s,
           elapsed_s, message
 ========  =====================================================================================

@@ -1,8 +1,11 @@
-"""The Dask graph of a run: one task a video, one video a worker thread at a time.
+"""The Dask graph of a run: one task a video (or slice), one task a worker thread at a time.
 
 Each task is bound to one worker, so that it is known which video killed it, and that the next try
 is somewhere else. While a worker works, its next video waits here: memory does not grow with the
 archive, and the longest that wait go first to whoever is free.
+
+A long video that would keep the others waiting at the end is cut into slices: one that is larger
+than its worker's part of all that is left. Its slices are joined here.
 """
 
 from __future__ import annotations
@@ -25,10 +28,19 @@ from pipelines.cluster import (
     worker_models,
 )
 from pipelines.guard import TimeLimit
-from pipelines.payloads import Failure, IndexOptions, Notice, Outcome
+from pipelines.payloads import (
+    Failure,
+    IndexOptions,
+    Notice,
+    Outcome,
+    SlicedVideo,
+    SliceOutcome,
+)
 from pipelines.stages import edge, prepare_photos
+from pipelines.stages.join_slices import SliceJoiner
 from pipelines.stages.prepare_photos import PhotoOptions, RawPhoto
 from vidsearch.errors import ClusterLostError
+from vidsearch.models.registry import LoadedPack
 from vidsearch.trainingset.candidates import Candidate
 from vidsearch.video.discover import VideoSource
 
@@ -41,18 +53,33 @@ _GATHER_WITHIN_S = 60.0
 
 @dataclass(eq=False)
 class _Job:
-    """One video and where it was tried."""
+    """One video, or one slice of it, and where it was tried.
+
+    Attributes:
+        joiner: Of the video that it is a slice of.
+        number: The slice's.
+        whole: Whether the video was found not to be cut well.
+    """
 
     source: VideoSource
+    joiner: SliceJoiner | None = None
+    number: int = 0
+    whole: bool = False
     died_on: list[str] = field(default_factory=list)
     reasons: list[str] = field(default_factory=list)
     worker: str = ""
+
+    @property
+    def size(self) -> float:
+        """Bytes of video."""
+        share = 1.0 if self.joiner is None else self.joiner.video.share(self.number)
+        return self.source.size * share
 
 
 def run(
     sources: Sequence[VideoSource],
     pack: str,
-    model_id: str,
+    models: LoadedPack,
     options: IndexOptions,
     known: Mapping[int, frozenset[str]],
 ) -> Iterator[Outcome | Notice | None]:
@@ -64,9 +91,9 @@ def run(
         ConfigError: No scheduler at the address, or its workers are not fit for this run.
         ClusterLostError: The scheduler, or the last worker, is gone.
     """
-    with connect(pack, model_id, options) as cluster:
+    with connect(pack, models.model_id, options) as cluster:
         yield Notice("cluster", cluster.dashboard)
-        yield from _Dispatcher(cluster, sources, options, known).outcomes()
+        yield from _Dispatcher(cluster, sources, models, options, known).outcomes()
 
 
 class _Dispatcher:
@@ -76,13 +103,16 @@ class _Dispatcher:
         self,
         cluster: Cluster,
         sources: Sequence[VideoSource],
+        models: LoadedPack,
         options: IndexOptions,
         known: Mapping[int, frozenset[str]],
     ) -> None:
         self._cluster = cluster
+        self._models = models
         self._options = options
         self._known = known
         self._waiting = deque(_Job(source) for source in sources)
+        self._bytes_waiting = sum(job.size for job in self._waiting)
         self._running: dict[Future, _Job] = {}
         self._done: queue.Queue[Future] = queue.Queue()
         self._threads: dict[str, int] = {}
@@ -105,7 +135,7 @@ class _Dispatcher:
                 yield self._settle(future, job)
                 future.release()
 
-    def _look(self) -> Iterator[Notice | Failure]:
+    def _look(self) -> Iterator[Notice | Failure | None]:
         """See which workers there are, and take back what lay on those that are gone."""
         now = time.monotonic()
         if now - self._looked < _LOOK_EVERY_S:
@@ -155,15 +185,27 @@ class _Dispatcher:
                 return job
         return None
 
+    def _may_slice(self, job: _Job) -> bool:
+        threads = sum(self._threads.values())
+        return (
+            not job.whole
+            and self._options.slice_minutes > 0
+            and threads > 1
+            and job.size * threads > self._bytes_waiting
+        )
+
     def _submit(self, job: _Job, worker: str) -> None:
         job.worker = worker
-        known = self._known.get(job.source.size, frozenset())
+        options, model_id = self._options, self._cluster.model_id
+        work: tuple[Any, ...]
+        if job.joiner is not None:
+            work = (_slice_task, job.joiner.video, job.number, model_id, options)
+        else:
+            known = self._known.get(job.source.size, frozenset())
+            work = (_task, job.source, model_id, options, known, self._may_slice(job))
+        self._bytes_waiting -= job.size
         future = self._cluster.client.submit(
-            _task,
-            job.source,
-            self._cluster.model_id,
-            self._options,
-            known,
+            *work,
             workers=[worker],
             allow_other_workers=False,
             pure=False,
@@ -171,12 +213,17 @@ class _Dispatcher:
         self._running[future] = job
         future.add_done_callback(self._done.put)
 
-    def _settle(self, future: Future, job: _Job) -> Outcome | Notice:
+    def _settle(self, future: Future, job: _Job) -> Outcome | Notice | None:
         if future.status == "finished":
             try:
-                outcome: Outcome = future.result(timeout=_GATHER_WITHIN_S)
+                done = future.result(timeout=_GATHER_WITHIN_S)
             except Exception as error:  # noqa: BLE001 (the worker died with the outcome in hand)
                 return self._died(job, f"its outcome was lost ({type(error).__name__})")
+            if job.joiner is not None:
+                return self._join(job, job.joiner, done)
+            if isinstance(done, SlicedVideo):
+                return self._cut(done)
+            outcome: Outcome = done
             return outcome
         if not self._cluster.alive:
             raise self._lost("scheduler")
@@ -185,17 +232,57 @@ class _Dispatcher:
             return self._died(job)
         return self._died(job, f"{type(raised).__name__}: {raised}".strip().splitlines()[0])
 
-    def _died(self, job: _Job, reason: str = "") -> Failure | Notice:
+    def _wait(self, job: _Job, *, first: bool = False) -> None:
+        (self._waiting.appendleft if first else self._waiting.append)(job)
+        self._bytes_waiting += job.size
+
+    def _cut(self, video: SlicedVideo) -> Notice:
+        joiner = SliceJoiner(video, self._models, self._options)
+        for number in reversed(range(video.slices)):
+            self._wait(_Job(video.source, joiner, number), first=True)
+        return Notice("sliced", f"read in {video.slices} slices", video.source)
+
+    def _join(
+        self, job: _Job, joiner: SliceJoiner, done: SliceOutcome | Failure
+    ) -> Outcome | Notice | None:
+        """Add a slice to its video; one that does not fit means to read the video whole."""
+        if joiner.trouble:
+            return None
+        if isinstance(done, Failure):
+            joiner.trouble = done.message
+        else:
+            edge.join(joiner, done)
+        if joiner.trouble:
+            self._drop_slices(joiner)
+            self._wait(_Job(job.source, whole=True), first=True)
+            return Notice("unsliced", f"read whole, because {joiner.trouble}", job.source)
+        if joiner.complete:
+            return joiner.finish()
+        number, share = job.number + 1, joiner.video.share(job.number)
+        return Notice(
+            "slice", f"slice {number} of {joiner.video.slices} is done", job.source, share
+        )
+
+    def _drop_slices(self, joiner: SliceJoiner) -> None:
+        self._waiting = deque(job for job in self._waiting if job.joiner is not joiner)
+        self._bytes_waiting = sum(job.size for job in self._waiting)
+
+    def _died(self, job: _Job, reason: str = "") -> Failure | Notice | None:
         """Place a video again whose worker died; after the third, give it up."""
         told = self._cluster.last_words(job.worker) or reason or "killed or crashed"
         job.died_on.append(job.worker)
         job.reasons.append(told)
         self._threads.pop(job.worker, None)
+        if job.joiner is not None and job.joiner.trouble:
+            return None
         if len(job.died_on) < TRIES:
             # Behind the others: what is sound is indexed first.
-            self._waiting.append(job)
+            self._wait(job)
             return Notice("retry", f"worker {job.worker} died: {told}", job.source)
         reasons = "; ".join(dict.fromkeys(job.reasons))
+        if job.joiner is not None:
+            job.joiner.trouble = reasons
+            self._drop_slices(job.joiner)
         return Failure(
             "worker",
             job.source,
@@ -205,8 +292,12 @@ class _Dispatcher:
 
 
 def _task(
-    source: VideoSource, model_id: str, options: IndexOptions, known: frozenset[str]
-) -> Outcome:
+    source: VideoSource,
+    model_id: str,
+    options: IndexOptions,
+    known: frozenset[str],
+    may_slice: bool,
+) -> Outcome | SlicedVideo:
     limit = TimeLimit(options.timeout_per_video_minute_s)
     with worker_guard().task() as allow:
         allow(limit.before_open(source))
@@ -216,6 +307,23 @@ def _task(
             options,
             known,
             opened=lambda duration_s: allow(limit.after_open(source, duration_s)),
+            may_slice=may_slice,
+        )
+
+
+def _slice_task(
+    video: SlicedVideo, number: int, model_id: str, options: IndexOptions
+) -> SliceOutcome | Failure:
+    limit = TimeLimit(options.timeout_per_video_minute_s)
+    share = video.share(number)
+    with worker_guard().task() as allow:
+        allow(limit.before_open(video.source))
+        return edge.run_slice(
+            video,
+            number,
+            worker_models(model_id),
+            options,
+            opened=lambda length_s: allow(limit.after_slice_open(video.source, length_s, share)),
         )
 
 

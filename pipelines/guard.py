@@ -24,7 +24,7 @@ MEMORY_SHARE = 0.9
 _START_S = 60.0
 _SLOWEST_READ = 5e6  # bytes a second, for hashing a file on a busy network drive
 _BYTES_A_SECOND_OF_VIDEO = 1e6  # 8 Mbit/s: a length that contradicts the size is not believed
-_FEW_BYTES_A_SECOND = 12_500.0  # 100 kbit/s: the longest that a file without a length may be
+FEW_BYTES_A_SECOND = 12_500.0  # 100 kbit/s: the longest that a file without a length may be
 _LAST_WORDS_S = 0.3
 _KERNEL_LATER_S = 5.0
 
@@ -48,10 +48,16 @@ class TimeLimit:
     def after_open(self, source: VideoSource, duration_s: float | None) -> float:
         """Return the seconds allowed from then on."""
         if duration_s is None:
-            length_s = source.size / _FEW_BYTES_A_SECOND
+            length_s = source.size / FEW_BYTES_A_SECOND
         else:
             length_s = max(duration_s, source.size / _BYTES_A_SECOND_OF_VIDEO)
         return self.start_s + self.per_video_minute_s * length_s / 60
+
+    def after_slice_open(
+        self, source: VideoSource, duration_s: float | None, share: float
+    ) -> float:
+        """Return the seconds allowed for a slice that is ``share`` of the video."""
+        return self.start_s + (self.after_open(source, duration_s) - self.start_s) * share
 
 
 class Guard:

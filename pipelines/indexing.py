@@ -13,7 +13,8 @@ from typing import Any, cast
 from pipelines.ahead import Ahead
 from pipelines.copies import split_copies
 from pipelines.events import EventLog
-from pipelines.payloads import Failure, IndexOptions, Notice, Outcome
+from pipelines.guard import FEW_BYTES_A_SECOND
+from pipelines.payloads import Failure, IndexOptions, Notice, Outcome, SlicedVideo
 from pipelines.progress import Progress
 from pipelines.stages import edge
 from pipelines.tally import QUARANTINE_STAGE, IndexReport, Tally
@@ -249,9 +250,19 @@ def _outcomes(
 ) -> Iterator[Outcome | Notice | None]:
     if options.in_process:
         for source in todo:
-            yield edge.run(source, models, options, known.get(source.size, frozenset()))
+            done = edge.run(source, models, options, known.get(source.size, frozenset()))
+            assert not isinstance(done, SlicedVideo)
+            yield done
         return
     from pipelines import graph
 
-    fewer = replace(options, workers=min(options.workers, len(todo)))
-    yield from graph.run(todo, pack, models.model_id, fewer, known)
+    fewer = replace(options, workers=min(options.workers, _most_tasks(todo, options)))
+    yield from graph.run(todo, pack, models, fewer, known)
+
+
+def _most_tasks(todo: list[VideoSource], options: IndexOptions) -> int:
+    """Return how many tasks the files may become at most: long ones are cut."""
+    if not options.slice_minutes:
+        return len(todo)
+    slice_bytes = options.slice_minutes * 60 * FEW_BYTES_A_SECOND
+    return sum(max(1, int(source.size / slice_bytes)) for source in todo)

@@ -33,12 +33,12 @@ class Progress:
         self._total_bytes = max(total_bytes, 1)
         self._started = time.monotonic()
         self._drawn = -_DRAW_EVERY_S
-        self._bytes = 0
+        self._bytes = 0.0
         self._duration_s = 0.0
         self.done = self.failed = self.tracks = 0
 
     def step(
-        self, size: int, *, tracks: int = 0, duration_s: float = 0.0, failed: bool = False
+        self, size: float, *, tracks: int = 0, duration_s: float = 0.0, failed: bool = False
     ) -> None:
         """Count one finished file."""
         self.failed += failed
@@ -46,6 +46,11 @@ class Progress:
         self.tracks += tracks
         self._bytes += size
         self._duration_s += duration_s
+        self.draw()
+
+    def advance(self, size: float) -> None:
+        """Count a part of a file that is not finished; negative takes it back."""
+        self._bytes += size
         self.draw()
 
     def say(self, text: str) -> None:

@@ -82,6 +82,7 @@ class Tally:
         self._failures = list(quarantined)
         self._failed: dict[str, Failure] = {}
         self._partly_read: list[tuple[str, str]] = []
+        self._advanced: dict[str, float] = {}
 
     def add(
         self,
@@ -95,6 +96,7 @@ class Tally:
             progress.draw()
             writer.flush_if_due()
         elif isinstance(outcome, Notice):
+            self._advance(outcome, progress)
             _tell(outcome, progress, events)
         elif isinstance(outcome, KnownVideo):
             source = outcome.source
@@ -120,6 +122,16 @@ class Tally:
                 replace(failure, source=copy.source), copy.video_id, progress, events
             )
 
+    def _advance(self, notice: Notice, progress: Progress) -> None:
+        """Count a slice; where its video is read whole after all, take them all back."""
+        if notice.source is None or notice.kind not in {"slice", "unsliced"}:
+            return
+        uri = notice.source.uri
+        before = self._advanced.pop(uri, 0.0)
+        if notice.kind == "slice":
+            self._advanced[uri] = before + notice.share * notice.source.size
+        progress.advance(self._advanced.get(uri, 0.0) - before)
+
     def _add_failure(
         self, failure: Failure, writer: CatalogWriter, progress: Progress, events: EventLog
     ) -> None:
@@ -140,7 +152,8 @@ class Tally:
         self, failure: Failure, video_id: str | None, progress: Progress, events: EventLog
     ) -> None:
         self._failures.append(failure)
-        progress.step(failure.source.size, failed=True)
+        advanced = self._advanced.pop(failure.source.uri, 0.0)
+        progress.step(failure.source.size - advanced, failed=True)
         progress.say(f"failed: {printable(failure.source.uri)}: {printable(failure.message)}")
         events.write(
             "video",
@@ -154,7 +167,8 @@ class Tally:
 
     def _add_indexed(self, indexed: IndexedVideo, progress: Progress, events: EventLog) -> None:
         video = indexed.video
-        progress.step(video.size, tracks=len(indexed.tracks), duration_s=video.read_s or 0.0)
+        rest = video.size - self._advanced.pop(video.uri, 0.0)
+        progress.step(rest, tracks=len(indexed.tracks), duration_s=video.read_s or 0.0)
         events.write(
             "video",
             status=video.status,
@@ -221,5 +235,6 @@ def _tell(notice: Notice, progress: Progress, events: EventLog) -> None:
         events.write("cluster", dashboard=notice.text)
         return
     video = notice.source.uri if notice.source is not None else None
-    progress.say(f"retry: {printable(video or '')}: {notice.text}")
+    if notice.kind != "slice":
+        progress.say(f"{notice.kind}: {printable(video or '')}: {notice.text}")
     events.write(notice.kind, video=video, message=notice.text)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from pipelines.payloads import Failure, IndexOptions, KnownVideo, Outcome
+from pipelines.payloads import Failure, IndexOptions, KnownVideo, Outcome, SlicedVideo
 from pipelines.stages import faces
 from vidsearch.catalog.records import IndexedVideo, VideoRecord
 from vidsearch.datatypes import Track
@@ -22,8 +22,8 @@ Opened: TypeAlias = Callable[[float | None], None]
 
 
 @dataclass(frozen=True, slots=True)
-class _Watched:
-    """What came of looking through a video once."""
+class Watched:
+    """What came of looking through a video once, whole or in slices."""
 
     info: VideoInfo
     report: ReadReport
@@ -39,7 +39,9 @@ def run(
     options: IndexOptions,
     known: Collection[str] = (),
     opened: Opened | None = None,
-) -> Outcome:
+    *,
+    may_slice: bool = False,
+) -> Outcome | SlicedVideo:
     """Identify, decode, detect, embed and track one video.
 
     Args:
@@ -48,10 +50,11 @@ def run(
         options: How to sample and track.
         known: Contents that are indexed already; they are not looked at again.
         opened: Told the video's length in seconds (None if unknown) once it is open.
+        may_slice: Whether a long video may be given back to be read in slices.
 
     Returns:
         The video's record and tracks, or that its content is known, or why it failed: a file that
-        is broken in any way never raises.
+        is broken in any way never raises. Or where a long video is to be cut.
     """
     stage, video_id = "identify", None
     try:
@@ -59,27 +62,45 @@ def run(
         if video_id in known:
             return KnownVideo(source, video_id)
         stage = "decode"
+        sliced = _slices(source, video_id, options) if may_slice else None
+        if sliced is not None:
+            return sliced
         watched = _watch(source, models, options, opened)
     except VideoError as error:
         return Failure(stage, source, type(error).__name__, str(error), video_id)
     except MemoryError as error:
         return Failure(stage, source, "MemoryError", f"out of memory: {error}", video_id)
-    return IndexedVideo(_record(source, video_id, watched, models.model_id), watched.tracks)
+    return IndexedVideo(record(source, video_id, watched, models.model_id), watched.tracks)
+
+
+def new_tracker(info: VideoInfo, models: LoadedPack, options: IndexOptions) -> Tracker:
+    """Return a tracker for a video's frames."""
+    return Tracker(
+        (info.width, info.height), models.model_id, models.calibration.confidence, options.tracking
+    )
+
+
+def _slices(source: VideoSource, video_id: str, options: IndexOptions) -> SlicedVideo | None:
+    """Return where to cut a video, if it is long enough and can be cut."""
+    every_s = options.slice_minutes * 60
+    with open_video(source.uri, options.decoder) as reader:
+        info, promise = reader.info, reader.promise
+        if promise is None or not promise.duration_s or promise.duration_s <= 2 * every_s:
+            return None
+        # A short rest is not worth a slice of its own.
+        last = promise.first + (promise.duration_s - every_s / 2) / float(promise.time_base)
+        borders = tuple(border for border in reader.borders(every_s) if border < last)
+    return SlicedVideo(source, video_id, info, promise, borders) if borders else None
 
 
 def _watch(
     source: VideoSource, models: LoadedPack, options: IndexOptions, opened: Opened | None
-) -> _Watched:
+) -> Watched:
     with open_video(source.uri, options.decoder) as reader:
         info = reader.info
         if opened is not None:
             opened(info.duration_s)
-        tracker = Tracker(
-            (info.width, info.height),
-            models.model_id,
-            models.calibration.confidence,
-            options.tracking,
-        )
+        tracker = new_tracker(info, models, options)
         sampler = FrameSampler(reader, options.sampling)
         seen = poor = 0
         for frame in sampler:
@@ -88,10 +109,11 @@ def _watch(
             poor += int(found.too_poor.sum())
             tracker.update(found)
         tracks = tuple(tracker.finish(sampler.shots))
-        return _Watched(info, reader.report(), tracks, sampler.frames_sampled, seen, poor)
+        return Watched(info, reader.report(), tracks, sampler.frames_sampled, seen, poor)
 
 
-def _record(source: VideoSource, video_id: str, watched: _Watched, model_id: str) -> VideoRecord:
+def record(source: VideoSource, video_id: str, watched: Watched, model_id: str) -> VideoRecord:
+    """Return what the catalog says of a video that was looked through."""
     info, report = watched.info, watched.report
     duration_s = info.duration_s if info.duration_s is not None else report.last_time_s
     return VideoRecord(

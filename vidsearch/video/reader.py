@@ -11,11 +11,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from types import TracebackType
-from typing import Literal, Self, TypeAlias, get_args
+from typing import TYPE_CHECKING, Literal, Self, TypeAlias, get_args
 
 from vidsearch.datatypes import Image
 from vidsearch.errors import ConfigError, VideoDecodeError
 from vidsearch.printable import printable
+
+if TYPE_CHECKING:
+    from vidsearch.video.promise import Promise
 
 Backend: TypeAlias = Literal["pyav", "decord"]
 BACKENDS: tuple[str, ...] = get_args(Backend)
@@ -128,6 +131,11 @@ class VideoReader(ABC):
     @abstractmethod
     def info(self) -> VideoInfo:
         """What the container says."""
+
+    @property
+    def promise(self) -> Promise | None:
+        """Length and clock of the stream, by which slices are put together; None: not known."""
+        return None
 
     @abstractmethod
     def decode(self) -> Iterator[DecodedFrame]:

@@ -10,12 +10,12 @@ from __future__ import annotations
 
 import math
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 from vidsearch.datatypes import Frame, TimeSpan
 from vidsearch.errors import ConfigError
-from vidsearch.video.reader import VideoReader
+from vidsearch.video.reader import DecodedFrame, VideoReader
 from vidsearch.video.selection import ShotSelection, ShownFrame, TimeGrid
 from vidsearch.video.shots import ShotConfig, ShotDetector
 
@@ -81,7 +81,7 @@ class FrameSampler:
         """
         shot = ShotSelection(0, self._config.min_per_shot)
         last: ShownFrame | None = None
-        for last in self._shown():
+        for last in shown_frames(self._reader.decode(), self._config):
             if last.starts_shot and not shot.is_empty:
                 yield from self._emit(shot.finish(), shot.number)
                 self._close_shot(shot, last.frame.time_s)
@@ -97,33 +97,39 @@ class FrameSampler:
     def _emit(self, chosen: list[ShownFrame], shot: int) -> Iterator[Frame]:
         for shown in chosen:
             self._sampled += 1
-            frame = shown.frame
-            yield Frame(
-                image=frame.rgb(),
-                pts=frame.pts,
-                time_base=frame.time_base,
-                start=frame.start,
-                shot=shot,
-                duration=shown.duration,
-            )
+            yield sampled(shown, shot)
 
-    def _shown(self) -> Iterator[ShownFrame]:
-        """Every decoded frame, once it is known whether a shot begins with it."""
-        detector = ShotDetector(self._config.shots)
-        waiting: deque[ShownFrame] = deque()
-        cuts: set[int] = set()
-        grid = TimeGrid(self._config.fps)
-        number = -1
-        for number, frame in enumerate(self._reader.decode()):
-            if waiting:
-                waiting[-1].duration = frame.pts - waiting[-1].frame.pts
-            waiting.append(ShownFrame(frame, frame.duration, grid.takes(frame)))
-            cuts.update(detector.push(frame.thumbnail_bgr(*detector.thumbnail_wh)))
-            while len(waiting) > detector.delay + 1:
-                yield _release(waiting, number - len(waiting) + 1, cuts)
-        cuts.update(detector.finish())
-        while waiting:
+
+def shown_frames(frames: Iterable[DecodedFrame], config: SamplingConfig) -> Iterator[ShownFrame]:
+    """Yield every decoded frame, once it is known whether a shot begins with it."""
+    detector = ShotDetector(config.shots)
+    waiting: deque[ShownFrame] = deque()
+    cuts: set[int] = set()
+    grid = TimeGrid(config.fps)
+    number = -1
+    for number, frame in enumerate(frames):
+        if waiting:
+            waiting[-1].duration = frame.pts - waiting[-1].frame.pts
+        waiting.append(ShownFrame(frame, frame.duration, grid.takes(frame)))
+        cuts.update(detector.push(frame.thumbnail_bgr(*detector.thumbnail_wh)))
+        while len(waiting) > detector.delay + 1:
             yield _release(waiting, number - len(waiting) + 1, cuts)
+    cuts.update(detector.finish())
+    while waiting:
+        yield _release(waiting, number - len(waiting) + 1, cuts)
+
+
+def sampled(shown: ShownFrame, shot: int) -> Frame:
+    """Return a chosen frame with its picture."""
+    frame = shown.frame
+    return Frame(
+        image=frame.rgb(),
+        pts=frame.pts,
+        time_base=frame.time_base,
+        start=frame.start,
+        shot=shot,
+        duration=shown.duration,
+    )
 
 
 def _release(waiting: deque[ShownFrame], number: int, cuts: set[int]) -> ShownFrame:

@@ -62,9 +62,10 @@ class ShotSelection:
     Args:
         number: The shot's, from 0.
         minimum: Fewest samples, where the shot has so many frames.
+        enough: Whether it has so many already.
     """
 
-    def __init__(self, number: int, minimum: int) -> None:
+    def __init__(self, number: int, minimum: int, *, enough: bool = False) -> None:
         self.number = number
         self._minimum = minimum
         self._room = 2 * minimum + 2
@@ -74,11 +75,16 @@ class ShotSelection:
         self._off_grid = 0
         self._first: ShownFrame | None = None
         self._last: ShownFrame | None = None
-        self._enough = False
+        self._enough = enough
 
     @property
     def start_s(self) -> float:
         return 0.0 if self._first is None else self._first.frame.time_s
+
+    @property
+    def has_enough(self) -> bool:
+        """Whether nothing but grid samples is taken from here on."""
+        return self._enough
 
     @property
     def is_empty(self) -> bool:

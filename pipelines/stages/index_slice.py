@@ -1,0 +1,89 @@
+"""One slice of a long video -> its tracks, and the frames that its neighbours have a part in."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from pipelines.payloads import Failure, IndexOptions, SeenFrame, SlicedVideo, SliceOutcome
+from pipelines.stages import faces
+from pipelines.stages.index_video import Opened, new_tracker
+from vidsearch.datatypes import TimeSpan, Track
+from vidsearch.errors import VideoError
+from vidsearch.models.registry import LoadedPack
+from vidsearch.video.reader import open_video
+from vidsearch.video.slices import SliceSampler
+
+
+def run(
+    video: SlicedVideo,
+    number: int,
+    models: LoadedPack,
+    options: IndexOptions,
+    opened: Opened | None = None,
+) -> SliceOutcome | Failure:
+    """Decode, detect, embed and, within shots that begin and end in the slice, track.
+
+    Args:
+        video: Where it is cut.
+        number: The slice's, from 0.
+        models: Detector, embedder and calibration.
+        options: How to sample and track.
+        opened: See ``index_video.run``.
+    """
+    try:
+        return _watch(video, number, models, options, opened)
+    except VideoError as error:
+        kind, message = type(error).__name__, str(error)
+    except MemoryError as error:
+        kind, message = "MemoryError", f"out of memory: {error}"
+    return Failure("decode", video.source, kind, message, video.video_id)
+
+
+def _watch(
+    video: SlicedVideo,
+    number: int,
+    models: LoadedPack,
+    options: IndexOptions,
+    opened: Opened | None,
+) -> SliceOutcome:
+    head: list[SeenFrame] = []
+    tracks: list[Track] = []
+    shot: list[SeenFrame] = []
+    sampled = seen = poor = at = 0
+    with open_video(video.source.uri, options.decoder) as reader:
+        if opened is not None:
+            opened(reader.info.duration_s)
+        sampler = SliceSampler(reader, options.sampling, *video.ends_of(number))
+        for frame in sampler:
+            if frame.shot > at:
+                if at == 0:
+                    head = shot
+                else:
+                    begun = sampler.reading.shots
+                    span = TimeSpan(begun[at - 1].time_s, begun[at].time_s)
+                    tracks += _track(shot, span, at, video, models, options)
+                    sampled += len(shot)
+                    seen += sum(len(f.faces) for f in shot)
+                    poor += sum(int(f.faces.too_poor.sum()) for f in shot)
+                at, shot = frame.shot, []
+            found = faces.run(frame, models, options.tracking.jpeg_quality)
+            shot.append(SeenFrame(frame.pts, found))
+    if at == 0:
+        head, shot = shot, []
+    return SliceOutcome(
+        number, sampler.reading, tuple(head), tuple(tracks), tuple(shot), sampled, seen, poor
+    )
+
+
+def _track(
+    frames: list[SeenFrame],
+    span: TimeSpan,
+    shot: int,
+    video: SlicedVideo,
+    models: LoadedPack,
+    options: IndexOptions,
+) -> list[Track]:
+    tracker = new_tracker(video.info, models, options)
+    for frame in frames:
+        tracker.update(replace(frame.faces, shot=0))
+    return [replace(track, shot=shot) for track in tracker.finish((span,))]
