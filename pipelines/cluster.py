@@ -10,7 +10,7 @@ from typing import Any
 
 from dask import config as dask_config
 from dask.system import CPU_COUNT
-from distributed import Client, LocalCluster, Worker, get_worker
+from distributed import Client, Future, LocalCluster, Worker, get_worker
 from distributed.diagnostics.plugin import WorkerPlugin
 from distributed.system import MEMORY_LIMIT
 
@@ -27,7 +27,13 @@ MEMORY_PER_WORKER = 1 << 30
 WORKERS_WITHIN_S = 60.0
 """A scheduler without workers for that long has none to give."""
 
+GPU = "GPU"
+"""The resource that dask-cuda gives its workers, and ``dask worker --resources GPU=1`` any other:
+such a worker takes as many videos at once as it has GPUs, each with the one model set of its own.
+"""
+
 _LAST_WORDS = "vidsearch-last-words"
+_FETCH_WITHIN_S = 60.0
 _SETTINGS = {
     # A task whose worker died is ours to place again: see graph.py.
     "distributed.scheduler.allowed-failures": 0,
@@ -40,6 +46,7 @@ _SETTINGS = {
     "distributed.nanny.pre-spawn-environ.MALLOC_TRIM_THRESHOLD_": None,
     # A worker may speak before its nanny silences it.
     "distributed.nanny.pre-spawn-environ.DASK_LOGGING__DISTRIBUTED": "critical",
+    "distributed.nanny.pre-spawn-environ.DASK_LOGGING__ASYNCIO": "critical",
 }
 _LOG = logging.getLogger(__name__)
 
@@ -79,7 +86,8 @@ class ModelsPlugin(WorkerPlugin):  # type: ignore[misc]
         if self._model_id in equipment.models:
             return
         try:
-            models = load_pack(self._pack, resolve_device(self._device), announce=False)
+            device = resolve_device(_device_of(worker, self._device))
+            models = load_pack(self._pack, device, announce=False)
         except VidsearchError as error:
             equipment.errors[self._model_id] = str(error)
             return
@@ -88,6 +96,15 @@ class ModelsPlugin(WorkerPlugin):  # type: ignore[misc]
             f"{self._model_id!r}"
         )
         equipment.models[models.model_id] = models
+
+
+def _device_of(worker: Worker, asked: str) -> str:
+    """Return the device of a worker: one that was given a GPU does not quietly do without.
+
+    Its GPU is the first that it sees: dask-cuda orders CUDA_VISIBLE_DEVICES so, for each worker.
+    """
+    has_gpu = worker.state.total_resources.get(GPU, 0) >= 1
+    return "cuda" if asked == "auto" and has_gpu else asked
 
 
 def _equip(worker: Worker) -> _Equipment:
@@ -139,6 +156,7 @@ class Cluster:
         self.client = client
         self.model_id = model_id
         self._trusted: set[str] = set()
+        self._with_gpu: set[str] = set()
         self._refused: dict[str, str] = {}
         self._last_words: dict[str, str] = {}
         client.subscribe_topic(_LAST_WORDS, self._hear)
@@ -153,13 +171,27 @@ class Cluster:
         return bool(self.client.status == "running")
 
     def members(self) -> dict[str, int]:
-        """Return address -> threads of every worker there is now.
+        """Return address -> videos at once of every worker there is now.
 
         Raises:
             OSError: The scheduler is lost.
         """
         workers = self.client.scheduler_info(n_workers=-1)["workers"]
-        return {address: int(about["nthreads"]) for address, about in workers.items()}
+        gpus = {address: int(about["resources"].get(GPU, 0)) for address, about in workers.items()}
+        self._with_gpu = {address for address, count in gpus.items() if count}
+        threads = {address: int(about["nthreads"]) for address, about in workers.items()}
+        return {a: min(count, gpus[a]) if gpus[a] else count for a, count in threads.items()}
+
+    def submit(self, worker: str, task: Callable[..., Any], *args: Any) -> Future:
+        """Give a worker a task, and with it one of its GPUs if it has any."""
+        return self.client.submit(
+            task,
+            *args,
+            workers=[worker],
+            allow_other_workers=False,
+            resources={GPU: 1} if worker in self._with_gpu else None,
+            pure=False,
+        )
 
     def fit(self) -> dict[str, int]:
         """Return the workers that run our code with our model; each is asked once.
@@ -185,6 +217,21 @@ class Cluster:
         rest = [address for address, trouble in troubles.items() if not trouble]
         models = self._ask(_model_trouble, self.model_id, workers=rest)
         return troubles | {address: _told(about, str) for address, about in models}
+
+    def fetch(self, future: Future) -> Any:
+        """Return a finished task's result; None where it is gone with its worker.
+
+        ``Future.result`` would wait until somebody makes it again, which nobody does: a task is
+        bound to its worker.
+        """
+        try:
+            answer = self.client.sync(
+                self.client.scheduler.gather, keys=[future.key], callback_timeout=_FETCH_WITHIN_S
+            )
+            return answer["data"][future.key] if answer["status"] == "OK" else None
+        except (OSError, TimeoutError) as error:
+            _LOG.debug("the outcome of %s was lost: %s", future.key, error)
+            return None
 
     def last_words(self, worker: str) -> str:
         """Return why a dead worker ended itself; empty where somebody else did."""
@@ -256,7 +303,7 @@ def _refuse(troubles: dict[str, str]) -> None:
 
 def _quiet() -> None:
     """Keep Dask's chatter out of the console: what matters arrives as an outcome or an error."""
-    chatty = ("distributed", "bokeh", "tornado")
+    chatty = ("distributed", "bokeh", "tornado", "asyncio")
     loud = [name for name in logging.root.manager.loggerDict if name.split(".")[0] in chatty]
     for name in {*chatty, *loud}:
         logging.getLogger(name).setLevel(logging.CRITICAL)

@@ -48,7 +48,6 @@ TRIES = 3
 """Workers that one video may cost: after the third it is left out."""
 
 _LOOK_EVERY_S = 0.5
-_GATHER_WITHIN_S = 60.0
 
 
 @dataclass(eq=False)
@@ -59,6 +58,10 @@ class _Job:
         joiner: Of the video that it is a slice of.
         number: The slice's.
         whole: Whether the video was found not to be cut well.
+        died_on: Workers that died while they worked on it.
+        reasons: Why, for each.
+        lost: How often it was done and its outcome went with the worker.
+        worker: Where it lies now.
     """
 
     source: VideoSource
@@ -67,6 +70,7 @@ class _Job:
     whole: bool = False
     died_on: list[str] = field(default_factory=list)
     reasons: list[str] = field(default_factory=list)
+    lost: int = 0
     worker: str = ""
 
     @property
@@ -204,21 +208,15 @@ class _Dispatcher:
             known = self._known.get(job.source.size, frozenset())
             work = (_task, job.source, model_id, options, known, self._may_slice(job))
         self._bytes_waiting -= job.size
-        future = self._cluster.client.submit(
-            *work,
-            workers=[worker],
-            allow_other_workers=False,
-            pure=False,
-        )
+        future = self._cluster.submit(worker, *work)
         self._running[future] = job
         future.add_done_callback(self._done.put)
 
     def _settle(self, future: Future, job: _Job) -> Outcome | Notice | None:
         if future.status == "finished":
-            try:
-                done = future.result(timeout=_GATHER_WITHIN_S)
-            except Exception as error:  # noqa: BLE001 (the worker died with the outcome in hand)
-                return self._died(job, f"its outcome was lost ({type(error).__name__})")
+            done = self._cluster.fetch(future)
+            if done is None:
+                return self._outcome_lost(job)
             if job.joiner is not None:
                 return self._join(job, job.joiner, done)
             if isinstance(done, SlicedVideo):
@@ -266,6 +264,17 @@ class _Dispatcher:
     def _drop_slices(self, joiner: SliceJoiner) -> None:
         self._waiting = deque(job for job in self._waiting if job.joiner is not joiner)
         self._bytes_waiting = sum(job.size for job in self._waiting)
+
+    def _outcome_lost(self, job: _Job) -> Failure | Notice | None:
+        """Place a video again that was done: its worker died since, most likely of the next."""
+        job.lost += 1
+        if job.lost > TRIES:
+            return self._died(job, "its outcome was lost")
+        self._threads.pop(job.worker, None)
+        if job.joiner is not None and job.joiner.trouble:
+            return None
+        self._wait(job)
+        return Notice("retry", f"worker {job.worker} died with its outcome", job.source)
 
     def _died(self, job: _Job, reason: str = "") -> Failure | Notice | None:
         """Place a video again whose worker died; after the third, give it up."""

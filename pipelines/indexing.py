@@ -170,7 +170,9 @@ def _open(
     """Open the catalog with its pack; where there is none, make it once the pack has loaded."""
     archive = catalog if isinstance(catalog, Catalog) else _existing(catalog)
     pack = _lasting(model) if model is not None else archive.pack if archive is not None else "open"
-    models = load_pack(pack, resolve_device(options.device))
+    # Where others do the work, this process needs the pack's name only, and maybe has no GPU.
+    device = options.device if options.scheduler is None else "cpu"
+    models = load_pack(pack, resolve_device(device))
     if archive is not None:
         archive.require_model(models.model_id)
         return archive, models, pack

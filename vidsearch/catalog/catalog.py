@@ -13,6 +13,7 @@ import pyarrow.compute as pc
 
 from vidsearch.catalog import upkeep
 from vidsearch.catalog.meta import META_NAME, CatalogMeta, new_meta, read_meta
+from vidsearch.catalog.object_store import table_options
 from vidsearch.catalog.place import Place
 from vidsearch.catalog.records import KnownFile, usable_uri
 from vidsearch.catalog.schema import table_schemas
@@ -44,7 +45,7 @@ class Catalog:
     ) -> None:
         self.place = place
         self.meta = meta
-        self._options = dict(storage_options) if storage_options is not None else {}
+        self._options = _options(place, storage_options)
         self._tables = {name: Table(place, name, self._options) for name in table_schemas(meta.dim)}
 
     @classmethod
@@ -55,7 +56,7 @@ class Catalog:
 
         Args:
             uri: Folder, or URI of an object store.
-            storage_options: Credentials and endpoint for the object store's tables.
+            storage_options: For the object store's tables, beside AWS's own settings.
 
         Raises:
             CatalogNotFoundError: There is none.
@@ -85,7 +86,7 @@ class Catalog:
             pack: Name or folder of the model pack, kept so that a search finds it again.
             model_id: The space of the pack's vectors.
             dim: Their length.
-            storage_options: Credentials and endpoint for the object store's tables.
+            storage_options: For the object store's tables, beside AWS's own settings.
 
         Raises:
             CatalogModelError: There is a catalog of another model already.
@@ -97,7 +98,7 @@ class Catalog:
         meta = new_meta(pack, model_id, dim)
         try:
             if not place.child(META_NAME).exists():
-                _make(place, meta, dict(storage_options) if storage_options is not None else {})
+                _make(place, meta, _options(place, storage_options))
         except OSError as error:
             raise CatalogWriteError(
                 f"catalog {place.uri!r} cannot be made ({one_line(error)}); "
@@ -330,6 +331,10 @@ class Catalog:
 
     def _all(self, name: str) -> pa.Table:
         return self.table(name).read()
+
+
+def _options(place: Place, given: Mapping[str, str] | None) -> dict[str, str]:
+    return {**table_options(place), **(given if given is not None else {})}
 
 
 def _make(place: Place, meta: CatalogMeta, options: dict[str, str]) -> None:

@@ -3,7 +3,8 @@
 A deletion hides rows at once, but the files that held them stay for readers of old versions, the
 tables' logs name what was deleted, and the index holds its vectors until the next build. All of
 that goes too, so no other command may have the catalog open in mid-search, and old versions of the
-tables can no longer be read. Copies outside (backups, storage with versions) are not reached.
+tables can no longer be read. Copies outside are not reached: backups, and the index of a catalog in
+an object store that another machine copied, which its next search there replaces.
 """
 
 from __future__ import annotations
@@ -12,7 +13,6 @@ import json
 import time
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -20,7 +20,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from vidsearch.catalog.place import Place
-from vidsearch.catalog.tables import sql_text
+from vidsearch.catalog.tables import one_line, sql_text
 from vidsearch.datatypes import Matrix
 from vidsearch.errors import CatalogError, ConfigError
 
@@ -77,23 +77,24 @@ def forget(catalog: Catalog, video_id: str) -> Receipt:
     """Erase a video and prove it.
 
     Args:
-        catalog: The catalog, on a local disk; nothing should be indexing into it meanwhile.
+        catalog: The catalog; nothing should be indexing into it meanwhile.
         video_id: Hash of its content, as ``search --json`` and the table ``videos`` give it.
 
     Returns:
         The receipt, also written to ``receipts/`` in the catalog.
 
     Raises:
-        ConfigError: No such video, or the catalog is in an object store.
+        ConfigError: No such video, or the catalog is in a bucket that keeps versions.
         CatalogError: Something is left; the message says where.
         CatalogWriteError: The catalog cannot be written.
     """
     from vidsearch.index import rebuild
+    from vidsearch.index.generations import remove_local_copies
 
-    if catalog.place.path is None:
+    if _keeps_versions(catalog):
         raise ConfigError(
-            f"catalog {catalog.uri!r} is in an object store, which may keep versions; copy it to a "
-            "disk, forget there, and remove the original"
+            f"the bucket of the catalog {catalog.uri!r} keeps versions of what is removed; copy "
+            "the catalog to one without, forget there, and remove the original with its versions"
         )
     if catalog.videos(["video_id"], [video_id]).num_rows:
         traces = _traces(catalog, video_id)
@@ -110,6 +111,7 @@ def forget(catalog: Catalog, video_id: str) -> Receipt:
         catalog.table(name).drop_history()
     rebuild(catalog)
     remove_old_indexes(catalog.place)
+    remove_local_copies(catalog.place)
     lines = _redact_logs(catalog.place, traces)
     searched = prove(catalog, traces)
     receipt = Receipt(
@@ -124,6 +126,16 @@ def forget(catalog: Catalog, video_id: str) -> Receipt:
     place = catalog.place.child(RECEIPTS).child(name)
     place.write((json.dumps(asdict(receipt), indent=2) + "\n").encode())
     return receipt
+
+
+def _keeps_versions(catalog: Catalog) -> bool:
+    try:
+        return catalog.place.keeps_versions()
+    except OSError as error:
+        raise CatalogError(
+            f"whether the bucket of {catalog.uri!r} keeps versions cannot be found out "
+            f"({one_line(error)}); allow s3:GetBucketVersioning to this user"
+        ) from error
 
 
 def _traces(catalog: Catalog, video_id: str) -> Traces:
@@ -190,24 +202,23 @@ def prove(catalog: Catalog, traces: Traces) -> tuple[int, int]:
     searched, left = _search_files(catalog, traces)
     if left is not None:
         raise CatalogError(
-            f"{str(left)!r} still holds something of the video; wait until nothing is indexed "
+            f"{left!r} still holds something of the video; wait until nothing is indexed "
             "into this catalog any more, remove that file if it is not the catalog's own, and "
             "repeat the command"
         )
     return searched, _prove_by_search(catalog, traces)
 
 
-def _search_files(catalog: Catalog, traces: Traces) -> tuple[int, Path | None]:
+def _search_files(catalog: Catalog, traces: Traces) -> tuple[int, str | None]:
     """Return how many files were read, and the first that holds a trace."""
-    root = catalog.place.path
-    assert root is not None
-    files = [p for p in sorted(root.rglob("*")) if p.is_file() and p.parent.name != RECEIPTS]
-    for path in files:
-        content = path.read_bytes()
+    receipts = catalog.place.child(RECEIPTS).uri + "/"
+    files = [file for file in catalog.place.files() if not file.uri.startswith(receipts)]
+    for file in files:
+        content = file.read()
         if any(trace in content for trace in (*traces.texts, *traces.vectors)) or (
-            path.suffix == ".parquet" and _in_parquet(path, traces)
+            file.uri.endswith(".parquet") and _in_parquet(content, traces)
         ):
-            return len(files), path
+            return len(files), file.uri
     return len(files), None
 
 
@@ -230,13 +241,13 @@ def _prove_by_search(catalog: Catalog, traces: Traces) -> int:
     return len(searcher)
 
 
-def _in_parquet(path: Path, traces: Traces) -> bool:
+def _in_parquet(content: bytes, traces: Traces) -> bool:
     """Look into a compressed file: the texts anywhere in it, the templates in their column."""
     import pyarrow.parquet as pq
 
     texts = pa.array([text.decode("utf-8", "surrogateescape") for text in traces.texts
                       if _is_utf8(text)], pa.string())  # fmt: skip
-    file = pq.ParquetFile(path)
+    file = pq.ParquetFile(pa.BufferReader(content))
     for batch in file.iter_batches(batch_size=2048):
         for name, column in zip(batch.schema.names, batch.columns, strict=True):
             kind = column.type

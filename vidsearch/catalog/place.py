@@ -7,12 +7,13 @@ import os
 import re
 import shutil
 import tempfile
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
-from vidsearch.errors import CatalogError, ConfigError
+from vidsearch.errors import CatalogError, ConfigError, VidsearchError
 from vidsearch.printable import printable
 
 # What the table store cannot carry in a path (found by trying every ASCII character): it turns some
@@ -56,6 +57,21 @@ class Place:
     def child(self, name: str) -> Place:
         return Place(f"{self.uri.rstrip('/')}/{name}")
 
+    @property
+    def name(self) -> str:
+        return self.uri.rsplit("/", 1)[-1]
+
+    @contextlib.contextmanager
+    def _storage(self) -> Iterator[tuple[Any, str]]:
+        """Yield the fsspec file system and the path in it; its own errors become ``OSError``."""
+        filesystem, path = self._remote()
+        try:
+            yield filesystem, path
+        except (OSError, VidsearchError):
+            raise
+        except Exception as error:
+            raise OSError(_one_line(error)) from error
+
     def _remote(self) -> tuple[Any, str]:
         """The fsspec file system and the path in it.
 
@@ -88,8 +104,9 @@ class Place:
     def exists(self) -> bool:
         if self.path is not None:
             return self.path.exists()
-        filesystem, path = self._remote()
-        return bool(filesystem.exists(path))
+        with self._storage() as (filesystem, path):
+            filesystem.invalidate_cache()
+            return bool(filesystem.exists(path))
 
     def names(self) -> list[str]:
         """Return the names in this folder, sorted; none where it is absent.
@@ -99,12 +116,37 @@ class Place:
         """
         if self.path is not None:
             return sorted(os.listdir(self.path)) if self.path.exists() else []  # noqa: PTH208
-        filesystem, path = self._remote()
-        if not filesystem.exists(path):
-            return []
-        filesystem.invalidate_cache()
-        listed = filesystem.ls(path, detail=False)
+        with self._storage() as (filesystem, path):
+            filesystem.invalidate_cache()
+            try:
+                listed = filesystem.ls(path, detail=False)
+            except FileNotFoundError:
+                return []
         return sorted(str(name).rstrip("/").rsplit("/", 1)[-1] for name in listed)
+
+    def files(self) -> list[Place]:
+        """Return every file in this folder and the folders in it, sorted.
+
+        Raises:
+            OSError: It cannot be read.
+        """
+        if self.path is not None:
+            return [Place(str(p)) for p in sorted(self.path.rglob("*")) if p.is_file()]
+        with self._storage() as (filesystem, path):
+            filesystem.invalidate_cache()
+            return [Place(filesystem.unstrip_protocol(p)) for p in sorted(filesystem.find(path))]
+
+    def keeps_versions(self) -> bool:
+        """Tell whether what is removed here is kept as an old version, as S3 buckets may do.
+
+        Raises:
+            OSError: It cannot be found out.
+        """
+        if self.path is not None:
+            return False
+        with self._storage() as (filesystem, path):
+            ask = getattr(filesystem, "is_bucket_versioned", None)
+            return ask is not None and bool(ask(path.split("/", 1)[0]))
 
     def read(self) -> bytes:
         """Return the file's bytes.
@@ -114,9 +156,9 @@ class Place:
         """
         if self.path is not None:
             return self.path.read_bytes()
-        filesystem, path = self._remote()
-        content: bytes = filesystem.cat_file(path)
-        return content
+        with self._storage() as (filesystem, path):
+            content: bytes = filesystem.cat_file(path)
+            return content
 
     def write(self, content: bytes) -> None:
         """Write the file so that a reader sees the old bytes or the new ones, never a part.
@@ -125,8 +167,8 @@ class Place:
             OSError: It cannot be written.
         """
         if self.path is None:
-            filesystem, path = self._remote()
-            filesystem.pipe_file(path, content)
+            with self._storage() as (filesystem, path):
+                filesystem.pipe_file(path, content)
             return
         staged = _stage(self.path, content)
         try:
@@ -142,8 +184,8 @@ class Place:
         Raises:
             OSError: It cannot be written.
         """
-        filesystem, target = self._remote()
-        filesystem.put_file(str(path), target)
+        with self._storage() as (filesystem, target):
+            filesystem.put_file(str(path), target)
 
     def download(self, path: Path) -> None:
         """Copy this file to a local path, without holding it in memory.
@@ -151,8 +193,8 @@ class Place:
         Raises:
             FileNotFoundError: It is absent.
         """
-        filesystem, source = self._remote()
-        filesystem.get_file(source, str(path))
+        with self._storage() as (filesystem, source):
+            filesystem.get_file(source, str(path))
 
     def write_once(self, content: bytes) -> bool:
         """Write the file unless there is one; return whether this call wrote it.
@@ -161,11 +203,11 @@ class Place:
             OSError: It cannot be written.
         """
         if self.path is None:
-            filesystem, path = self._remote()
-            try:
-                filesystem.pipe_file(path, content, mode="create")
-            except FileExistsError:
-                return False
+            with self._storage() as (filesystem, path):
+                try:
+                    filesystem.pipe_file(path, content, mode="create")
+                except FileExistsError:
+                    return False
             return True
         staged = _stage(self.path, content)
         try:
@@ -180,8 +222,8 @@ class Place:
     def remove_tree(self) -> None:
         """Remove the file or folder; what is absent already is no error."""
         if self.path is None:
-            filesystem, path = self._remote()
-            if filesystem.exists(path):
+            with self._storage() as (filesystem, path), contextlib.suppress(FileNotFoundError):
+                filesystem.invalidate_cache()
                 filesystem.rm(path, recursive=True)
         elif self.path.is_dir():
             shutil.rmtree(self.path, ignore_errors=True)

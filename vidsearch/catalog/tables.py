@@ -18,6 +18,7 @@ from typing import Any
 
 import pyarrow as pa
 
+from vidsearch.catalog.object_store import dataset_filesystem
 from vidsearch.catalog.place import Place
 from vidsearch.errors import CatalogConflictError, CatalogError, CatalogWriteError
 
@@ -93,18 +94,8 @@ class Table:
             return DeltaTable(self.uri, version=version, storage_options=self.options or None)
 
     def dataset(self, opened: Any) -> Any:
-        """Return the rows of an opened version as a pyarrow dataset.
-
-        A local table is read through pyarrow's own file system. The one that the table store
-        passes in is written in Python, and pyarrow's threads may still hold its objects when the
-        interpreter ends, which aborts the process.
-        """
-        from pyarrow import fs
-
-        if self.place.path is None:
-            return opened.to_pyarrow_dataset()
-        local = fs.SubTreeFileSystem(self.uri, fs.LocalFileSystem())
-        return opened.to_pyarrow_dataset(filesystem=local)
+        """Return the rows of an opened version as a pyarrow dataset."""
+        return opened.to_pyarrow_dataset(filesystem=dataset_filesystem(self.place.child(self.name)))
 
     def add_missing_columns(self, schema: pa.Schema) -> None:
         """Give the table the columns that an earlier version of vidsearch did not know, empty.

@@ -313,6 +313,12 @@ def _copies(catalog: Place) -> Path:
     return Path(platformdirs.user_cache_dir("vidsearch")) / "index" / key
 
 
+def remove_local_copies(catalog: Place) -> None:
+    """Remove this machine's copies of a catalog's generations in an object store."""
+    if catalog.path is None:
+        shutil.rmtree(_copies(catalog), ignore_errors=True)
+
+
 def _local_copy(catalog: Place, name: str) -> Path:
     """Copy a generation from an object store, once; return the local folder."""
     copies = _copies(catalog)
