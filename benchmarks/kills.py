@@ -19,6 +19,7 @@ import time
 from collections import Counter
 from contextlib import suppress
 from pathlib import Path
+from typing import IO
 
 import psutil
 
@@ -70,10 +71,12 @@ def workers_of(client: psutil.Process) -> list[psutil.Process]:
     return found
 
 
-def disturbed_run(command: list[str], chance: random.Random, killed: Counter[str]) -> int:
+def disturbed_run(
+    command: list[str], said: IO[bytes], chance: random.Random, killed: Counter[str]
+) -> int:
     """Run the command and kill at random until it ends; return its status, -9 if it was killed."""
     process = subprocess.Popen(
-        command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
+        command, stdout=subprocess.DEVNULL, stderr=said, start_new_session=True
     )
     client = psutil.Process(process.pid)
     while process.poll() is None and not workers_of(client):
@@ -123,16 +126,16 @@ def main() -> None:
             catalog = Path(scratch) / f"catalog-{catalogs}"
             status = -9
             while status != 0:
-                if killed.total() < args.kills:
-                    status = disturbed_run([*index, str(catalog), *options], chance, killed)
-                else:
-                    status = subprocess.run(
-                        [*index, str(catalog), *options], check=False
-                    ).returncode
+                command = [*index, str(catalog), *options]
+                with (Path(scratch) / "said").open("wb") as said:
+                    if killed.total() < args.kills:
+                        status = disturbed_run(command, said, chance, killed)
+                    else:
+                        status = subprocess.run(command, stderr=said, check=False).returncode
                 runs += 1
                 # 3: chance killed three workers of one video, which is tried again.
                 if status not in {0, 3, -9}:
-                    sys.exit(f"the command ended with status {status}")
+                    sys.exit(f"status {status}: {(Path(scratch) / 'said').read_text()}")
             catalogs += 1
             if tables(catalog) != wanted:
                 sys.exit(f"after {killed.total()} kills the tables of {catalog} differ")

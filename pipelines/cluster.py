@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -18,7 +19,7 @@ from pipelines.fingerprint import differences, fingerprint
 from pipelines.guard import Guard
 from pipelines.payloads import IndexOptions
 from vidsearch.device import resolve_device
-from vidsearch.errors import ConfigError, VidsearchError
+from vidsearch.errors import ClusterLostError, ConfigError, VidsearchError
 from vidsearch.models.registry import LoadedPack, load_pack
 
 MEMORY_PER_WORKER = 1 << 30
@@ -31,6 +32,9 @@ GPU = "GPU"
 """The resource that dask-cuda gives its workers, and ``dask worker --resources GPU=1`` any other:
 such a worker takes as many videos at once as it has GPUs, each with the one model set of its own.
 """
+
+STARTS = 3
+"""How often the workers of this machine are started before that is given up."""
 
 _LAST_WORDS = "vidsearch-last-words"
 _FETCH_WITHIN_S = 60.0
@@ -243,7 +247,8 @@ class Cluster:
         if not workers:
             return []
         answers = self.client.run(function, *args, workers=workers, on_error="return")
-        return list(answers.items())
+        # Whoever cannot be reached has died, or is asked again at the next look.
+        return [(a, answer) for a, answer in answers.items() if not isinstance(answer, OSError)]
 
     def _hear(self, event: tuple[float, list[str]]) -> None:
         worker, reason = event[1]
@@ -271,12 +276,25 @@ def connect(pack: str, model_id: str, options: IndexOptions) -> Iterator[Cluster
         versions = cluster._ask(_versions, workers=list(cluster.members()))  # noqa: SLF001
         ours = fingerprint()
         _refuse({a: _told(about, lambda told: differences(ours, told)) for a, about in versions})
-        try:
-            client.register_plugin(ModelsPlugin(pack, model_id, options.device))
-        except Exception as error:
-            raise ConfigError(f"the workers cannot load pack {pack!r}: {error}") from error
+        _equip_all(client, ModelsPlugin(pack, model_id, options.device))
         _refuse(cluster.troubles(list(cluster.members())))
         yield cluster
+
+
+def _equip_all(client: Client, plugin: ModelsPlugin) -> None:
+    for left in reversed(range(STARTS)):
+        try:
+            client.register_plugin(plugin)
+        except OSError as error:  # a worker died just now
+            if not left:
+                raise ClusterLostError(
+                    f"the workers die before they have any work ({error}); repeat the command"
+                ) from error
+            time.sleep(1)
+        except Exception as error:
+            raise ConfigError(f"the workers cannot load the models: {error}") from error
+        else:
+            return
 
 
 def _need_workers(client: Client, options: IndexOptions) -> None:
@@ -341,14 +359,33 @@ def _client(options: IndexOptions) -> Iterator[Client]:
         with client:
             yield client
         return
-    cluster = LocalCluster(
-        n_workers=options.workers,
-        threads_per_worker=1,
-        processes=True,
-        host="127.0.0.1",
-        dashboard_address="127.0.0.1:0",
-        silence_logs=logging.CRITICAL,
-        memory_limit=options.worker_memory or "auto",
-    )
+    cluster = _start(options)
     with cluster, Client(cluster) as client:
         yield client
+
+
+def _start(options: IndexOptions) -> LocalCluster:
+    """Start workers on this machine; one that dies while it starts is no reason to give up.
+
+    Raises:
+        ClusterLostError: They died every time.
+    """
+    failure: Exception | None = None
+    for tries in range(1, STARTS + 1):
+        try:
+            return LocalCluster(
+                n_workers=options.workers,
+                threads_per_worker=1,
+                processes=True,
+                host="127.0.0.1",
+                dashboard_address="127.0.0.1:0",
+                silence_logs=logging.CRITICAL,
+                memory_limit=options.worker_memory or "auto",
+            )
+        except (RuntimeError, OSError) as error:
+            _LOG.info("start %d of the workers failed: %s", tries, error)
+            failure = error
+    raise ClusterLostError(
+        f"the workers of this machine died {STARTS} times while they started ({failure}); try "
+        "fewer --workers, or free memory"
+    ) from failure

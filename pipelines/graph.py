@@ -48,6 +48,7 @@ TRIES = 3
 """Workers that one video may cost: after the third it is left out."""
 
 _LOOK_EVERY_S = 0.5
+_GATHER_WITHIN_S = 60.0
 
 
 @dataclass(eq=False)

@@ -202,7 +202,7 @@ def events(catalog: Path) -> list[dict[str, Any]]:
     return lines
 
 
-def tables(catalog: Path) -> list[list[dict[str, object]]]:
+def tables(catalog: Path | str) -> list[list[dict[str, object]]]:
     """Return all rows without what differs between runs by design, in one order."""
     archive = Catalog.open(catalog)
     out = []

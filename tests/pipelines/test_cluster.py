@@ -6,11 +6,12 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
-from distributed import LocalCluster
+from distributed import Future, LocalCluster
 
 from pipelines import cluster, graph, index
 from pipelines.payloads import IndexOptions, Outcome
 from vidsearch import Catalog
+from vidsearch.device import resolve_device
 from vidsearch.errors import ConfigError
 from vidsearch.video.discover import VideoSource
 
@@ -77,3 +78,39 @@ def test_one_worker_has_a_process_of_its_own_where_that_is_asked_for(
     assert asked == []
     index(tmp_path / "b", [films / "sub"], IndexOptions(workers=1, isolate=True))
     assert asked == ["cluster"]
+
+
+@pytest.mark.slow
+def test_a_worker_takes_as_many_videos_at_once_as_it_has_gpus(
+    films: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    slots = []
+    submit = cluster.Cluster.submit
+
+    def watched(self: cluster.Cluster, worker: str, task: object, *args: object) -> Future:
+        slots.append(self.members()[worker])
+        future = submit(self, worker, task, *args)  # type: ignore[arg-type]
+        granted = self.client.run_on_scheduler(
+            lambda dask_scheduler: dask_scheduler.tasks[future.key].resource_restrictions
+        )
+        assert granted == {"GPU": 1}
+        return future
+
+    monkeypatch.setattr(cluster.Cluster, "submit", watched)
+    with LocalCluster(
+        n_workers=1,
+        threads_per_worker=3,
+        resources={"GPU": 1},
+        dashboard_address="127.0.0.1:0",
+    ) as running:
+        options = IndexOptions(scheduler=running.scheduler_address, device="cpu")
+        assert index(tmp_path / "catalog", [films], options).indexed == 2
+        assert slots == [1, 1]
+        # A worker that was given a GPU does not quietly do without: here there is none.
+        if resolve_device("auto").kind == "cpu":
+            other = cluster.ModelsPlugin("open", "another", "auto")
+            running_client = running.get_client()
+            running_client.register_plugin(other)
+            told = running_client.run(lambda dask_worker: dask_worker.vidsearch.errors["another"])
+            assert all("cuda" in message for message in told.values())
+            running_client.close()

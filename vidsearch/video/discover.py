@@ -186,6 +186,7 @@ def _expand_remote(uri: str) -> Iterator[VideoSource]:
 
     try:
         files, path = fsspec.core.url_to_fs(uri)
+        files.invalidate_cache()  # it remembers listings for as long as the process lives
         if _WILDCARDS & set(path) and not files.exists(path):
             yield from _remote_videos(files, files.glob(path, detail=True))
             return

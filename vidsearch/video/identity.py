@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 
-from vidsearch.video.source import ByteSource
+from vidsearch.video.source import read_whole
 
 _BLOCK = 1 << 20
 _DIGEST_BYTES = 20
@@ -19,11 +19,5 @@ def content_id(uri: str) -> str:
         VideoOpenError: It is missing, unreadable, or stops being readable half-way.
     """
     digest = hashlib.blake2b(digest_size=_DIGEST_BYTES)
-    source = ByteSource(uri)
-    try:
-        while block := source.read(_BLOCK):
-            digest.update(block)
-        source.check()
-    finally:
-        source.close()
+    read_whole(uri, digest.update, _BLOCK)
     return digest.hexdigest()

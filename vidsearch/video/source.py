@@ -2,6 +2,10 @@
 
 Decoders read through these objects and never open a name themselves, so no file name and nothing
 written inside a file can make them fetch anything else.
+
+Remote files are read in ranges, not copied: a worker needs no scratch disk as large as its films,
+and a time slice fetches its own part. The price is that a file is read twice, first for its hash;
+one that is small is kept in between, so that clips are fetched once.
 """
 
 from __future__ import annotations
@@ -9,6 +13,8 @@ from __future__ import annotations
 import io
 import re
 import stat
+import threading
+from collections.abc import Callable
 from pathlib import Path
 from typing import IO, Any
 from urllib.parse import unquote, urlsplit
@@ -18,6 +24,7 @@ from vidsearch.printable import printable
 
 _SCHEME = re.compile(r"^[A-Za-z][A-Za-z0-9+.-]*://")
 _REMOTE_BLOCK = 1 << 20
+_KEPT_BYTES = 32 << 20
 _SNIFF_BYTES = 64
 
 
@@ -36,6 +43,39 @@ def local_path(uri: str) -> Path:
     if uri.lower().startswith("file://") and not Path(uri).exists():
         return Path(unquote(urlsplit(uri).path))
     return Path(uri)
+
+
+class _Kept(threading.local):
+    """The small remote file that this thread read whole last, until it is opened again."""
+
+    uri: str | None = None
+    content: bytes = b""
+
+
+_kept = _Kept()
+
+
+def read_whole(uri: str, take: Callable[[bytes], object], block: int) -> None:
+    """Read a file from its start to its end, block by block; a small remote one is then kept.
+
+    Raises:
+        VideoOpenError: It is missing, unreadable, or stops being readable half-way.
+    """
+    _kept.uri = None
+    source = ByteSource(uri)
+    blocks: list[bytes] | None = [] if is_remote(uri) else None
+    try:
+        while content := source.read(block):
+            take(content)
+            if blocks is not None:
+                blocks.append(content)
+                if source.tell() > _KEPT_BYTES:
+                    blocks = None
+        source.check()
+    finally:
+        source.close()
+    if blocks is not None:
+        _kept.uri, _kept.content = uri, b"".join(blocks)
 
 
 class ByteSource:
@@ -121,6 +161,9 @@ def _open_local(uri: str) -> IO[bytes]:
 def _open_remote(uri: str) -> IO[bytes]:
     import fsspec
 
+    if _kept.uri == uri:
+        content, _kept.uri, _kept.content = _kept.content, None, b""
+        return io.BytesIO(content)
     try:
         files, path = fsspec.core.url_to_fs(uri)
         opened: Any = files.open(path, "rb", block_size=_REMOTE_BLOCK)
