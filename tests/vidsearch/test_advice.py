@@ -114,7 +114,7 @@ def test_how_it_is_said() -> None:
     tail = ImpostorTail(1000, 0, (2, 0, 0))
     result = SearchResult("m", (), (), Searched(500, 3, 60.0), advice=ThresholdAdvice(500, tail))
     text = " ".join(to_text(result).split())
-    assert "by confidence: 1.0 from 0.5 (surely below 3.1), 0 from 0.9 (surely below 1.5)" in text
+    assert "by confidence: 1.0 from 0.5 (with doubt 3.1), 0 from 0.9 (with doubt 1.5)" in text
     assert "1,000 pairs of people seen together" in text
     assert to_json(result)["false_hits"]["levels"][0] == {
         "confidence": 0.5, "expected": 1.0, "at_most": 3.1479,

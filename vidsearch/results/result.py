@@ -185,14 +185,15 @@ def coverage(searched: Searched) -> str:
 def advice_line(advice: ThresholdAdvice) -> str:
     """Say how many false hits to expect at each confidence."""
     parts = [
-        f"{_about(line.expected)} from {line.confidence:g} (surely below {_about(line.at_most)})"
+        f"{_about(line.expected)} from {line.confidence:g} (with doubt {_about(line.at_most)})"
         for line in advice.levels
     ]
     tail = advice.tail
     labelled = f" and {counted(tail.labelled, 'labelled pair')}" if tail.labelled else ""
     return (
-        f"False hits to expect by chance, by confidence: {', '.join(parts)}. Judged by "
-        f"{counted(tail.together, 'pair')} of people seen together in this archive{labelled}."
+        f"False hits by chance, a cautious estimate by confidence: {', '.join(parts)}. Judged by "
+        f"{counted(tail.together, 'pair')} of people seen together in this archive{labelled}: they "
+        "share light and blur, so strangers look more alike than they do to a good photo."
     )
 
 
