@@ -30,6 +30,9 @@ def register(commands: argparse._SubParsersAction[Any]) -> None:
     )
     add_arguments(parser)
     parser.set_defaults(run=run)
+    import trainer.export_cli
+
+    trainer.export_cli.register(commands)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -13,6 +13,7 @@ VidsearchError                     exit 2
 ├── ModelError                     a model pack cannot be used
 │   ├── PackNotFoundError          unknown name, or its files are not on this machine
 │   ├── PackFormatError            pack.toml is malformed
+│   ├── ExportError                a trained network cannot be made a pack
 │   └── PackVerifyError            a file's sha256 is not the one the pack states
 ├── TrainingSetError               a training set cannot be read, made or learned from
 ├── TrainingError                  a training run cannot start or go on
@@ -90,6 +91,10 @@ class PackNotFoundError(ModelError):
 
 class PackFormatError(ModelError):
     """A pack's description (``pack.toml``) is malformed."""
+
+
+class ExportError(ModelError):
+    """A trained network cannot be made a pack."""
 
 
 class PackVerifyError(ModelError):
