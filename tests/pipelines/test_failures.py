@@ -154,7 +154,8 @@ def test_ctrl_c_keeps_what_is_done_and_says_how_to_go_on(
     archive: Path, quiet: Path, tmp_path: Path, processes: ModuleType
 ) -> None:
     catalog = tmp_path / "catalog"
-    poison(archive, "slow.mkv")
+    for number in range(8):  # enough to be far from done when two are seen on a busy machine
+        poison(archive, f"slow {number}.mkv")
     env = processes.poisoned(tmp_path / "site")
     process = processes.start("index", catalog, archive, "--workers", 2, env=env, group=True)
 
