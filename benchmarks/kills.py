@@ -133,9 +133,11 @@ def main() -> None:
                     else:
                         status = subprocess.run(command, stderr=said, check=False).returncode
                 runs += 1
-                # 3: chance killed three workers of one video, which is tried again.
-                if status not in {0, 3, -9}:
-                    sys.exit(f"status {status}: {(Path(scratch) / 'said').read_text()}")
+                words = (Path(scratch) / "said").read_text()
+                # 3: chance killed three workers of one video, which is tried again; or it killed
+                # three starts in a row, where the command ends and asks to be repeated.
+                if status not in {0, 3, -9} and "repeat the command" not in words:
+                    sys.exit(f"after {killed.total()} kills, status {status}: {words}")
             catalogs += 1
             if tables(catalog) != wanted:
                 sys.exit(f"after {killed.total()} kills the tables of {catalog} differ")

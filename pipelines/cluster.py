@@ -386,6 +386,6 @@ def _start(options: IndexOptions) -> LocalCluster:
             _LOG.info("start %d of the workers failed: %s", tries, error)
             failure = error
     raise ClusterLostError(
-        f"the workers of this machine died {STARTS} times while they started ({failure}); try "
-        "fewer --workers, or free memory"
+        f"the workers of this machine died {STARTS} times while they started ({failure}); "
+        "repeat the command, with fewer --workers or more memory"
     ) from failure

@@ -90,9 +90,16 @@ def test_a_worker_takes_as_many_videos_at_once_as_it_has_gpus(
     def watched(self: cluster.Cluster, worker: str, task: object, *args: object) -> Future:
         slots.append(self.members()[worker])
         future = submit(self, worker, task, *args)  # type: ignore[arg-type]
-        granted = self.client.run_on_scheduler(
-            lambda dask_scheduler: dask_scheduler.tasks[future.key].resource_restrictions
-        )
+        key = future.key  # a future within the function would be sent along, and release the task
+        granted = None
+        while granted is None:  # until the scheduler has heard of it
+            granted = self.client.run_on_scheduler(
+                lambda dask_scheduler: (
+                    dask_scheduler.tasks[key].resource_restrictions
+                    if key in dask_scheduler.tasks
+                    else None
+                )
+            )
         assert granted == {"GPU": 1}
         return future
 
