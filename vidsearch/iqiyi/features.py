@@ -124,20 +124,27 @@ def _schema(dim: int) -> pa.Schema:
 
 
 def _dim(content: Mapping[Any, Any]) -> int:
+    odd = [clip for clip, rows in content.items() if not isinstance(rows, list | tuple)]
+    if odd:
+        raise ConfigError(f"clip {_name(odd[0])!r}: expected a list of faces")
     for clip, rows in content.items():
-        for number, row in enumerate(rows if isinstance(rows, Sequence) else ()):
-            return int(np.shape(_checked_row(clip, number, row)[4])[0])
+        for number, row in enumerate(rows):
+            return len(_checked_row(clip, number, row)[4])
     raise ConfigError("the feature pickle holds no face in any clip")
 
 
 def _checked_row(clip: Any, number: int, row: Any) -> Sequence[Any]:
-    if not isinstance(row, Sequence) or len(row) != 5 or np.ndim(row[4]) != 1:
+    vector = row[4] if isinstance(row, list | tuple) and len(row) == 5 else None
+    flat = isinstance(vector, np.ndarray) and vector.ndim == 1 and vector.dtype.kind == "f"
+    plain = isinstance(vector, list | tuple) and all(isinstance(x, int | float) for x in vector)
+    if vector is None or not (flat or plain) or not len(vector):
         raise ConfigError(f"clip {_name(clip)!r}, face {number}: expected [{_FIELDS}]")
-    return row
+    return [*row]
 
 
 def _name(clip: Any) -> str:
-    return clip.decode("utf-8", "replace") if isinstance(clip, bytes) else str(clip)
+    text = clip.decode("utf-8", "replace") if isinstance(clip, bytes) else str(clip)
+    return text.encode("utf-8", "replace").decode("utf-8")  # no halves of characters
 
 
 def _tables(content: Mapping[Any, Any], schema: pa.Schema, dim: int) -> Iterator[pa.Table]:
@@ -159,17 +166,24 @@ def _append(
 ) -> None:
     frame, box, score, quality, vector = row
     where = f"clip {_name(clip)!r}, face {number}"
-    values = np.asarray(vector, np.float16)
+    try:
+        with np.errstate(over="ignore"):  # too large a number becomes infinite, and is named
+            values = np.asarray(vector, np.float16)
+        plain = [float(side) for side in box]
+        at, detection, fine = int(frame), float(score), float(quality)
+    except (TypeError, ValueError, OverflowError):
+        raise ConfigError(f"{where}: expected [{_FIELDS}]") from None
     if values.shape != (dim,):
         raise ConfigError(f"{where}: embedding of {values.size} numbers; the others have {dim}")
-    plain = [float(side) for side in np.ravel(box)]
     if len(plain) != 4:
         raise ConfigError(f"{where}: a box of {len(plain)} numbers; expected 4")
-    if not np.isfinite(values).all() or not np.isfinite([*plain, score, quality]).all():
+    if not 0 <= at < 2**63:
+        raise ConfigError(f"{where}: frame {at} is no number of a frame")
+    if not np.isfinite(values).all() or not np.isfinite([*plain, detection, fine]).all():
         raise ConfigError(f"{where}: a number that is not finite; leave this face out")
     columns["clip"].append(_name(clip))
-    columns["frame"].append(int(frame))
+    columns["frame"].append(at)
     columns["box_xyxy"].append(plain)
-    columns["score"].append(float(score))
-    columns["quality"].append(float(quality))
+    columns["score"].append(detection)
+    columns["quality"].append(fine)
     columns["embedding"].append(values)

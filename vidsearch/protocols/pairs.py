@@ -13,11 +13,13 @@ from numpy.typing import NDArray
 from vidsearch.errors import ConfigError
 from vidsearch.printable import printable
 from vidsearch.protocols.lines import file_sha256, malformed, read_lines
-from vidsearch.protocols.pickles import load_pickle
+from vidsearch.safe_pickle import load_plain_pickle
 
 PICTURE_ENDINGS = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".webp"})
 
-_VIDEO = re.compile(r"[^/\s]+/[^/\s]+")
+_VIDEO = re.compile(r"[^/\s\0]{1,60}/[^/\s\0]{1,60}")
+_NAME = re.compile(r"[^/\0]{1,60}")  # longer ones are no names of files
+_COUNT = re.compile(r"[0-9]{1,6}", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -67,11 +69,13 @@ def read_bin(path: Path, folds: int = 10) -> PairSet:
     Raises:
         ConfigError: It is refused, damaged, or holds something else.
     """
-    content = load_pickle(path)
+    content = load_plain_pickle(path, encoding="bytes")
     shown = printable(str(path))
     if not (isinstance(content, tuple | list) and len(content) == 2):
         raise ConfigError(f"{shown} must hold (pictures, issame); got {type(content).__name__}")
     pictures, labels = content
+    if not isinstance(pictures, list | tuple | np.ndarray):
+        raise ConfigError(f"{shown} must hold a list of pictures; got {type(pictures).__name__}")
     flags = _flags(labels, shown)
     try:
         blobs = [_picture_bytes(picture) for picture in pictures]
@@ -98,7 +102,11 @@ def read_bin(path: Path, folds: int = 10) -> PairSet:
 
 
 def _flags(labels: Any, shown: str) -> NDArray[np.bool_]:
-    flags = np.asarray(labels) if isinstance(labels, list | tuple | np.ndarray) else np.empty(())
+    listed = isinstance(labels, list | tuple | np.ndarray)
+    try:
+        flags = np.asarray(labels) if listed else np.empty(())
+    except ValueError:  # lists of unequal length
+        flags = np.empty(())
     if flags.ndim != 1 or flags.dtype.kind not in "biu" or not np.isin(flags, (0, 1)).all():
         raise ConfigError(f"{shown}: issame must be a list of True and False")
     return flags.astype(bool)
@@ -124,7 +132,7 @@ def read_lfw_pairs(pairs: Path, photos: Path) -> PairSet:
     lines = read_lines(pairs)
     number, header = next(lines, (1, ""))
     fields = header.split()
-    if not (1 <= len(fields) <= 2 and all(field.isdecimal() for field in fields)):
+    if not (1 <= len(fields) <= 2 and all(_COUNT.fullmatch(field) for field in fields)):
         malformed(pairs, number, header, "the number of folds and of pairs of each kind a fold")
     folds, each = (int(fields[0]), int(fields[1])) if len(fields) == 2 else (1, int(fields[0]))
     rows: dict[tuple[str, int], int] = {}
@@ -165,7 +173,7 @@ def _lfw_pair(path: Path, number: int, line: str) -> tuple[tuple[str, int], tupl
     elif len(fields) != 4 or fields[0] == fields[2]:
         malformed(path, number, line, expected)
     for name, index in ((fields[0], fields[1]), (fields[2], fields[3])):
-        if "/" in name or name in ("", ".", "..") or not index.isdecimal():
+        if not _NAME.fullmatch(name) or name in (".", "..") or not _COUNT.fullmatch(index):
             malformed(path, number, line, expected)
     return (fields[0], int(fields[1])), (fields[2], int(fields[3]))
 
@@ -173,8 +181,12 @@ def _lfw_pair(path: Path, number: int, line: str) -> tuple[tuple[str, int], tupl
 def read_ytf(splits: Path, videos: Path, folds: int = 10) -> PairSet:
     """Read YouTube Faces' ``splits.txt`` over its folder ``<person>/<video>/<frame>.jpg``.
 
-    Each line: fold, first video, second video (``person/number``), 1 for one person or 0; comma-
-    separated, further fields are ignored; a heading line may come first. Folds must be consecutive.
+    Each line: fold, number of the pair, first video, second video (``person/number``), 1 for one
+    person or 0; comma-separated; a heading line may come first. In ``splits_corrected.txt`` a sixth
+    field has the corrected label, and that one counts. Folds must be consecutive.
+
+    Source:
+        Wolf et al. 2011, ``splits.txt``; the sixth field as public evaluations of it read it.
 
     Raises:
         ConfigError: A malformed line, an unknown video, or a video without a frame.
@@ -184,19 +196,21 @@ def read_ytf(splits: Path, videos: Path, folds: int = 10) -> PairSet:
     numbers: list[int] = []
     for number, line in read_lines(splits):
         fields = [field.strip() for field in line.split(",")]
-        if number == 1 and not fields[0].isdecimal():
+        if number == 1 and not _COUNT.fullmatch(fields[0]):
             continue
-        expected = "'fold, person/video, person/video, 0 or 1'"
-        if len(fields) < 4 or not fields[0].isdecimal() or fields[3] not in ("0", "1"):
+        expected = "'fold, pair, person/video, person/video, 0 or 1'"
+        counted = all(_COUNT.fullmatch(field) for field in fields[:2])
+        if len(fields) not in (5, 6) or not counted or not {*fields[4:]} <= {"0", "1"}:
             malformed(splits, number, line, expected)
-        if not all(_VIDEO.fullmatch(video) and ".." not in video for video in fields[1:3]):
+        videos_here = fields[2:4]
+        if not all(_VIDEO.fullmatch(video) and ".." not in video for video in videos_here):
             malformed(splits, number, line, expected)
         if numbers and int(fields[0]) < numbers[-1]:
             malformed(splits, number, line, "folds one after the other")
         numbers.append(int(fields[0]))
-        a, b = (rows.setdefault(video, len(rows)) for video in fields[1:3])
-        people = [video.partition("/")[0] for video in fields[1:3]]
-        found.append((a, b, fields[3] == "1", people[0], people[1]))
+        a, b = (rows.setdefault(video, len(rows)) for video in videos_here)
+        people = [video.partition("/")[0] for video in videos_here]
+        found.append((a, b, fields[-1] == "1", people[0], people[1]))
     sizes = np.unique(numbers, return_counts=True)[1]
     if len(sizes) != folds or len(set(sizes.tolist())) != 1:
         raise ConfigError(

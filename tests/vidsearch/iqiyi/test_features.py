@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from vidsearch.errors import ConfigError
 from vidsearch.iqiyi.features import clip_centres, convert_features
@@ -53,6 +55,14 @@ def test_feature_centres(tmp_path: Path) -> None:
         ({b"a": [[1, 2]]}, "clip 'a', face 0: expected"),
         ({b"a": [face([1, 2])], b"b": [face([1])]}, "clip 'b', face 0: embedding of 1 numbers"),
         ({b"a": [face([1, np.nan])]}, "clip 'a', face 0: a number that is not finite"),
+        ({b"a": 5, b"b": [face([1])]}, "clip 'a': expected a list of faces"),
+        ({b"a": [face([])]}, "clip 'a', face 0: expected"),
+        ({b"a": [[7, "box", 1, 1, [1.0]]]}, "clip 'a', face 0: expected"),
+        ({b"a": [[7, [1, 2, 3], 1, 1, [1.0]]]}, "clip 'a', face 0: a box of 3 numbers"),
+        ({b"a": [[-7, [1, 2, 3, 4], 1, 1, [1.0]]]}, "clip 'a', face 0: frame -7"),
+        ({b"a": [[7, [1, 2, 3, 4], 1, None, [1.0]]]}, "clip 'a', face 0: expected"),
+        ({b"a": [[7, [1, 2, 3, 4], 1, 1, [1e9]]]}, "clip 'a', face 0: a number that is not fin"),
+        ({b"a": [[7, [1, 2, 3, 4], 1, 1, [[1.0], [2.0, 3.0]]]]}, "clip 'a', face 0: expected"),
     ],
 )
 def test_bad_content_is_named_and_nothing_is_left(
@@ -61,6 +71,32 @@ def test_bad_content_is_named_and_nothing_is_left(
     with pytest.raises(ConfigError, match=message):
         convert_features(dump(tmp_path / "f.pickle", content), tmp_path / "f.parquet")
     assert [path.name for path in tmp_path.iterdir()] == ["f.pickle"]
+
+
+ANYTHING = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.binary(max_size=3)
+    | st.just(np.ones(2, np.float16)) | st.just(np.ones((1, 2), np.float16)),
+    lambda inner: st.lists(inner, max_size=5) | st.dictionaries(st.binary(max_size=2), inner,
+                                                               max_size=2),
+    max_leaves=12,
+)  # fmt: skip
+ALMOST = st.tuples(ANYTHING, ANYTHING, ANYTHING, ANYTHING, ANYTHING).map(list)
+ROWS = st.lists(st.just(face([1, 2])) | ALMOST | ANYTHING, max_size=3)
+
+
+@settings(max_examples=60)
+@given(st.dictionaries(st.binary(max_size=3), ROWS | ANYTHING, max_size=3) | ANYTHING)
+def test_any_content_is_converted_or_refused(
+    tmp_path_factory: pytest.TempPathFactory, content: Any
+) -> None:
+    folder = tmp_path_factory.mktemp("any")
+    try:
+        convert_features(dump(folder / "f.pickle", content), folder / "f.parquet")
+    except ConfigError as error:
+        assert "\n" not in str(error)  # noqa: PT017
+        assert [path.name for path in folder.iterdir()] == ["f.pickle"]
+    else:
+        clip_centres(folder / "f.parquet")
 
 
 def test_other_file_is_no_feature_file(tmp_path: Path) -> None:

@@ -49,6 +49,10 @@ def test_lfw(tmp_path: Path) -> None:
         (GOOD.replace("Cy\t1\tAnn", "Ann\t1\tAnn"), r"line 5: expected"),
         (GOOD.replace("Cy", ".."), r"line 5: expected"),
         (GOOD.replace("Cy", "../Cy"), r"line 5: expected"),
+        (GOOD.replace("Cy", "C\0y"), r"line 5: expected"),
+        (GOOD.replace("1\t3", "1\t" + "3" * 5000), r"line 2: expected"),
+        (GOOD.replace("Cy", "C" * 300), r"line 5: expected"),
+        ("9" * 5000 + "\t300\n", r"line 1: expected the number of folds"),
         (GOOD.rsplit("Cy", 1)[0], r"promises 4 pairs \(2 folds of 1 genuine and 1 imp.*got 3"),
     ],
 )
@@ -87,6 +91,8 @@ def test_bin(tmp_path: Path) -> None:
         (([b"a", b"b"], "yes"), "issame must be a list"),
         (([b"a", b"b"], [True, False]), "got 2 pictures for 2 pairs"),
         (([], []), "issame must be|got 0 pictures"),
+        (([b"a", b"b"], [[True], [True, False]]), "issame must be a list"),
+        ((7, [True]), "must hold a list of pictures; got int"),
         ((["a", "b"], [True]), "a picture must be the bytes of a file; got str"),
     ],
 )
@@ -107,24 +113,32 @@ def make_videos(root: Path, *names: str) -> None:
 
 def test_ytf(tmp_path: Path) -> None:
     make_videos(tmp_path, "Ann/0", "Ann/1", "Bob/5")
-    text = "fold, first, second, same\n1, Ann/0, Ann/1, 1, 7\n2, Ann/0, Bob/5, 0, 7\n"
+    text = "split number, pair number, first name, second name, is same\n"
+    text += "1, 1, Ann/0, Ann/1, 1\n2, 1, Ann/0, Bob/5, 0\n"
     pairs = read_ytf(write(tmp_path / "splits.txt", text), tmp_path, folds=2)
     assert pairs.issame.tolist() == [True, False]
     assert (pairs.first.tolist(), pairs.second.tolist()) == ([0, 0], [1, 2])
     assert [len(item) for item in pairs.items] == [2, 2, 2]
     assert pairs.people == (("Ann", "Ann"), ("Ann", "Bob"))
+    # The corrected list has the corrected label in a sixth field.
+    text = "1, 1, Ann/0, Ann/1, 1, 0\n2, 1, Ann/0, Bob/5, 0, 1\n"
+    pairs = read_ytf(write(tmp_path / "splits.txt", text), tmp_path, folds=2)
+    assert pairs.issame.tolist() == [False, True]
 
 
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("1, Ann/0, Ann/1\n", "line 1: expected 'fold, person/video"),
-        ("1, Ann/0, Ann/1, yes\n", "line 1: expected"),
-        ("1, Ann/0, ../x/1, 1\n", "line 1: expected"),
-        ("2, Ann/0, Ann/1, 1\n1, Ann/0, Ann/1, 1\n", "line 2: expected folds one after the other"),
-        ("1, Ann/0, Ann/1, 1\n", r"must hold 2 folds of equal size; got \[1\]"),
-        ("1, Ann/0, Cy/1, 1\n2, Ann/0, Ann/1, 1\n", "video 'Cy/1' has no folder"),
-        ("1, Ann/0, Dan/1, 1\n2, Ann/0, Ann/1, 1\n", "holds no picture"),
+        ("1, 1, Ann/0, Ann/1\n", "line 1: expected 'fold, pair, person/video"),
+        ("1, Ann/0, Ann/1, 1, 7\n", "line 1: expected"),
+        ("1, 1, Ann/0, Ann/1, yes\n", "line 1: expected"),
+        ("1, 1, Ann/0, Ann/1, 1, 2\n", "line 1: expected"),
+        ("1, 1, Ann/0, ../x/1, 1\n", "line 1: expected"),
+        (f"1, {'9' * 5000}, Ann/0, Ann/1, 1\n", "line 1: expected"),
+        ("2, 1, Ann/0, Ann/1, 1\n1, 1, Ann/0, Ann/1, 1\n", "line 2: expected folds one after"),
+        ("1, 1, Ann/0, Ann/1, 1\n", r"must hold 2 folds of equal size; got \[1\]"),
+        ("1, 1, Ann/0, Cy/1, 1\n2, 1, Ann/0, Ann/1, 1\n", "video 'Cy/1' has no folder"),
+        ("1, 1, Ann/0, Dan/1, 1\n2, 1, Ann/0, Ann/1, 1\n", "holds no picture"),
     ],
 )
 def test_ytf_malformed(text: str, message: str, tmp_path: Path) -> None:
