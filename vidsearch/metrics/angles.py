@@ -42,19 +42,44 @@ class AngleStatistics:
     identities: int
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class AngleValues:
+    """What Table 3 averages, degrees; None where there are no class weights.
+
+    Attributes:
+        identities: (K,) those that occur, ascending.
+        rows: (N,) in [0, K): the identity of each embedding.
+        intra: (N,) angle between an embedding and its identity's centre.
+        inter: (K,) smallest angle between a centre and another.
+        w_ec: (K,) angle between an identity's class weight and its centre.
+        w_inter: (C,) smallest angle between a class weight and another.
+    """
+
+    identities: NDArray[np.integer]
+    rows: NDArray[np.integer]
+    intra: Floats
+    inter: Floats
+    w_ec: Floats | None = None
+    w_inter: Floats | None = None
+
+    def statistics(self) -> AngleStatistics:
+        """Return their means."""
+        return AngleStatistics(
+            w_ec=float(self.w_ec.mean()) if self.w_ec is not None else None,
+            w_inter=float(self.w_inter.mean()) if self.w_inter is not None else None,
+            intra=float(self.intra.mean()),
+            inter=float(self.inter.mean()),
+            embeddings=len(self.intra),
+            identities=len(self.inter),
+        )
+
+
 def angle_statistics(
     embeddings: Vectors, labels: NDArray[np.integer], weights: Vectors | None = None
 ) -> AngleStatistics:
     """Return the angle statistics of a data set, and of a classifier's weights if there are any.
 
-    Args:
-        embeddings: (N, D) raw or unit.
-        labels: (N,) identity of each: any integers; with ``weights`` the row of its class.
-        weights: (C, D) one class a row. A class without an embedding counts for W-Inter only.
-
-    Raises:
-        ShapeError: Shapes that do not fit, values that are not finite, a vector of length zero, an
-            identity whose embeddings cancel out, or fewer than two identities.
+    Arguments and errors are those of :func:`angle_values`.
 
     Source:
         ArcFace, Table 3: "W-EC", "W-Inter", "Intra" and "Inter".
@@ -68,31 +93,64 @@ def angle_statistics(
         >>> round(found.intra, 3), round(found.inter, 3)
         (30.0, 90.0)
     """
+    return angle_values(embeddings, labels, weights).statistics()
+
+
+def angle_values(
+    embeddings: Vectors, labels: NDArray[np.integer], weights: Vectors | None = None
+) -> AngleValues:
+    """Return the angles that Table 3 averages.
+
+    Args:
+        embeddings: (N, D) raw or unit.
+        labels: (N,) identity of each: any integers; with ``weights`` the row of its class.
+        weights: (C, D) one class a row, or (C, S, D) with S sub-centres a class: the one nearest to
+            the embedding centre stands for the class, of a class without an embedding the first. A
+            class without an embedding counts for W-Inter only.
+
+    Raises:
+        ShapeError: Shapes that do not fit, values that are not finite, a vector of length zero, an
+            identity whose embeddings cancel out, or fewer than two identities.
+    """
     unit = unit_rows("embeddings", embeddings)
-    identities = np.asarray(labels)
-    if identities.shape != (len(unit),):
+    labelled = np.asarray(labels)
+    if labelled.shape != (len(unit),):
         raise ShapeError(
-            f"labels must be one per embedding, ({len(unit)},); got shape {identities.shape}"
+            f"labels must be one per embedding, ({len(unit)},); got shape {labelled.shape}"
         )
-    present, rows = np.unique(identities, return_inverse=True)
+    present, rows = np.unique(labelled, return_inverse=True)
     if len(present) < 2:
         raise ShapeError(f"angles between identities need two of them; got {len(present)}")
     centres = embedding_centres(unit, rows, len(present))
-    intra = degrees_between(unit, centres[rows])
     w_ec = w_inter = None
     if weights is not None:
-        directions = unit_rows("weights", weights)
-        _check_classes(present, directions, unit.shape[1])
-        w_ec = float(degrees_between(directions[present], centres).mean())
-        w_inter = float(smallest_angles(directions).mean())
-    return AngleStatistics(
+        directions = _directions(weights, present, centres)
+        w_ec = degrees_between(directions[present], centres)
+        w_inter = smallest_angles(directions)
+    return AngleValues(
+        identities=present,
+        rows=rows,
+        intra=degrees_between(unit, centres[rows]),
+        inter=smallest_angles(centres),
         w_ec=w_ec,
         w_inter=w_inter,
-        intra=float(intra.mean()),
-        inter=float(smallest_angles(centres).mean()),
-        embeddings=len(unit),
-        identities=len(present),
     )
+
+
+def _directions(weights: Vectors, present: NDArray[np.integer], centres: Matrix) -> Matrix:
+    """Return (C, D): the weight of each class, of unit length."""
+    table = np.asarray(weights)
+    if table.ndim != 3:
+        directions = unit_rows("weights", table)
+        _check_classes(present, directions, centres.shape[1])
+        return directions
+    classes, several, dim = table.shape
+    apart = unit_rows("weights", table.reshape(-1, dim)).reshape(classes, several, dim)
+    directions = np.ascontiguousarray(apart[:, 0])
+    _check_classes(present, directions, centres.shape[1])
+    nearest = np.einsum("ksd,kd->ks", apart[present], centres).argmax(axis=1)
+    directions[present] = apart[present, nearest]
+    return directions
 
 
 def embedding_centres(unit: Matrix, rows: NDArray[np.integer], count: int) -> Matrix:

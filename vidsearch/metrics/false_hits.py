@@ -1,4 +1,12 @@
-"""How many strangers reach a confidence by chance: a share of impostor pairs, times the archive."""
+"""How many strangers reach a confidence by chance, among the tracks of an archive.
+
+Nearly all tracks show somebody else than the person searched for, so the query's own similarities
+say how near strangers come to it: this photo, this archive's light and blur. What is wanted lies
+beyond them, where strangers and the person mix, so it is extrapolated, in two ways: distances
+sqrt(2 - 2 cosine) between a query and strangers are close to normal, and so are their logarithms,
+whose tail is lighter. What came lay between both (figures in docs/evaluation.md): their mean is the
+estimate, and the interval reaches from the lower end of the one to the upper end of the other.
+"""
 
 from __future__ import annotations
 
@@ -7,32 +15,25 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from vidsearch.errors import ConfigError
 
 LEVELS = (0.5, 0.9, 0.99)
 """Confidences that advice is given for: likely, very likely, almost certain."""
+
+FEWEST_TRACKS = 100
+FEWEST_VIDEOS = 5
+"""With less to compare with, nothing is said."""
+
+_DRAWS = 100
 _DOUBT = 0.05
+_MIDDLE, _HIGH = 0.5, 0.95
+_HIGH_Z = 1.6448536269514722  # the normal quantile of 0.95
+_FITS = 5
+_SHRINK = 2.0
 
-
-@dataclass(frozen=True, slots=True)
-class ImpostorTail:
-    """How impostor pairs of one archive do.
-
-    Attributes:
-        together: Pairs of tracks that show two people because both are in one frame.
-        labelled: Pairs of tracks that somebody said show two people.
-        reached: One per ``LEVELS``: how many of all these pairs reach that confidence.
-    """
-
-    together: int
-    labelled: int
-    reached: tuple[int, ...]
-
-    @property
-    def pairs(self) -> int:
-        return self.together + self.labelled
+Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,12 +43,40 @@ class FalseHits:
     Attributes:
         confidence: Counted from here on.
         expected: Their mean number.
-        at_most: 95 % upper bound of that mean, for so few pairs.
+        at_least: Lower end of the 95 % interval of that mean.
+        at_most: Its upper end.
     """
 
     confidence: float
     expected: float
+    at_least: float
     at_most: float
+
+
+@dataclass(frozen=True, slots=True)
+class CertainPairs:
+    """Pairs of tracks, each in another video, that are known to show two people.
+
+    Attributes:
+        pairs: How many.
+        reached: One per ``LEVELS``: how many of them reach that confidence.
+        expected: One per ``LEVELS``: how many were to be expected by the estimate above.
+    """
+
+    pairs: int = 0
+    reached: tuple[int, ...] = (0,) * len(LEVELS)
+    expected: tuple[float, ...] = (0.0,) * len(LEVELS)
+
+    @property
+    def factors(self) -> tuple[float, ...]:
+        """One per level: by how much the estimate was too low there; near 1 where pairs are few.
+
+        As if ``_SHRINK`` pairs more had been reached as well as expected.
+        """
+        return tuple(
+            (seen + _SHRINK) / (mean + _SHRINK)
+            for seen, mean in zip(self.reached, self.expected, strict=True)
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,59 +85,138 @@ class ThresholdAdvice:
 
     Attributes:
         tracks: Tracks searched.
-        tail: The pairs that say so.
+        compared: Tracks, a random part of them, that the query was compared with to say so.
+        levels: One per ``LEVELS``; empty where there was too little to compare with.
+        certain: The pairs that the estimate was corrected by.
     """
 
     tracks: int
-    tail: ImpostorTail
-
-    @property
-    def levels(self) -> tuple[FalseHits, ...]:
-        return tuple(
-            FalseHits(
-                level,
-                self.tracks * count / self.tail.pairs,
-                self.tracks * min(upper_bound(count) / self.tail.pairs, 1.0),
-            )
-            for level, count in zip(LEVELS, self.tail.reached, strict=True)
-        )
+    compared: int
+    levels: tuple[FalseHits, ...]
+    certain: CertainPairs = CertainPairs()
 
 
-def impostor_tail(
-    together: ArrayLike, labelled: ArrayLike, similarity_at: Sequence[float]
-) -> ImpostorTail:
-    """Count impostor pairs that reach each confidence.
+def expected_false_hits(
+    similarities: ArrayLike,
+    videos: ArrayLike,
+    tracks: int,
+    bars: Sequence[float],
+    certain: CertainPairs | None = None,
+) -> tuple[FalseHits, ...]:
+    """Return the expected number of strangers above each bar.
 
     Args:
-        together: (N,) cosines of tracks seen in one frame.
-        labelled: (M,) cosines of tracks that are labelled as different people.
-        similarity_at: The cosine of each of ``LEVELS``.
+        similarities: (M,) cosines of the query with a random part of the tracks.
+        videos: (M,) what video each is in, any integers: tracks of one video are alike, so the
+            interval resamples videos.
+        tracks: Tracks searched.
+        bars: Cosine of each of ``LEVELS``, and last the one above which a track may well show the
+            person: those are left out of the fit.
+        certain: Corrects the estimate.
+
+    Returns:
+        One per level; none where fewer than ``FEWEST_TRACKS`` strangers in ``FEWEST_VIDEOS`` videos
+        were compared with.
 
     Raises:
-        ConfigError: A cosine is not finite.
+        ConfigError: Similarities are not finite, or shapes do not fit.
     """
-    scores = np.concatenate([np.asarray(together, np.float64), np.asarray(labelled, np.float64)])
-    if not np.isfinite(scores).all():
-        raise ConfigError("similarities of impostor pairs must be finite numbers")
-    reached = tuple(int((scores >= bar).sum()) for bar in similarity_at)
-    return ImpostorTail(len(np.asarray(together)), len(np.asarray(labelled)), reached)
+    cosines, groups = np.asarray(similarities, np.float64), np.asarray(videos)
+    if cosines.ndim != 1 or groups.shape != cosines.shape or not np.isfinite(cosines).all():
+        raise ConfigError("similarities must be finite, one a track, and so must videos")
+    if len(bars) != len(LEVELS) + 1:
+        raise ConfigError(f"there must be {len(LEVELS) + 1} bars; got {len(bars)}")
+    strangers = cosines < bars[-1]
+    _, numbers = np.unique(groups[strangers], return_inverse=True)
+    if strangers.sum() < FEWEST_TRACKS or numbers.max(initial=-1) + 1 < FEWEST_VIDEOS:
+        return ()
+    means, lows, highs = _shares(cosines[strangers], numbers, np.array(bars))
+    factors = (certain if certain is not None else CertainPairs()).factors
+    return tuple(
+        FalseHits(
+            level,
+            float(min(mean * factor, 1.0) * tracks),
+            float(min(low * factor, 1.0) * tracks),
+            float(min(high * factor, 1.0) * tracks),
+        )
+        for level, mean, low, high, factor in zip(LEVELS, means, lows, highs, factors, strict=True)
+    )
 
 
-def upper_bound(count: int, doubt: float = _DOUBT) -> float:
-    """Return the largest mean under which a count this low is no rarer than ``doubt`` (Poisson).
+def expected_shares(similarities: ArrayLike, bars: Sequence[float]) -> tuple[float, ...]:
+    """Return the share of strangers above each level, as ``expected_false_hits``, uncorrected.
 
-    Source:
-        Garwood 1936, one-sided. For a count of 0 it is the "rule of three".
-
-    Example:
-        >>> round(upper_bound(0), 3), round(upper_bound(2), 3)
-        (2.996, 6.296)
+    Args:
+        similarities: (M,) cosines, at least two different ones below the last bar.
+        bars: As there.
     """
-    low, high = float(count), float(count) + 10.0 * math.sqrt(count + 1.0)
-    for _ in range(80):
-        middle = (low + high) / 2
-        terms = [n * math.log(middle) - math.lgamma(n + 1) - middle for n in range(count + 1)]
-        top = max(terms)
-        chance = math.exp(top) * sum(math.exp(term - top) for term in terms)
-        low, high = (middle, high) if chance > doubt else (low, middle)
-    return (low + high) / 2
+    cosines = np.asarray(similarities, np.float64)
+    cosines = cosines[cosines < bars[-1]]
+    shares = _tails(cosines, np.ones((1, len(cosines))), np.array(bars))
+    return tuple(np.mean(shares, axis=0)[0].tolist())
+
+
+def _shares(cosines: Floats, videos: NDArray[np.intp], bars: Floats) -> tuple[Floats, ...]:
+    """Return mean, lower and upper end of the share above each bar."""
+    count = int(videos.max()) + 1
+    drawn = np.random.default_rng(0).multinomial(count, np.full(count, 1 / count), size=_DRAWS)
+    weights = np.concatenate([np.ones((1, len(cosines))), drawn[:, videos]])
+    heavy, light = _tails(cosines, weights, bars)
+    mean = (heavy[0] + light[0]) / 2
+    low = np.quantile(np.minimum(heavy, light)[1:], _DOUBT / 2, axis=0)
+    high = np.quantile(np.maximum(heavy, light)[1:], 1 - _DOUBT / 2, axis=0)
+    return mean, np.minimum(low, mean), np.maximum(high, mean)
+
+
+def _distance(cosines: Floats) -> Floats:
+    return -np.sqrt(np.maximum(2 - 2 * cosines, 1e-12))
+
+
+def _log_distance(cosines: Floats) -> Floats:
+    return -np.log(np.maximum(2 - 2 * cosines, 1e-12))
+
+
+_SHAPES = (_distance, _log_distance)
+
+
+def _tails(cosines: Floats, weights: Floats, bars: Floats) -> list[Floats]:
+    """Return (rows, levels) for each shape: the share of strangers above each bar.
+
+    Args:
+        cosines: (M,) all below the last bar.
+        weights: (rows, M) how often each counts.
+        bars: As in ``expected_false_hits``.
+    """
+    order = np.argsort(cosines, kind="stable")
+    reached = np.cumsum(weights[:, order], axis=1)
+    reached /= reached[:, -1:]
+    return [_beyond(shape(cosines[order]), reached, shape(bars)) for shape in _SHAPES]
+
+
+def _beyond(values: Floats, reached: Floats, limits: Floats) -> Floats:
+    """Return (rows, levels): the share of strangers above each limit but the last.
+
+    A normal is laid through the median and the 0.95 quantile of the values. Tracks above the last
+    limit were left out, strangers or not; how many of them are strangers follows from the normal
+    itself, so it is fitted a few times over.
+    """
+    inside = np.ones(len(reached))
+    for _ in range(_FITS):
+        middle, high = (values[_reaching(reached, part / inside)] for part in (_MIDDLE, _HIGH))
+        scale = np.maximum((high - middle) / _HIGH_Z, 1e-9)
+        shares = _upper((limits[None] - middle[:, None]) / scale[:, None])
+        inside = np.maximum(1 - shares[:, -1], _HIGH)
+    return shares[:, :-1]
+
+
+def _reaching(reached: Floats, parts: Floats) -> NDArray[np.intp]:
+    """Return for each row the first place where the cumulated weight reaches a part."""
+    found = [row.searchsorted(part) for row, part in zip(reached, parts, strict=True)]
+    return np.asarray(np.minimum(found, reached.shape[1] - 1), np.intp)
+
+
+def _upper(z: Floats) -> Floats:
+    """Return the share of a standard normal above each number."""
+    return np.array(
+        [[0.5 * math.erfc(value / math.sqrt(2)) for value in row] for row in z.tolist()]
+    )

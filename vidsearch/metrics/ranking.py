@@ -13,8 +13,7 @@ from vidsearch.errors import ConfigError, ShapeError
 
 _BLOCK_CELLS = 48_000_000
 """Similarities held at once: 192 MB."""
-_ROUNDING = 4e-6
-"""More than a float32 dot product of unit vectors can be off, summed in any order."""
+_UNIT_ROUNDOFF = 2.0**-24
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -55,13 +54,14 @@ def top_rows(queries: Matrix, items: Matrix, k: int) -> TopRows:
             f"queries have {queries.shape[1]} numbers each and items {items.shape[1]}: they come "
             "from different models; use vectors of one model"
         )
+    slack = np.float32(2 * rounding_bound(items.shape[1]))
     k = min(k, len(items))
     rows = np.empty((len(queries), k), np.int64)
     similarities = np.empty((len(queries), k), np.float32)
     for start, block in _blocks(queries, items):
         for offset, scores in enumerate(block):
             number = start + offset
-            candidates = _candidates(scores, k)
+            candidates = _candidates(scores, k, slack)
             exact = _exact(items[candidates], queries[number])
             order = np.lexsort((candidates, -exact))[:k]
             rows[number], similarities[number] = candidates[order], exact[order]
@@ -76,11 +76,22 @@ def _blocks(queries: Matrix, items: Matrix) -> Iterator[tuple[int, Matrix]]:
         yield start, np.matmul(part, items.T, out=buffer[: len(part)])
 
 
-def _candidates(scores: NDArray[np.float32], k: int) -> NDArray[np.intp]:
+def rounding_bound(dim: int) -> float:
+    """Return by how much a float32 dot product of unit vectors can be off, summed in any order.
+
+    Source:
+        Higham 2002, section 3.1: n u / (1 - n u) times the product of the lengths, which may be
+        1.001 each here; and half a unit for rounding the sum.
+    """
+    steps = (dim + 1) * _UNIT_ROUNDOFF
+    return steps / (1 - steps) * 1.0021
+
+
+def _candidates(scores: NDArray[np.float32], k: int, slack: np.float32) -> NDArray[np.intp]:
     if not k:
         return np.zeros(0, np.intp)
     kth = np.partition(scores, len(scores) - k)[len(scores) - k]
-    return np.flatnonzero(scores >= kth - np.float32(2 * _ROUNDING))
+    return np.flatnonzero(scores >= kth - slack)
 
 
 def _exact(vectors: Matrix, query: NDArray[np.float32]) -> NDArray[np.float32]:

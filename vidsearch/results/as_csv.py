@@ -44,11 +44,12 @@ def to_csv(result: SearchResult) -> str:
     for row in to_json(result)["hits"]:
         x1, y1, x2, y2 = row.pop("box_xyxy")
         cells = row | {"x1": x1, "y1": y1, "x2": x2, "y2": y2}
-        writer.writerow([_cell(cells[column]) for column in COLUMNS])
+        writer.writerow([safe_cell(cells[column]) for column in COLUMNS])
     return table.getvalue()
 
 
-def _cell(value: float | str | None) -> float | str:
+def safe_cell(value: float | str | None) -> float | str:
+    """Return a value that no spreadsheet runs as a formula: see ``to_csv``."""
     if value is None:
         return ""
     if not isinstance(value, str):

@@ -11,7 +11,7 @@ from vidsearch.results.result import QueryPhoto, SearchResult
 def to_json(result: SearchResult) -> dict[str, Any]:
     """Return the object that ``search --json`` prints: a contract, keys and their order included.
 
-    ``false_hits`` is there only where the archive shows enough people together to tell.
+    ``false_hits`` has no ``levels`` where the archive holds too few tracks to tell.
 
     Times have milliseconds, boxes tenths of a pixel, probabilities and similarities six digits.
     Every number is finite. Names stand as they are: print with ``json.dumps``' own ASCII escapes,
@@ -22,15 +22,16 @@ def to_json(result: SearchResult) -> dict[str, Any]:
         "query": [_query(photo) for photo in result.query],
         "hits": [_hit(hit) for hit in result.hits],
     }
-    if result.advice is not None:
+    if result.advice is not None and result.advice.levels:
         made["false_hits"] = {
             "tracks": result.advice.tracks,
-            "pairs_seen_together": result.advice.tail.together,
-            "pairs_labelled": result.advice.tail.labelled,
+            "tracks_compared": result.advice.compared,
+            "certain_pairs": result.advice.certain.pairs,
             "levels": [
                 {
                     "confidence": line.confidence,
                     "expected": round(line.expected, 4),
+                    "at_least": round(line.at_least, 4),
                     "at_most": round(line.at_most, 4),
                 }
                 for line in result.advice.levels

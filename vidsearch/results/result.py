@@ -11,7 +11,7 @@ import numpy as np
 
 from vidsearch.datatypes import Hit, Vector, check_array
 from vidsearch.errors import ShapeError
-from vidsearch.metrics.false_hits import ThresholdAdvice
+from vidsearch.metrics.false_hits import FEWEST_TRACKS, FEWEST_VIDEOS, ThresholdAdvice
 from vidsearch.results.words import (
     LIKELY,
     clock,
@@ -79,7 +79,7 @@ class SearchResult:
         searched: How much was looked through.
         thumbnails: Hit's ``track_id`` -> JPEG of the track's best face.
         durations_s: Hit's ``video_id`` -> length of the video, where it is known.
-        advice: How many strangers reach each confidence by chance, where the archive knows.
+        advice: How many strangers reach each confidence by chance.
     """
 
     model_id: str
@@ -184,17 +184,27 @@ def coverage(searched: Searched) -> str:
 
 def advice_line(advice: ThresholdAdvice) -> str:
     """Say how many false hits to expect at each confidence."""
+    if not advice.levels:
+        return (
+            "How many false hits to expect cannot be said: that takes "
+            f"{FEWEST_TRACKS} tracks of other people in {FEWEST_VIDEOS} videos to compare with."
+        )
     parts = [
-        f"{_about(line.expected)} from {line.confidence:g} (with doubt {_about(line.at_most)})"
+        f"{_about(line.expected)} from {line.confidence:g} "
+        f"({_about(line.at_least)} to {_about(line.at_most)})"
         for line in advice.levels
     ]
-    tail = advice.tail
-    labelled = f" and {counted(tail.labelled, 'labelled pair')}" if tail.labelled else ""
-    return (
-        f"False hits by chance, a cautious estimate by confidence: {', '.join(parts)}. Judged by "
-        f"{counted(tail.together, 'pair')} of people seen together in this archive{labelled}: they "
-        "share light and blur, so strangers look more alike than they do to a good photo."
+    text = (
+        f"False hits to expect among {counted(advice.tracks, 'track')}: {', '.join(parts)}. "
+        f"Extrapolated from how far {counted(advice.compared, 'track')} are from this query"
     )
+    certain = advice.certain
+    if certain.pairs:
+        text += (
+            f", and corrected by {counted(certain.pairs, 'pair')} of tracks that certainly show "
+            "two people"
+        )
+    return f"{text}; 95 % intervals."
 
 
 def _about(count: float) -> str:
@@ -206,7 +216,9 @@ def _about(count: float) -> str:
     """
     if count >= 10:
         return f"{count:,.0f}"
-    return f"{count:.1f}" if count >= 1 else f"{count:.2f}" if count >= 0.005 else "0"
+    if count >= 1:
+        return f"{count:.1f}"
+    return f"{count:.2f}" if count >= 0.005 else "0" if not count else "<0.01"
 
 
 def _check_hit(hit: Hit) -> None:

@@ -44,6 +44,16 @@ def test_a_class_without_photos_counts_for_w_inter_only() -> None:
     assert found.w_inter == pytest.approx((30 + 30 + 60) / 3, abs=1e-4)
 
 
+def test_of_sub_centres_the_nearest_stands_for_the_class() -> None:
+    embeddings, labels = circle(0, 90), np.array([0, 2])
+    # Class 0: second sub-centre, 5 off; class 1 is not seen: its first; class 2: first, 10 off.
+    weights = np.stack([circle(40, 5), circle(45, 170), circle(100, 150)])
+    found = angle_statistics(embeddings, labels, weights)
+    assert found.w_ec == pytest.approx((5 + 10) / 2, abs=1e-4)
+    # Weights at 5, 45 and 100.
+    assert found.w_inter == pytest.approx((40 + 40 + 55) / 3, abs=1e-4)
+
+
 @pytest.mark.parametrize("block", [1, 3, 7, 64])
 def test_blocks_agree_with_all_at_once(rng: np.random.Generator, block: int) -> None:
     unit = unit_rows("points", rng.normal(size=(23, 5)))

@@ -52,6 +52,21 @@ def test_equals_trying_every_threshold(
     assert point.fpir <= fpir
 
 
+@given(SCORES, SCORES, st.data())
+def test_tpir_never_falls_with_fpir_and_order_changes_nothing(
+    scores: list[float], absent: list[float], data: st.DataObject
+) -> None:
+    right = data.draw(st.lists(st.booleans(), min_size=len(scores), max_size=len(scores)))
+    points = [tpir_at_fpir(scores, right, absent, fpir=fpir) for fpir in (0, 0.1, 0.3, 0.7, 1)]
+    found = [point.tpir for point in points]
+    assert found == sorted(found)
+    order = data.draw(st.permutations(range(len(scores))))
+    turned = tpir_at_fpir(
+        [scores[row] for row in order], [right[row] for row in order], absent[::-1], fpir=0.3
+    )
+    assert turned == points[2]
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from vidsearch.datatypes import Matrix
 from vidsearch.errors import ConfigError, ShapeError
 from vidsearch.index.base import exact_similarities
 from vidsearch.metrics import ranking
-from vidsearch.metrics.ranking import top_rows
+from vidsearch.metrics.ranking import rounding_bound, top_rows
 from vidsearch.template import normalise
 
 
@@ -47,3 +52,33 @@ def test_bad_vectors() -> None:
         top_rows(good.astype(np.float64), good, 1)
     with pytest.raises(ConfigError, match="k must"):
         top_rows(good, good, 0)
+
+
+@given(st.integers(0, 10_000), st.sampled_from([3, 128, 512]))
+def test_no_order_of_summing_is_off_by_more_than_the_bound(seed: int, dim: int) -> None:
+    rng = np.random.default_rng(seed)
+    a, b = normalise(rng.random((2, dim)).astype(np.float32) ** rng.integers(1, 9))
+    exact = float(a.astype(np.float64) @ b.astype(np.float64))
+    one_by_one = float(np.cumsum(a * b, dtype=np.float32)[-1])
+    assert abs(one_by_one - exact) <= rounding_bound(dim)
+
+
+def test_products_that_are_off_as_far_as_they_can_be_change_nothing(
+    rng: np.random.Generator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Many items within the rounding of one another: what the matrix product says is no order.
+    base = normalise(rng.normal(size=(1, 512)).astype(np.float32))
+    near = rng.normal(scale=2e-4, size=(400, 512)).astype(np.float32)
+    items, queries = normalise(base + near), normalise(base + near[:5] * 3)
+    expected = top_rows(queries, items, 20)
+
+    def disturbed(queries: Matrix, items: Matrix) -> Iterator[tuple[int, Matrix]]:
+        for start, block in exact_blocks(queries, items):
+            off = rng.choice([-0.9, 0.9], block.shape) * rounding_bound(512)
+            yield start, (block + off).astype(np.float32)
+
+    exact_blocks = ranking._blocks
+    monkeypatch.setattr(ranking, "_blocks", disturbed)
+    found = top_rows(queries, items, 20)
+    np.testing.assert_array_equal(found.rows, expected.rows)
+    np.testing.assert_array_equal(found.similarities, expected.similarities)

@@ -60,6 +60,19 @@ def test_truncated_equals_sklearn_where_all_relevant_is_ranked(flags: list[bool]
     assert found == pytest.approx(average_precision_score(flags, -np.arange(len(flags))))
 
 
+@given(st.lists(st.tuples(st.integers(0, 30), st.booleans()), min_size=1, max_size=60))
+def test_ranked_scores_equal_sklearn(answers: list[tuple[int, bool]]) -> None:
+    # Distinct similarities, so that both rank alike; sklearn knows no distractors beyond the list.
+    scores = np.array([score * 64 + place for place, (score, _) in enumerate(answers)])
+    right = np.array([same for _, same in answers])
+    if not right.any():
+        return
+    flags = right[np.argsort(-scores)]
+    for name in ("iqiyi", "truncated"):
+        found = retrieval.average_precision(Rankings.of([flags], [int(right.sum())]), name)[0]
+        assert found == pytest.approx(average_precision_score(right, scores))
+
+
 @given(LISTS, st.integers(0, 200))
 def test_conventions_are_ordered_and_bounded(flags: list[bool], extra: int) -> None:
     rankings = Rankings.of([flags], [sum(flags) + extra])
@@ -92,6 +105,18 @@ def test_order_of_queries_changes_nothing(lists: list[list[bool]], random: objec
         Rankings.of([lists[n] for n in numbers], [relevant[n] for n in numbers])
     )
     assert one[numbers] == pytest.approx(other)
+
+
+@given(LISTS, st.integers(1, 60))
+def test_distractors_take_up_ranks_and_never_help(flags: list[bool], at: int) -> None:
+    pushed = [*flags[:at], False, *flags[at:]]
+    rankings = Rankings.of([flags, pushed], [sum(flags) + 1] * 2)
+    for name in CONVENTIONS:
+        before, after = retrieval.average_precision(rankings, name)
+        assert after <= before
+    first, second = (rankings.select([row]) for row in (0, 1))
+    assert (retrieval.cmc(second, 140) <= retrieval.cmc(first, 140)).all()
+    assert (np.diff(retrieval.cmc(first, 140)) >= 0).all()
 
 
 def test_what_cannot_be_scored_is_refused() -> None:

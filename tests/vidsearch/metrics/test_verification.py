@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
+from sklearn.metrics import roc_auc_score, roc_curve
 
 from vidsearch.errors import ConfigError
 from vidsearch.metrics.verification import (
@@ -122,6 +123,33 @@ def test_against_every_threshold(case: Pairs) -> None:
     rate = equal_error_rate(scores, same)
     bounds = [(min(far, 1 - tar), max(far, 1 - tar)) for far, tar in points]
     assert max(low for low, _ in bounds) - 1e-12 <= rate <= min(high for _, high in bounds) + 1e-12
+
+
+@given(pairs())
+def test_roc_is_scikit_learns(case: Pairs) -> None:
+    scores, same = case
+    far, tar, thresholds = roc_curve(same, scores, drop_intermediate=False)
+    curve = roc(scores, same)
+    np.testing.assert_allclose(curve.far, far)
+    np.testing.assert_allclose(curve.tar, tar)
+    np.testing.assert_array_equal(curve.thresholds, thresholds)
+    area = float(((tar[1:] + tar[:-1]) / 2 * np.diff(far)).sum())
+    assert roc_auc_score(same, scores) == pytest.approx(area)
+
+
+@given(pairs(), st.integers(-3, 3), st.sampled_from([0.25, 2.0]))
+def test_only_the_order_of_similarities_matters(case: Pairs, shift: int, scale: float) -> None:
+    scores, same = case
+    other = scores * scale + shift  # exact: multiples of 1/32
+    assert equal_error_rate(other, same) == equal_error_rate(scores, same)
+    for far in (0.0, 0.1, 0.5):
+        assert tar_at_far(other, same, far=far).tar == tar_at_far(scores, same, far=far).tar
+    folds = min(len(scores), 4)
+    try:
+        accuracy = folded_accuracy(scores, same, folds=folds)
+    except ConfigError:  # folds that leave one kind of pair only
+        return
+    assert folded_accuracy(other, same, folds=folds).accuracies == accuracy.accuracies
 
 
 @given(pairs())

@@ -1,0 +1,155 @@
+"""Templates of many media: embeddings pooled by the media rules, and pairs of templates compared.
+
+A template shows one subject in several media. A medium is a still image or a video: frames of one
+video say much the same, so they are averaged first and a medium counts once however long it is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vidsearch.datatypes import Matrix
+from vidsearch.errors import ConfigError, ShapeError
+
+Floats = NDArray[np.float64]
+Rows = NDArray[np.intp]
+
+PAIR_BLOCK = 512
+"""Pairs compared at a time by one thread: at 512 numbers their vectors take 4 MiB."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Templates:
+    """One vector a template.
+
+    Attributes:
+        ids: (T,) ascending.
+        unit: (T, D) float64, of unit length; zeros where ``found`` is False.
+        found: (T,) whether anything was left to make a template of.
+    """
+
+    ids: NDArray[np.integer]
+    unit: Floats = field(repr=False)
+    found: NDArray[np.bool_]
+
+    def rows(self, ids: NDArray[np.integer]) -> Rows:
+        """Return where templates stand; all must be there."""
+        return np.searchsorted(self.ids, ids)
+
+
+def media_weights(
+    templates: NDArray[np.integer],
+    media: NDArray[np.integer],
+    used: NDArray[np.bool_],
+    scores: Floats | None = None,
+) -> Floats:
+    """Return what each embedding weighs in its template's sum.
+
+    The mean over a medium, summed over media, is one weighted sum: the detection score, or 1,
+    divided by the number of images that the template has of that medium.
+
+    Args:
+        templates: (N,) template of each image.
+        media: (N,) medium of each image.
+        used: (N,) False leaves an image out, also of its medium's number.
+        scores: (N,) detection scores, or None.
+
+    Example:
+        >>> media_weights(np.array([7, 7, 7]), np.array([1, 1, 2]), np.ones(3, bool)).tolist()
+        [0.5, 0.5, 1.0]
+    """
+    weights = np.zeros(len(templates))
+    both = templates[used].astype(np.int64) << 32 | media[used].astype(np.int64)
+    _, group, counts = np.unique(both, return_inverse=True, return_counts=True)
+    weights[used] = 1 / counts[group]
+    if scores is not None:
+        weights[used] *= scores[used]
+    return weights
+
+
+def pool_templates(
+    blocks: Iterable[tuple[int, Matrix]], templates: NDArray[np.integer], weights: Floats
+) -> Templates:
+    """Return one unit vector a template from its images' raw embeddings.
+
+    Args:
+        blocks: First row and (B, D) embeddings, raw and summed with the mirrored face's.
+        templates: (N,) template of each row.
+        weights: (N,) of :func:`media_weights`; rows that weigh nothing are not looked at.
+
+    Raises:
+        ShapeError: An embedding that is not finite.
+
+    Source:
+        IJB-B and IJB-C as evaluated by ArcFace: mean inside a medium, sum over media, L2.
+    """
+    ids, owner = np.unique(templates, return_inverse=True)
+    sums: Floats | None = None
+    for start, block in blocks:
+        here = slice(start, start + len(block))
+        if sums is None:
+            sums = np.zeros((len(ids), block.shape[1]))
+        _add(sums, owner[here], weights[here], block, start)
+    if sums is None:
+        raise ShapeError("templates need at least one embedding; got none")
+    norms = np.linalg.norm(sums, axis=1)
+    found = norms > 0
+    sums /= np.where(found, norms, 1)[:, None]
+    return Templates(ids, sums, found)
+
+
+def _add(sums: Floats, owner: Rows, weights: Floats, block: Matrix, start: int) -> None:
+    used = np.flatnonzero(weights)
+    wrong = used[~np.isfinite(block[used]).all(axis=1)]
+    if len(wrong):
+        raise ShapeError(f"embeddings must be finite numbers; row {start + int(wrong[0])} is not")
+    # Rows of one template in a run are added up before they are put down.
+    order = used[np.argsort(owner[used], kind="stable")]
+    if not len(order):
+        return
+    weighted = block[order].astype(np.float64) * weights[order, None]
+    firsts = np.flatnonzero(np.append(True, np.diff(owner[order]) != 0))
+    sums[owner[order][firsts]] += np.add.reduceat(weighted, firsts, axis=0)
+
+
+def pair_similarities(
+    templates: Templates, first: Rows, second: Rows, *, missing: float, threads: int = 1
+) -> Floats:
+    """Return the cosine of every pair of rows; the same two vectors always give the same number.
+
+    Args:
+        templates: T templates.
+        first: (N,) rows.
+        second: (N,) rows.
+        missing: Score of a pair with a template that was not found.
+        threads: How many work at once.
+
+    Raises:
+        ConfigError: Unequal lengths, or ``threads`` below 1.
+    """
+    if first.shape != second.shape or threads < 1:
+        raise ConfigError(
+            f"pairs need two equally long lists of rows and a thread; got {first.shape}, "
+            f"{second.shape}, {threads}"
+        )
+    scores = np.empty(len(first))
+    unit = templates.unit
+
+    def compare(start: int, stop: int) -> None:
+        for top in range(start, stop, PAIR_BLOCK):
+            here = slice(top, min(top + PAIR_BLOCK, stop))
+            np.einsum("nd,nd->n", unit[first[here]], unit[second[here]], out=scores[here])
+
+    step = -(-len(first) // threads) or 1
+    starts = range(0, len(first), step)
+    with ThreadPoolExecutor(threads) as pool:
+        list(pool.map(compare, starts, [min(start + step, len(first)) for start in starts]))
+    np.clip(scores, -1, 1, out=scores)
+    if not templates.found.all():
+        scores[~(templates.found[first] & templates.found[second])] = missing
+    return scores
