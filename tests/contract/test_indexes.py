@@ -71,6 +71,15 @@ def test_hand_worked(build: Build) -> None:
 
 
 @every_index
+def test_vectors_come_back_as_they_went_in(build: Build) -> None:
+    vectors = gallery("random", 50, 8, 3)
+    index = build(names(50), vectors)
+    rows = np.array([41, 0, 7, 7], np.int64)
+    np.testing.assert_array_equal(index.vectors(rows), vectors[rows])
+    assert index.vectors(np.zeros(0, np.int64)).shape == (0, 8)
+
+
+@every_index
 def test_ties_come_in_the_order_of_their_ids(build: Build) -> None:
     index = build(["c", "a", "d", "b"], unit([[1, 0], [1, 0], [0, 1], [1, 0]]))
     query = unit([[1, 0]])

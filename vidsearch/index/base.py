@@ -52,6 +52,10 @@ class VectorIndex(ABC):
         """Return how many vectors there are."""
 
     @abstractmethod
+    def vectors(self, rows: NDArray[np.int64]) -> Matrix:
+        """Return these rows, (R, D) float32, in the order that the index was built in."""
+
+    @abstractmethod
     def search(
         self, queries: Matrix, k: int, masked: NDArray[np.bool_] | None = None
     ) -> list[Neighbours]:

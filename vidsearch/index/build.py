@@ -9,7 +9,9 @@ The ids inside FAISS are the row numbers of the vectors, assigned by the inverte
 from __future__ import annotations
 
 import os
+import secrets
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,6 +21,7 @@ from numpy.typing import NDArray
 
 from vidsearch.datatypes import Matrix
 from vidsearch.errors import ShapeError
+from vidsearch.index import gpu
 from vidsearch.index.base import VectorIndex
 from vidsearch.index.faiss import FaissFlatIndex, library
 from vidsearch.index.ivf import IvfIndex
@@ -39,11 +42,12 @@ class ShardTask:
 
     Attributes:
         trained: File that ``train`` wrote.
-        vectors: ``.npy`` file of all vectors.
+        vectors: ``.npy`` file of the vectors.
         start: First row.
         stop: Row after the last.
         out: File to write.
         threads: For FAISS.
+        first: Row that the file of vectors begins with.
     """
 
     trained: Path
@@ -52,6 +56,7 @@ class ShardTask:
     stop: int
     out: Path
     threads: int = 1
+    first: int = 0
 
 
 RunShards = Callable[[Callable[[ShardTask], Path], Sequence[ShardTask]], Sequence[Path]]
@@ -103,15 +108,16 @@ def build(
         merge(trained, shards, folder)
     else:
         join(shards, folder)
-    for part in (trained, *shards):
-        part.unlink()
+    for part in folder.glob("*.part*"):  # a worker that was killed leaves an unfinished one
+        part.unlink(missing_ok=True)
     return (VECTORS, CODES, LISTS) if plan.cells else (VECTORS, CODES)
 
 
 def train(vectors: Path, plan: Plan, out: Path, threads: int = 1) -> Path:
     """Train the plan's index on a sample of the vectors and write it, empty."""
     faiss = library()
-    faiss.omp_set_num_threads(threads)
+    # Centres of four bits are found in moments; threads would only wait for each other.
+    faiss.omp_set_num_threads(threads if plan.kind != "flat-pq" else 1)
     mapped = np.load(vectors, mmap_mode="r")
     rng = np.random.default_rng(0)
     rows = np.sort(rng.choice(len(mapped), min(plan.sample, len(mapped)), replace=False))
@@ -120,28 +126,35 @@ def train(vectors: Path, plan: Plan, out: Path, threads: int = 1) -> Path:
         faiss.write_index(coded, os.fspath(out))
         return out
     index = _empty(faiss, plan, mapped.shape[1])
-    on_gpu = _cluster_on_gpu(faiss, index, mapped.shape[1]) if plan.cells else None
-    index.train(np.ascontiguousarray(mapped[rows]))
-    if on_gpu is not None:
-        faiss.extract_index_ivf(index).clustering_index = None
+    with gpu.clustering(faiss, index, mapped.shape[1]) if plan.cells else nullcontext():
+        index.train(np.ascontiguousarray(mapped[rows]))
     faiss.write_index(index, os.fspath(out))
     return out
 
 
 def build_shard(task: ShardTask) -> Path:
-    """Add a range of rows to a copy of the trained index and write it."""
+    """Add a range of rows to a copy of the trained index and write it.
+
+    The file appears whole: whoever was taken for dead may still be at work beside its successor.
+    """
     faiss = library()
     faiss.omp_set_num_threads(task.threads)
     index = faiss.read_index(os.fspath(task.trained))
     mapped = np.load(task.vectors, mmap_mode="r")
     for start in range(task.start, task.stop, _CHUNK_ROWS):
         stop = min(task.stop, start + _CHUNK_ROWS)
-        block = np.ascontiguousarray(mapped[start:stop])
+        block = np.ascontiguousarray(mapped[start - task.first : stop - task.first])
         if faiss.try_extract_index_ivf(index) is None:
             index.add(block)
         else:
             index.add_with_ids(block, np.arange(start, stop, dtype=np.int64))
-    faiss.write_index(index, os.fspath(task.out))
+    unfinished = task.out.with_name(f"{task.out.name}.{secrets.token_hex(8)}")
+    try:
+        faiss.write_index(index, os.fspath(unfinished))
+        unfinished.replace(task.out)
+    except BaseException:
+        unfinished.unlink(missing_ok=True)
+        raise
     return task.out
 
 
@@ -258,12 +271,3 @@ def _empty(faiss: Any, plan: Plan, dim: int) -> Any:
     ivf.this.disown()
     whole.own_fields = True
     return whole
-
-
-def _cluster_on_gpu(faiss: Any, index: Any, dim: int) -> Any:
-    """Let k-means run on the GPUs where FAISS has any; return what must outlive the training."""
-    if not (hasattr(faiss, "get_num_gpus") and faiss.get_num_gpus()):
-        return None
-    on_gpu = faiss.index_cpu_to_all_gpus(faiss.IndexFlatIP(dim))
-    faiss.extract_index_ivf(index).clustering_index = on_gpu
-    return on_gpu

@@ -2,7 +2,8 @@
 
 FAISS sums in float32, in an order that depends on where a vector stands, so near ties may come in
 any order. Its scores are therefore used to choose candidates, with a margin that bounds its
-rounding; the candidates are then ordered by ``exact_similarities``.
+rounding; the candidates are then ordered by ``exact_similarities``. So the answers are the same
+whether FAISS looks on the processor or, after many queries and where there is one, on a GPU.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from numpy.typing import NDArray
 
 from vidsearch.datatypes import Matrix, Vector
 from vidsearch.errors import ShapeError
+from vidsearch.index import gpu
 from vidsearch.index.base import (
     Neighbours,
     VectorIndex,
@@ -63,6 +65,8 @@ class FaissFlatIndex(VectorIndex):
         # |error| <= D * 2**-24 * sum |x_i y_i| <= D * 2**-24 (Higham, Accuracy and Stability of
         # Numerical Algorithms, section 3.1), plus the rounding of the exact value to float32.
         self._margin = np.float32(2 * (self.dim + 2) * 2.0**-24)
+        self._asked = 0
+        self._on_gpu: gpu.FlatCopy | None = None
 
     @classmethod
     def build(cls, ids: Sequence[str], vectors: Matrix) -> FaissFlatIndex:
@@ -102,6 +106,11 @@ class FaissFlatIndex(VectorIndex):
     def __len__(self) -> int:
         return int(self._index.ntotal)
 
+    def vectors(self, rows: NDArray[np.int64]) -> Matrix:
+        if not len(rows):
+            return np.zeros((0, self.dim), np.float32)
+        return np.asarray(self._index.reconstruct_batch(rows), np.float32)
+
     def search(
         self, queries: Matrix, k: int, masked: NDArray[np.bool_] | None = None
     ) -> list[Neighbours]:
@@ -111,6 +120,9 @@ class FaissFlatIndex(VectorIndex):
         if not allowed:
             return [Neighbours(np.zeros(0, np.float32), ()) for _ in queries]
         faiss.omp_set_num_threads(1)
+        before, self._asked = self._asked, self._asked + len(queries)
+        if before <= gpu.WORTH_AFTER < self._asked:
+            self._on_gpu = gpu.flat_copy(faiss, self._index)
         parameters = None
         if masked is not None:
             # The selector keeps a pointer to the bits, so the array must outlive the search.
@@ -122,7 +134,10 @@ class FaissFlatIndex(VectorIndex):
     def _search_one(self, query: Vector, k: int, allowed: int, parameters: Any) -> Neighbours:
         wanted = min(k + _SPARE, allowed)
         row = np.ascontiguousarray(query[None])
-        scores, found = self._index.search(row, wanted, params=parameters)
+        if self._on_gpu is not None and parameters is None and wanted <= gpu.MOST_NEIGHBOURS:
+            scores, found = self._on_gpu.index.search(row, wanted)
+        else:
+            scores, found = self._index.search(row, wanted, params=parameters)
         rows = found[0]
         floor = scores[0, k - 1] - self._margin
         if wanted < allowed and scores[0, -1] >= floor:

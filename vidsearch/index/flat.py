@@ -48,6 +48,9 @@ class FlatIndex(VectorIndex):
     def __len__(self) -> int:
         return len(self._vectors)
 
+    def vectors(self, rows: NDArray[np.int64]) -> Matrix:
+        return self._vectors[rows]
+
     def search(
         self, queries: Matrix, k: int, masked: NDArray[np.bool_] | None = None
     ) -> list[Neighbours]:

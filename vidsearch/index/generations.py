@@ -47,7 +47,8 @@ _LOG = logging.getLogger(__name__)
 _ROWS, _VIDEOS, _META, _CURRENT = "rows.arrow", "videos.arrow", "meta.json", "CURRENT"
 _HASHED_WHOLE_BYTES = 64 << 20
 _PIECES, _PIECE_BYTES = 64, 64 << 10
-_ABANDONED_AFTER_S = 3600  # a build that has not been swapped in for that long was killed
+_SUPERSEDED_AFTER_S = 3600  # whoever was told of a generation before has opened it by then
+_ABANDONED_AFTER_S = 24 * 3600  # an unfinished build of that age was killed
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -136,13 +137,16 @@ class Content:
     model_id: str
 
 
-def build_generation(catalog: Place, content: Content, options: BuildOptions | None = None) -> str:
+def build_generation(
+    catalog: Place, content: Content, options: BuildOptions | None = None, *, shown: str = ""
+) -> str:
     """Write a generation and make it the current one; return its name.
 
     Args:
         catalog: Folder of the catalog.
         content: What it holds.
         options: Kind of index and where it is built.
+        shown: What errors call the catalog; empty: its folder.
 
     Raises:
         CatalogWriteError: It cannot be written; the generation in use stays.
@@ -164,10 +168,10 @@ def build_generation(catalog: Place, content: Content, options: BuildOptions | N
         home.child(_CURRENT).write(json.dumps(pointer).encode())
     except (OSError, RuntimeError) as error:
         folder.remove_tree()
+        told = shown if shown else catalog.uri
         raise CatalogWriteError(
-            f"the index of the catalog {catalog.uri!r} cannot be written ({one_line(error)}); "
-            "free space or check that you may write there, then run: "
-            f"vidsearch reindex {catalog.uri}"
+            f"the index of the catalog {told!r} cannot be written ({one_line(error)}); "
+            f"free space or check that you may write there, then run: vidsearch reindex {told}"
         ) from error
     except BaseException:
         folder.remove_tree()
@@ -280,20 +284,29 @@ def remove_old_generations(catalog: Place, keep: tuple[str, ...]) -> None:
 
     Args:
         catalog: Folder of the catalog.
-        keep: Names of the current and the previous generation. Unnamed ones that were begun within
-            the last hour may be another process's build, and stay as well.
+        keep: Names of the current and the previous generation. Others that were finished within
+            the last hour, or begun within the last day, may be another process's and stay as well.
     """
     home = catalog.child("index")
-    newest = time.time() - _ABANDONED_AFTER_S
     for name in home.names():
-        if not name.startswith("gen-") or name in keep:
-            continue
-        try:
-            begun = int(name.split("-")[1], 16) / 1000
-        except (IndexError, ValueError):
-            continue
-        if begun < newest:
+        if name.startswith("gen-") and name not in keep and _is_over(home.child(name)):
             home.child(name).remove_tree()
+
+
+def _is_over(folder: Place) -> bool:
+    """Whether a generation that is not in use was replaced long ago, or never finished."""
+    try:
+        begun = int(folder.name.split("-")[1], 16) / 1000
+    except (IndexError, ValueError):
+        return False
+    meta = folder.child(_META).path
+    try:
+        finished = meta.stat().st_mtime if meta is not None else None
+    except OSError:
+        finished = None
+    if finished is not None:
+        return finished < time.time() - _SUPERSEDED_AFTER_S
+    return begun < time.time() - _ABANDONED_AFTER_S
 
 
 def current_name(catalog: Place) -> str | None:

@@ -96,19 +96,61 @@ class TrackSearcher:
             ConfigError: k is below 1.
         """
         check_search(self._pending, queries, k, None)
-        built_mask, pending_mask = self._masked, None
-        if video_ids is not None:
-            inside = pa.array(sorted(video_ids), pa.string())
-            pending_mask = ~_among(self._pending_videos, inside)
-            if self._generation is not None:
-                videos = _among(self._generation.videos["video_id"], inside)
-                outside = ~self._generation.rows_of(videos)
-                built_mask = outside if built_mask is None else built_mask | outside
+        built_mask, pending_mask = self._masks(video_ids)
         answers = self._pending.search(queries, k, pending_mask)
         if self._generation is None:
             return answers
         built = self._generation.index.search(queries, k, built_mask)
         return [_join(one, other, k) for one, other in zip(built, answers, strict=True)]
+
+    def sample(
+        self, count: int, video_ids: Collection[str] | None = None
+    ) -> tuple[Matrix, NDArray[np.int64]]:
+        """Return templates of random tracks, the same ones each time, and the video of each.
+
+        Args:
+            count: At most so many.
+            video_ids: Only tracks of these videos; None: of all.
+
+        Returns:
+            (M, D) float32, and (M,) numbers, equal where tracks are of one video.
+        """
+        built_mask, pending_mask = self._masks(video_ids)
+        built = len(self._generation.index) if self._generation is not None else 0
+        allowed = np.ones(built + len(self._pending), np.bool_)
+        if built_mask is not None:
+            allowed[:built] &= ~built_mask
+        if pending_mask is not None:
+            allowed[built:] &= ~pending_mask
+        rows = np.flatnonzero(allowed)
+        if len(rows) > count:
+            chosen = np.random.default_rng(0).choice(len(rows), count, replace=False)
+            rows = rows[np.sort(chosen)]
+        parts = [self._pending.vectors(rows[rows >= built] - built)]
+        names = pa.array(self._pending_videos).take(pa.array(rows[rows >= built] - built))
+        if self._generation is not None:
+            here = rows[rows < built]
+            parts.insert(0, self._generation.index.vectors(here))
+            videos = self._generation.rows["video"].to_numpy()[here]
+            there = self._generation.videos["video_id"].take(pa.array(videos))
+            names = pa.concat_arrays([*pa.chunked_array(there).chunks, names])
+        numbers = names.dictionary_encode().indices.to_numpy()
+        return np.concatenate(parts), numbers.astype(np.int64)
+
+    def _masks(
+        self, video_ids: Collection[str] | None
+    ) -> tuple[NDArray[np.bool_] | None, NDArray[np.bool_] | None]:
+        """Return which vectors of the generation and of the rest are left out."""
+        if video_ids is None:
+            return self._masked, None
+        inside = pa.array(sorted(video_ids), pa.string())
+        pending_mask = ~_among(self._pending_videos, inside)
+        built_mask = self._masked
+        if self._generation is not None:
+            videos = _among(self._generation.videos["video_id"], inside)
+            outside = ~self._generation.rows_of(videos)
+            built_mask = outside if built_mask is None else built_mask | outside
+        return built_mask, pending_mask
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -139,7 +181,7 @@ def rebuild(catalog: Catalog, options: BuildOptions | None = None) -> IndexStatu
         CatalogWriteError: It cannot be written; the generation in use stays.
     """
     snapshot = catalog.snapshot()
-    previous = current_name(catalog.place)
+    previous = current_name(catalog.vectors)
     content = Content(
         # In the order of their ids: the same tracks give the same bytes, whoever indexed first.
         templates=lambda allocate: snapshot.templates(catalog.dim, allocate=allocate),
@@ -147,8 +189,8 @@ def rebuild(catalog: Catalog, options: BuildOptions | None = None) -> IndexStatu
         versions=snapshot.versions,
         model_id=catalog.model_id,
     )
-    name = build_generation(catalog.place, content, options)
-    remove_old_generations(catalog.place, keep=(name, previous or name))
+    name = build_generation(catalog.vectors, content, options, shown=catalog.uri)
+    remove_old_generations(catalog.vectors, keep=(name, previous or name))
     _LOG.info("built index %s for %s", name, catalog.uri)
     return index_status(catalog, snapshot)
 
@@ -199,7 +241,7 @@ def _status(generation: Generation | None, pending: int) -> IndexStatus:
 
 def _usable_generation(catalog: Catalog, *, warn: bool) -> Generation | None:
     try:
-        return read_generation(catalog.place, catalog.model_id, catalog.dim)
+        return read_generation(catalog.vectors, catalog.model_id, catalog.dim)
     except BrokenGenerationError as error:
         if warn:
             _LOG.warning(

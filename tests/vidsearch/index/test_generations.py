@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -95,12 +97,15 @@ def test_another_models_generation_is_broken(tmp_path: Path, model_id: str, dim:
 
 def test_what_may_still_be_opened_is_kept(tmp_path: Path) -> None:
     place = Place.of(tmp_path)
-    first, second = write(place), write(place)
+    oldest, first, second = write(place), write(place), write(place)
+    os.utime(tmp_path / "index" / oldest / "meta.json", (0, 0))  # replaced long ago
+    hours_ago = f"gen-{time.time_ns() // 1_000_000 - 5 * 3600 * 1000:012x}-slow"
+    (tmp_path / "index" / hours_ago).mkdir()  # training a large index takes its time
     for name in ("gen-000000000001-aa", "gen-zz", "notes.txt"):
         (tmp_path / "index" / name).mkdir()
     assert current_name(place) == second
     remove_old_generations(place, keep=(second,))
     # `first` was begun just now, as a build that is still going on would have been.
     assert sorted(p.name for p in (tmp_path / "index").iterdir()) == sorted(
-        ["CURRENT", first, second, "gen-zz", "notes.txt"]
+        ["CURRENT", first, second, hours_ago, "gen-zz", "notes.txt"]
     )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
@@ -153,7 +155,8 @@ def test_the_kind_follows_from_the_size() -> None:
     assert choose(1_000_000, 512) == choose(1_000_000, 512, "flat-pq")
     assert choose(1_000_000, 512).code_bytes == 32  # sqrt(2 x 512)
     assert choose(10_000_000, 128).kind == "flat-pq"
-    assert choose(5_000_000, 512).kind == "ivf-sq8"
+    assert choose(33_000_000, 512).kind == "flat-pq"
+    assert choose(34_000_000, 512).kind == "ivf-pq"
     assert choose(1_000_000, 512, "ivf-sq8").cells == 4000  # 4 sqrt(1e6)
     assert choose(1_000_000_000, 128).kind == "ivf-pq"
     assert choose(255, 128, "ivf-pq").kind == "ivf-sq8"
@@ -229,3 +232,56 @@ def test_faiss_prints_nothing(tmp_path: Path) -> None:
         [sys.executable, "-c", code, str(tmp_path)], capture_output=True, text=True, check=True
     )
     assert done.stdout == ""
+
+
+@every_kind
+def test_a_reader_keeps_what_it_has_open_when_its_generation_is_removed(
+    catalog: Catalog, synthetic: ModuleType, kind: Kind, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(rerank, "EXACT_ROWS", 0)
+    fill(catalog, synthetic, *range(20))
+    rebuild(catalog, BuildOptions(kind=kind, threads=1))
+    first = Path(catalog.uri) / "index" / str(current_name(catalog.place))
+    reader = TrackSearcher(catalog)
+    queries = np.eye(catalog.dim, dtype=np.float32)[:4]
+    before = reader.search(queries, 7)
+    fill(catalog, synthetic, 20)
+    rebuild(catalog, BuildOptions(kind=kind, threads=1))
+    shutil.rmtree(first)
+    for a, b in zip(before, reader.search(queries, 7), strict=True):
+        assert a.ids == b.ids
+        np.testing.assert_array_equal(a.similarities, b.similarities)
+    reader.refresh()
+    assert (len(reader), reader.status.kind, reader.status.pending) == (420, kind, 0)
+
+
+# Ends itself, as if the power failed, at a moment of the build that is named.
+KILLED = """
+import os, signal, sys
+from vidsearch import Catalog
+from vidsearch.catalog.place import Place
+from vidsearch.index import BuildOptions, build, generations, rebuild
+
+build.SHARD_ROWS = 100
+module, name = {"shards": (build, "join"), "files": (generations, "_sync"),
+                "pointer": (Place, "write")}[sys.argv[2]]
+setattr(module, name, lambda *_: os.kill(os.getpid(), signal.SIGKILL))
+rebuild(Catalog.open(sys.argv[1]), BuildOptions(kind="flat-pq", threads=1))
+"""
+
+
+@pytest.mark.parametrize("moment", ["shards", "files", "pointer"])
+def test_a_build_killed_at_any_moment_leaves_the_index_in_use(
+    catalog: Catalog, synthetic: ModuleType, moment: str
+) -> None:
+    fill(catalog, synthetic, *range(14))
+    rebuild(catalog, BuildOptions(kind="flat-pq", threads=1))
+    name = current_name(catalog.place)
+    done = subprocess.run([sys.executable, "-c", KILLED, catalog.uri, moment], check=False)
+    assert done.returncode == -signal.SIGKILL
+    assert current_name(catalog.place) == name
+    assert len(list((Path(catalog.uri) / "index").glob("gen-*"))) == 2
+    searcher = TrackSearcher(catalog)
+    assert (len(searcher), searcher.status.kind, searcher.status.pending) == (280, "flat-pq", 0)
+    assert rebuild(catalog, BuildOptions(kind="flat-pq", threads=1)).pending == 0
+    assert current_name(catalog.place) != name

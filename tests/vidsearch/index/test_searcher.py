@@ -287,3 +287,21 @@ def test_bad_queries(catalog: Catalog, synthetic: ModuleType) -> None:
             searcher.search(np.full((1, 16), np.nan, np.float32), 1)
         with pytest.raises(ConfigError, match="k must be at least 1"):
             searcher.search(queries(synthetic), 0)
+
+
+def test_a_sample_is_of_what_can_be_found(catalog: Catalog, synthetic: ModuleType) -> None:
+    write(catalog, synthetic, 0, 1, 2)
+    rebuild(catalog)
+    write(catalog, synthetic, 1, tracks=2, replace=True)  # masked in the index, and pending
+    write(catalog, synthetic, 3, tracks=4)
+    searcher = TrackSearcher(catalog)
+    rows = catalog.tracks(columns=["video_id", "template"])
+    templates = matrix(rows["template"], catalog.dim)
+    vectors, videos = searcher.sample(100)
+    assert sorted(map(tuple, vectors.tolist())) == sorted(map(tuple, templates.tolist()))
+    assert sorted(np.bincount(videos).tolist()) == [2, 3, 3, 4]
+    within, _ = searcher.sample(100, {"video-0001", "video-0002"})
+    assert len(within) == 2 + 3
+    few, numbers = searcher.sample(5)
+    assert (len(few), len(numbers)) == (5, 5)
+    assert set(map(tuple, few.tolist())) <= set(map(tuple, templates.tolist()))
