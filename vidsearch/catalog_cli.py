@@ -1,4 +1,4 @@
-"""The commands ``vidsearch status``, ``vidsearch reindex`` and ``vidsearch forget``."""
+"""The commands ``vidsearch status`` and ``vidsearch forget``."""
 
 from __future__ import annotations
 
@@ -23,23 +23,19 @@ def register(commands: Any) -> None:
     status.add_argument("catalog", metavar="CATALOG", help="folder of the catalog")
     status.add_argument("--json", action="store_true", help="print one JSON object")
     status.set_defaults(run=_run_status)
-    reindex: argparse.ArgumentParser = commands.add_parser(
-        "reindex",
-        help="rebuild the search index from the tables",
-        description="Rebuild the search index from the catalog's tables; searches go on meanwhile.",
-    )
-    reindex.add_argument("catalog", metavar="CATALOG", help="folder of the catalog")
-    reindex.set_defaults(run=_run_reindex)
     forget: argparse.ArgumentParser = commands.add_parser(
         "forget",
-        help="erase a video's rows, faces and vectors for good",
-        description="Erase a video from a catalog for good, search all of it for what may be left, "
-        "and write a receipt into the catalog's folder 'receipts'. The video file itself stays: "
-        "remove it too, or it is indexed again.",
+        help="erase a video's or a person's rows, faces and vectors for good",
+        description="Erase a video or a person from a catalog for good, search all of it for what "
+        "may be left, and write a receipt into the catalog's folder 'receipts'. A video file "
+        "itself stays: remove it too, or it is indexed again. Of a person go the name, every "
+        "verdict, and every track and face that was confirmed.",
     )
     forget.add_argument("catalog", metavar="CATALOG", help="folder of the catalog")
-    forget.add_argument(
-        "--video", metavar="ID", required=True, help="video_id, as 'search --json' gives it"
+    what = forget.add_mutually_exclusive_group(required=True)
+    what.add_argument("--video", metavar="ID", help="video_id, as 'search --json' gives it")
+    what.add_argument(
+        "--person", metavar="ID", help="person_id, or the name where only one person has it"
     )
     forget.set_defaults(run=_run_forget)
 
@@ -52,21 +48,18 @@ def _run_status(args: argparse.Namespace) -> int:
     return 0
 
 
-def _run_reindex(args: argparse.Namespace) -> int:
-    from vidsearch.catalog import Catalog
-    from vidsearch.index import rebuild
-
-    print(f"Index rebuilt: {_index(rebuild(Catalog.open(args.catalog)))}.")
-    return 0
-
-
 def _run_forget(args: argparse.Namespace) -> int:
     from dataclasses import asdict
 
     from vidsearch.catalog import Catalog
     from vidsearch.catalog.forget import forget
+    from vidsearch.catalog.forget_person import forget_person
 
-    print(json.dumps(asdict(forget(Catalog.open(args.catalog), args.video))))
+    catalog = Catalog.open(args.catalog)
+    receipt = (
+        forget(catalog, args.video) if args.person is None else forget_person(catalog, args.person)
+    )
+    print(json.dumps(asdict(receipt)))
     return 0
 
 
@@ -81,7 +74,7 @@ def describe(status: CatalogStatus) -> str:
         f"Decoded     {100 * status.share_read:.4g} % of that video",
         f"Faces       {status.faces} seen; {status.faces_too_poor} too small or blurred to match",
         f"People      {status.people} named",
-        f"Index       {_index(status.index)}",
+        f"Index       {describe_index(status.index)}",
     ]
     for title, problems in (("Failed:", status.failures), ("Read in part:", status.partly_read)):
         if problems:
@@ -90,7 +83,8 @@ def describe(status: CatalogStatus) -> str:
     return "\n".join(lines)
 
 
-def _index(index: IndexStatus) -> str:
+def describe_index(index: IndexStatus) -> str:
+    """Return an index's kind, age and backlog in words."""
     built = "never built" if index.built is None else f"built {index.built}"
     return f"{index.kind}, {built}, {index.pending} tracks searched beside it"
 

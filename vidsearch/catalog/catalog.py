@@ -16,11 +16,12 @@ from vidsearch.catalog.meta import META_NAME, CatalogMeta, new_meta, read_meta
 from vidsearch.catalog.object_store import table_options
 from vidsearch.catalog.place import Place
 from vidsearch.catalog.records import KnownFile, usable_uri
-from vidsearch.catalog.schema import table_schemas
+from vidsearch.catalog.schema import VECTOR_TABLES, table_schemas
 from vidsearch.catalog.snapshot import Snapshot
 from vidsearch.catalog.status import CatalogStatus, VideoProblem
 from vidsearch.catalog.tables import Table, one_line
 from vidsearch.errors import (
+    CatalogError,
     CatalogModelError,
     CatalogNotFoundError,
     CatalogWriteError,
@@ -46,7 +47,10 @@ class Catalog:
         self.place = place
         self.meta = meta
         self._options = _options(place, storage_options)
-        self._tables = {name: Table(place, name, self._options) for name in table_schemas(meta.dim)}
+        self._tables = {
+            name: Table(place, name, self._options, meta.vectors if name in VECTOR_TABLES else "")
+            for name in table_schemas(meta.dim)
+        }
 
     @classmethod
     def open(
@@ -153,6 +157,16 @@ class Catalog:
         return self.meta.dim
 
     @property
+    def vectors(self) -> Place:
+        """The folder that holds the tables of vectors, and the index made of them."""
+        return self.place.child(self.meta.vectors) if self.meta.vectors else self.place
+
+    @property
+    def storage_options(self) -> dict[str, str]:
+        """For the object store's tables."""
+        return dict(self._options)
+
+    @property
     def table_names(self) -> tuple[str, ...]:
         return tuple(self._tables)
 
@@ -172,16 +186,36 @@ class Catalog:
         """Return the one line that is said where another model meets this catalog."""
         return (
             f"catalog {self.uri!r} holds vectors of model {self.model_id!r}, not of {model_id!r}; "
-            f"pass --model {self.pack}, or index into a new catalog"
+            f"pass --model {self.pack}, or index into a new catalog, or give this one the other "
+            f"model: vidsearch reembed {self.uri} --model PACK"
         )
+
+    def require_in_use(self) -> None:
+        """Raise if another model's vectors were put in use since the catalog was opened.
+
+        Raises:
+            CatalogModelError: They were; the old tables are gone.
+            CatalogError: There is no catalog any more, or it is damaged.
+        """
+        now = read_meta(self.place)
+        if now.vectors != self.meta.vectors:
+            raise CatalogModelError(
+                f"catalog {self.uri!r} was re-embedded with pack {now.pack!r} meanwhile; "
+                "repeat the command"
+            )
 
     def snapshot(self) -> Snapshot:
         """Return the tables as of now, for several reads that must fit together.
 
         Raises:
+            CatalogModelError: Another model's vectors were put in use since it was opened.
             CatalogError: A table is missing or damaged.
         """
-        return Snapshot.take(self._tables)
+        try:
+            return Snapshot.take(self._tables)
+        except CatalogError:
+            self.require_in_use()
+            raise
 
     def videos(
         self, columns: Sequence[str] | None = None, video_ids: Collection[str] | None = None

@@ -20,6 +20,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from vidsearch.catalog.place import Place
+from vidsearch.catalog.staging import discard_staged, remove_superseded
 from vidsearch.catalog.tables import one_line, sql_text
 from vidsearch.datatypes import Matrix
 from vidsearch.errors import CatalogError, ConfigError
@@ -61,16 +62,18 @@ class Traces:
     """What must be nowhere afterwards.
 
     Attributes:
-        texts: The video's id, its tracks' ids, its places.
+        texts: Ids, places.
         track_ids: Those of its tracks.
         templates: (N, D) float32, its tracks'.
-        vectors: The bytes of those that no other video has as well.
+        vectors: The bytes of those that nothing else has as well.
+        names: Of erased people: whole values in tables, too short to be sought in all bytes.
     """
 
     texts: tuple[bytes, ...]
     track_ids: frozenset[str]
     templates: Matrix
     vectors: frozenset[bytes]
+    names: tuple[str, ...] = ()
 
 
 def forget(catalog: Catalog, video_id: str) -> Receipt:
@@ -91,27 +94,23 @@ def forget(catalog: Catalog, video_id: str) -> Receipt:
     from vidsearch.index import rebuild
     from vidsearch.index.generations import remove_local_copies
 
-    if _keeps_versions(catalog):
-        raise ConfigError(
-            f"the bucket of the catalog {catalog.uri!r} keeps versions of what is removed; copy "
-            "the catalog to one without, forget there, and remove the original with its versions"
-        )
+    require_erasable(catalog)
     if catalog.videos(["video_id"], [video_id]).num_rows:
         traces = _traces(catalog, video_id)
     else:  # erased in part by a call that found something left, or never there
-        nothing = np.zeros((0, catalog.dim), np.float32)
-        traces = Traces((video_id.encode(),), frozenset(), nothing, frozenset())
-        if not video_id or _search_files(catalog, traces)[1] is None:
+        traces = trace_of_id(catalog, video_id)
+        if not video_id or search_files(catalog, traces)[1] is None:
             raise ConfigError(
                 f"--video {video_id!r} is not in the catalog {catalog.uri!r}; take video_id from "
                 "'vidsearch search --json'"
             )
+    remove_other_vectors(catalog)
     rows = _delete_rows(catalog, video_id)
     for name in catalog.table_names:
         catalog.table(name).drop_history()
     rebuild(catalog)
-    remove_old_indexes(catalog.place)
-    remove_local_copies(catalog.place)
+    remove_old_indexes(catalog.vectors)
+    remove_local_copies(catalog.vectors)
     lines = _redact_logs(catalog.place, traces)
     searched = prove(catalog, traces)
     receipt = Receipt(
@@ -128,14 +127,31 @@ def forget(catalog: Catalog, video_id: str) -> Receipt:
     return receipt
 
 
-def _keeps_versions(catalog: Catalog) -> bool:
+def require_erasable(catalog: Catalog) -> None:
+    """Check that what is removed from the catalog's place is gone.
+
+    Raises:
+        ConfigError: It is in a bucket that keeps versions.
+        CatalogError: Whether it does cannot be found out.
+    """
     try:
-        return catalog.place.keeps_versions()
+        keeps = catalog.place.keeps_versions()
     except OSError as error:
         raise CatalogError(
             f"whether the bucket of {catalog.uri!r} keeps versions cannot be found out "
             f"({one_line(error)}); allow s3:GetBucketVersioning to this user"
         ) from error
+    if keeps:
+        raise ConfigError(
+            f"the bucket of the catalog {catalog.uri!r} keeps versions of what is removed; copy "
+            "the catalog to one without, forget there, and remove the original with its versions"
+        )
+
+
+def trace_of_id(catalog: Catalog, identity: str) -> Traces:
+    """Return what is known of something that has no rows any more: its id."""
+    nothing = np.zeros((0, catalog.dim), np.float32)
+    return Traces((identity.encode("utf-8", "surrogateescape"),), frozenset(), nothing, frozenset())
 
 
 def _traces(catalog: Catalog, video_id: str) -> Traces:
@@ -170,6 +186,12 @@ def _delete_rows(catalog: Catalog, video_id: str) -> dict[str, int]:
     return rows
 
 
+def remove_other_vectors(catalog: Catalog) -> None:
+    """Remove vectors that another model made, or is about to make: the video's are among them."""
+    remove_superseded(catalog)
+    discard_staged(catalog)
+
+
 def remove_old_indexes(place: Place) -> None:
     """Remove every generation of the index but the one in use: they hold what was erased."""
     from vidsearch.index.generations import current_name
@@ -199,17 +221,17 @@ def prove(catalog: Catalog, traces: Traces) -> tuple[int, int]:
     Raises:
         CatalogError: Something is left.
     """
-    searched, left = _search_files(catalog, traces)
+    searched, left = search_files(catalog, traces)
     if left is not None:
         raise CatalogError(
-            f"{left!r} still holds something of the video; wait until nothing is indexed "
+            f"{left!r} still holds something of what was erased; wait until nothing is indexed "
             "into this catalog any more, remove that file if it is not the catalog's own, and "
             "repeat the command"
         )
     return searched, _prove_by_search(catalog, traces)
 
 
-def _search_files(catalog: Catalog, traces: Traces) -> tuple[int, str | None]:
+def search_files(catalog: Catalog, traces: Traces) -> tuple[int, str | None]:
     """Return how many files were read, and the first that holds a trace."""
     receipts = catalog.place.child(RECEIPTS).uri + "/"
     files = [file for file in catalog.place.files() if not file.uri.startswith(receipts)]
@@ -235,8 +257,8 @@ def _prove_by_search(catalog: Catalog, traces: Traces) -> int:
         for hits in searcher.search(traces.templates[start : start + _QUERIES], k=100):
             if not traces.track_ids.isdisjoint(hits.ids):
                 raise CatalogError(
-                    f"a search of {catalog.uri!r} still finds the video: another run indexed it "
-                    "again; end that run and repeat the command"
+                    f"a search of {catalog.uri!r} still finds what was erased: another run indexed "
+                    "it again; end that run and repeat the command"
                 )
     return len(searcher)
 
@@ -245,8 +267,8 @@ def _in_parquet(content: bytes, traces: Traces) -> bool:
     """Look into a compressed file: the texts anywhere in it, the templates in their column."""
     import pyarrow.parquet as pq
 
-    texts = pa.array([text.decode("utf-8", "surrogateescape") for text in traces.texts
-                      if _is_utf8(text)], pa.string())  # fmt: skip
+    words = [text.decode() for text in traces.texts if _is_utf8(text)]
+    texts = pa.array([*words, *traces.names], pa.string())
     file = pq.ParquetFile(pa.BufferReader(content))
     for batch in file.iter_batches(batch_size=2048):
         for name, column in zip(batch.schema.names, batch.columns, strict=True):

@@ -13,9 +13,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from vidsearch.catalog import forget as _videos
-from vidsearch.catalog.people import judgements
+from vidsearch.catalog.people import Judgements, judgements
 from vidsearch.catalog.tables import sql_text
 from vidsearch.errors import ConfigError
+from vidsearch.printable import printable
 
 if TYPE_CHECKING:
     from vidsearch.catalog.catalog import Catalog
@@ -42,37 +43,47 @@ class PersonReceipt:
     found: int = 0
 
 
-def forget_person(catalog: Catalog, person_id: str) -> PersonReceipt:
+def forget_person(catalog: Catalog, person: str) -> PersonReceipt:
     """Erase a person and prove it, as ``vidsearch.catalog.forget.forget`` does for a video.
 
     Tracks that nobody confirmed to be the person stay: nobody has said whose they are. The videos
     stay indexed, so they are not looked at again unless somebody asks for it.
 
+    Args:
+        catalog: The catalog; nothing should be indexing into it meanwhile.
+        person: ``person_id``, or the name where only one person has it.
+
     Returns:
         The receipt, also written to ``receipts/`` in the catalog.
 
     Raises:
-        ConfigError: No such person, or the catalog is in an object store.
+        ConfigError: No such person, or the catalog is in a bucket that keeps versions.
         CatalogError: Something is left; the message says where.
         CatalogWriteError: The catalog cannot be written.
     """
     from vidsearch.index import rebuild
+    from vidsearch.index.generations import remove_local_copies
 
-    if catalog.place.path is None:
-        raise ConfigError(
-            f"catalog {catalog.uri!r} is in an object store, which may keep versions; copy it to a "
-            "disk, forget there, and remove the original"
-        )
+    _videos.require_erasable(catalog)
     known = judgements(catalog)
-    if person_id not in known.names:
-        raise ConfigError(f"person {person_id!r} is not in the catalog; nothing to forget")
+    person_id = _id_of(person, known)
     tracks = known.confirmed(person_id)
-    traces = _traces(catalog, person_id, tracks)
+    if person_id in known.names:
+        traces = _traces(catalog, person_id, tracks, known)
+    else:  # erased in part by a call that was killed or found something left, or never there
+        traces = _videos.trace_of_id(catalog, person_id)
+        if not person_id or _videos.search_files(catalog, traces)[1] is None:
+            raise ConfigError(
+                f"person {printable(person)!r} is not in the catalog {catalog.uri!r}; nothing to "
+                "forget. The People page and the table 'people' name who is"
+            )
+    _videos.remove_other_vectors(catalog)
     rows = _delete_rows(catalog, person_id, tracks)
     for name in catalog.table_names:
         catalog.table(name).drop_history()
     rebuild(catalog)
-    _videos.remove_old_indexes(catalog.place)
+    _videos.remove_old_indexes(catalog.vectors)
+    remove_local_copies(catalog.vectors)
     files, searched = _videos.prove(catalog, traces)
     receipt = PersonReceipt(
         person_id=person_id,
@@ -82,22 +93,44 @@ def forget_person(catalog: Catalog, person_id: str) -> PersonReceipt:
         tracks_searched=searched,
     )
     stamp = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime())
-    place = catalog.place.child(_videos.RECEIPTS).child(f"forget-person-{stamp}.json")
+    written = f"forget-person-{stamp}-{receipt.person_id[:8]}.json"
+    place = catalog.place.child(_videos.RECEIPTS).child(written)
     place.write((json.dumps(asdict(receipt), indent=2) + "\n").encode())
     return receipt
 
 
-def _traces(catalog: Catalog, person_id: str, tracks: tuple[str, ...]) -> _videos.Traces:
+def _id_of(person: str, known: Judgements) -> str:
+    if person in known.names:
+        return person
+    same = [person_id for person_id, name in known.names.items() if name == person]
+    if len(same) > 1:
+        raise ConfigError(
+            f"{len(same)} people are named {printable(person)!r}; pass the person_id: "
+            + ", ".join(same)
+        )
+    return same[0] if same else person
+
+
+def _traces(
+    catalog: Catalog, person_id: str, tracks: tuple[str, ...], known: Judgements
+) -> _videos.Traces:
     found, templates = catalog.snapshot().templates(catalog.dim)
     ids = pa.array(tracks, pa.string())
     mine = np.asarray(pc.is_in(found["track_id"], value_set=ids), np.bool_)
     vectors = {row.tobytes() for row in templates[mine]}
     vectors -= {row.tobytes() for row in templates[~mine]}
+    texts = {person_id, *tracks}
+    name = known.names[person_id]
+    alone = sum(other == name for other in known.names.values()) == 1
+    if alone:  # as the tables' logs write it: JSON, or JSON within JSON
+        quoted = json.dumps(name)
+        texts |= {quoted, json.dumps(quoted)[1:-1], f'"{name}"'}
     return _videos.Traces(
-        tuple(sorted(text.encode() for text in (person_id, *tracks))),
+        tuple(sorted(text.encode("utf-8", "surrogateescape") for text in texts)),
         frozenset(tracks),
         templates[mine],
         frozenset(vectors),
+        (name,) if alone else (),
     )
 
 

@@ -9,7 +9,8 @@ from datetime import UTC, datetime
 from vidsearch.catalog.place import Place
 from vidsearch.errors import CatalogError, CatalogNotFoundError, CatalogVersionError, ConfigError
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
+"""The newest that this version reads; 1 is all in one folder, 2 has ``vectors``."""
 META_NAME = "catalog.json"
 _FORMAT = "vidsearch-catalog"
 
@@ -23,13 +24,16 @@ class CatalogMeta:
         model_id: The space of every vector in the catalog.
         dim: Length of those vectors.
         created: ISO 8601, UTC.
+        vectors: Folder in the catalog that holds the tables of this model's vectors and their
+            index; empty: the catalog's own. Another model's are made beside it, and writing this
+            name is what puts them in use.
     """
 
     pack: str
     model_id: str
     dim: int
     created: str
-    format_version: int = FORMAT_VERSION
+    vectors: str = ""
 
     def __post_init__(self) -> None:
         if not self.pack or not self.model_id:
@@ -38,9 +42,17 @@ class CatalogMeta:
             )
         if self.dim < 1:
             raise ConfigError(f"dim must be at least 1; got {self.dim}")
+        if "/" in self.vectors or self.vectors.startswith("."):
+            raise ConfigError(f"vectors must name a folder in the catalog; got {self.vectors!r}")
+
+    @property
+    def format_version(self) -> int:
+        """The oldest format that can say this: what an earlier vidsearch can read, it may."""
+        return 2 if self.vectors else 1
 
     def to_bytes(self) -> bytes:
-        return (json.dumps({"format": _FORMAT, **asdict(self)}, indent=2) + "\n").encode()
+        content = {"format": _FORMAT, "format_version": self.format_version, **asdict(self)}
+        return (json.dumps(content, indent=2) + "\n").encode()
 
 
 def new_meta(pack: str, model_id: str, dim: int) -> CatalogMeta:
@@ -92,5 +104,5 @@ def _parse(raw: bytes, place: Place) -> CatalogMeta:
         model_id=str(fields["model_id"]),
         dim=int(fields["dim"]),
         created=str(fields["created"]),
-        format_version=version,
+        vectors=str(fields.get("vectors", "")),
     )

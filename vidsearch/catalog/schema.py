@@ -100,8 +100,14 @@ def faces_schema(dim: int) -> pa.Schema:
             ("quality", pa.float32()),
             ("embedding", pa.list_(pa.float32(), dim)),
             ("aligned_jpeg", pa.binary()),
+            # Where the five landmarks lie in that picture; null: as the catalog's pack has them.
+            ("aligned_points", pa.list_(pa.float32(), 10)),
         ]
     )
+
+
+VECTOR_TABLES = ("tracks", "faces", "videos")
+"""Tables that are one model's, and live together in the folder that ``catalog.json`` names."""
 
 
 def table_schemas(dim: int) -> MappingProxyType[str, pa.Schema]:

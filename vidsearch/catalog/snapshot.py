@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,7 @@ from vidsearch.datatypes import Matrix
 _KEY = ("video_id", "run_id")
 _TRIES = 5
 _BATCH_ROWS = 16_384
+_READERS = 4
 
 
 @dataclass(frozen=True)
@@ -42,10 +44,10 @@ class Snapshot:
         Raises:
             CatalogError: A table is missing or damaged.
         """
-        videos = tables["videos"].open()
+        videos = tables["videos"].newest()
         for _ in range(_TRIES):
-            rest = {name: tables[name].open() for name in ("tracks", "faces")}
-            later = tables["videos"].open()
+            rest = {name: tables[name].newest() for name in ("tracks", "faces")}
+            later = tables["videos"].newest()
             if later.version() == videos.version():
                 break
             videos = later
@@ -142,20 +144,26 @@ class Snapshot:
         dataset = self._dataset(name)
         names = _with_key(columns, dataset.schema)
         ids = pa.array(sorted(values), pa.string())
-        parts = []
+        groups: list[Any] = []
         if not attempts:
             return dataset.schema.empty_table().select(names)
         with self.tables[name].reading():
             for fragment in dataset.get_fragments():
                 # Without what the log says of the file: see _among.
                 bare = dataset.format.make_fragment(fragment.path, dataset.filesystem)
-                for group in bare.split_by_row_group(
+                groups += bare.split_by_row_group(
                     _skipping(bare, "run_id", attempts), schema=dataset.schema
-                ):
-                    column = group.to_table(columns=[key], schema=dataset.schema)
-                    if pc.any(pc.is_in(column[key], value_set=ids)).as_py():
-                        part = group.to_table(columns=names, filter=wanted, schema=dataset.schema)
-                        parts.append(part)
+                )
+
+            def part(group: Any) -> pa.Table | None:
+                column = group.to_table(columns=[key], schema=dataset.schema)
+                if not pc.any(pc.is_in(column[key], value_set=ids)).as_py():
+                    return None
+                return group.to_table(columns=names, filter=wanted, schema=dataset.schema)
+
+            # Most of the time goes into waiting and unpacking, neither of which holds Python.
+            with ThreadPoolExecutor(_READERS) as readers:
+                parts = [rows for rows in readers.map(part, groups) if rows is not None]
         return pa.concat_tables([dataset.schema.empty_table().select(names), *parts])
 
     def templates(
@@ -195,6 +203,29 @@ class Snapshot:
             vectors[place[start : start + rows.num_rows]] = matrix(rows["template"], dim)
             start += rows.num_rows
         return found.take(pa.array(order)), vectors
+
+    def face_pieces(self) -> Iterator[Callable[[Sequence[str]], pa.Table]]:
+        """Yield what reads a piece of ``faces``: small, in the order they are stored.
+
+        Each is called with names of columns and returns the rows that count; together they are all
+        the kept faces, once. A column that the table does not know yet is left out.
+        """
+        dataset = self._dataset("faces")
+        with self.tables["faces"].reading():
+            for fragment in dataset.get_fragments():
+                bare = dataset.format.make_fragment(fragment.path, dataset.filesystem)
+                for group in bare.split_by_row_group():
+                    yield partial(self._read_group, group, dataset.schema)
+
+    def _read_group(self, group: Any, schema: pa.Schema, columns: Sequence[str]) -> pa.Table:
+        known = [name for name in columns if name in schema.names]
+        with self.tables["faces"].reading():
+            rows = group.to_table(columns=_with_key(known, schema), schema=schema)
+        return self._only_counting(rows, known)
+
+    def track_pieces(self) -> Iterator[pa.Table]:
+        """Yield the rows of ``tracks`` that count, all columns, in pieces."""
+        return self._track_pieces(self._dataset("tracks").schema.names, None)
 
     def _track_pieces(
         self, names: Sequence[str], track_ids: Collection[str] | None

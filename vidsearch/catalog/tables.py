@@ -7,6 +7,7 @@ workers with the ``spawn`` method.
 from __future__ import annotations
 
 import logging
+import os
 import random
 import re
 import shutil
@@ -32,6 +33,7 @@ _LONGEST_WAIT_S = 2.0
 _FREE_MARGIN = 4 << 20  # bytes a commit needs beside its rows: log entries, file footers
 _VECTORS = ("template", "embedding")
 
+_ENTRY = re.compile(r"\d{20}\.(json|checkpoint\.)")
 _DECORATION = re.compile(r"\x1b\[\d*m|↳")
 _STACK_FRAME = re.compile(r"\d+: |stack backtrace|note: ")
 _LONGEST_LINE = 240
@@ -45,15 +47,23 @@ class Table:
         place: Folder of the catalog.
         name: Name of the table, and of its folder.
         options: Credentials and endpoint of an object store.
+        folder: Folder of the catalog that the table's own folder is in; empty: the catalog's.
     """
 
     place: Place
     name: str
     options: dict[str, str] = field(default_factory=dict)
+    folder: str = ""
+    _kept: dict[object, Any] = field(default_factory=dict, init=False, repr=False, compare=False)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # What is open stays here.
+        return Table, (self.place, self.name, self.options, self.folder)
 
     @property
     def uri(self) -> str:
-        return self.place.child(self.name).uri
+        inside = self.place.child(self.folder) if self.folder else self.place
+        return inside.child(self.name).uri
 
     def create(self, schema: pa.Schema) -> None:
         """Make the table unless there is one.
@@ -93,9 +103,41 @@ class Table:
         with self.reading():
             return DeltaTable(self.uri, version=version, storage_options=self.options or None)
 
+    def newest(self) -> Any:
+        """Return the newest version to read from, as ``open`` does, opened anew only if it is new.
+
+        On a disk a look at the log's folder tells; opening takes ten times as long. Whoever changes
+        a table opens it for that: what is returned here is shared.
+
+        Raises:
+            CatalogError: It is missing or damaged.
+        """
+        stamp = self._stamp()
+        kept = self._kept.get(stamp) if stamp is not None else None
+        if kept is None:
+            kept = self.open()
+            self._kept.clear()
+            # Nothing was committed in between, or the next look says so.
+            if stamp is not None and stamp[0] == kept.version():
+                self._kept[stamp] = kept
+        return kept
+
+    def _stamp(self) -> tuple[int, int, int] | None:
+        """Return the newest version in the log, and how large its entries are and how old."""
+        folder = Place(self.uri).path
+        if folder is None:
+            return None
+        try:
+            entries = [e for e in os.scandir(folder / "_delta_log") if _ENTRY.match(e.name)]
+            version = max(int(entry.name[:20]) for entry in entries)
+            told = [e.stat() for e in entries if int(e.name[:20]) == version]
+        except (OSError, ValueError):
+            return None
+        return version, len(entries), max(about.st_mtime_ns for about in told)
+
     def dataset(self, opened: Any) -> Any:
         """Return the rows of an opened version as a pyarrow dataset."""
-        return opened.to_pyarrow_dataset(filesystem=dataset_filesystem(self.place.child(self.name)))
+        return opened.to_pyarrow_dataset(filesystem=dataset_filesystem(Place(self.uri)))
 
     def add_missing_columns(self, schema: pa.Schema) -> None:
         """Give the table the columns that an earlier version of vidsearch did not know, empty.
@@ -123,7 +165,7 @@ class Table:
         Raises:
             CatalogError: The table is missing or damaged.
         """
-        opened = self.open()
+        opened = self.newest()
         with self.reading():
             rows: pa.Table = self.dataset(opened).to_table()
             return rows
@@ -381,7 +423,7 @@ def _properties(schema: pa.Schema) -> Any:
     plain = ColumnProperties(dictionary_enabled=False, statistics_enabled="NONE")
     columns = {
         f"{name}.list.element": plain
-        for name in (*_VECTORS, "box_xyxy", "landmarks")
+        for name in (*_VECTORS, "box_xyxy", "landmarks", "aligned_points")
         if name in schema.names
     }
     if "aligned_jpeg" in schema.names:

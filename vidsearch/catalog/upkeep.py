@@ -20,7 +20,8 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from vidsearch.catalog.schema import VIDEOS
+from vidsearch.catalog.schema import VIDEOS, faces_schema
+from vidsearch.catalog.staging import remove_superseded
 from vidsearch.catalog.tables import one_line, sql_text
 from vidsearch.errors import CatalogConflictError
 
@@ -67,6 +68,8 @@ def repair(catalog: Catalog, stale_after_s: float = STALE_AFTER_S) -> RepairRepo
         CatalogWriteError: The catalog cannot be written.
     """
     catalog.table("videos").add_missing_columns(VIDEOS)
+    catalog.table("faces").add_missing_columns(faces_schema(catalog.dim))
+    remove_superseded(catalog)
     oldest_live = time.time() - stale_after_s
     rows = 0
     for name in ("tracks", "faces"):

@@ -166,11 +166,13 @@ class CatalogWriter:
         Raises:
             CatalogWriteError: It cannot be written; nothing of the batch is visible.
             CatalogConflictError: Other writers won too often.
+            CatalogModelError: The catalog was re-embedded with another model meanwhile.
         """
         if not self._videos and not self._files:
             return
         begun = time.monotonic()
         videos = list(self._videos.values())
+        self._catalog.require_in_use()
         if videos:
             self._commit(videos)
         self._catalog.table("files").merge(

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from vidsearch.device import Device, Runtime
     from vidsearch.embed.base import Embedder
 
-__all__ = ["LoadedPack", "ModelHome", "PackStatus", "list_packs", "load_pack"]
+__all__ = ["LoadedPack", "ModelHome", "PackStatus", "describe_pack", "list_packs", "load_pack"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,16 +100,39 @@ def load_pack(
     )
 
 
+def describe_pack(name_or_path: str, home: ModelHome | None = None) -> ModelPack:
+    """Return what a pack says of itself, without loading or checking its weights.
+
+    Raises:
+        PackNotFoundError: Unknown name, or a description that is not on this machine.
+        PackFormatError: A malformed ``pack.toml``.
+    """
+    if name_or_path == OPEN.name:
+        return OPEN
+    if name_or_path in insightface_packs.NAMES:
+        described = insightface_packs.describe(name_or_path)
+        if described is not None:
+            return described
+        place = home if home is not None else ModelHome.from_environment()
+        return insightface_packs.locate(name_or_path, place.insightface_root).pack
+    return _described_own_pack(name_or_path)
+
+
 def _own_pack(name_or_path: str) -> tuple[ModelPack, dict[str, Path]]:
+    folder = Path(name_or_path)
+    pack = _described_own_pack(name_or_path)
+    verify_pack(pack, folder)
+    return pack, {file.name: folder / file.name for file in pack.files}
+
+
+def _described_own_pack(name_or_path: str) -> ModelPack:
     folder = Path(name_or_path)
     if not (folder / PACK_TOML).is_file():
         raise PackNotFoundError(
             f"model pack {name_or_path!r} is neither built in ({', '.join(BUILT_IN)}) nor a "
             f"folder with {PACK_TOML}; pass one of these"
         )
-    pack = read_own_pack(folder)
-    verify_pack(pack, folder)
-    return pack, {file.name: folder / file.name for file in pack.files}
+    return read_own_pack(folder)
 
 
 def _detector(pack: ModelPack, paths: dict[str, Path], device: Device, home: ModelHome) -> Detector:

@@ -217,8 +217,8 @@ def test_a_missing_catalog_says_how_to_make_one(tmp_path: Path) -> None:
 
 def test_a_newer_format_is_refused(catalog: Catalog) -> None:
     path = Path(catalog.uri) / "catalog.json"
-    path.write_text(path.read_text().replace('"format_version": 1', '"format_version": 2'))
-    with pytest.raises(CatalogVersionError, match=r"has format 2.*up to 1; upgrade vidsearch"):
+    path.write_text(path.read_text().replace('"format_version": 1', '"format_version": 3'))
+    with pytest.raises(CatalogVersionError, match=r"has format 3.*up to 2; upgrade vidsearch"):
         Catalog.open(catalog.uri)
 
 
