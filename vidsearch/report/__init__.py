@@ -1,5 +1,6 @@
 """What an evaluation leaves behind: a folder with figures, tables, scores and one page to read."""
 
+from vidsearch.report.outline import read_outline
 from vidsearch.report.read import StoredReport, read_report
 from vidsearch.report.report import (
     Figure,
@@ -30,6 +31,7 @@ __all__ = [
     "StoredReport",
     "Table",
     "check_target",
+    "read_outline",
     "read_report",
     "write_report",
 ]

@@ -146,7 +146,10 @@ def _report(
     rows, left_out, resamples, seed, started = counts
     assert a.scores is not None
     same_data = a.document.get("data_sha256") == b.document.get("data_sha256")
-    notes = f"{rows:,} {a.scores.unit} rows are in both."
+    notes = (
+        f"A: {a.title} ({a.folder.name}). B: {b.title} ({b.folder.name}). "
+        f"{rows:,} {a.scores.unit} rows are in both."
+    )
     if left_out:
         notes += f" {left_out:,} that only one of them has are left out."
     if not same_data:
@@ -171,7 +174,7 @@ def _report(
     )  # fmt: skip
     return Report(
         kind="comparison",
-        title=f"Is B better? {a.title} / {b.title}",
+        title="Is B better?",
         lead=notes,
         conventions=(CONVENTION, *(str(line) for line in a.document.get("conventions", []))),
         headlines=tuple(headlines),

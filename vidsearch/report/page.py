@@ -15,6 +15,7 @@ from vidsearch.report import tables
 from vidsearch.report.report import (
     Block,
     Figure,
+    Headline,
     Picture,
     PictureRow,
     PictureRows,
@@ -50,10 +51,23 @@ def _header(report: Report) -> str:
 def _headlines(report: Report) -> str:
     cards = "\n".join(
         f'<li><p class="label">{text(line.label)}</p><p class="value">{text(line.value)}</p>'
-        f'<p class="quiet">{text(line.note)}</p></li>'
+        f'{_bar(line)}<p class="quiet">{text(line.note)}</p></li>'
         for line in report.headlines
     )
     return f'<ul class="headlines">\n{cards}\n</ul>' if cards else ""
+
+
+def _bar(line: Headline) -> str:
+    """Draw where a number in [0, 1] and its interval lie; the words beside it say the same."""
+    if line.bar is None:
+        return ""
+    value, low, high = (100 * end for end in line.bar)
+    return (
+        '<svg class="bar" viewBox="0 0 100 6" preserveAspectRatio="none" aria-hidden="true">'
+        '<rect class="rail" width="100" height="6"/>'
+        f'<rect class="range" x="{low:.2f}" width="{max(high - low, 0.6):.2f}" height="6"/>'
+        f'<rect class="dot" x="{min(value, 99.2):.2f}" width="0.8" height="6"/></svg>'
+    )
 
 
 def _section(number: int, section: Section) -> str:

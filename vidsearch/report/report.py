@@ -26,11 +26,17 @@ class Headline:
         label: What it is.
         value: As it is shown, e.g. ``"0.9912 ± 0.0031"``.
         note: Its interval, or what it was counted over.
+        bar: The number and the ends of its interval, in [0, 1], drawn as a bar; None for no bar.
     """
 
     label: str
     value: str
     note: str = ""
+    bar: tuple[float, float, float] | None = None
+
+    def __post_init__(self) -> None:
+        if self.bar is not None and not all(0 <= end <= 1 for end in self.bar):
+            raise ConfigError(f"the bar of {self.label!r} must lie in [0, 1]; got {self.bar}")
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,7 @@ import numpy as np
 from vidsearch import __version__
 from vidsearch.errors import ConfigError
 from vidsearch.report import page, tables
+from vidsearch.report.outline import write_outline
 from vidsearch.report.report import Report, Scores
 
 METRICS = "metrics.json"
@@ -44,6 +45,8 @@ def check_target(folder: str | os.PathLike[str]) -> Path:
 
 def write_report(report: Report, folder: str | os.PathLike[str]) -> Path:
     """Write ``metrics.json``, ``report.html``, ``tables/``, ``figures/`` and ``scores.parquet``.
+
+    Beside them go ``outline.json`` and ``pictures/``: what the page says, as data.
 
     Returns:
         The folder.
@@ -96,6 +99,7 @@ def _fill(folder: Path, report: Report) -> None:
         path = folder / "figures" / f"{figure.name}.svg"
         path.write_text(figure.svg, encoding="utf-8")
     (folder / PAGE).write_text(page.to_html(report), encoding="utf-8")
+    write_outline(folder, report)
     if report.scores is not None:
         _write_scores(folder / SCORES, report.scores)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import dataclasses
 import json
 import os
 import re
@@ -11,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from vidsearch.errors import ConfigError
-from vidsearch.report import Report, Table, read_report, write_report
+from vidsearch.report import Headline, Report, Table, read_report, write_report
 from vidsearch.report.tables import to_markdown
 
 
@@ -19,8 +20,8 @@ def test_everything_is_written(report: Report, tmp_path: Path) -> None:
     folder = write_report(report, tmp_path / "new" / "out")
     files = sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file())
     assert files == [
-        "figures/line.svg", "metrics.json", "report.html", "scores.parquet", "tables/numbers.csv",
-        "tables/numbers.md",
+        "figures/line.svg", "metrics.json", "outline.json", "pictures/0001.jpg", "report.html",
+        "scores.parquet", "tables/numbers.csv", "tables/numbers.md",
     ]  # fmt: skip
     metrics = json.loads((folder / "metrics.json").read_text())
     assert metrics["metrics"] == {"accuracy": 0.5, "missing": None, "rows": [0, 1]}
@@ -42,6 +43,16 @@ def test_page_needs_nothing_else(report: Report, tmp_path: Path) -> None:
     assert all(link.startswith("data:image/") for link in linked)
     assert "no picture" in page  # a frame without one
     assert "0.1235" in page  # rounded where people read
+
+
+def test_a_headline_between_0_and_1_has_a_bar(report: Report, tmp_path: Path) -> None:
+    lines = (Headline("MAP", "0.5", "", (0.5, 0.25, 0.75)), Headline("angle", "30°"))
+    changed = dataclasses.replace(report, headlines=lines)
+    page = (write_report(changed, tmp_path / "out") / "report.html").read_text()
+    assert page.count('class="bar"') == 1
+    assert '<rect class="range" x="25.00" width="50.00"' in page
+    with pytest.raises(ConfigError, match=r"bar of 'MAP' must lie in \[0, 1\]"):
+        Headline("MAP", "1.2", "", (1.2, 0.5, 0.6))
 
 
 def test_a_report_is_replaced_and_other_files_are_not(report: Report, tmp_path: Path) -> None:
