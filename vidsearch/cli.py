@@ -16,17 +16,11 @@ from contextlib import contextmanager
 from importlib.metadata import entry_points
 
 from vidsearch import __version__
-from vidsearch.errors import VidsearchError
+from vidsearch.commands import Parser
+from vidsearch.errors import VidsearchError, reason
 from vidsearch.printable import printable
 
 INTERRUPTED = 130
-
-
-class _Parser(argparse.ArgumentParser):
-    """An argument parser whose complaint is one line."""
-
-    def error(self, message: str) -> None:  # type: ignore[override]
-        self.exit(2, f"{self.prog}: {message} (see {self.prog} --help)\n")
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -35,16 +29,16 @@ def build_parser() -> argparse.ArgumentParser:
     import vidsearch.models.cli
     import vidsearch.search_cli
 
-    parser = _Parser(
+    parser = Parser(
         prog="vidsearch",
         description="Find every appearance of a person in a video archive from one photo.",
         epilog="Exit status: 0 everything done; 2 wrong usage or input; 3 finished, but some "
-        "videos failed; 4 no usable face in the query photo.",
+        "videos failed; 4 no usable face in the query photo; 5 the new model is worse (reembed).",
     )
     parser.add_argument("--version", action="version", version=f"vidsearch {__version__}")
     parser.add_argument("-v", "--verbose", action="store_true", help="say more while working")
     commands = parser.add_subparsers(
-        title="commands", dest="command", metavar="COMMAND", required=True, parser_class=_Parser
+        title="commands", dest="command", metavar="COMMAND", required=True, parser_class=Parser
     )
     for entry in sorted(entry_points(group="vidsearch.commands"), key=lambda e: e.name):
         entry.load()(commands)
@@ -87,7 +81,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             status = args.run(args)
         sys.stdout.flush()
     except VidsearchError as error:
-        print(f"vidsearch: {printable(str(error))}", file=sys.stderr)
+        print(f"vidsearch: {printable(reason(error))}", file=sys.stderr)
         return error.exit_status
     except KeyboardInterrupt:
         print("vidsearch: stopped; repeat the command to continue", file=sys.stderr)
@@ -98,7 +92,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 128 + signal.SIGPIPE
     except OSError as error:
         # The disk is full, a folder is gone: the system's own words, on one line.
-        print(f"vidsearch: {printable(str(error))}", file=sys.stderr)
+        remedy = (
+            "" if str(error).strip() else "; repeat the command, with -v to see how far it gets"
+        )
+        print(f"vidsearch: {printable(reason(error))}{remedy}", file=sys.stderr)
         return VidsearchError.exit_status
     return int(status)
 

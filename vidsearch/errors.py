@@ -37,6 +37,16 @@ from __future__ import annotations
 from typing import ClassVar
 
 
+def reason(error: BaseException) -> str:
+    """Return an error's own words, or what kind it is where it has none.
+
+    Example:
+        >>> reason(OSError("disk full")), reason(TimeoutError())
+        ('disk full', 'TimeoutError without further words')
+    """
+    return str(error).strip() or f"{type(error).__name__} without further words"
+
+
 class VidsearchError(Exception):
     """Root of every error that vidsearch raises on purpose."""
 

@@ -11,16 +11,16 @@ from typing import Any
 
 import numpy as np
 
-from vidsearch.advice import archive_tail
+from vidsearch.advice import bars, certain_pairs
 from vidsearch.catalog import Catalog
 from vidsearch.catalog.people import judgements
 from vidsearch.catalog.snapshot import Snapshot
-from vidsearch.datatypes import Hit, Matrix, TimeSpan
+from vidsearch.datatypes import Hit, Matrix, TimeSpan, Vector
 from vidsearch.device import resolve_device
 from vidsearch.errors import ConfigError
 from vidsearch.index import TrackSearcher
 from vidsearch.index.base import Neighbours
-from vidsearch.metrics.false_hits import ImpostorTail, ThresholdAdvice
+from vidsearch.metrics.false_hits import CertainPairs, ThresholdAdvice, expected_false_hits
 from vidsearch.models.registry import LoadedPack, load_pack
 from vidsearch.query import QueryFace, disagreement, pool_query, query_face
 from vidsearch.results import QueryPhoto, Searched, SearchResult, clock
@@ -35,6 +35,9 @@ more strangers: with that prior of 0.5, one stranger in a hundred would be calle
 archive holds thousands. One track in a hundred is the person, as a rule: a hit must be so much
 better than a pair of photos to be called likely.
 """
+
+_COMPARED = 2000
+"""Tracks that a query is compared with to say how many false hits to expect."""
 
 _TRACK_COLUMNS = [
     "track_id", "video_id", "start_s", "end_s", "best_s", "box_xyxy", "person_id",
@@ -51,7 +54,7 @@ class SearchOptions:
         face: Which face of the photo, by size; None: the largest.
         thumbnails: Fetch a picture of every hit.
         scope: Only tracks of these videos.
-        advice: Say how many false hits to expect, where the archive knows.
+        advice: Say how many false hits to expect.
     """
 
     top: int = 100
@@ -91,8 +94,7 @@ class PhotoSearcher:
         catalog.require_model(self._models.model_id)
         self._tracks = TrackSearcher(catalog)
 
-        self._tail: ImpostorTail | None = None
-        self._tail_of: Snapshot | None = None
+        self._certain: tuple[Snapshot, CertainPairs] | None = None
 
     def refresh(self) -> None:
         """Take up what was indexed since."""
@@ -155,18 +157,42 @@ class PhotoSearcher:
             query=tuple(query) if query else self._query_of(known),
             hits=hits,
             searched=searched,
-            advice=self._advice(searched.tracks) if used.advice else None,
+            advice=self._advice(template.vector, searched.tracks, within) if used.advice else None,
             thumbnails=self._thumbnails([hit.track_id for hit in hits]) if used.thumbnails else {},
             durations_s=durations,
         )
 
-    def _advice(self, tracks: int) -> ThresholdAdvice | None:
-        """Say how many strangers reach each confidence by chance; looked up once a refresh."""
+    def _advice(self, query: Vector, tracks: int, within: frozenset[str] | None) -> ThresholdAdvice:
+        """Say how many strangers reach each confidence by chance."""
+        calibration = self._models.calibration
+        certain = self._certain_now()
+        sample, videos = self._tracks.sample(_COMPARED, within)
+        levels = expected_false_hits(
+            sample @ query, videos, tracks, bars(calibration, PRIOR), certain
+        )
+        return ThresholdAdvice(tracks, len(sample), levels, certain)
+
+    @property
+    def has_advice(self) -> bool:
+        """Whether what advice needs is at hand: a large archive's people take a while."""
+        return self._certain is not None and self._certain[0] is self._tracks.snapshot
+
+    def learn_advice(self) -> None:
+        """Make ready what advice needs; another thread may search meanwhile.
+
+        Raises:
+            CatalogError: A table is missing or damaged.
+        """
+        self._certain_now()
+
+    def _certain_now(self) -> CertainPairs:
         snapshot = self._tracks.snapshot
-        if self._tail_of is not snapshot:
-            self._tail = archive_tail(self._catalog, snapshot, self._models.calibration, PRIOR)
-            self._tail_of = snapshot
-        return ThresholdAdvice(tracks, self._tail) if self._tail is not None else None
+        kept = self._certain
+        if kept is None or kept[0] is not snapshot:
+            sample, _ = self._tracks.sample(_COMPARED)
+            found = certain_pairs(self._catalog, snapshot, self._models.calibration, PRIOR, sample)
+            kept = self._certain = snapshot, found
+        return kept[1]
 
     @property
     def model_id(self) -> str:
