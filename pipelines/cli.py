@@ -23,10 +23,14 @@ INTERRUPTED = 130
 def register(commands: argparse._SubParsersAction[Any]) -> None:
     """Add the commands to the parser of ``vidsearch``."""
     import pipelines.prepare_cli
+    import pipelines.reembed_cli
+    import pipelines.reindex_cli
 
     _register_index(commands)
     _register_demo(commands)
     pipelines.prepare_cli.register(commands)
+    pipelines.reembed_cli.register(commands)
+    pipelines.reindex_cli.register(commands)
 
 
 def _register_index(commands: argparse._SubParsersAction[Any]) -> None:
@@ -209,7 +213,7 @@ def _workers(args: argparse.Namespace) -> int:
         return int(args.workers)
     if args.scheduler is not None:
         return 1
-    from pipelines.cluster import default_workers
+    from pipelines.clients import default_workers
 
     return default_workers()
 

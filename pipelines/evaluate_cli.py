@@ -6,9 +6,13 @@ import argparse
 from importlib import import_module
 from typing import Any
 
+from vidsearch.commands import protocols
+
 # Each module adds one sub-command, or a few that belong together, with its ``register``.
 _MODULES = (
     "verification_cli",
+    "templates_cli",
+    "identification_cli",
     "distractors_cli",
     "retrieval_cli",
     "ladder_cli",
@@ -18,19 +22,7 @@ _MODULES = (
 
 
 def register(commands: argparse._SubParsersAction[Any]) -> None:
-    """Add the command to the parser of ``vidsearch``."""
-    parser = commands.add_parser(
-        "evaluate",
-        help="measure accuracy by the protocols of the field",
-        description="Measure accuracy by a protocol of the field. Each writes a folder: "
-        "metrics.json, tables, figures and report.html.",
-    )
-    protocols = parser.add_subparsers(
-        title="protocols",
-        dest="protocol",
-        metavar="PROTOCOL",
-        required=True,
-        parser_class=type(parser),
-    )
+    """Add the protocols to the parser of ``vidsearch``."""
+    below = protocols(commands)
     for name in _MODULES:
-        import_module(f"pipelines.evaluate.{name}").register(protocols)
+        import_module(f"pipelines.evaluate.{name}").register(below)

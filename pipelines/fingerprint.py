@@ -10,6 +10,8 @@ from importlib.metadata import version
 from pathlib import Path
 
 from vidsearch import __version__
+from vidsearch.models.pack import ModelPack
+from vidsearch.models.pack_toml import to_toml
 
 
 @cache
@@ -20,6 +22,15 @@ def fingerprint() -> dict[str, str]:
         "python": ".".join(platform.python_version_tuple()[:2]),
         **{name: version(name) for name in ("distributed", "numpy", "av", "onnxruntime", "torch")},
     }
+
+
+def pack_identity(pack: ModelPack) -> str:
+    """Return a name that packs share only if everything in them is alike.
+
+    The model_id speaks of the embeddings alone; tracks depend on the detector and the calibration.
+    """
+    digest = hashlib.blake2b(to_toml(pack).encode(), digest_size=4)
+    return f"{pack.model_id}.{digest.hexdigest()}"
 
 
 def differences(ours: dict[str, str], theirs: dict[str, str]) -> str:

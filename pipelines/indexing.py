@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from typing import Any, cast
@@ -87,10 +87,11 @@ def index(
     used = options if options is not None else IndexOptions()
     files = discover([os.fspath(source) for source in sources])
     archive, models, pack = _open(catalog, model, used)
-    todo, quarantined = _sort_out(archive, files, used)
+    poisonous = {} if used.retry_failed else _poisonous(archive)
+    todo, quarantined = _sort_out(archive, files, used, poisonous)
     todo.sort(key=lambda file: (-file.size, file.uri))
     skipped = len(files) - len(todo) - len(quarantined)
-    tally = Tally(archive.model_id, skipped, quarantined)
+    tally = Tally(archive.model_id, skipped, quarantined, poisonous)
     if not todo:
         return tally.report(time.monotonic() - started)
     run_id = new_run_id()
@@ -134,11 +135,13 @@ def _what_ends(report: IndexReport) -> dict[str, Any]:
 
 
 def _sort_out(
-    archive: Catalog, files: Sequence[VideoSource], options: IndexOptions
+    archive: Catalog,
+    files: Sequence[VideoSource],
+    options: IndexOptions,
+    poisonous: Mapping[str, tuple[str, str]],
 ) -> tuple[list[VideoSource], list[Failure]]:
     """Return the files that need work, and those left out because they killed their workers."""
     known = archive.known_files()
-    poisonous = {} if options.retry_failed else _poisonous(archive)
     todo: list[VideoSource] = []
     quarantined: list[Failure] = []
     for file in files:
@@ -169,7 +172,7 @@ def _open(
 ) -> tuple[Catalog, LoadedPack, str]:
     """Open the catalog with its pack; where there is none, make it once the pack has loaded."""
     archive = catalog if isinstance(catalog, Catalog) else _existing(catalog)
-    pack = _lasting(model) if model is not None else archive.pack if archive is not None else "open"
+    pack = lasting(model) if model is not None else archive.pack if archive is not None else "open"
     # Where others do the work, this process needs the pack's name only, and maybe has no GPU.
     device = options.device if options.scheduler is None else "cpu"
     models = load_pack(pack, resolve_device(device))
@@ -181,7 +184,7 @@ def _open(
     return made, models, pack
 
 
-def _lasting(pack: str) -> str:
+def lasting(pack: str) -> str:
     """Return a pack's name, or its folder as it is found from any other folder."""
     return pack if pack in BUILT_IN else os.path.abspath(pack)  # noqa: PTH100 (keeps links)
 
@@ -201,6 +204,7 @@ def _work(
     todo: list[VideoSource],
     run: _Run,
 ) -> None:
+    from pipelines.reindexing import build_options
     from vidsearch.index import rebuild_if_stale
 
     archive.repair()
@@ -225,7 +229,7 @@ def _work(
             run.tally.add_copy(copy, writer, run.progress, run.events)
     archive.retire_replaced()
     archive.maintain()
-    rebuild_if_stale(archive)
+    rebuild_if_stale(archive, options=build_options(archive, options.scheduler, or_here=True))
 
 
 def _known_by_size(archive: Catalog, options: IndexOptions) -> dict[int, frozenset[str]]:

@@ -14,7 +14,7 @@ import numpy as np
 from tqdm import tqdm
 
 from pipelines.payloads import IndexOptions
-from pipelines.stages import prepare_photos
+from pipelines.stages import prepare_photos, reembed_faces
 from pipelines.stages.prepare_photos import PhotoOptions, RawPhoto
 from vidsearch.catalog import Catalog
 from vidsearch.catalog.people import judgements
@@ -185,12 +185,13 @@ def _worked(
         for batch, path in todo:
             yield path, prepare_photos.run(batch, models, options.photo)
         return
-    from pipelines import graph
+    from pipelines import batches
+    from pipelines.fingerprint import pack_identity
 
     paths = {number: path for number, (_, path) in enumerate(todo)}
-    batches = [tuple(batch) for batch, _ in todo]
-    for number, candidates in graph.prepare(
-        batches, options.pack, models.model_id, options.photo, options.work
+    photos = [tuple(batch) for batch, _ in todo]
+    for number, candidates in batches.prepare(
+        photos, options.pack, pack_identity(models.pack), options.photo, options.work
     ):
         yield paths[number], candidates
 
@@ -207,15 +208,15 @@ def _distinct(names: dict[str, str]) -> dict[str, str]:
 def _stored(
     row: dict[str, Any], identity: str, models: LoadedPack, template: AlignmentTemplate
 ) -> Candidate:
-    import cv2
-
     source = f"track {row['track_id']} at {row['time_s']:.2f} s"
-    picture = cv2.imdecode(np.frombuffer(row["aligned_jpeg"], np.uint8), cv2.IMREAD_COLOR)
+    picture = reembed_faces.picture(row["aligned_jpeg"])
     if picture is None:
         return Candidate(identity, source, dropped="unreadable: its stored picture is damaged")
     landmarks = np.array(row["landmarks"], np.float32).reshape(5, 2)
-    face = realign(
-        np.ascontiguousarray(picture[..., ::-1]), landmarks, models.embedder.template, template
-    )
+    stored, told = models.embedder.template, row.get("aligned_points")
+    if told is not None:  # kept from the pack that the catalog had before
+        points = np.array(told, np.float32).reshape(5, 2)
+        stored = reembed_faces.alignment(points, len(picture), stored)
+    face = realign(picture, landmarks, stored, template)
     embedding = normalise(np.array([row["embedding"]], np.float32))[0]
     return Candidate(identity, source, prepare_photos.jpeg(face), difference_hash(face), embedding)

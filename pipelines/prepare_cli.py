@@ -106,6 +106,6 @@ def _workers(args: argparse.Namespace) -> int:
         return int(args.workers)
     if args.scheduler is not None or args.catalog is not None:
         return 1
-    from pipelines.cluster import default_workers
+    from pipelines.clients import default_workers
 
     return default_workers()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -70,10 +71,18 @@ class Tally:
         model_id: Model of the run.
         skipped: Files that need no work.
         quarantined: Files that are left out because they killed their workers before.
+        poisonous: Content -> (error, message) of those, for copies under other names.
     """
 
-    def __init__(self, model_id: str, skipped: int, quarantined: list[Failure]) -> None:
+    def __init__(
+        self,
+        model_id: str,
+        skipped: int,
+        quarantined: list[Failure],
+        poisonous: Mapping[str, tuple[str, str]],
+    ) -> None:
         self._model_id = model_id
+        self._poisonous = poisonous
         self._skipped = skipped
         self._indexed: set[str] = set()
         self._tracks = 0
@@ -100,8 +109,12 @@ class Tally:
             _tell(outcome, progress, events)
         elif isinstance(outcome, KnownVideo):
             source = outcome.source
-            self._skipped += 1
             writer.add_file(KnownFile(source.uri, source.size, source.mtime_ns, outcome.video_id))
+            if outcome.video_id in self._poisonous:
+                failure = Failure(QUARANTINE_STAGE, source, *self._poisonous[outcome.video_id])
+                self._count_failure(failure, outcome.video_id, progress, events)
+                return
+            self._skipped += 1
             progress.step(source.size)
             events.write("video", status="known", video=source.uri, video_id=outcome.video_id)
         elif isinstance(outcome, Failure):

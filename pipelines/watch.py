@@ -11,7 +11,13 @@ from pipelines.indexing import index
 from pipelines.payloads import IndexOptions
 from pipelines.tally import IndexReport
 from vidsearch.catalog import Catalog
-from vidsearch.errors import CatalogNotFoundError, ConfigError, VideoOpenError
+from vidsearch.errors import (
+    CatalogNotFoundError,
+    ConfigError,
+    VideoOpenError,
+    VidsearchError,
+    reason,
+)
 from vidsearch.printable import printable
 from vidsearch.video.discover import VideoSource, discover
 from vidsearch.video.source import is_remote
@@ -42,23 +48,33 @@ def watch(
         model: As for ``index``.
         wait: Waits so many seconds.
 
+    Whatever ends a run (a full disk, a cluster that is gone) is said, and the next look tries
+    again; only until the first run has gone well it is raised.
+
     Raises:
         VidsearchError: As for ``index``.
     """
     tried: set[VideoSource] = set()
     before: set[VideoSource] = set()
     reported: set[str] = set()
+    worked = False
     while True:
         now = _present(sources)
         ready = sorted((now & before) - tried, key=lambda file: file.uri)
-        if ready:
-            tried.update(ready)
-            report = index(
-                catalog, [file.uri for file in ready], options, model=model, show_progress=True
-            )
-            if report.indexed or report.failed:
-                yield report
-        _report_removed(catalog, sources, now, reported)
+        try:
+            if ready:
+                report = index(
+                    catalog, [file.uri for file in ready], options, model=model, show_progress=True
+                )
+                tried.update(ready)
+                if report.indexed or report.failed:
+                    yield report
+                worked = True
+            _report_removed(catalog, sources, now, reported)
+        except (VidsearchError, OSError) as error:
+            if not worked:  # most likely the command's fault
+                raise
+            _LOG.warning("%s; tried again in %.0f s", printable(reason(error)), every_s)
         before = now
         wait(every_s)
 

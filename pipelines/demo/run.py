@@ -8,7 +8,7 @@ import sys
 import time
 from pathlib import Path
 
-from pipelines.cluster import default_workers
+from pipelines.clients import default_workers
 from pipelines.demo.checking import complaints
 from pipelines.demo.filming import film_archive, take_photos
 from pipelines.demo.people import PEOPLE, Person, load_pictures

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from pipelines.evaluate.distractor_roc import tail_roc
 from vidsearch.errors import ConfigError, ShapeError
 from vidsearch.metrics.angles import unit_rows
 from vidsearch.metrics.distractors import (
@@ -27,7 +28,7 @@ from vidsearch.metrics.distractors import (
 from vidsearch.protocols.lines import file_sha256
 from vidsearch.protocols.vectors import open_vectors, read_names, read_noise
 from vidsearch.report import Headline, Provenance, Report, Section, Table
-from vidsearch.report.figures import cmc
+from vidsearch.report.figures import cmc, roc_curves
 
 PART_ROWS = 65_536
 """Gallery rows of one task."""
@@ -112,6 +113,15 @@ def _blocks(
             yield block, part.subjects[top - part.start : end - part.start][kept]
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class _Found:
+    """The figures of one choice of rows, and the tail of its ROC."""
+
+    result: DistractorResult
+    far: NDArray[np.float64]
+    tar: NDArray[np.float64]
+
+
 Mapper = Callable[[Callable[[Any], Any], Sequence[Any]], Iterator[Any]]
 
 
@@ -158,7 +168,7 @@ def _run(
     labels: NDArray[np.int64],
     subjects: NDArray[np.int64] | None,
     keep: tuple[NDArray[np.bool_], NDArray[np.bool_]],
-) -> DistractorResult:
+) -> _Found:
     keep_probes, keep_gallery = keep
     if not keep_probes.any() or not keep_gallery.any():
         raise ConfigError("no probe or no gallery row is left; check the noise lists")
@@ -180,14 +190,15 @@ def _run(
     assert seen is not None
     if subjects is None:
         seen = with_mates_among_probes(seen, _probes(options.probes, keep_probes), mine)
-    return distractor_result(seen, far=options.far, fpr=options.fpr)
+    far, tar = tail_roc(seen)
+    return _Found(distractor_result(seen, far=options.far, fpr=options.fpr), far, tar)
 
 
 def _mapped(parts: Sequence[GalleryPart], options: DistractorOptions) -> Iterator[Streamed]:
     from tqdm import tqdm
 
     if options.scheduler is not None:
-        from pipelines.graph import map_on_cluster
+        from pipelines.batches import map_on_cluster
 
         found: Iterator[Streamed] = map_on_cluster(stream_part, parts, options.scheduler)
     else:
@@ -195,9 +206,8 @@ def _mapped(parts: Sequence[GalleryPart], options: DistractorOptions) -> Iterato
     yield from tqdm(found, total=len(parts), desc="gallery", unit="part", disable=None)
 
 
-def _report(
-    options: DistractorOptions, results: dict[str, DistractorResult], elapsed_s: float
-) -> Report:
+def _report(options: DistractorOptions, found: dict[str, _Found], elapsed_s: float) -> Report:
+    results = {name: one.result for name, one in found.items()}
     first = results["all"]
     table = Table(
         "distractors",
@@ -214,6 +224,12 @@ def _report(
     sections = [Section("Figures", "", (table,))]
     if options.ranks > 1:
         sections.append(Section("CMC", "", (cmc(curves),)))
+    rates = {name: (one.far, one.tar) for name, one in found.items() if (one.far > 0).sum() > 1}
+    if rates:
+        least = min(float(far[far > 0][0]) for far, _ in rates.values())
+        text = "Up to the FAR that the pass was made for: higher ones are not kept."
+        figure = roc_curves(rates, least_far=least, name="figure-8-roc")
+        sections.append(Section("ROC", text, (figure,)))
     paths = (options.probes, options.probe_list, options.gallery, options.gallery_list)
     return Report(
         kind="distractors",
@@ -229,7 +245,10 @@ def _report(
                 (f"Ver at FAR {options.far:g}", r.ver_tar, f"threshold {r.ver_threshold:.4f}"),
             )
         ),
-        metrics={name: asdict(result) for name, result in results.items()},
+        metrics={
+            name: {**asdict(one.result), "roc": {"far": one.far, "tar": one.tar}}
+            for name, one in found.items()
+        },
         provenance=Provenance(
             configuration={
                 key: list(map(str, value)) if isinstance(value, tuple) else value

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -14,6 +15,7 @@ from pipelines.evaluate.ladder_set import LabelledSet
 from pipelines.evaluate.retrieval_report import SOURCES, RetrievalFigures
 from vidsearch.datatypes import Matrix
 from vidsearch.errors import ConfigError
+from vidsearch.metrics.bootstrap import Interval
 from vidsearch.metrics.retrieval import LIMIT, Rankings
 from vidsearch.report import Headline, Measure, Provenance, Report, Scores, Section, Table
 from vidsearch.template import normalise
@@ -156,14 +158,14 @@ def ladder_report(
         "A closed-set task: identities are known by training clips, not by one photo.",
         conventions=(*SOURCES, *LADDER),
         headlines=tuple(
-            Headline(name, f"{step.figures.intervals['iqiyi'].mean:.4f}",
-                     f"95 % interval {step.figures.intervals['iqiyi'].low:.4f} to "
-                     f"{step.figures.intervals['iqiyi'].high:.4f}")
+            _headline(name, step.figures.intervals["iqiyi"])
             for name, step in zip(names, steps, strict=True)
         ),
         metrics={name: step.figures.metrics() for name, step in zip(names, steps, strict=True)},
         provenance=Provenance(
-            configuration=configuration, data={}, elapsed_s=time.perf_counter() - started
+            configuration=configuration,
+            data={"identities, parts and descriptors": _sha256(data)},
+            elapsed_s=time.perf_counter() - started,
         ),
         sections=(Section("What each step brings", "", (table,)),),
         scores=Scores(
@@ -172,3 +174,16 @@ def ladder_report(
             ("identity",),
         ),
     )  # fmt: skip
+
+
+def _headline(name: str, line: Interval) -> Headline:
+    note = f"95 % interval {line.low:.4f} to {line.high:.4f}"
+    return Headline(name, f"{line.mean:.4f}", note, (line.mean, line.low, line.high))
+
+
+def _sha256(data: LabelledSet) -> str:
+    """Return a hash of all that the ladder is computed from."""
+    digest = hashlib.sha256("\n".join(data.identities).encode())
+    for part in (data.training, *data.spaces, *(() if data.context is None else (data.context,))):
+        digest.update(np.ascontiguousarray(part).tobytes())
+    return digest.hexdigest()

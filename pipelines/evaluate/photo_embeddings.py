@@ -18,12 +18,14 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from vidsearch.datatypes import AlignedFaces, Image, Matrix
+from vidsearch.datatypes import AlignedFaces, Landmarks, Matrix
 from vidsearch.device import resolve_device
 from vidsearch.errors import ConfigError, PhotoError
-from vidsearch.geometry.align import ARCFACE_112, align_faces
+from vidsearch.geometry.align import align_faces
 from vidsearch.models.registry import LoadedPack, load_pack
-from vidsearch.photo import read_photo
+from vidsearch.photo import Photo as OpenedPhoto
+from vidsearch.photo import open_photo
+from vidsearch.protocols.pictures import central_face, from_arcface
 
 Photo: TypeAlias = Path | bytes
 
@@ -72,10 +74,22 @@ class PhotoEmbeddings:
     unreadable: NDArray[np.bool_]
 
 
-def embed_photos(photos: Sequence[Photo], options: EmbeddingOptions) -> PhotoEmbeddings:
-    """Return the embedding of the central face of every photo."""
-    missing = np.array([isinstance(photo, Path) and not photo.is_file() for photo in photos], bool)
-    there = [photo for photo, gone in zip(photos, missing, strict=True) if not gone]
+def embed_photos(
+    photos: Sequence[Photo], options: EmbeddingOptions, landmarks: Landmarks | None = None
+) -> PhotoEmbeddings:
+    """Return the embedding of the central face of every photo, or of the face at the landmarks.
+
+    Args:
+        photos: N photos.
+        options: How they become embeddings.
+        landmarks: (N, 5, 2) pixels: where the face is, so that none is looked for.
+    """
+    missing = np.array([isinstance(photo, Path) and not _there(photo) for photo in photos], bool)
+    there: list[_Job] = [
+        (photo, None if landmarks is None else landmarks[row])
+        for row, photo in enumerate(photos)
+        if not missing[row]
+    ]
     chunks = [there[start : start + CHUNK] for start in range(0, len(there), CHUNK)]
     raw_parts, broken_parts = [], []
     for raw, broken in _progress(_answers(chunks, options), len(chunks), options):
@@ -90,10 +104,18 @@ def embed_photos(photos: Sequence[Photo], options: EmbeddingOptions) -> PhotoEmb
     return PhotoEmbeddings(everything, np.any(everything != 0, axis=1), missing, unreadable)
 
 
+def _there(photo: Path) -> bool:
+    try:
+        return photo.is_file()
+    except OSError:  # a name that no file can have, a folder that may not be entered
+        return False
+
+
 _Answer: TypeAlias = tuple[Matrix, NDArray[np.bool_]]
+_Job: TypeAlias = tuple[Photo, Landmarks | None]
 
 
-def _answers(chunks: Sequence[Sequence[Photo]], options: EmbeddingOptions) -> Iterator[_Answer]:
+def _answers(chunks: Sequence[Sequence[_Job]], options: EmbeddingOptions) -> Iterator[_Answer]:
     work = functools.partial(_work, options=options)
     if options.processes == 1 or len(chunks) < 2:
         yield from map(work, chunks)
@@ -121,25 +143,37 @@ def _loaded(model: str, device: str) -> LoadedPack:
     return load_pack(model, resolve_device(device), announce=False)
 
 
-def _work(photos: Sequence[Photo], options: EmbeddingOptions) -> _Answer:
+def _work(jobs: Sequence[_Job], options: EmbeddingOptions) -> _Answer:
     """Return the chunk's raw embeddings, zeros for a photo without a face, and what is broken."""
     pack = _loaded(options.model, options.device)
-    unreadable = np.zeros(len(photos), bool)
+    unreadable = np.zeros(len(jobs), bool)
     faces: list[AlignedFaces] = []
     size = pack.embedder.template.size
-    for row, photo in enumerate(photos):
+    for row, (photo, landmarks) in enumerate(jobs):
         try:
-            image = read_photo(photo if isinstance(photo, bytes) else str(photo))
+            opened = open_photo(photo if isinstance(photo, bytes) else str(photo))
         except PhotoError:
             unreadable[row] = True
             faces.append(np.empty((0, size, size, 3), np.uint8))
             continue
-        faces.append(_as_aligned(image, pack) if options.aligned else central_face(image, pack))
-    raw = np.zeros((len(photos), pack.embedder.dim), np.float32)
+        faces.append(_face(opened, landmarks, pack, options))
+    raw = np.zeros((len(jobs), pack.embedder.dim), np.float32)
     rows = [row for row, face in enumerate(faces) if len(face)]
     if rows:
         raw[rows] = mirror_sum(np.concatenate([faces[row] for row in rows]), pack)
     return raw, unreadable
+
+
+def _face(
+    opened: OpenedPhoto, landmarks: Landmarks | None, pack: LoadedPack, options: EmbeddingOptions
+) -> AlignedFaces:
+    image, template = opened.image, pack.embedder.template
+    if landmarks is not None:
+        here = (landmarks[None] / np.float32(opened.scale)).astype(np.float32)
+        return align_faces(image, here, template)
+    if options.aligned:
+        return from_arcface(image, template)
+    return central_face(image, pack.detector, template)
 
 
 def mirror_sum(aligned: AlignedFaces, pack: LoadedPack) -> Matrix:
@@ -151,22 +185,3 @@ def mirror_sum(aligned: AlignedFaces, pack: LoadedPack) -> Matrix:
     if pack.pack.embedder.mirror:
         return raw
     return raw + pack.embedder.embed(np.ascontiguousarray(aligned[:, :, ::-1]))
-
-
-def central_face(image: Image, pack: LoadedPack) -> AlignedFaces:
-    """Return the face nearest the photo's centre as (1, S, S, 3), or (0, S, S, 3)."""
-    detections = pack.detector.detect(image)
-    boxes = detections.boxes_xyxy
-    centres = (boxes[:, :2] + boxes[:, 2:]) / 2
-    distances = np.linalg.norm(centres - np.array(image.shape[1::-1]) / 2, axis=1)
-    nearest = np.argsort(distances, kind="stable")[:1]
-    return align_faces(image, detections.landmarks[nearest], pack.embedder.template)
-
-
-def _as_aligned(image: Image, pack: LoadedPack) -> AlignedFaces:
-    template = pack.embedder.template
-    side = ARCFACE_112.size
-    if template == ARCFACE_112 and image.shape[:2] == (side, side):
-        return image[None]
-    scale = np.array(image.shape[1::-1], np.float32) / side
-    return align_faces(image, (ARCFACE_112.array * scale)[None].astype(np.float32), template)

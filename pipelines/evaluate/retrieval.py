@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import time
 from collections.abc import Callable, Iterable, Sequence
@@ -17,9 +18,10 @@ from pipelines.evaluate.labels import Labels, read_labels
 from pipelines.evaluate.retrieval_report import NAMES, SOURCES, RetrievalFigures, file_sha256
 from pipelines.evaluate.worst import worst_queries
 from vidsearch.catalog import Catalog
+from vidsearch.device import resolve_device
 from vidsearch.metrics.open_set import OpenSetPoint, tpir_at_fpir
 from vidsearch.metrics.retrieval import Rankings, cmc
-from vidsearch.models.registry import LoadedPack
+from vidsearch.models.registry import LoadedPack, load_pack
 from vidsearch.report import (
     Figure,
     Headline,
@@ -150,6 +152,8 @@ def retrieval_report(
     """
     started = time.perf_counter()
     labels = read_labels(labels_file, catalog)
+    if models is None:
+        models = load_pack(catalog.pack, resolve_device(options.device))
     found = measure(catalog, labels, options, models=models, progress=progress)
     confidence, levels = slices.confidence_table(found.present, found.absent, labels)
     status = catalog.status()
@@ -178,13 +182,29 @@ def retrieval_report(
                 "videos": status.videos,
                 "index": status.index.kind,
             },
-            data={Path(labels_file).name: file_sha256(labels_file)},
+            data={
+                Path(labels_file).name: file_sha256(labels_file),
+                "photos, in their order": _photos_sha256((*found.present, *found.absent)),
+                "contents of the videos": _texts_sha256(sorted(catalog.video_statuses())),
+            },
             model_id=catalog.model_id,
+            pack_files={file.name: file.sha256 for file in models.pack.files},
             elapsed_s=time.perf_counter() - started,
         ),
         sections=_sections(found, labels, catalog, options, confidence),
         scores=found.videos.scores(),
     )
+
+
+def _photos_sha256(answers: Sequence[Answer]) -> str:
+    return _texts_sha256(file_sha256(photo) for a in answers for photo in a.query.photos)
+
+
+def _texts_sha256(texts: Iterable[str]) -> str:
+    digest = hashlib.sha256()
+    for line in texts:
+        digest.update(f"{line}\n".encode())
+    return digest.hexdigest()
 
 
 def _lead(found: Measured, tracks: int, videos: int, blind: int) -> str:
@@ -205,6 +225,7 @@ def _open_headlines(found: Measured) -> tuple[Headline, ...]:
             f"{point.tpir:.4f}",
             f"FPIR {point.fpir:.4f}: {point.present:,} queries for people who are there, "
             f"{point.absent:,} for people who are not",
+            (point.tpir, point.tpir, point.tpir),
         )
         for wanted, point in zip(FPIRS, found.open_set, strict=False)
     )
@@ -270,6 +291,7 @@ def _curve(figures: RetrievalFigures) -> Figure:
         axes.plot(range(1, 21), values, "o-", color=COLOURS[0], markersize=4)
         axes.set_ylim(min(0.98 * float(values[0]), 0.9), 1.005)
         axes.set_xlim(0.5, 20.5)
+        axes.set_xticks([1, 5, 10, 15, 20])
         axes.set_xlabel("rank")
         axes.set_ylabel("share of queries with a right video")
     return Figure("cmc", "Cumulative match characteristic over videos.", made.svg)

@@ -66,17 +66,18 @@ class RetrievalFigures:
     def headlines(self) -> tuple[Headline, ...]:
         one = self.intervals["iqiyi"]
         note = f"{one.queries:,} queries of {one.identities:,} identities"
-        found = retrieval.found_at(self.rankings, 1)
+        rank = bootstrap_mean(retrieval.found_at(self.rankings, 1), self.identities)
         return (
             *(
                 Headline(
                     NAMES[name],
                     f"{line.mean:.4f}",
                     f"95 % interval {line.low:.4f} to {line.high:.4f}; {note}",
+                    (line.mean, line.low, line.high),
                 )
                 for name, line in self.intervals.items()
             ),
-            Headline("rank-1", f"{found.mean():.4f}", note),
+            Headline("rank-1", f"{rank.mean:.4f}", note, (rank.mean, rank.low, rank.high)),
         )
 
     def conventions_table(self) -> Table:

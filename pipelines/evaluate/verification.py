@@ -250,11 +250,15 @@ def _headlines(
         low, high = intervals[name]
         return f"95 % interval {low:.4f} to {high:.4f}"
 
+    def line(label: str, value: float, name: str, shown: str = "") -> Headline:
+        bar = (value, *intervals[name])
+        return Headline(label, shown if shown else f"{value:.4f}", note(name), bar)
+
     spread = f"{accuracy.mean:.4f} ± {accuracy.std:.4f}"
     return (
-        Headline("Accuracy, folds", spread, note("accuracy")),
-        Headline("TAR at FAR 1e-3", f"{points[1e-3].tar:.4f}", note("tar_at_far_1e-3")),
-        Headline("Equal error rate", f"{error:.4f}", note("equal_error_rate")),
+        line("Accuracy, folds", accuracy.mean, "accuracy", spread),
+        line("TAR at FAR 1e-3", points[1e-3].tar, "tar_at_far_1e-3"),
+        line("Equal error rate", error, "equal_error_rate"),
     )
 
 

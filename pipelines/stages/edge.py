@@ -9,7 +9,7 @@ from pipelines.payloads import Failure, IndexOptions, Outcome, SlicedVideo, Slic
 from pipelines.stages import index_slice, index_video
 from pipelines.stages.index_video import Opened
 from pipelines.stages.join_slices import SliceJoiner
-from vidsearch.errors import VideoError
+from vidsearch.errors import VideoError, reason
 from vidsearch.models.registry import LoadedPack
 from vidsearch.video.discover import VideoSource
 from vidsearch.video.identity import content_id
@@ -58,7 +58,7 @@ def join(joiner: SliceJoiner, outcome: SliceOutcome) -> None:
 
 def _unforeseen(source: VideoSource, error: Exception, video_id: str | None) -> Failure:
     _LOG.debug("unforeseen error in %r", source.uri, exc_info=True)
-    message = f"unforeseen error: {error}; please report it, with the file if you can"
+    message = f"unforeseen error: {reason(error)}; please report it, with the file if you can"
     return Failure("index", source, type(error).__name__, message, video_id)
 
 

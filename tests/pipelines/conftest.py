@@ -64,15 +64,23 @@ def models() -> LoadedPack:
     return load_pack("open", resolve_device("cpu"))
 
 
-@pytest.fixture(scope="session")
-def processes() -> ModuleType:
-    """The helpers of ``processes.py``: the command as real processes, poisonous videos."""
-    spec = importlib.util.spec_from_file_location(
-        "processes", Path(__file__).with_name("processes.py")
-    )
+def _beside(name: str) -> ModuleType:
+    spec = importlib.util.spec_from_file_location(name, Path(__file__).with_name(f"{name}.py"))
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module  # where its dataclasses look for their types
+    sys.modules[name] = module  # where its dataclasses look for their types
     spec.loader.exec_module(module)
     return module
+
+
+@pytest.fixture(scope="session")
+def processes() -> ModuleType:
+    """The helpers of ``processes.py``: the command as real processes, poisonous videos."""
+    return _beside("processes")
+
+
+@pytest.fixture(scope="session")
+def tiny_packs() -> ModuleType:
+    """The helpers of ``packs.py``: small packs of other models."""
+    return _beside("packs")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import importlib.util
 import json
 import os
 import resource
@@ -13,6 +15,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import psutil
@@ -73,6 +76,18 @@ class _Impatient(importlib.abc.MetaPathFinder):
 
 sys.meta_path.insert(0, _Impatient())
 """
+
+
+def load(path: Path) -> ModuleType:
+    """Return the helpers of another test folder, which is no package."""
+    name = f"{path.parent.name}_{path.stem}"
+    spec = importlib.util.spec_from_file_location(name, path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module  # where its dataclasses look for their types
+    spec.loader.exec_module(module)
+    return module
 
 
 def poisoned(folder: Path) -> dict[str, str]:
@@ -157,15 +172,22 @@ def cluster(folder: Path, workers: int, code: Path | None = None) -> Iterator[Cl
                 process.wait(15)
             except subprocess.TimeoutExpired:
                 process.kill()
-                process.wait()
+                process.wait(15)
 
 
-def finish(process: subprocess.Popen[str], timeout_s: float = 180) -> tuple[int, str, str]:
+def ended(process: subprocess.Popen[str]) -> tuple[str, str]:
+    """Kill a command and its workers, who may hold its pipes; return what it said."""
+    for worker in workers(process):
+        kill(worker)
+    process.kill()
+    return process.communicate(timeout=30)
+
+
+def finish(process: subprocess.Popen[str], timeout_s: float = 300) -> tuple[int, str, str]:
     try:
         out, err = process.communicate(timeout=timeout_s)
     except subprocess.TimeoutExpired:
-        process.kill()
-        out, err = process.communicate()
+        out, err = ended(process)
         raise AssertionError(f"still running after {timeout_s} s: {err}") from None
     return process.returncode, out, err
 
@@ -187,7 +209,7 @@ def workers(process: subprocess.Popen[str]) -> list[psutil.Process]:
     return found
 
 
-def wait_until(condition: Callable[[], bool], timeout_s: float = 60) -> None:
+def wait_until(condition: Callable[[], bool], timeout_s: float = 180) -> None:
     end = time.monotonic() + timeout_s
     while not condition():
         assert time.monotonic() < end, "it never came to pass"
@@ -203,15 +225,25 @@ def events(catalog: Path) -> list[dict[str, Any]]:
 
 
 def tables(catalog: Path | str) -> list[list[dict[str, object]]]:
-    """Return all rows without what differs between runs by design, in one order."""
+    """Return all rows without what differs between runs by design, in one order.
+
+    Pictures and vectors are told by their hash: where two lists differ, pytest explains how, which
+    it should not over megabytes of numbers.
+    """
     archive = Catalog.open(catalog)
     out = []
     for rows in (archive.videos(), archive.tracks(), archive.faces()):
         plain = rows.drop_columns(
             [name for name in ("run_id", "indexed_at") if name in rows.column_names]
         ).to_pylist()
-        out.append(sorted(plain, key=str))
+        out.append(sorted(({k: _brief(v) for k, v in row.items()} for row in plain), key=str))
     return out
+
+
+def _brief(value: object) -> object:
+    if isinstance(value, bytes) or (isinstance(value, list) and len(value) > 4):
+        return hashlib.blake2b(repr(value).encode(), digest_size=8).hexdigest()
+    return value
 
 
 def kill(process: psutil.Process | subprocess.Popen[str]) -> None:

@@ -13,7 +13,9 @@ import pytest
 from pipelines import index
 from pipelines.payloads import Failure, IndexOptions
 from pipelines.stages import edge, index_video
+from pipelines.tally import QUARANTINE_STAGE
 from vidsearch import Catalog
+from vidsearch.catalog import CatalogWriter, IndexedVideo, VideoRecord, WriterConfig
 from vidsearch.models.registry import LoadedPack
 from vidsearch.search import PhotoSearcher
 from vidsearch.video.discover import discover
@@ -115,6 +117,32 @@ def test_again_looks_closer_and_replaces(films: Path, tmp_path: Path) -> None:
     assert faces == [16]
 
 
+def test_a_video_in_quarantine_is_left_out_under_any_name(films: Path, tmp_path: Path) -> None:
+    """Also with --again; only --retry-failed takes it out."""
+    film, catalog = films / "sub/group.mkv", tmp_path / "catalog"
+    index(catalog, [films])
+    (source,) = discover([str(film)])
+    video_id = content_id(source.uri)
+    archive = Catalog.open(catalog)
+    with CatalogWriter(archive, config=WriterConfig(replace=True)) as writer:
+        record = VideoRecord(
+            video_id=video_id, uri=source.uri, size=source.size, mtime_ns=source.mtime_ns,
+            status="failed", model_id=archive.model_id, failure="3 workers died of it",
+            failure_stage=QUARANTINE_STAGE, failure_error="WorkerDied",
+        )  # fmt: skip
+        writer.add(IndexedVideo(record))
+    film.rename(films / "moved.mkv")
+    for _ in range(2):  # the place is new, and known
+        report = index(catalog, [films], IndexOptions(again=True))
+        assert (report.indexed, report.skipped, report.failed) == (1, 0, 1)
+        (failure,) = report.failures
+        assert Path(failure.source.uri).name == "moved.mkv"
+        assert failure.message == "3 workers died of it"
+    report = index(catalog, [films], IndexOptions(again=True, retry_failed=True))
+    assert (report.indexed, report.failed) == (2, 0)
+    assert Catalog.open(catalog).status().failures == ()
+
+
 def test_only_what_was_read_counts_as_searchable(films: Path, tmp_path: Path) -> None:
     film, catalog = films / "sub/group.mkv", tmp_path / "catalog"
     film.write_bytes(film.read_bytes()[: film.stat().st_size // 2])
@@ -147,18 +175,18 @@ def test_an_unforeseen_error_keeps_the_content(films: Path, models: LoadedPack) 
 def test_a_pack_folder_is_found_from_anywhere(
     films: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from pipelines.indexing import _lasting
+    from pipelines.indexing import lasting
 
     monkeypatch.chdir(tmp_path)
-    assert _lasting("open") == "open"
-    assert _lasting("packs/mine") == str(tmp_path / "packs/mine")
+    assert lasting("open") == "open"
+    assert lasting("packs/mine") == str(tmp_path / "packs/mine")
 
 
 def test_the_demo_runs_behind_a_symlink(tmp_path: Path) -> None:
     (tmp_path / "real").mkdir()
     (tmp_path / "link").symlink_to(tmp_path / "real")
     command = [sys.executable, "-m", "vidsearch.cli", "demo", str(tmp_path / "link" / "demo")]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=300)
     assert done.returncode == 0, done.stderr
     assert "Every answer is right" in done.stdout
     again = subprocess.run(
@@ -177,6 +205,7 @@ def test_a_full_standard_output_is_one_line(films: Path, tmp_path: Path) -> None
             stderr=subprocess.PIPE,
             text=True,
             check=False,
+            timeout=300,
         )
     assert done.returncode == 2
     assert done.stderr.count("\n") == 1

@@ -207,7 +207,7 @@ def test_a_newer_catalog_is_refused(
 ) -> None:
     meta = catalog / "catalog.json"
     told = json.loads(meta.read_text())
-    told["format_version"] += 1
+    told["format_version"] += 9
     meta.write_text(json.dumps(told))
     status, _, err = run(capsys, "search", catalog, photos / "astronaut.jpg")
     assert status == 2
@@ -243,8 +243,8 @@ def test_killed_at_any_time_and_repeated_gives_the_same_tables(
         process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         time.sleep(patience_s)
         process.send_signal(signal.SIGKILL)
-        process.wait()
-    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+        process.wait(60)
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL, timeout=300)
     assert tables(again) == tables(catalog)
 
 
@@ -278,12 +278,13 @@ def test_a_full_disk_is_one_line(films: Path, tmp_path: Path) -> None:
         preexec_fn=no_large_files,
         env=environment,
         check=False,
+        timeout=300,
     )
     assert done.returncode == 2, done.stderr
     assert is_one_line(done.stderr)
     assert "full" in done.stderr
     # With room again the same command completes.
-    subprocess.run(command, capture_output=True, check=True)
+    subprocess.run(command, capture_output=True, check=True, timeout=300)
     assert Catalog.open(tmp_path / "full").status().videos["indexed"] == 2
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -9,10 +10,13 @@ import pytest
 from distributed import Future, LocalCluster
 
 from pipelines import cluster, graph, index
+from pipelines.equipment import ModelsPlugin
+from pipelines.fingerprint import pack_identity
 from pipelines.payloads import IndexOptions, Outcome
 from vidsearch import Catalog
 from vidsearch.device import resolve_device
 from vidsearch.errors import ConfigError
+from vidsearch.models.registry import LoadedPack
 from vidsearch.video.discover import VideoSource
 
 
@@ -81,6 +85,23 @@ def test_one_worker_has_a_process_of_its_own_where_that_is_asked_for(
 
 
 @pytest.mark.slow
+def test_a_running_cluster_replaces_a_worker_whose_nanny_is_gone(models: LoadedPack) -> None:
+    options = IndexOptions(workers=1, isolate=True)
+    with cluster.connect("open", pack_identity(models.pack), options) as running:
+        (before,) = running.fit()
+        (nanny,) = running.client.cluster.workers.values()
+        running.client.cluster.sync(nanny.close, callback_timeout=60)
+        end = time.monotonic() + 120
+        now = running.fit()
+        while not now or before in now:
+            assert time.monotonic() < end
+            running.revive()
+            time.sleep(0.2)
+            now = running.fit()
+        assert running.fit() == dict.fromkeys(now, 1)
+
+
+@pytest.mark.slow
 def test_a_worker_takes_as_many_videos_at_once_as_it_has_gpus(
     films: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -91,8 +112,8 @@ def test_a_worker_takes_as_many_videos_at_once_as_it_has_gpus(
         slots.append(self.members()[worker])
         future = submit(self, worker, task, *args)  # type: ignore[arg-type]
         key = future.key  # a future within the function would be sent along, and release the task
-        granted = None
-        while granted is None:  # until the scheduler has heard of it
+        granted, end = None, time.monotonic() + 60
+        while granted is None and time.monotonic() < end:  # until the scheduler has heard of it
             granted = self.client.run_on_scheduler(
                 lambda dask_scheduler: (
                     dask_scheduler.tasks[key].resource_restrictions
@@ -115,7 +136,7 @@ def test_a_worker_takes_as_many_videos_at_once_as_it_has_gpus(
         assert slots == [1, 1]
         # A worker that was given a GPU does not quietly do without: here there is none.
         if resolve_device("auto").kind == "cpu":
-            other = cluster.ModelsPlugin("open", "another", "auto")
+            other = ModelsPlugin("open", "another", "auto")
             running_client = running.get_client()
             running_client.register_plugin(other)
             told = running_client.run(lambda dask_worker: dask_worker.vidsearch.errors["another"])

@@ -120,7 +120,9 @@ def test_one_command_from_parquet(
         main(["evaluate", "ladder", *files, "--epochs", "2", "--out", str(tmp_path / "rep")]) == 0
     )
     assert "+ ensemble, class score" in capsys.readouterr().out
-    found = json.loads((tmp_path / "rep" / "metrics.json").read_text())["metrics"]
+    document = json.loads((tmp_path / "rep" / "metrics.json").read_text())
+    assert len(document["data_sha256"]["identities, parts and descriptors"]) == 64
+    found = document["metrics"]
     assert found["feature centre, cosine"]["queries"] == 12
     table = (tmp_path / "rep" / "tables" / "ladder.md").read_text()
     assert "| + MLP | class score |" in table

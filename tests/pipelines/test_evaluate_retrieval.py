@@ -16,6 +16,7 @@ from vidsearch.catalog import Catalog
 from vidsearch.cli import main
 from vidsearch.datatypes import Hit, TimeSpan
 from vidsearch.errors import ConfigError
+from vidsearch.models.open_pack import OPEN
 
 
 @pytest.fixture(scope="module")
@@ -45,7 +46,11 @@ def test_report_of_a_real_archive(
     command = ["evaluate", "retrieval", str(archive), "--labels", str(labels)]
     assert main([*command, "--out", str(tmp_path / "report")]) == 0
     assert "MAP@100, iQIYI official          1.0000" in capsys.readouterr().out
-    found = json.loads((tmp_path / "report" / "metrics.json").read_text())["metrics"]
+    document = json.loads((tmp_path / "report" / "metrics.json").read_text())
+    assert document["model"]["files_sha256"].keys() == {file.name for file in OPEN.files}
+    names = {"labels.csv", "photos, in their order", "contents of the videos"}
+    assert document["data_sha256"].keys() == names
+    found = document["metrics"]
     assert found["videos"]["queries"] == 2
     assert found["moments"]["map"]["iqiyi"]["value"] == 1.0
     assert found["open_set"][0]["tpir"] == 1.0

@@ -12,8 +12,11 @@ from types import ModuleType
 
 import pytest
 
-from pipelines import index
+from pipelines import graph, index
+from pipelines.payloads import IndexOptions
 from vidsearch import Catalog
+from vidsearch.errors import ConfigError
+from vidsearch.video.sampling import SamplingConfig
 
 pytestmark = pytest.mark.slow
 
@@ -65,14 +68,23 @@ def test_a_video_that_kills_its_worker_is_tried_thrice_and_left_out(
     assert [event["video"] for event in retries] == [str(bad)] * 2
     assert Catalog.open(catalog).status().videos == {"indexed": 2, "partial": 0, "failed": 1}
 
-    # Again: it is named, not tried; a sound worker tries it where that is asked for.
+    # Repeated: it is named, not tried; even --again, which takes the others anew, leaves it out.
     status, out, _ = processes.run(*command, env=env)
     assert status == 3
     assert json.loads(out)["videos"] == {"indexed": 0, "skipped": 2, "failed": 1}
     assert failures(out) == [failure]
-    status, out, err = processes.run(*command, "--retry-failed")
+    closer = ("--again", "--sample-fps", 4)
+    status, out, err = processes.run(*command, *closer, env=env)
+    assert status == 3, err
+    assert json.loads(out)["videos"] == {"indexed": 2, "skipped": 0, "failed": 1}
+    assert failures(out) == [failure]
+    assert sum(event["event"] == "retry" for event in processes.events(catalog)) == 2
+    # A sound worker tries it where that is asked for, and then the tables are those of a first run.
+    status, out, err = processes.run(*command, *closer, "--retry-failed")
     assert status == 0, err
-    assert json.loads(out)["videos"] == {"indexed": 1, "skipped": 2, "failed": 0}
+    assert json.loads(out)["videos"] == {"indexed": 3, "skipped": 0, "failed": 0}
+    index(tmp_path / "first", [films], IndexOptions(sampling=SamplingConfig(fps=4)))
+    assert processes.tables(catalog) == processes.tables(tmp_path / "first")
 
 
 @pytest.mark.parametrize("kind", ["hangs", "sleeps"])
@@ -142,7 +154,7 @@ def test_any_sequence_of_kills_and_a_repeat_give_the_same_tables(
                 processes.kill(chance.choice(orphans))
         orphans = processes.workers(process)
         processes.kill(process)
-        process.communicate()
+        process.communicate(timeout=60)
         # Workers do not outlive their client.
         processes.wait_until(lambda gone=orphans: not any(worker.is_running() for worker in gone))
     status, _, err = processes.run("index", catalog, archive, "--workers", 2, "--retry-failed")
@@ -164,7 +176,7 @@ def test_ctrl_c_keeps_what_is_done_and_says_how_to_go_on(
 
     processes.wait_until(lambda: seen() >= 2)
     processes.interrupt(process)
-    status, _, err = processes.finish(process, 30)
+    status, _, err = processes.finish(process, 90)
     assert status == 130
     assert err.count("\n") == 1, err
     assert "repeat the command" in err
@@ -225,13 +237,53 @@ def test_the_end_of_a_scheduler_ends_the_run_with_a_remedy(
 
 
 def test_workers_started_by_hand_give_the_same_tables(
-    archive: Path, quiet: Path, tmp_path: Path, processes: ModuleType
+    archive: Path,
+    quiet: Path,
+    tmp_path: Path,
+    processes: ModuleType,
+    packs: tuple[Path, Path],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     with processes.cluster(tmp_path, workers=2) as cluster:
         command = ["index", tmp_path / "catalog", archive, "--scheduler", cluster.address]
         status, _, err = processes.run(*command)
-    assert status == 0, err
-    assert processes.tables(tmp_path / "catalog") == processes.tables(quiet)
+        assert status == 0, err
+        assert processes.tables(tmp_path / "catalog") == processes.tables(quiet)
+        refuses_another_pack(cluster.address, archive, tmp_path, packs, monkeypatch)
+
+
+@pytest.fixture
+def packs(tmp_path: Path, processes: ModuleType) -> tuple[Path, Path]:
+    """Two packs of one embedder, as if one place held another detector on another machine."""
+    toys = processes.load(Path(__file__).parents[1] / "vidsearch/models/conftest.py")
+    return toys.save_own_pack(tmp_path / "ours"), toys.save_own_pack(
+        tmp_path / "theirs", detector="centerface"
+    )
+
+
+def refuses_another_pack(
+    scheduler: str,
+    archive: Path,
+    folder: Path,
+    packs: tuple[Path, Path],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The workers find other model files where the client found its own."""
+    ours, theirs = packs
+    place = folder / "pack"
+    place.symlink_to(ours)
+    run = graph.run
+
+    def on_other_machines(*args: object) -> object:
+        place.unlink()
+        place.symlink_to(theirs)
+        return run(*args)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(graph, "run", on_other_machines)
+    with pytest.raises(ConfigError, match=r"cannot work .*: its pack .* is 'my-faces") as e:
+        index(folder / "refused", [archive], IndexOptions(scheduler=scheduler), model=str(place))
+    assert "where the client has" in str(e.value)
+    assert Catalog.open(folder / "refused").videos().num_rows == 0
 
 
 def test_workers_of_another_version_are_refused_before_work_starts(

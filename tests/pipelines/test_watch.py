@@ -10,9 +10,12 @@ from pathlib import Path
 
 import pytest
 
+from pipelines import watch as module
+from pipelines.indexing import index
 from pipelines.payloads import IndexOptions
 from pipelines.tally import IndexReport
 from pipelines.watch import watch
+from vidsearch.errors import ClusterLostError
 
 
 class _Over(Exception):
@@ -72,3 +75,36 @@ def test_a_broken_file_is_tried_once(films: Path, tmp_path: Path) -> None:
     (films / "astronaut film.mp4").write_bytes(b"nothing")
     reports = look(tmp_path / "catalog", films, nothing, nothing, nothing)
     assert [report.failed for report in reports] == [1]
+
+
+def test_a_run_that_fails_is_tried_again_unless_it_is_the_first(
+    films: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    caplog.set_level(logging.WARNING, logger="pipelines.watch")
+    waiting = films / "sub/group.mkv"
+    waiting = waiting.rename(tmp_path / "group.mkv")
+    full = [ClusterLostError("the scheduler is gone"), TimeoutError()]
+
+    def fails(*_: object, **__: object) -> IndexReport:
+        if not full:
+            monkeypatch.setattr(module, "index", index)
+            return index(*_, **__)  # type: ignore[arg-type]
+        raise full.pop(0)
+
+    def more() -> None:
+        shutil.copy(waiting, films / "group.mkv")
+        monkeypatch.setattr(module, "index", fails)
+
+    reports = look(tmp_path / "catalog", films, nothing, more, nothing, nothing, nothing, nothing)
+    assert [report.indexed for report in reports] == [1, 1]
+    assert [record.getMessage() for record in caplog.records] == [
+        "the scheduler is gone; tried again in 60 s",
+        "TimeoutError without further words; tried again in 60 s",
+    ]
+    full.append(TimeoutError())
+    monkeypatch.setattr(module, "index", fails)
+    with pytest.raises(TimeoutError):
+        look(tmp_path / "another", films, nothing)

@@ -56,6 +56,25 @@ def expected_rank_1(files: dict[str, Path], without: int | None) -> float:
     return float(np.mean(hits))
 
 
+def test_tail_of_the_roc(files: dict[str, Path]) -> None:
+    assert main(command(files, "--far", "0.01")) == 0
+    curve = metrics(files)["all"]["roc"]
+    probes, gallery = (np.load(files[f"{name}.npy"]) for name in ("probes", "gallery"))
+    probes, gallery = (v / np.linalg.norm(v, axis=1, keepdims=True) for v in (probes, gallery))
+    impostors = np.sort((probes @ gallery.T).ravel())[::-1]
+    mates = probes @ probes.T
+    genuine = np.array([mates[i, j] for i in range(18) for j in range(18)
+                        if i != j and i // 3 == j // 3])  # fmt: skip
+    assert curve["far"][0] == 0
+    assert curve["far"][-1] == pytest.approx(72 / 7200)  # all that were allowed
+    for far, tar in zip(curve["far"], curve["tar"], strict=True):
+        accepts = round(far * len(impostors))
+        assert tar == pytest.approx((genuine > impostors[accepts]).mean())
+    assert curve["tar"] == sorted(curve["tar"])
+    folder = files["probes.npy"].parent / "out" / "figures"
+    assert {path.name for path in folder.iterdir()} >= {"figure-8-cmc.svg", "figure-8-roc.svg"}
+
+
 def test_with_and_without_noise(
     files: dict[str, Path], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -68,6 +87,16 @@ def test_with_and_without_noise(
     assert (found["all"]["impostors"], found["R"]["impostors"]) == (18 * 400, 18 * 399)
     assert found["all"]["genuine"] == 6 * 3 * 2
     assert "Rank-1, R" in capsys.readouterr().out
+
+
+def test_noise_is_left_out_of_both_lists(files: dict[str, Path]) -> None:
+    # The first gallery picture has the name of the first probe: a noise list names them both.
+    names = files["gallery.txt"].read_text().replace("g0.jpg\n", "p0.jpg\n")
+    files["gallery.txt"].write_text(names)
+    files["noise.txt"].write_text("p0.jpg\n")
+    assert main(command(files, "--noise", str(files["noise.txt"]), "--far", "1e-3")) == 0
+    found = metrics(files)["R"]
+    assert (found["probes"], found["impostors"], found["genuine"]) == (17, 17 * 399, 5 * 6 + 2)
 
 
 def test_mates_in_the_gallery(files: dict[str, Path]) -> None:
