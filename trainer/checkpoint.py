@@ -3,15 +3,11 @@
 A checkpoint is a folder: ``manifest.json`` names the step, the config, and every file with its
 sha256; ``identities.json`` the classes; ``model.pt`` the backbone; ``optimizer.pt`` its momentum;
 ``head-i.pt`` consecutive rows of the class weights with theirs, which any number of processes can
-share anew. It is written under another name and renamed when all of it is on the disk. Files are
-read with ``weights_only``, after their sha256 was checked: they cannot run code.
+share anew. It is written under another name and renamed when all of it is on the disk.
 """
 
 from __future__ import annotations
 
-import hashlib
-import json
-import os
 import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -24,62 +20,23 @@ from torch import distributed as dist
 
 from trainer.backbones import Backbone, build_backbone
 from trainer.config import TrainConfig
-from trainer.config_toml import parse_config, to_toml
+from trainer.config_toml import to_toml
+from trainer.manifest import (
+    FORMAT,
+    MALFORMED,
+    MANIFEST,
+    REMEDY,
+    Manifest,
+    read_manifest,
+    write_json,
+    write_tensors,
+)
 from trainer.ranks import Ranks
 from trainer.step import TrainStep
 from vidsearch.errors import CheckpointError, ConfigError
 
-MANIFEST = "manifest.json"
-_FORMAT = 1
 _FOLDER = "checkpoints"
 _WRITING = ".writing-"
-_BLOCK = 1 << 24
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Manifest:
-    """What a checkpoint says about itself.
-
-    Attributes:
-        folder: Where it lies.
-        step: Updates made.
-        config: Of the run.
-        accuracy: Best verification accuracy so far; None before the first validation.
-        stale: Validations since then.
-        scale: Of the float16 gradients.
-        head: (file, first class, end) of each part of the class weights.
-        head_numbers: Numbers of the head's optimizer that all classes share.
-        sha256: Of every other file.
-    """
-
-    folder: Path
-    step: int
-    config: TrainConfig
-    accuracy: float | None
-    stale: int
-    scale: float
-    head: tuple[tuple[str, int, int], ...]
-    head_numbers: dict[str, float]
-    sha256: dict[str, str]
-
-    def read(self, name: str) -> Any:
-        """Load one file, checked.
-
-        Raises:
-            CheckpointError: Missing or damaged.
-        """
-        path = self.folder / name
-        try:
-            if _sha256(path) != self.sha256.get(name):
-                raise CheckpointError(f"checkpoint {self.folder}: {name} is damaged; {_REMEDY}")
-            if name.endswith(".json"):
-                return json.loads(path.read_text(encoding="utf-8"))
-            return torch.load(path, map_location="cpu", weights_only=True, mmap=True)
-        except OSError as error:
-            raise CheckpointError(f"checkpoint {self.folder}: {error}; {_REMEDY}") from error
-
-
-_REMEDY = "delete this folder and go on from an earlier one with --resume"
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,19 +83,20 @@ def save_checkpoint(
         temporary.mkdir(parents=True)
     ranks.barrier()
     rows, numbers = model.head_optimizer.rows_state()
-    part = f"head-{ranks.rank}.pt"
-    mine = (part, model.head.held.start, model.head.held.stop, _write(temporary / part, rows))
+    part, held = f"head-{ranks.rank}.pt", model.head.held
+    mine = (part, held.start, held.stop, write_tensors(temporary / part, rows))
     everyone: list[Any] = [mine]
     if ranks.world_size > 1:
         everyone = [None] * ranks.world_size
         dist.all_gather_object(everyone, mine)
     if ranks.rank == 0:
         files = {file: digest for file, _, _, digest in everyone}
-        files["model.pt"] = _write(temporary / "model.pt", _plain(model.backbone.state_dict()))
-        files["optimizer.pt"] = _write(temporary / "optimizer.pt", model.optimizer.state_dict())
-        files["identities.json"] = _write_json(temporary / "identities.json", list(identities))
+        weights, momentum = _plain(model.backbone.state_dict()), model.optimizer.state_dict()
+        files["model.pt"] = write_tensors(temporary / "model.pt", weights)
+        files["optimizer.pt"] = write_tensors(temporary / "optimizer.pt", momentum)
+        files["identities.json"] = write_json(temporary / "identities.json", list(identities))
         manifest = {
-            "format": _FORMAT,
+            "format": FORMAT,
             "step": state.step,
             "accuracy": state.accuracy,
             "stale": state.stale,
@@ -148,45 +106,12 @@ def save_checkpoint(
             "head_numbers": numbers,
             "sha256": files,
         }
-        _write_json(temporary / MANIFEST, manifest)
+        write_json(temporary / MANIFEST, manifest)
         if final.exists():
             shutil.rmtree(final)
         temporary.rename(final)
     ranks.barrier()
     return final
-
-
-def read_manifest(folder: Path) -> Manifest:
-    """Read what a checkpoint says about itself.
-
-    Raises:
-        CheckpointError: Not a checkpoint, or one of a newer format.
-    """
-    try:
-        table = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
-        if table["format"] != _FORMAT:
-            raise CheckpointError(
-                f"checkpoint {folder} has format {table['format']}, this version reads {_FORMAT}; "
-                "use the version that wrote it"
-            )
-        return Manifest(
-            folder=folder,
-            step=int(table["step"]),
-            config=parse_config(table["config"]),
-            accuracy=table["accuracy"],
-            stale=int(table["stale"]),
-            scale=float(table["scale"]),
-            head=tuple((str(n), int(a), int(b)) for n, a, b in table["head"]),
-            head_numbers={str(k): float(v) for k, v in table["head_numbers"].items()},
-            sha256={str(k): str(v) for k, v in table["sha256"].items()},
-        )
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        if isinstance(error, CheckpointError):
-            raise
-        raise CheckpointError(
-            f"{folder} is not a checkpoint ({type(error).__name__}: {error}); name a run folder or "
-            "one of its checkpoints"
-        ) from error
 
 
 def checkpoints(run: Path, kind: str = "step") -> list[Path]:
@@ -205,6 +130,12 @@ def prune(run: Path, kind: str, keep: int) -> None:
         shutil.rmtree(folder)
 
 
+def forget_best(run: Path) -> None:
+    """Delete the best model of a run that was killed before its first checkpoint to go on from."""
+    for folder in checkpoints(run, "best"):
+        shutil.rmtree(folder)
+
+
 def restore(manifest: Manifest, model: TrainStep) -> None:
     """Load everything into a model, whatever number of ranks wrote it.
 
@@ -212,8 +143,26 @@ def restore(manifest: Manifest, model: TrainStep) -> None:
         CheckpointError: Damaged, or of another architecture.
     """
     _load_backbone(manifest, model.backbone)
-    model.optimizer.load_state_dict(manifest.read("optimizer.pt"))
+    momentum = manifest.read("optimizer.pt")
+    try:
+        model.optimizer.load_state_dict(momentum)
+    except MALFORMED as error:
+        raise CheckpointError(
+            f"checkpoint {manifest.folder}: optimizer.pt does not fit the run's optimizer; {REMEDY}"
+        ) from error
     model.scaler.scale = manifest.scale
+    try:
+        _restore_head(manifest, model)
+    except CheckpointError:
+        raise
+    except MALFORMED as error:
+        raise CheckpointError(
+            f"checkpoint {manifest.folder}: its class weights are of another loss, optimizer "
+            "or number of classes; start anew in another folder, or restore those settings"
+        ) from error
+
+
+def _restore_head(manifest: Manifest, model: TrainStep) -> None:
     held = model.head.held
     parts: list[dict[str, Tensor]] = []
     for name, start, stop in manifest.head:
@@ -223,13 +172,7 @@ def restore(manifest: Manifest, model: TrainStep) -> None:
             parts.append({key: value[first - start : end - start] for key, value in rows.items()})
     if parts:
         rows = {key: torch.cat([part[key] for part in parts]) for key in parts[0]}
-        try:
-            model.head_optimizer.load_rows(rows, manifest.head_numbers)
-        except (KeyError, RuntimeError) as error:
-            raise CheckpointError(
-                f"checkpoint {manifest.folder}: its class weights are of another loss, optimizer "
-                "or number of classes; start anew in another folder, or restore those settings"
-            ) from error
+        model.head_optimizer.load_rows(rows, manifest.head_numbers)
 
 
 def load_backbone(place: str | Path) -> tuple[Backbone, TrainConfig, tuple[str, ...]]:
@@ -328,12 +271,13 @@ def check_same_run(manifest: Manifest, config: TrainConfig, identities: tuple[st
 
 
 def _load_backbone(manifest: Manifest, backbone: Backbone) -> None:
+    weights = manifest.read("model.pt")
     try:
-        backbone.load_state_dict(manifest.read("model.pt"))
-    except RuntimeError as error:
+        backbone.load_state_dict(weights)
+    except MALFORMED as error:
         raise CheckpointError(
             f"checkpoint {manifest.folder}: model.pt does not fit the architecture that its "
-            f"config names; {_REMEDY}"
+            f"config names; {REMEDY}"
         ) from error
 
 
@@ -347,28 +291,3 @@ def _plain(state: Mapping[str, Any]) -> dict[str, Any]:
         name: value.contiguous() if isinstance(value, Tensor) else value
         for name, value in state.items()
     }
-
-
-def _write(path: Path, value: Any) -> str:
-    torch.save(value, path)
-    _to_disk(path)
-    return _sha256(path)
-
-
-def _write_json(path: Path, value: Any) -> str:
-    path.write_text(json.dumps(value, indent=1), encoding="utf-8")
-    _to_disk(path)
-    return _sha256(path)
-
-
-def _to_disk(path: Path) -> None:
-    with path.open("rb") as file:
-        os.fsync(file.fileno())
-
-
-def _sha256(path: Path) -> str:
-    digest = hashlib.sha256()
-    with path.open("rb") as file:
-        while block := file.read(_BLOCK):
-            digest.update(block)
-    return digest.hexdigest()

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import os
 import sys
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from vidsearch.commands import protocols
 from vidsearch.errors import ConfigError
 
 if TYPE_CHECKING:
     from trainer.config import TrainConfig
+    from trainer.export import ExportOptions, ExportReport
     from trainer.loop import RunReport
 
 # 128 + SIGTERM, as shells report it: the run is whole, but not at its end.
@@ -30,9 +33,14 @@ def register(commands: argparse._SubParsersAction[Any]) -> None:
     )
     add_arguments(parser)
     parser.set_defaults(run=run)
+    import trainer.angles_cli
     import trainer.export_cli
+    import trainer.figures_cli
 
     trainer.export_cli.register(commands)
+    below = protocols(commands)
+    trainer.angles_cli.register(below)
+    trainer.figures_cli.register(below)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -49,6 +57,22 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="override a field, e.g. optim.lr=0.05; may be repeated",
     )
     parser.add_argument("--loss", metavar="NAME", help="a loss of the paper by name: arcface, ...")
+    parser.add_argument(
+        "--validate", metavar="SET",
+        help="know the best model by this: other identities, a .bin verification set, or photos "
+        "with --pairs (validation.path)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--pairs", metavar="FILE", help="LFW-style pairs.txt over --validate's photos"
+    )
+    parser.add_argument(
+        "--export", metavar="PACK", type=Path, help="at the end, make a pack as 'export' does"
+    )
+    parser.add_argument(
+        "--precision", choices=["float32", "float16", "int8"], default="float32",
+        help="of that pack (float32)",
+    )  # fmt: skip
+    parser.add_argument("--licence", default="", help="of that pack (default: the set's)")
     parser.add_argument("--resume", action="store_true", help="go on from the latest checkpoint")
     parser.add_argument("--device", metavar="D", help="auto, cpu or cuda (else the config's)")
     parser.add_argument("--recipes", action="store_true", help="list recipes and losses")
@@ -74,10 +98,16 @@ def run(args: argparse.Namespace) -> int:
     from trainer.launch import Launch, launched
 
     launch = Launch.from_environment(os.environ)
+    options = _export_options(args)
     with launched(launch, config.device) as place:
         report = _train(config, args, place)
     if launch.rank == 0:
-        _print(report, args)
+        pack = None
+        if options is not None and report.ended != "interrupted":
+            from trainer.export import export_pack
+
+            pack = export_pack(args.out, args.export, options)
+        _print(report, pack, args)
     return STOPPED if report.ended == "interrupted" else 0
 
 
@@ -100,15 +130,35 @@ def config_from(args: argparse.Namespace) -> TrainConfig:
     config = override(config, args.settings)
     if args.data is not None:
         config = replace(config, data=replace(config.data, path=str(Path(args.data).resolve())))
+    validation = config.validation
+    if args.validate is not None:
+        validation = replace(validation, path=str(Path(args.validate).resolve()))
+    if args.pairs is not None:
+        validation = replace(validation, pair_list=str(Path(args.pairs).resolve()))
+    config = replace(config, validation=validation)
     return config if args.device is None else replace(config, device=args.device)
 
 
+def _export_options(args: argparse.Namespace) -> ExportOptions | None:
+    """Return how to export, refusing at once what would fail at the end."""
+    if args.export is None:
+        return None
+    from trainer.export import ExportOptions, pack_name
+
+    options = ExportOptions(precision=args.precision, licence=args.licence)
+    pack_name(args.export, options)
+    return options
+
+
 def _train(config: TrainConfig, args: argparse.Namespace, place: Any) -> RunReport:
+    from trainer.export import NOBODY_HELD_OUT
     from trainer.loop import RunPlace
     from trainer.run import open_sets, train
 
     ranks, device = place
     dataset, validation = open_sets(config)
+    if args.export is not None and validation is None:
+        raise ConfigError(NOBODY_HELD_OUT.replace("pass --held-out SET", "pass --validate SET"))
     return train(
         config,
         dataset,
@@ -117,10 +167,14 @@ def _train(config: TrainConfig, args: argparse.Namespace, place: Any) -> RunRepo
     )
 
 
-def _print(report: RunReport, args: argparse.Namespace) -> None:
+def _print(report: RunReport, pack: ExportReport | None, args: argparse.Namespace) -> None:
     if args.json:
         table = {name: getattr(report, name) for name in report.__dataclass_fields__}
-        print(json.dumps({**table, "checkpoint": str(report.checkpoint)}))
+        table["checkpoint"] = str(report.checkpoint)
+        table["loss"] = None if math.isnan(report.loss) else report.loss  # no step was left
+        if pack is not None:
+            table["pack"] = asdict(pack)
+        print(json.dumps(table))
         return
     how = {
         "finished": "finished",
@@ -128,10 +182,15 @@ def _print(report: RunReport, args: argparse.Namespace) -> None:
         "interrupted": "interrupted; the same command with --resume goes on",
     }[report.ended]
     best = "" if report.accuracy is None else f", best verification accuracy {report.accuracy:.4f}"
-    print(f"{how}: step {report.step}, loss {report.loss:.4f}{best}")
+    loss = "" if math.isnan(report.loss) else f", loss {report.loss:.4f}"
+    print(f"{how}: step {report.step}{loss}{best}")
     print(f"checkpoint: {report.checkpoint}")
     if report.broken:
         print(f"faces that could not be decoded: {report.broken}", file=sys.stderr)
+    if pack is not None:
+        from trainer.export_cli import describe
+
+        print(describe(pack, args.export))
 
 
 def _list_recipes() -> None:

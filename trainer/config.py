@@ -43,6 +43,12 @@ class BackboneConfig:
         _at_least("backbone.embedding_size", self.embedding_size, 1)
         _at_least("backbone.frozen_stages", self.frozen_stages, 0)
 
+    @property
+    def starts_trained(self) -> bool:
+        """Return whether the first weights are those of a trained network."""
+        published = self.name == "dlib" and self.options.get("published", 1) != 0
+        return bool(self.weights) or published
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OptimConfig:
@@ -135,16 +141,23 @@ class ValidationConfig:
     """How the best model is known: verification accuracy on people that are not trained on.
 
     Attributes:
-        path: A training set of other identities; empty for the held-out part of a prepared set,
-            or else ``held_out`` of the training set itself.
+        path: A training set of other identities; or a ``.bin`` verification set; or, with
+            ``pair_list``, a folder of photos. Empty for the held-out part of a prepared set, or
+            else ``held_out`` of the training set itself.
+        pair_list: LFW-style ``pairs.txt`` over the photos in ``path``.
+        pictures: Of ``pair_list``: ``detect`` a face in each photo, or they are ``aligned`` to
+            ArcFace's template already, as those of a ``.bin`` set are.
         held_out: Share of the identities that is kept out of training where there is nothing
             else to validate on; 0 trains without validation.
-        pairs: Genuine and as many impostor pairs, drawn with the seed.
+        pairs: Genuine and as many impostor pairs, drawn with the seed; a verification set brings
+            its own.
         every: Steps between two validations.
         patience: Validations without a better accuracy after which training stops; 0 never stops.
     """
 
     path: str = ""
+    pair_list: str = ""
+    pictures: Literal["detect", "aligned"] = "detect"
     held_out: float = 0.0
     pairs: int = 1000
     every: int = 2000
@@ -153,6 +166,11 @@ class ValidationConfig:
     def __post_init__(self) -> None:
         if not 0 <= self.held_out < 1:
             raise ConfigError(f"validation.held_out must lie in [0, 1); got {self.held_out}")
+        if self.pair_list and not self.path:
+            raise ConfigError(
+                f"validation.pair_list {self.pair_list!r} needs the folder of its photos; set "
+                "validation.path, too"
+            )
         _at_least("validation.pairs", self.pairs, 10)
         _at_least("validation.every", self.every, 1)
         _at_least("validation.patience", self.patience, 0)

@@ -40,7 +40,7 @@ def parse_config(text: str) -> TrainConfig:
     """
     try:
         table = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
         raise ConfigError(f"not TOML ({error})") from error
     return from_table(TrainConfig, table)
 
@@ -113,7 +113,7 @@ def override(config: TrainConfig, settings: Iterable[str]) -> TrainConfig:
 def _literal(text: str) -> Any:
     try:
         return tomllib.loads(f"value = {text}")["value"]
-    except tomllib.TOMLDecodeError:
+    except (tomllib.TOMLDecodeError, RecursionError):
         return text
 
 
@@ -152,5 +152,12 @@ def _lines(table: Mapping[str, Any], path: str) -> list[str]:
 
 
 def _toml(value: Any) -> str:
-    # JSON's texts, numbers, booleans and lists are TOML's, too; 1e-05 needs no point in either.
-    return json.dumps(value, ensure_ascii=True)
+    # JSON's numbers, booleans and lists are TOML's, too; 1e-05 needs no point in either. Its texts
+    # are, where what lies beyond 16 bits is not cut in two, and the delete character is escaped.
+    text = json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
+    if not text.isascii():
+        try:
+            text.encode()
+        except UnicodeEncodeError as error:
+            raise ConfigError(f"{value!r} is no text that a config can hold; rename it") from error
+    return text

@@ -41,8 +41,13 @@ from vidsearch.template import normalise
 
 if TYPE_CHECKING:
     from trainer.backbones import Backbone
+    from trainer.evaluate import Judged
 
 EMBEDDER_FILE, REPORT_FILE = "embedder.onnx", "export.json"
+NOBODY_HELD_OUT = (
+    "a pack states probabilities, which are fitted on people that training never saw, and "
+    "this run held nobody out; pass --held-out SET"
+)
 _FOLDS = 10
 
 
@@ -131,18 +136,13 @@ def export_pack(run: Path, out: Path, options: ExportOptions | None = None) -> E
     from trainer.run import open_sets
 
     settings = options if options is not None else ExportOptions()
-    if out.exists():
-        raise ConfigError(f"{out} exists already; name a new folder for the pack")
-    name = settings.name if settings.name else _plain_name(out)
+    name = pack_name(out, settings)
     backbone, config, identities = load_backbone(run)
     training, held_out = open_sets(config)
     if settings.held_out:
         held_out = open_dataset(settings.held_out)
     if held_out is None:
-        raise ConfigError(
-            "a pack states probabilities, which are fitted on people that training never saw, and "
-            "this run held nobody out; pass --held-out SET"
-        )
+        raise ConfigError(NOBODY_HELD_OUT)
     out.parent.mkdir(parents=True, exist_ok=True)
     staged = Path(tempfile.mkdtemp(prefix=f".{out.name}.", suffix=".part", dir=out.parent))
     try:
@@ -155,11 +155,22 @@ def export_pack(run: Path, out: Path, options: ExportOptions | None = None) -> E
     return report
 
 
+def pack_name(out: Path, options: ExportOptions) -> str:
+    """Return what a pack in this new folder is called.
+
+    Raises:
+        ConfigError: It exists already, or gives no name.
+    """
+    if out.exists():
+        raise ConfigError(f"{out} exists already; name a new folder for the pack")
+    return options.name if options.name else _plain_name(out)
+
+
 def _fill(
     folder: Path,
     name: str,
     backbone: Backbone,
-    sets: tuple[FaceDataset, FaceDataset],
+    sets: tuple[FaceDataset, Judged],
     identities: int,
     options: ExportOptions,
 ) -> ExportReport:
@@ -226,19 +237,29 @@ def _fill(
     return report
 
 
-def _measured(dataset: FaceDataset, pairs: int) -> _Measured:
-    from trainer.evaluate import draw_pairs
+def _measured(dataset: Judged, pairs: int) -> _Measured:
+    """Decode the faces of the pairs; those of a verification set that show none are left out."""
+    from trainer.data.pair_faces import PairFaces
+    from trainer.evaluate import pairs_of
 
-    drawn = draw_pairs(dataset, pairs, seed=0)
-    used, places = np.unique(np.concatenate([drawn.left, drawn.right]), return_inverse=True)
-    left, right = np.split(places.astype(np.int64), 2)
-    faces = []
-    for index in used.tolist():
+    drawn = pairs_of(dataset, pairs, seed=0)
+    faces: dict[int, Any] = {}
+    for index in np.unique(np.concatenate([drawn.left, drawn.right])).tolist():
         try:
-            faces.append(dataset.aligned_face(index))
+            faces[index] = dataset.aligned_face(index)
         except BrokenFaceError as error:
-            raise ExportError(f"held-out set: {error}; remove this face") from error
-    return _Measured(np.stack(faces), dataset.labels[used], left, right, drawn.issame)
+            if not isinstance(dataset, PairFaces):
+                raise ExportError(f"held-out set: {error}; remove this face") from error
+    used = np.array(sorted(faces), np.int64)
+    both = np.isin(drawn.left, used) & np.isin(drawn.right, used)
+    left, right = (np.searchsorted(used, side[both]) for side in (drawn.left, drawn.right))
+    return _Measured(
+        np.stack([faces[i] for i in used.tolist()]),
+        dataset.labels[used],
+        left.astype(np.int64),
+        right.astype(np.int64),
+        drawn.issame[both],
+    )
 
 
 def _similarities(path: Path, config: EmbedderConfig, measured: _Measured) -> NDArray[np.float64]:

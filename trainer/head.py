@@ -20,7 +20,7 @@ from trainer.loss_config import LossConfig
 from trainer.losses.centres import inter_term, intra_term
 from trainer.losses.split_softmax import Held, split_cross_entropy
 from trainer.losses.triplet import triplet_term
-from trainer.margins import angle_of, target_logit
+from trainer.margins import angle_of, raised, target_logit
 from trainer.ranks import Ranks, gather_rows, shared_sum, summed_rows
 from vidsearch.errors import TrainingSetError
 
@@ -85,22 +85,29 @@ class ClassHead(nn.Module):
         """Whether a step looks at a part of the classes only."""
         return self.config.sample_rate < 1
 
-    def begin_step(self, labels: Tensor, step: int) -> None:
-        """Choose the classes of a step.
+    def check_labels(self, labels: Tensor) -> None:
+        """Refuse labels that are none of the classes.
 
         Args:
-            labels: (N,) of the whole global batch, every part of it that will be accumulated.
-            step: Decides, with the seed, which negatives are drawn.
+            labels: (B,) on the processor, where looking at them makes no GPU wait.
 
         Raises:
             TrainingSetError: A label is none of the classes.
         """
-        if len(labels) and (int(labels.min()) < 0 or int(labels.max()) >= self.classes):
-            bad = labels[(labels < 0) | (labels >= self.classes)][0]
+        wrong = labels[(labels < 0) | (labels >= self.classes)]
+        if len(wrong):
             raise TrainingSetError(
-                f"label {int(bad)} is outside 0..{self.classes - 1}, the {self.classes} "
+                f"label {int(wrong[0])} is outside 0..{self.classes - 1}, the {self.classes} "
                 "identities of the training set; make the set again with: vidsearch prepare"
             )
+
+    def begin_step(self, labels: Tensor, step: int) -> None:
+        """Choose the classes of a step; needed only where the head :attr:`samples`.
+
+        Args:
+            labels: (N,) of the whole global batch, every part of it that will be accumulated.
+            step: Decides, with the seed, which negatives are drawn.
+        """
         if not self.samples:
             return
         draws = torch.Generator(device=self.weight.device)
@@ -121,7 +128,7 @@ class ClassHead(nn.Module):
             labels: (B,) classes over all ranks' weights.
             sizes: How many faces each rank gives.
         """
-        faces = gather_rows(embeddings.float(), sizes, self.ranks)
+        faces = gather_rows(raised(embeddings), sizes, self.ranks)
         with torch.no_grad():
             every_label = gather_rows(labels, sizes, self.ranks)
         normal = functional.normalize(faces)
@@ -133,7 +140,7 @@ class ClassHead(nn.Module):
             start = sum(sizes[: self.ranks.rank])
             own = torch.arange(start, start + len(labels), device=labels.device)
             terms["triplet"] = self._triplet(normal, own, every_label)
-        loss = torch.stack([value.float() for value in terms.values()]).sum()
+        loss = torch.stack(list(terms.values())).sum()
         return HeadResult(loss, {name: value.detach() for name, value in terms.items()}, angles)
 
     def _class_terms(
@@ -150,7 +157,8 @@ class ClassHead(nn.Module):
             cosines = self._target_cosines(normal, centres, held)
         else:
             centres = functional.normalize(self.active, dim=2)
-            others = (normal @ centres.flatten(0, 1).t()).view(-1, *centres.shape[:2]).amax(2)
+            products = normal @ centres.flatten(0, 1).t()
+            others = products.view(len(normal), *centres.shape[:2]).amax(2)
             # The target is computed apart in float32: a bfloat16 cosine is wrong by 1/256, which
             # the scale of 64 would make a quarter.
             cosines = self._target_cosines(normal, centres, held)
@@ -168,7 +176,10 @@ class ClassHead(nn.Module):
 
     def _held(self, labels: Tensor) -> Held:
         local = labels - self.held.start
-        rows = ((local >= 0) & (local < len(self.held))).nonzero()[:, 0]
+        if self.ranks.world_size == 1:  # all of them: counting would make a GPU wait
+            rows = torch.arange(len(labels), device=labels.device)
+        else:
+            rows = ((local >= 0) & (local < len(self.held))).nonzero()[:, 0]
         columns = local[rows]
         if self.active_rows is not None:
             columns = torch.searchsorted(self.active_rows, columns)

@@ -58,6 +58,7 @@ def launched(launch: Launch, device_spec: str) -> Iterator[tuple[Ranks, torch.de
         device_spec: ``auto``, ``cpu`` or ``cuda``.
 
     Raises:
+        ConfigError: One GPU for several processes.
         DeviceError: No such GPU, or a torch that cannot join GPUs.
     """
     device = _device(launch, device_spec)
@@ -78,6 +79,11 @@ def launched(launch: Launch, device_spec: str) -> Iterator[tuple[Ranks, torch.de
 
 
 def _device(launch: Launch, spec: str) -> torch.device:
+    if launch.world_size > 1 and spec.startswith("cuda:"):
+        raise ConfigError(
+            f"device {spec!r} is one GPU for {launch.world_size} processes; pass --device cuda, "
+            "which gives each process its own"
+        )
     if launch.world_size > 1 and spec in ("auto", "cuda"):
         if spec == "auto" and torch.cuda.device_count() == 0:
             return torch.device("cpu")

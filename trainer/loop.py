@@ -20,9 +20,11 @@ from trainer.data.base import Batch, FaceDataset
 from trainer.data.loader import FaceLoader, LoaderConfig
 from trainer.evaluate import Validation
 from trainer.journal import Journal
+from trainer.memory import enough_memory
 from trainer.ranks import Ranks
 from trainer.step import StepResult, TrainStep
-from vidsearch.errors import DivergedError
+from vidsearch.errors import ConfigError, DivergedError
+from vidsearch.metrics.verification import FoldedAccuracy
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,6 +93,7 @@ class Loop:
         self._look_every = 1 if place.device.type == "cpu" else config.keep.log_every
         self._unseen: list[tuple[int, Batch, StepResult]] = []
         self._asked_to_stop = False
+        self._latest: tuple[int, Batch] | None = None
         self._loss = math.nan
         self._saved_at = -1
 
@@ -104,8 +107,12 @@ class Loop:
         started = time.monotonic()
         journal = self._journal(state)
         ended = "finished"
+        trained = self._config.backbone.starts_trained
         try:
             with _stopped_by_signals(self._ask_to_stop):
+                if self._judge is not None and state.step == 0 and trained:
+                    # What it can do already is the least that its best model must do.
+                    state = self._validate(state, journal)
                 batches = self._loader.batches(state.step)
                 while state.step < self._config.steps and ended == "finished":
                     batch = next(batches)
@@ -153,8 +160,10 @@ class Loop:
             loss, norm = float(result.loss), float(result.gradient_norm)
             overflowed = self._model.scaler.enabled and not self._model.scaler.exhausted
             if not (math.isfinite(loss) and (math.isfinite(norm) or overflowed)):
-                raise self._diverged(step, batch, loss, norm)
-        result = self._unseen[-1][2]
+                what = f"the loss is {loss:g} and the norm of the gradients {norm:g}"
+                raise self._diverged(step, batch, what)
+        step, batch, result = self._unseen[-1]
+        self._latest = (step, batch)
         self._unseen.clear()
         self._loss = float(result.loss)
         if not log:
@@ -170,7 +179,11 @@ class Loop:
 
     def _validate(self, state: RunState, journal: Journal) -> RunState:
         assert self._judge is not None
-        found = self._judge.run(self._model.backbone)
+        self._settle()
+        with enough_memory(
+            f"{self._place.device}, validating {len(self._judge)} pairs", "lower validation.pairs"
+        ):
+            found = self._judged()
         best = state.accuracy is None or found.mean > state.accuracy
         journal.validation(state.step, found.mean, found.std, best=best)
         if not best:
@@ -179,8 +192,19 @@ class Loop:
         self._save(state, "best")
         return state
 
+    def _judged(self) -> FoldedAccuracy:
+        assert self._judge is not None
+        try:
+            return self._judge.run(self._model.backbone)
+        except ConfigError as error:  # embeddings that overflowed cannot be compared
+            if self._latest is None:
+                raise
+            what = f"the network cannot be validated after it ({error})"
+            raise self._diverged(*self._latest, what) from error
+
     def _save(self, state: RunState, kind: str = "step") -> None:
         folder = self._place.folder
+        self._settle()
         save_checkpoint(
             folder,
             f"{kind}-{state.step:08d}",
@@ -196,11 +220,21 @@ class Loop:
             prune(folder, kind, self._config.keep.checkpoints if kind == "step" else 1)
         self._ranks.barrier()
 
-    def _diverged(self, step: int, batch: Batch, loss: float, norm: float) -> DivergedError:
+    def _settle(self) -> None:
+        """Make the weights ready to be used or kept.
+
+        Raises:
+            DivergedError: They are no numbers any more.
+        """
+        self._model.settle_statistics()
+        if self._latest is not None and not self._model.is_finite():
+            raise self._diverged(*self._latest, "its update left weights that are no numbers")
+
+    def _diverged(self, step: int, batch: Batch, what: str) -> DivergedError:
         kept = checkpoints(self._place.folder)
         faces = ", ".join(str(int(index)) for index in batch.indices[:5])
         return DivergedError(
-            f"step {step}: the loss is {loss:g} and the norm of the gradients {norm:g}; the batch "
+            f"step {step}: {what}; the batch "
             f"holds faces {faces}, ... of {self._dataset.name!r}. The last good checkpoint is "
             f"{kept[-1] if kept else 'not written yet'}; lower optim.lr or raise "
             "schedule.warmup_steps, and go on with --resume"

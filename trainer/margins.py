@@ -50,7 +50,7 @@ def angle_of(cosine: Tensor) -> Tensor:
     Returns:
         Radians, float32 (float64 for float64).
     """
-    inside = _inside(_raised(cosine))
+    inside = _inside(raised(cosine))
     # The arc-cosine by way of the sine: its derivative keeps its digits near the ends.
     return torch.atan2(_sine(inside), inside)
 
@@ -73,7 +73,7 @@ def target_logit(cosine: Tensor, margin: Margin) -> Tensor:
         >>> round(float(target_logit(torch.tensor(0.5), Margin(angle_margin_rad=0.5))), 4)
         0.0236
     """
-    cosine = _raised(cosine)
+    cosine = raised(cosine)
     plain = margin.angle_factor == 1 and margin.angle_margin_rad == 0
     if margin.gradient == "straight-through":
         with torch.no_grad():
@@ -101,8 +101,9 @@ def _with_margin(cosine: Tensor, margin: Margin) -> Tensor:
     return torch.where(cosine > last, value, cosine - rest)
 
 
-def _raised(cosine: Tensor) -> Tensor:
-    return cosine.float() if cosine.dtype in (torch.float16, torch.bfloat16) else cosine
+def raised(value: Tensor) -> Tensor:
+    """Return float32 for half precision, and anything finer as it is."""
+    return value.float() if value.dtype in (torch.float16, torch.bfloat16) else value
 
 
 def _inside(cosine: Tensor) -> Tensor:

@@ -53,14 +53,6 @@ class Ranks:
             dist.all_reduce(value, op=dist.ReduceOp.MAX)
         return value
 
-    def agree_on(self, value: str | None) -> str | None:
-        """Return what rank 0 says."""
-        if self.world_size == 1:
-            return value
-        said = [value]
-        dist.broadcast_object_list(said, src=0)
-        return said[0]
-
 
 def gather_rows(rows: Tensor, sizes: Sequence[int], ranks: Ranks) -> Tensor:
     """Return the rows of every rank, in their order.

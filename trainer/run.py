@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import torch
 
 from trainer.backbones import Backbone
 from trainer.checkpoint import (
-    Manifest,
     RunState,
     check_same_run,
     checkpoints,
+    forget_best,
     new_backbone,
-    read_manifest,
     restore,
     start_from,
 )
@@ -19,16 +20,19 @@ from trainer.config import TrainConfig
 from trainer.config_toml import to_toml
 from trainer.data.base import FaceDataset, check_learnable
 from trainer.data.opening import open_dataset
+from trainer.data.pair_faces import open_pairs
 from trainer.data.subset import split_identities
-from trainer.evaluate import Validation, draw_pairs
+from trainer.evaluate import Judged, Validation, pairs_of
 from trainer.head import ClassHead
 from trainer.loop import Loop, RunPlace, RunReport
+from trainer.manifest import Manifest, read_manifest
+from trainer.memory import enough_memory
 from trainer.step import TrainStep
 from vidsearch.errors import ConfigError, TrainingSetError
 from vidsearch.trainingset.manifest import MANIFEST
 
 
-def open_sets(config: TrainConfig) -> tuple[FaceDataset, FaceDataset | None]:
+def open_sets(config: TrainConfig) -> tuple[FaceDataset, Judged | None]:
     """Open what a config names: what to learn from, and other people to validate on.
 
     Raises:
@@ -39,7 +43,7 @@ def open_sets(config: TrainConfig) -> tuple[FaceDataset, FaceDataset | None]:
         raise ConfigError("no training set; name it after the recipe, or set data.path")
     dataset = open_dataset(config.data.path)
     if config.validation.path:
-        return dataset, open_dataset(config.validation.path)
+        return dataset, _validation_set(config, dataset)
     if _has_held_out_part(config.data.path):
         return dataset, open_dataset(config.data.path, "held_out")
     if config.validation.held_out:
@@ -48,8 +52,18 @@ def open_sets(config: TrainConfig) -> tuple[FaceDataset, FaceDataset | None]:
     return dataset, None
 
 
+def _validation_set(config: TrainConfig, dataset: FaceDataset) -> Judged:
+    named = config.validation
+    path = Path(named.path)
+    if not (named.pair_list or path.suffix == ".bin"):
+        return open_dataset(path)
+    pairs = open_pairs(path, named.pair_list, dataset.template, named.pictures)
+    pairs.warn_of_shared_people(dataset.identities)
+    return pairs
+
+
 def train(
-    config: TrainConfig, dataset: FaceDataset, validation: FaceDataset | None, place: RunPlace
+    config: TrainConfig, dataset: FaceDataset, validation: Judged | None, place: RunPlace
 ) -> RunReport:
     """Train, writing into the run's folder; every rank calls this.
 
@@ -64,21 +78,29 @@ def train(
         TrainingError: A checkpoint does not fit, memory is too small, or the loss is no number.
         ConfigError: The folder holds a run already, or settings do not fit together.
     """
-    check_learnable(dataset, need_pairs=config.loss.triplet > 0)
+    check_learnable(dataset)
     _check_batch(config, place)
     manifest = _checkpoint_to_resume(config, dataset, place)
-    model = _model(config, dataset, place, fresh=manifest is None)
+    with enough_memory(
+        f"{place.device}, {len(dataset.identities):,} classes over {place.ranks.world_size} "
+        f"processes and backbone {config.backbone.name}",
+        "share the classes among more processes (torchrun), lower backbone.embedding_size, or "
+        "choose a smaller backbone",
+    ):
+        model = _model(config, dataset, place, fresh=manifest is None)
     _check_faces(dataset, model.backbone, config)
     judge = None
     if validation is not None:
         _check_faces(validation, model.backbone, config)
-        pairs = draw_pairs(validation, config.validation.pairs, config.seed)
+        pairs = pairs_of(validation, config.validation.pairs, config.seed)
         judge = Validation(validation, pairs, place.ranks)
     state = RunState()
     if manifest is not None:
         restore(manifest, model)
         state = RunState(manifest.step, manifest.accuracy, manifest.stale)
     if place.ranks.rank == 0:
+        if manifest is None:
+            forget_best(place.folder)
         place.folder.mkdir(parents=True, exist_ok=True)
         (place.folder / "config.toml").write_text(to_toml(config), encoding="utf-8")
     place.ranks.barrier()
@@ -105,8 +127,6 @@ def _model(config: TrainConfig, dataset: FaceDataset, place: RunPlace, *, fresh:
 
 
 def _has_held_out_part(path: str) -> bool:
-    from pathlib import Path
-
     return (Path(path) / MANIFEST).is_file() and (Path(path) / "held_out").is_dir()
 
 
@@ -136,7 +156,7 @@ def _check_batch(config: TrainConfig, place: RunPlace) -> None:
         )
 
 
-def _check_faces(dataset: FaceDataset, backbone: Backbone, config: TrainConfig) -> None:
+def _check_faces(dataset: Judged, backbone: Backbone, config: TrainConfig) -> None:
     wanted, have = backbone.spec, dataset.template
     if have.size != wanted.input_size:
         raise TrainingSetError(

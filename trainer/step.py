@@ -11,13 +11,15 @@ from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
 from trainer.backbones import Backbone
+from trainer.backbones.base import BATCH_NORM
 from trainer.config import TrainConfig
 from trainer.data.base import Batch
 from trainer.head import ClassHead, HeadResult
+from trainer.memory import enough_memory
 from trainer.optim import HeadOptimizer, build_optimizer, gradient_norm, lr_factor, set_lr
 from trainer.ranks import Ranks, gather_rows
 from trainer.scaler import LossScaler
-from vidsearch.errors import DeviceMemoryError
+from vidsearch.errors import TrainingError
 
 _DTYPES = {"bfloat16": torch.bfloat16, "float16": torch.float16}
 
@@ -78,8 +80,36 @@ class TrainStep:
             network = torch.compile(network)  # type: ignore[assignment]
         if self._ranks.world_size > 1:
             places = [self._device.index] if self._device.type == "cuda" else None
-            network = DistributedDataParallel(network, device_ids=places)
+            # Each rank keeps its own batch statistics until settle_statistics().
+            network = DistributedDataParallel(network, device_ids=places, broadcast_buffers=False)
         return network
+
+    @torch.no_grad()
+    def settle_statistics(self) -> None:
+        """Give all ranks the same batch statistics: the mean of theirs, each of its own faces.
+
+        Before the network is used or kept. Statistics at rest (frozen stages) are left alone.
+        """
+        norms = [
+            module
+            for module in self.backbone.modules()
+            if isinstance(module, BATCH_NORM) and module.training
+        ]
+        buffers = [b for norm in norms for b in norm.buffers() if b.is_floating_point()]
+        if self._ranks.world_size == 1 or not buffers:
+            return
+        joined = torch.cat([buffer.flatten() for buffer in buffers])
+        mean = self._ranks.total(joined) / self._ranks.world_size
+        for buffer in buffers:
+            part, mean = mean[: buffer.numel()], mean[buffer.numel() :]
+            buffer.copy_(part.view_as(buffer))
+
+    @torch.no_grad()
+    def is_finite(self) -> bool:
+        """Return whether all weights, of all ranks, are numbers: a huge update may break them."""
+        tensors = [*self.backbone.parameters(), *self.backbone.buffers(), *self.head.parameters()]
+        broken = torch.stack([(~torch.isfinite(tensor)).any() for tensor in tensors]).any()
+        return not bool(self._ranks.largest(broken.float()))
 
     def run(self, batch: Batch, step: int) -> StepResult:
         """Make update number ``step`` (from 0) with this rank's share of its global batch.
@@ -87,24 +117,34 @@ class TrainStep:
         Raises:
             DeviceMemoryError: It does not fit; the message says what to lower.
             TrainingSetError: A label is none of the classes.
+            TrainingError: torch.compile was asked for and fails.
         """
-        try:
-            return self._run(batch, step)
-        except torch.cuda.OutOfMemoryError as error:
-            speed = self._config.speed
-            raise DeviceMemoryError(
-                f"{self._device} is out of memory at step {step} with batch {self._config.batch} "
-                f"over {self._ranks.world_size} processes in {speed.accumulation} parts; raise "
-                "speed.accumulation, or set backbone.recompute_activations=true, "
-                "speed.precision=bfloat16, or lower head.sample_rate or batch"
-            ) from error
+        config = self._config
+        with enough_memory(
+            f"{self._device} at step {step} with batch {config.batch} over "
+            f"{self._ranks.world_size} processes in {config.speed.accumulation} parts",
+            "raise speed.accumulation, or set backbone.recompute_activations=true, "
+            "speed.precision=bfloat16, or lower head.sample_rate or batch",
+        ):
+            try:
+                return self._run(batch, step)
+            except RuntimeError as error:
+                if not (config.speed.compile and _is_of_compiler(error)):
+                    raise
+                reason = next(iter(str(error).splitlines()), type(error).__name__)
+                raise TrainingError(
+                    f"torch.compile cannot build the network here ({reason}); install a C++ "
+                    "compiler (g++), or set speed.compile=false"
+                ) from error
 
     def _run(self, batch: Batch, step: int) -> StepResult:
         config, ranks = self._config, self._ranks
+        self.head.check_labels(batch.labels)
         faces = batch.faces.to(self._device, non_blocking=True)
         labels = batch.labels.to(self._device, non_blocking=True)
         shares = share_sizes(config.batch, ranks.world_size)
-        self.head.begin_step(gather_rows(labels, shares, ranks), step)
+        if self.head.samples:
+            self.head.begin_step(gather_rows(labels, shares, ranks), step)
         parts = [part_sizes(size, config.speed.accumulation) for size in shares]
         results: list[tuple[HeadResult, float]] = []
         start = 0
@@ -178,3 +218,8 @@ def share_sizes(batch: int, world_size: int) -> list[int]:
 def part_sizes(share: int, parts: int) -> list[int]:
     """Return the sizes of a share's parts; the first parts get one more."""
     return share_sizes(share, parts)
+
+
+def _is_of_compiler(error: RuntimeError) -> bool:
+    """Say whether it is torch.compile's; its module is loaded only where it is used."""
+    return any(kind.__module__.startswith("torch._dynamo") for kind in type(error).__mro__)

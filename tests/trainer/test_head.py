@@ -99,18 +99,19 @@ def differences(function: Any, at: Floats, step: float = 1e-5) -> Floats:
     return slope
 
 
-def one_process(loss: LossConfig) -> tuple[float, Floats, Floats]:
+def one_process(
+    loss: LossConfig, dtype: torch.dtype = torch.float64
+) -> tuple[float, Floats, Floats]:
     """Return loss and gradients with respect to faces and class weights, from the trainer."""
     faces, weights, bias = numbers()
-    head = ClassHead(CLASSES, SIZE, loss)
+    head = ClassHead(CLASSES, SIZE, loss).to(dtype)
     with torch.no_grad():
         if loss.has_classes:
             head.weight.copy_(torch.from_numpy(weights)[:, None])
         if head.bias is not None:
             head.bias.copy_(torch.from_numpy(bias))
-    embeddings = torch.tensor(faces, dtype=torch.float32, requires_grad=True)
+    embeddings = torch.tensor(faces, dtype=dtype, requires_grad=True)
     labels = torch.from_numpy(LABELS)
-    head.begin_step(labels, 0)
     result = head(embeddings, labels, [FACES])
     result.loss.backward()
     assert embeddings.grad is not None
@@ -130,12 +131,36 @@ LOSSES = {
 def test_value_and_gradients_are_the_equations(name: str) -> None:
     loss = LOSSES[name]
     faces, weights, bias = numbers()
-    value, of_faces, of_weights = one_process(loss)
-    assert value == pytest.approx(loss_in_numpy(faces, weights, bias, loss), rel=1e-4, abs=1e-5)
-    wanted = differences(lambda x: loss_in_numpy(x, weights, bias, loss), faces)
-    np.testing.assert_allclose(of_faces, wanted, rtol=2e-3, atol=2e-4)
-    wanted = differences(lambda w: loss_in_numpy(faces, w, bias, loss), weights)
-    np.testing.assert_allclose(of_weights, wanted, rtol=2e-3, atol=2e-4)
+    wanted = loss_in_numpy(faces, weights, bias, loss)
+    wanted_of_faces = differences(lambda x: loss_in_numpy(x, weights, bias, loss), faces)
+    wanted_of_weights = differences(lambda w: loss_in_numpy(faces, w, bias, loss), weights)
+    for dtype, relative, absolute in ((torch.float64, 1e-5, 1e-7), (torch.float32, 2e-3, 2e-4)):
+        value, of_faces, of_weights = one_process(loss, dtype)
+        assert value == pytest.approx(wanted, rel=relative / 20, abs=absolute / 20)
+        np.testing.assert_allclose(of_faces, wanted_of_faces, rtol=relative, atol=absolute)
+        np.testing.assert_allclose(of_weights, wanted_of_weights, rtol=relative, atol=absolute)
+
+
+@pytest.mark.parametrize("name", [*LOSSES, "sub-centres"])
+def test_gradcheck_of_the_whole_head(name: str) -> None:
+    loss = loss_called(name)
+    faces, _, _ = numbers()
+    head = ClassHead(CLASSES, SIZE, loss, seed=9).double()
+    labels = torch.from_numpy(LABELS)
+    names, parameters = zip(*head.named_parameters(), strict=True)
+
+    def value(embeddings: torch.Tensor, *weights: torch.Tensor) -> torch.Tensor:
+        given = (embeddings, labels, [FACES])
+        result = torch.func.functional_call(head, dict(zip(names, weights, strict=True)), given)
+        loss_: torch.Tensor = result.loss
+        return loss_
+
+    # Weights of length one: the drawn ones are so short that a difference is a large angle.
+    there = [parameter.detach() for parameter in parameters if parameter.numel()]
+    weights = [torch.nn.functional.normalize(rows, dim=-1).requires_grad_() for rows in there]
+    names = names[: len(weights)]
+    embeddings = torch.tensor(faces, requires_grad=True)
+    assert torch.autograd.gradcheck(value, (embeddings, *weights), atol=1e-5)
 
 
 def test_every_row_of_table_2_is_there() -> None:
@@ -157,7 +182,6 @@ def test_a_mislabelled_face_takes_the_nearest_sub_centre() -> None:
         # Class 0 at 0 and 90 degrees, class 1 at 180 and 270.
         head.weight.copy_(torch.tensor([[[1.0, 0], [0, 1]], [[-1.0, 0], [0, -1]]]))
     labels = torch.tensor([0, 0])
-    head.begin_step(labels, 0)
     result = head(torch.tensor([[2.0, 0.0], [0.0, 3.0]]), labels, [2])
     assert result.target_angles_rad.tolist() == pytest.approx([0, 0], abs=2e-3)
     # The other class is nearest at 90 degrees: -log(e / (e + 1)) = 0.3133
@@ -169,7 +193,7 @@ def test_a_mislabelled_face_takes_the_nearest_sub_centre() -> None:
 def test_half_precision_comes_near_the_exact_loss(name: str, dtype: torch.dtype) -> None:
     exact, _, _ = one_process(LOSSES[name])
     with torch.autocast("cpu", dtype=dtype):
-        rounded, of_faces, of_weights = one_process(LOSSES[name])
+        rounded, of_faces, of_weights = one_process(LOSSES[name], torch.float32)
     assert rounded == pytest.approx(exact, rel=0.03)
     assert np.isfinite(of_faces).all()
     assert np.isfinite(of_weights).all()
@@ -184,7 +208,6 @@ def test_faces_on_top_of_their_class_give_numbers(name: str) -> None:
             head.weight.copy_(centres[:, None])
     embeddings = torch.cat([centres, -centres, centres]).requires_grad_()
     labels = torch.tensor([0, 1, 2] * 3)
-    head.begin_step(labels, 0)
     result = head(embeddings, labels, [9])
     result.loss.backward()
     assert torch.isfinite(result.loss)
@@ -213,7 +236,6 @@ def test_sampling_keeps_every_positive_and_moves_only_what_it_looked_at() -> Non
     with torch.no_grad():
         alone.weight.copy_(head.weight[rows])
     renumbered = torch.searchsorted(rows, labels)
-    alone.begin_step(renumbered, 0)
     torch.testing.assert_close(result.loss, alone(embeddings, renumbered, [4]).loss)
 
 
@@ -238,7 +260,9 @@ def test_losses_that_need_all_classes_refuse_sampling(name: str) -> None:
 def test_labels_out_of_range_are_named() -> None:
     head = ClassHead(10, 4, named_loss("arcface"))
     with pytest.raises(TrainingSetError, match=r"label 10 is outside 0\.\.9"):
-        head.begin_step(torch.tensor([1, 10]), 0)
+        head.check_labels(torch.tensor([1, 10]))
+    with pytest.raises(TrainingSetError, match=r"label -1 is outside 0\.\.9"):
+        head.check_labels(torch.tensor([1, -1]))
 
 
 def test_first_weights_do_not_depend_on_who_holds_them() -> None:
@@ -251,6 +275,7 @@ def test_first_weights_do_not_depend_on_who_holds_them() -> None:
 
 
 SPLIT = [*NAMED_LOSSES, "triplet semi-hard", "sub-centres"]
+FEW_CLASSES, MANY_CLASSES = 2, 21
 
 
 def loss_called(name: str) -> LossConfig:
@@ -264,24 +289,36 @@ def run_split(rank: int, world: int, folder: str) -> None:
     results = {}
     for name in SPLIT:
         results[name] = split_result(loss_called(name), Ranks(rank, world))
+    for name in ("arcface+intra+inter", "softmax"):
+        few = split_result(loss_called(name), Ranks(rank, world), classes=FEW_CLASSES)
+        results[f"{name}, few classes"] = few
+    results["sampled"] = split_result(
+        loss_called("arcface"), Ranks(rank, world), classes=MANY_CLASSES, sample_rate=0.5
+    )
     torch.save(results, f"{folder}/{rank}.pt")
     dist.destroy_process_group()
 
 
-def split_result(loss: LossConfig, ranks: Ranks) -> dict[str, torch.Tensor]:
+def split_result(
+    loss: LossConfig, ranks: Ranks, classes: int = CLASSES, sample_rate: float = 1.0
+) -> dict[str, torch.Tensor]:
     faces, _, _ = numbers()
-    head = ClassHead(CLASSES, SIZE, loss, ranks=ranks, seed=9)
-    labels = torch.from_numpy(LABELS)
+    config = HeadConfig(sample_rate=sample_rate)
+    head = ClassHead(classes, SIZE, loss, config, ranks=ranks, seed=9).double()
+    labels = torch.from_numpy(LABELS % classes)
+    head.begin_step(labels, 0)
     # Uneven shares of the faces, too: 11 over 2 or 3 processes.
     sizes = [len(ranks.part(FACES, r)) for r in range(ranks.world_size)]
     mine = ranks.part(FACES)
-    own = torch.tensor(faces, dtype=torch.float32)[mine.start : mine.stop].requires_grad_()
-    head.begin_step(labels, 0)
+    own = torch.tensor(faces)[mine.start : mine.stop].requires_grad_()
     result = head(own, labels[mine.start : mine.stop], sizes)
     result.loss.backward()
     assert own.grad is not None
     zero = torch.zeros_like(head.weight)
+    rows = torch.arange(len(head.held)) if head.active_rows is None else head.active_rows
     return {
+        "rows": rows + head.held.start,
+        "active": head.active.detach(),
         "loss": result.loss.detach(),
         # Undo the factor that DistributedDataParallel's average takes away again.
         "faces": own.grad / ranks.world_size,
@@ -293,10 +330,30 @@ def split_result(loss: LossConfig, ranks: Ranks) -> dict[str, torch.Tensor]:
 def test_split_over_processes_it_is_the_same_loss(world: int, tmp_path: Path) -> None:
     spawn(run_split, (world, str(tmp_path)), world)  # type: ignore[no-untyped-call]
     parts = [torch.load(tmp_path / f"{r}.pt", weights_only=True) for r in range(world)]
-    for name in SPLIT:
-        whole = split_result(loss_called(name), Ranks())
+    for name in [*SPLIT, "arcface+intra+inter, few classes", "softmax, few classes"]:
+        loss, _, few = name.partition(", few")
+        classes = FEW_CLASSES if few else CLASSES
+        whole = split_result(loss_called(loss), Ranks(), classes=classes)
         for part in parts:
-            torch.testing.assert_close(part[name]["loss"], whole["loss"], rtol=1e-5, atol=1e-6)
+            torch.testing.assert_close(part[name]["loss"], whole["loss"], rtol=1e-12, atol=1e-12)
         for key in ("faces", "weight"):
             together = torch.cat([part[name][key] for part in parts])
-            torch.testing.assert_close(together, whole[key], rtol=1e-4, atol=1e-5)
+            torch.testing.assert_close(together, whole[key], rtol=1e-9, atol=1e-9)
+    check_sampled([part["sampled"] for part in parts])
+
+
+def check_sampled(parts: list[dict[str, torch.Tensor]]) -> None:
+    """The sampled loss of several processes is that of one with what they drew together."""
+    rows = torch.cat([part["rows"] for part in parts])
+    assert set(LABELS.tolist()) < set(rows.tolist())
+    assert len(rows) < MANY_CLASSES
+    alone = ClassHead(len(rows), SIZE, loss_called("arcface")).double()
+    with torch.no_grad():
+        alone.weight.copy_(torch.cat([part["active"] for part in parts]))
+    embeddings = torch.tensor(numbers()[0], requires_grad=True)
+    result = alone(embeddings, torch.searchsorted(rows, torch.from_numpy(LABELS)), [FACES])
+    result.loss.backward()
+    for part in parts:
+        torch.testing.assert_close(part["loss"], result.loss.detach(), rtol=1e-12, atol=1e-12)
+    together = torch.cat([part["faces"] for part in parts])
+    torch.testing.assert_close(together, embeddings.grad, rtol=1e-9, atol=1e-9)

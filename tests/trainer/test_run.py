@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 from collections.abc import Callable
 from dataclasses import replace
@@ -15,10 +16,12 @@ import pytest
 import torch
 
 from tests.trainer.made import MadePeople, made_people, tiny_config
+from trainer.backbones import Backbone
 from trainer.checkpoint import checkpoints, load_backbone
 from trainer.config import TrainConfig
 from trainer.config_toml import override
 from trainer.evaluate import Validation, draw_pairs
+from trainer.head import ClassHead
 from trainer.loop import RunPlace, RunReport
 from trainer.loss_config import NAMED_LOSSES
 from trainer.ranks import Ranks
@@ -31,6 +34,7 @@ from vidsearch.errors import (
     DivergedError,
     TrainingSetError,
 )
+from vidsearch.metrics.verification import FoldedAccuracy
 
 PEOPLE = made_people()
 OTHERS = made_people(people=8, seed=99)
@@ -182,7 +186,6 @@ def test_fine_tuning_starts_from_another_run(whole_run: Path, tmp_path: Path) ->
 
 
 def test_parts_of_a_batch_add_up_to_the_gradient_of_the_whole() -> None:
-    from trainer.head import ClassHead
     from trainer.loss_config import named_loss
 
     torch.manual_seed(0)
@@ -196,6 +199,37 @@ def test_parts_of_a_batch_add_up_to_the_gradient_of_the_whole() -> None:
     assert whole.weight.grad is not None
     assert parts.weight.grad is not None
     torch.testing.assert_close(parts.weight.grad, whole.weight.grad)
+
+
+def test_fine_tuning_that_only_harms_keeps_what_it_started_from(
+    whole_run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    falling = iter([0.9, 0.8, 0.7])
+
+    def run(_judge: Validation, _backbone: Backbone) -> FoldedAccuracy:
+        return FoldedAccuracy((next(falling),), (0.0,))
+
+    monkeypatch.setattr(Validation, "run", run)
+    settings = [f"backbone.weights={whole_run}", "validation.every=1", "validation.patience=2"]
+    report = run_in(tmp_path, override(tiny_config(steps=9), settings), others=OTHERS)
+    assert (report.ended, report.step) == ("early", 2)
+    assert report.accuracy == pytest.approx(0.9)
+    assert [p.name for p in checkpoints(tmp_path, "best")] == ["best-00000000"]
+    best, _, _ = load_backbone(tmp_path)
+    theirs = weights_of(whole_run)
+    for name, value in best.state_dict().items():
+        torch.testing.assert_close(value, theirs[name], rtol=0, atol=0)
+
+
+def test_the_best_model_of_a_dead_run_is_forgotten_by_a_new_one(tmp_path: Path) -> None:
+    config = override(tiny_config(steps=3), ["validation.every=1"])
+    run_in(tmp_path, config, others=OTHERS)
+    # As it is after a kill before the first checkpoint to go on from.
+    for folder in checkpoints(tmp_path):
+        shutil.rmtree(folder)
+    checkpoints(tmp_path, "best")[-1].rename(tmp_path / "checkpoints" / "best-00000900")
+    run_in(tmp_path, config, others=OTHERS)
+    assert [p.name < "best-00000900" for p in checkpoints(tmp_path, "best")] == [True]
 
 
 @pytest.mark.parametrize("name", sorted(set(NAMED_LOSSES) - NEARLY_ARCFACE))
@@ -254,6 +288,33 @@ def test_a_loss_that_is_no_number_stops_the_run_and_keeps_the_checkpoint(tmp_pat
     assert [p.name for p in checkpoints(tmp_path)] == ["step-00000002"]
     assert all(torch.isfinite(value).all() for value in weights_of(tmp_path).values())
     assert run_in(tmp_path, config, resume=True).step == 6
+
+
+def test_an_update_that_ruins_the_weights_is_not_kept(tmp_path: Path) -> None:
+    # The gradients of step 0 are numbers; what is left of the weights after it is not.
+    config = override(
+        tiny_config(steps=2), ["optim.lr=1e38", "optim.clip_norm=0", "keep.checkpoint_every=1"]
+    )
+    with pytest.raises(DivergedError, match=r"step 0: its update left weights that are no numbers"):
+        run_in(tmp_path, config)
+    assert not checkpoints(tmp_path)
+
+
+def test_embeddings_that_overflow_in_validation_are_named(tmp_path: Path) -> None:
+    config = override(tiny_config(steps=2), ["optim.lr=2000", "validation.every=1"])
+    with pytest.raises(DivergedError, match=r"step 0: the network cannot be validated after it"):
+        run_in(tmp_path, config, others=OTHERS)
+    assert not checkpoints(tmp_path, "best")
+
+
+def test_class_weights_that_do_not_fit_say_what_to_do(tmp_path: Path) -> None:
+    def to(self: ClassHead, device: torch.device) -> ClassHead:
+        raise torch.OutOfMemoryError("CUDA out of memory")
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(ClassHead, "to", to)
+        with pytest.raises(DeviceMemoryError, match=r"12 classes over 1 .*more processes"):
+            run_in(tmp_path, tiny_config())
 
 
 def test_out_of_memory_says_what_to_lower(tmp_path: Path) -> None:
@@ -328,7 +389,7 @@ def test_a_folder_without_a_run_is_no_model(tmp_path: Path) -> None:
         (replace(PEOPLE, labels=PEOPLE.labels + 1), [], TrainingSetError, r"label 12 is outside"),
         (
             made_people(each=1),
-            ["loss.triplet=1"],
+            [],
             TrainingSetError,
             "one face an identity",
         ),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
@@ -14,7 +15,7 @@ from torch.utils.checkpoint import checkpoint
 from vidsearch.embed.base import Normalisation
 from vidsearch.errors import ConfigError
 
-_BatchNorm = nn.modules.batchnorm._BatchNorm  # noqa: SLF001  (the only common base there is)
+BATCH_NORM = nn.modules.batchnorm._BatchNorm  # noqa: SLF001  (the only common base there is)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,7 +111,7 @@ def _contexts(
 @contextmanager
 def _statistics_kept(block: nn.Module) -> Iterator[None]:
     """Run a block again without counting its batch twice in the running statistics."""
-    norms = [module for module in block.modules() if isinstance(module, _BatchNorm)]
+    norms = [module for module in block.modules() if isinstance(module, BATCH_NORM)]
     before = [norm.momentum for norm in norms]
     for norm in norms:
         norm.momentum = 0.0
@@ -125,9 +126,9 @@ def scaled(channels: int, width: float) -> int:
     """Return a channel count multiplied by a width, at least 8.
 
     Raises:
-        ConfigError: The width is not positive.
+        ConfigError: The width is not a positive number.
     """
-    if not width > 0:
+    if not 0 < width < math.inf:
         raise ConfigError(f"backbone option width must be positive; got {width}")
     return max(8, round(channels * width))
 

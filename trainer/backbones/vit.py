@@ -38,12 +38,12 @@ class VisionTransformer(Backbone):
         depth: int = 9,
         heads: int = 4,
     ) -> None:
-        super().__init__(embedding_size, BackboneSpec(input_size=checked_size(input_size, patch)))
-        if dim % heads or depth < 1:
+        if min(patch, heads, depth) < 1 or dim < heads or dim % heads:
             raise ConfigError(
-                f"backbone vit_small: dim must be a multiple of heads and depth positive; "
-                f"got dim {dim}, heads {heads}, depth {depth}"
+                "backbone vit_small: dim must be a multiple of heads, and patch, heads and depth "
+                f"positive; got dim {dim}, heads {heads}, depth {depth}, patch {patch}"
             )
+        super().__init__(embedding_size, BackboneSpec(input_size=checked_size(input_size, patch)))
         self.patches = nn.Conv2d(3, dim, patch, stride=patch)
         self.places = nn.Parameter(torch.empty(1, (input_size // patch) ** 2, dim))
         nn.init.trunc_normal_(self.places, std=0.02)

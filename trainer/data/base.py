@@ -80,16 +80,12 @@ class Batch:
     broken: tuple[str, ...] = ()
 
 
-def check_learnable(dataset: FaceDataset, *, need_pairs: bool = False) -> None:
+def check_learnable(dataset: FaceDataset) -> None:
     """Raise unless there is something to learn from.
-
-    Args:
-        dataset: Any.
-        need_pairs: The loss compares faces of one identity (triplet), so some must have two.
 
     Raises:
         TrainingSetError: No faces, one class, a class without faces, labels out of range, or only
-            one face a class where pairs are needed.
+            one face a class: nothing says what two photos of one person have in common.
     """
     labels, classes = dataset.labels, len(dataset.identities)
     if not len(labels):
@@ -112,8 +108,8 @@ def check_learnable(dataset: FaceDataset, *, need_pairs: bool = False) -> None:
             f"training set {dataset.name!r}: {int((counts == 0).sum())} identities have no faces "
             f"({name!r} is the first); remove their folders or add photos"
         )
-    if need_pairs and counts.max() < 2:
+    if counts.max() < 2:
         raise TrainingSetError(
-            f"training set {dataset.name!r} has one face an identity, so there is no pair of one "
-            "person for this loss to learn from; add photos or choose a loss without pairs"
+            f"training set {dataset.name!r} has one face an identity, which says nothing about "
+            "what two photos of one person have in common; add photos of the same people"
         )

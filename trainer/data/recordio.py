@@ -160,14 +160,14 @@ def read_index(path: Path) -> dict[int, int]:
     for number, line in enumerate(lines, 1):
         if not line.strip():
             continue
-        try:
-            key, offset = map(int, line.split())
-        except ValueError as error:
+        words = line.split()
+        # Twenty digits and more are beyond any file.
+        if len(words) != 2 or not all(word.isdigit() and len(word) < 19 for word in words):
             raise TrainingSetError(
                 f"{path}: line {number} must be two whole numbers; got {line[:40]!r}; copy or "
                 "download the file again"
-            ) from error
-        found[key] = offset
+            )
+        found[int(words[0])] = int(words[1])
     if not found:
         raise TrainingSetError(f"{path} is empty; copy or download it again, with its .rec file")
     return found
