@@ -2,21 +2,28 @@
 
 from __future__ import annotations
 
-import time
 from functools import cache
+from importlib.resources import files
 
 import streamlit as st
 from PIL import Image, ImageDraw
 
 from ui.context import settings, told_plainly
-from ui.pages import archive, people, search
+from ui.pages import archive, evaluation, people, search, training
 
-_STYLE = """<style>
-[data-testid="stMainBlockContainer"] { max-width: 84rem; padding-top: 3.6rem; }
-[data-testid="stSidebar"] { min-width: 13rem; max-width: 16rem; }
-h1 { letter-spacing: -0.02em; }
-[data-testid="stAppDeployButton"] { display: none; }
-</style>"""
+_LOGO = (
+    '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 176 40" fill="none" role="img" '
+    'aria-label="vidsearch"><circle cx="17" cy="17" r="12.5" stroke="#1b8aa5" stroke-width="4.5"/>'
+    '<path d="M26.5 26.5 36 36" stroke="#1b8aa5" stroke-width="5.5" stroke-linecap="round"/>'
+    '<path d="M14 11.2v11.6L23 17z" fill="#1b8aa5"/><text x="46" y="28" fill="#1b8aa5" '
+    'font-family="system-ui, -apple-system, Segoe UI, Noto Sans, DejaVu Sans, sans-serif" '
+    'font-size="25" font-weight="700" letter-spacing="-0.6">vidsearch</text></svg>'
+)
+
+
+@cache
+def _style() -> str:
+    return f"<style>{files('ui').joinpath('page.css').read_text(encoding='utf-8')}</style>"
 
 
 @cache
@@ -31,44 +38,38 @@ def _icon() -> Image.Image:
 
 def main() -> None:
     st.set_page_config(page_title="vidsearch", page_icon=_icon(), layout="wide")
-    st.html(_STYLE)
+    st.html(_style())
+    st.logo(_LOGO, size="large")
     with told_plainly():
         if not signed_in():
             return
         find = st.Page(search.render, title="Search", icon=":material/person_search:", default=True)
         st.session_state["search_page"] = find
+        stock = st.Page(
+            archive.render, title="Archive", icon=":material/video_library:", url_path="archive"
+        )
+        st.session_state["archive_page"] = stock
         pages = [
             find,
             st.Page(people.render, title="People", icon=":material/groups:", url_path="people"),
+            stock,
             st.Page(
-                archive.render, title="Archive", icon=":material/video_library:",
-                url_path="archive",
+                evaluation.render, title="Evaluation", icon=":material/monitoring:",
+                url_path="evaluation",
+            ),
+            st.Page(
+                training.render, title="Training", icon=":material/model_training:",
+                url_path="training",
             ),
         ]  # fmt: skip
         st.navigation(pages, position="top").run()
 
 
 def signed_in() -> bool:
-    """Tell whether this session may see the archive; ask for the token where it may not yet."""
-    used = settings()
-    if used.oidc:
-        if st.user.is_logged_in:
-            return True
-        st.title("vidsearch")
-        st.write("Sign in to search this archive.")
-        st.button("Sign in", type="primary", on_click=st.login)
-        return False
-    if used.token is None or st.session_state.get("signed_in"):
+    """Tell whether this session may see the archive; the token's visitors have passed the gate."""
+    if not settings().oidc or st.user.is_logged_in:
         return True
-    _, middle, _ = st.columns([1, 2, 1])
-    with middle, st.form("sign-in", border=False):
-        st.title("vidsearch")
-        st.write("This archive is protected. Type the token it was started with.")
-        token = st.text_input("Token", type="password")
-        if st.form_submit_button("Sign in", type="primary"):
-            if used.admits(token):
-                st.session_state["signed_in"] = True
-                st.rerun()
-            time.sleep(1.0)  # slows guessing down
-            st.error("That is not the token.")
+    st.title("vidsearch", anchor=False)
+    st.write("Sign in to search this archive.")
+    st.button("Sign in", type="primary", on_click=st.login)
     return False

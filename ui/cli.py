@@ -7,6 +7,7 @@ import os
 from pathlib import Path
 from typing import Any
 
+from ui.settings import TOKEN_VARIABLE
 from vidsearch.errors import ConfigError
 
 
@@ -35,7 +36,7 @@ def register(commands: Any) -> None:
     parser.add_argument(
         "--token",
         metavar="SECRET",
-        default=os.environ.get("VIDSEARCH_UI_TOKEN"),
+        default=os.environ.get(TOKEN_VARIABLE),
         help="what visitors must type to get in, 16 characters or more; better in the "
         "environment as VIDSEARCH_UI_TOKEN, where no list of processes shows it",
     )
@@ -49,9 +50,12 @@ def register(commands: Any) -> None:
 
 def _run(args: argparse.Namespace) -> int:
     from ui.launch import run
+    from ui.oidc import require_provider
     from ui.settings import UiSettings, is_local
     from vidsearch.catalog import Catalog
 
+    if args.oidc:
+        require_provider()
     roots = []
     for name in args.root:
         root = Path(name).resolve()

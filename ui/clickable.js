@@ -1,10 +1,14 @@
 export default function ({ data, parentElement, setTriggerValue }) {
   const root = parentElement.querySelector(".vs");
   if (root.dataset.stamp !== data.stamp) {
+    const focused = root.getRootNode().activeElement;
+    const marks = focused && root.contains(focused) ? { ...focused.dataset } : null;
     root.dataset.stamp = data.stamp;
     root.innerHTML = data.html;
+    if (marks) focusAgain(root, marks);
     for (const film of root.querySelectorAll("video[data-start]")) start(film);
   }
+  root.onkeydown = alongTimeline;
   root.onclick = (event) => {
     const button = event.target.closest("[data-act]");
     if (!button) return;
@@ -29,6 +33,29 @@ export default function ({ data, parentElement, setTriggerValue }) {
   };
   document.addEventListener("paste", paste);
   return () => document.removeEventListener("paste", paste);
+}
+
+// New HTML took the place of the button that was just pressed: whoever uses the keyboard goes on
+// from the one that does the same.
+function focusAgain(root, marks) {
+  const same = (button) => Object.keys(marks).every((name) => button.dataset[name] === marks[name]);
+  [...root.querySelectorAll("[data-act]")].find(same)?.focus({ preventScroll: true });
+}
+
+function alongTimeline(event) {
+  const strip = event.target.closest?.(".strip");
+  if (!strip) return;
+  const bars = [...strip.querySelectorAll(".bar")];
+  const at = bars.indexOf(event.target);
+  const to = {
+    ArrowRight: at + 1,
+    ArrowLeft: at - 1,
+    Home: 0,
+    End: bars.length - 1,
+  }[event.key];
+  if (to === undefined || at < 0) return;
+  event.preventDefault();
+  bars[Math.min(Math.max(to, 0), bars.length - 1)].focus();
 }
 
 function start(film) {

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 import streamlit as st
 
 from ui.markup import markdown
-from ui.service import shared
+from ui.service import places, shared
 from ui.service.clips import ClipCutter
 from ui.service.jobs import Indexers
 from ui.service.searching import ArchiveSearcher
@@ -23,7 +23,7 @@ def settings() -> UiSettings:
 
 
 def catalog() -> Catalog:
-    return Catalog.open(settings().catalog)
+    return shared.catalog(settings().catalog)
 
 
 def searcher() -> ArchiveSearcher:
@@ -36,6 +36,11 @@ def cutter() -> ClipCutter:
 
 def indexers() -> Indexers:
     return shared.indexers()
+
+
+def readable() -> tuple[str, ...]:
+    """Return the folders below which reports and training runs may be opened."""
+    return places.readable(settings().catalog, settings().roots)
 
 
 @contextmanager

@@ -6,11 +6,16 @@ import os
 import signal
 import subprocess
 import sys
+import threading
+import time
 from pathlib import Path
+from typing import IO
 
-from ui.settings import UiSettings, is_local
+from ui.settings import FOLLOW, TOKEN_VARIABLE, UiSettings, is_local
 
 MAX_UPLOAD_MIB = 60
+GRACE_S = 10.0
+"""What the app may take to end before it is cut off."""
 
 _LIGHT = {
     "primaryColor": "#0f5f73",
@@ -21,7 +26,7 @@ _LIGHT = {
     "linkColor": "#0f5f73",
 }
 _DARK = {
-    "primaryColor": "#4fb3cb",
+    "primaryColor": "#2486a0",
     "backgroundColor": "#10151b",
     "secondaryBackgroundColor": "#19212a",
     "textColor": "#e8edf2",
@@ -42,11 +47,16 @@ def options(settings: UiSettings, *, browser: bool) -> dict[str, str]:
         "server.showEmailPrompt": "false",
         "server.enableXsrfProtection": "true",
         "server.enableCORS": "true",
+        "server.enableAgentApi": "false",
+        "server.enableStaticServing": "false",
+        "server.scriptHealthCheckEnabled": "false",
+        "server.baseUrlPath": "",
         "server.disconnectedSessionTTL": "60",
         "browser.gatherUsageStats": "false",
         "client.toolbarMode": "minimal",
         "client.showErrorDetails": "none",
         "client.showErrorLinks": "false",
+        "global.developmentMode": "false",
         "logger.level": "warning",
         "logger.hideWelcomeMessage": "true",
         "theme.font": _FONT,
@@ -68,11 +78,44 @@ def command(settings: UiSettings, *, browser: bool) -> list[str]:
     return words
 
 
+def start(
+    settings: UiSettings, *, browser: bool, output: IO[bytes] | None = None
+) -> subprocess.Popen[bytes]:
+    """Start the app's process; it ends when this one does, however this one ends.
+
+    Args:
+        settings: How it runs.
+        browser: Whether it opens a window.
+        output: Where it writes; None: where this process does.
+    """
+    environment = {**os.environ, **settings.to_environment(), FOLLOW: "1"}
+    environment.pop(TOKEN_VARIABLE, None)
+    # The app reads this pipe, which ends with us: see ``end_with_parent``.
+    return subprocess.Popen(  # noqa: S603
+        command(settings, browser=browser),
+        env=environment,
+        stdin=subprocess.PIPE,
+        stdout=output,
+        stderr=output,
+    )
+
+
+def end_with_parent() -> None:
+    """End this process when the one that started it is gone, even if it was killed."""
+
+    def watch() -> None:
+        while os.read(0, 1024):
+            pass
+        os.kill(os.getpid(), signal.SIGTERM)
+        time.sleep(GRACE_S)
+        os._exit(1)
+
+    threading.Thread(target=watch, name="end-with-parent", daemon=True).start()
+
+
 def run(settings: UiSettings, *, browser: bool) -> int:
     """Run the app until it ends or Ctrl-C; return its exit status."""
-    # A folder of Streamlit's own settings in the working directory would change ours.
-    environment = {**os.environ, **settings.to_environment()}
-    child = subprocess.Popen(command(settings, browser=browser), env=environment)  # noqa: S603
+    child = start(settings, browser=browser)
 
     def stop(*_: object) -> None:
         child.terminate()

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import base64
 import re
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from html import escape
 
+from ui.service.people import TrackCard
+from ui.timeline import Bar, bars_of, strip
 from vidsearch.datatypes import Hit
+from vidsearch.html_page import text
 from vidsearch.printable import printable
 from vidsearch.query import QueryFace
 from vidsearch.results.result import SearchResult, VideoHits, by_video
@@ -31,11 +33,6 @@ def markdown(text: str) -> str:
         '\\<b\\>\\[x\\]\\(y\\)\\</b\\>'
     """
     return _MARKDOWN.sub(r"\\\1", printable(text))
-
-
-def text(words: str) -> str:
-    """Return text for an HTML element or attribute."""
-    return escape(printable(words), quote=True)
 
 
 def picture(jpeg: bytes | None, alt: str, css: str = "face") -> str:
@@ -112,41 +109,8 @@ def _group(group: VideoHits, result: SearchResult, marks: Marks) -> str:
     return (
         f'<article aria-label="{text(file)}"><header><h3><bdi>{text(file)}</bdi></h3>'
         f'<p class="quiet">{group.counted}{length}<br><bdi>{text(folder + slash)}</bdi></p>'
-        f"</header>{strip(group.hits, duration_s, 'play')}"
+        f"</header>{strip(bars_of(group.hits), duration_s, 'play', file)}"
         f"{hit_list(group.hits, result, marks)}</article>"
-    )
-
-
-def strip(hits: Sequence[Hit], duration_s: float | None, act: str, playing: str = "") -> str:
-    """Return the timeline of one video: a button for every hit, where it is and as long as it is.
-
-    Args:
-        hits: All of one video.
-        duration_s: Its length; without it there is no strip.
-        act: What a button asks for: ``play`` or ``seek``.
-        playing: Track that is being played.
-    """
-    if not duration_s or duration_s <= 0:
-        return ""
-    length = max(duration_s, *(hit.span.end_s for hit in hits))
-    bars = []
-    for hit in sorted(hits, key=lambda hit: hit.confidence):
-        left = 100 * min(max(hit.span.start_s / length, 0), 1)
-        wide = 100 * min(max(hit.span.duration_s / length, 0), 1)
-        label = (
-            f"Play from {clock(hit.span.start_s)}, {confidence_word(hit.confidence)}, "
-            f"until {clock(hit.span.end_s)}"
-        )
-        now = " now" if hit.track_id == playing else ""
-        bars.append(
-            f'<button type="button" class="bar {confidence_class(hit.confidence)}{now}" '
-            f'data-act="{act}" data-track="{text(hit.track_id)}" data-at="{hit.span.start_s:.3f}" '
-            f'style="left:min({left:.2f}%, calc(100% - 8px));width:max({wide:.2f}%, 8px)" '
-            f'aria-label="{label}" title="{label}"></button>'
-        )
-    return (
-        f'<div class="strip" role="group" aria-label="Timeline">{"".join(bars)}</div>'
-        f'<p class="ends"><span>{clock(0)}</span><span>{clock(length)}</span></p>'
     )
 
 
@@ -179,6 +143,39 @@ def _card(hit: Hit, jpeg: bytes | None, marks: Marks) -> str:
         f'<button type="button" data-act="more" {track} title="Search with this face">More like '
         "this</button></div></div></li>"
     )
+
+
+def bars_of_cards(cards: Sequence[TrackCard]) -> tuple[Bar, ...]:
+    """Return the bars of a person's appearances in one video."""
+    return tuple(
+        Bar(card.track_id, card.span.start_s, card.span.end_s, "confirmed", "almost-certain")
+        for card in cards
+    )
+
+
+def appearances(cards: Sequence[TrackCard], durations_s: Mapping[str, float | None]) -> str:
+    """Return every appearance of a person by video: a timeline, and a face for each."""
+    groups: dict[str, list[TrackCard]] = {}
+    for card in cards:
+        groups.setdefault(card.video_id, []).append(card)
+    parts = []
+    for video_id, group in groups.items():
+        folder, slash, file = group[0].video.rpartition("/")
+        faces = "".join(
+            f'<li><button type="button" class="play" data-act="play" '
+            f'data-track="{text(card.track_id)}" aria-label="Play from '
+            f'{clock(card.span.start_s)}">{picture(card.jpeg, f"Face at {clock(card.best_s)}")}'
+            f'<span class="triangle" aria-hidden="true"></span></button>'
+            f'<p class="span">{clock(card.span.start_s)}</p></li>'
+            for card in group
+        )
+        line = strip(bars_of_cards(group), durations_s.get(video_id), "play", file)
+        parts.append(
+            f'<article aria-label="{text(file)}"><header><h3><bdi>{text(file)}</bdi></h3>'
+            f'<p class="quiet"><bdi>{text(folder + slash)}</bdi></p></header>{line}'
+            f'<ol class="faces">{faces}</ol></article>'
+        )
+    return "".join(parts)
 
 
 def chooser(tracks: Sequence[tuple[str, bytes | None, str]], chosen: Collection[str]) -> str:

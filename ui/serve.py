@@ -3,16 +3,24 @@
 from __future__ import annotations
 
 import os
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from importlib import import_module
 from pathlib import Path
 
+from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import FileResponse, PlainTextResponse, Response
 from starlette.routing import Route
 from streamlit.starlette import App
 
+from ui.gate import Gate
+from ui.launch import end_with_parent
+from ui.oidc import has_signed_in
 from ui.service import shared
 from ui.service.films import SHELF
-from ui.settings import VARIABLE, UiSettings
+from ui.service.private import remove_own
+from ui.settings import FOLLOW, VARIABLE, UiSettings
 
 
 async def film(request: Request) -> Response:
@@ -24,7 +32,28 @@ async def film(request: Request) -> Response:
     return FileResponse(found.path, media_type=found.kind, headers=headers)
 
 
-if VARIABLE in os.environ:
-    shared.warm(UiSettings.from_environment(os.environ).catalog)
+@asynccontextmanager
+async def _tidy(_: App) -> AsyncIterator[None]:
+    yield
+    remove_own()
 
-app = App(Path(__file__).parent / "script" / "start.py", routes=[Route("/film/{key}", film)])
+
+def _gates() -> list[Middleware]:
+    """Return what stands before the app; nothing where this file is only looked at."""
+    if VARIABLE not in os.environ:
+        return []
+    settings = UiSettings.from_environment(os.environ)
+    shared.warm(settings.catalog)
+    return [Middleware(Gate, settings=settings, has_signed_in=has_signed_in)]
+
+
+if os.environ.get(FOLLOW):
+    end_with_parent()
+import_module("ui.app")  # now, not while the first visitor waits
+
+app = App(
+    Path(__file__).parent / "script" / "start.py",
+    routes=[Route("/film/{key}", film)],
+    middleware=_gates(),
+    lifespan=_tidy,
+)

@@ -11,6 +11,10 @@ from dataclasses import asdict, dataclass, field
 from vidsearch.errors import ConfigError
 
 VARIABLE = "VIDSEARCH_UI"
+TOKEN_VARIABLE = "VIDSEARCH_UI_TOKEN"  # noqa: S105 (a name)
+FOLLOW = "VIDSEARCH_UI_FOLLOW"
+"""Set for a process that is to end with the one that started it."""
+
 LEAST_TOKEN = 16
 
 

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import io
+import shutil
+import time
 from pathlib import Path
 
 import pytest
+from PIL import Image as Pillow
 
 from pipelines.demo.people import load_pictures
-from ui.service import cut_lists
+from ui.service import cut_lists, shared
 from ui.service.searching import ArchiveSearcher, RecentFaces, Wish, expected_false_hits
 from ui.service.stills import jpeg
 from ui.service.verdicts import judge_hit, rename
 from vidsearch.catalog import Catalog
 from vidsearch.catalog.people import judgements
-from vidsearch.errors import ConfigError, PhotoError
+from vidsearch.errors import CatalogError, ConfigError, PhotoError
 from vidsearch.query import QueryFace
 from vidsearch.scope import Scope
 
@@ -136,3 +140,36 @@ def test_only_the_latest_photos_of_a_session_are_kept(
     recent.keep_only(["c"])
     assert recent.get("b") is None
     assert recent.get("c") is found
+
+
+def test_advice_is_looked_up_beside_the_searches(searcher: ArchiveSearcher, made: Path) -> None:
+    wish = Wish(faces=(face(searcher, made, "astronaut"),))
+    searcher.search(wish)
+    deadline = time.monotonic() + 60
+    while searcher.learning and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert not searcher.learning
+    # This archive is too small for advice; that is known now, and nothing is looked up again.
+    advice = searcher.search(wish).result.advice
+    assert advice is not None
+    assert advice.levels == ()
+    assert not searcher.learning
+    searcher.warm()
+
+
+def test_a_photo_is_remembered_small(searcher: ArchiveSearcher) -> None:
+    seen = searcher.faces(jpeg(load_pictures()["group"], 1280), "group.jpg")
+    assert max(seen.size_wh) == 1280
+    assert len(seen.jpeg) < 200_000
+    with Pillow.open(io.BytesIO(seen.jpeg)) as shown:
+        assert max(shown.size) == 720
+
+
+def test_a_catalog_is_opened_once_until_it_is_another(own: Path, made: Path) -> None:
+    first = shared.catalog(str(own))
+    assert shared.catalog(str(own)) is first
+    shutil.rmtree(own)
+    with pytest.raises(CatalogError):
+        shared.catalog(str(own))
+    shutil.copytree(made / "catalog", own)
+    assert shared.catalog(str(own)) is not first

@@ -27,7 +27,7 @@ _STATES = {
 
 def render() -> None:
     """Draw the page."""
-    st.title("Archive")
+    st.title("Archive", anchor=False)
     with told_plainly():
         _numbers(catalog().status())
     with told_plainly():
@@ -47,6 +47,8 @@ def _numbers(status: CatalogStatus) -> None:
     columns[1].metric("Searchable", clock(status.duration_s))
     columns[2].metric("Tracks of faces", f"{status.tracks:,}")
     columns[3].metric("Named people", f"{status.people:,}")
+    if not any(status.videos.values()):
+        return
     poor = 100 * status.faces_too_poor / status.faces if status.faces else 0.0
     st.caption(
         f"{100 * status.share_read:.4g} % of these videos was read. Of {status.faces:,} faces "
@@ -109,7 +111,7 @@ def _row(job: Job) -> dict[str, str | int]:
 
 
 def _add() -> None:
-    st.subheader("Add videos")
+    st.subheader("Add videos", anchor=False)
     roots = settings().roots
     if not roots:
         st.caption(
@@ -132,7 +134,7 @@ def _videos() -> None:
     if not rows.num_rows:
         st.info("The archive is empty.", icon=":material/inventory_2:")
         return
-    st.subheader("Videos")
+    st.subheader("Videos", anchor=False)
     table = [
         {
             "Video": printable(PurePath(row["uri"]).name),
@@ -148,7 +150,7 @@ def _videos() -> None:
 
 
 def _forget() -> None:
-    st.subheader("Forget")
+    st.subheader("Forget", anchor=False)
     st.caption(
         "Erases rows, faces and vectors for good, searches the whole catalog for what may be left, "
         "and gives a receipt. It cannot be undone."

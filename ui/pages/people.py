@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from pathlib import PurePath
 
-import pandas as pd
 import streamlit as st
 
 from ui.clickable import clickable
 from ui.context import catalog, searcher, told_plainly
-from ui.markup import chooser
+from ui.markup import appearances, bars_of_cards, chooser, markdown
+from ui.pages.playing import Moment, play_moment
+from ui.service.labelled import FEWEST_FACES, labelled_faces, verdicts_csv
 from ui.service.people import TrackCard, company, track_cards, unknown_people
 from vidsearch.catalog.people import (
     Judgements,
@@ -22,6 +23,8 @@ from vidsearch.catalog.people import (
     split_person,
 )
 from vidsearch.errors import ConfigError
+from vidsearch.report import Table
+from vidsearch.report.tables import to_html
 from vidsearch.results import clock
 from vidsearch.results.words import counted
 
@@ -30,7 +33,7 @@ _SHOWN = 12
 
 def render() -> None:
     """Draw the page."""
-    st.title("People")
+    st.title("People", anchor=False)
     with told_plainly():
         known = judgements(catalog())
         named, unknown = st.tabs([f"Named ({len(known.names)})", "Not named yet"])
@@ -47,19 +50,45 @@ def _named(known: Judgements) -> None:
             icon=":material/badge:",
         )
         return
+    if st.session_state.get("who") not in known.names:
+        st.session_state.pop("who", None)
     person = st.selectbox(
-        "Person", list(known.names), format_func=known.names.__getitem__, key="who"
+        "Person", list(known.names), format_func=known.names.__getitem__, key="who", width=440
     )
     tracks = known.confirmed(person)
     cards = track_cards(catalog(), tracks)
     left, right = st.columns([2, 1], gap="large")
     with left:
-        videos = len({card.video_id for card in cards})
-        st.subheader(f"{counted(len(cards), 'appearance')} in {counted(videos, 'video')}")
-        chosen = _choose(cards, f"of-{person}", ())
-        _change(person, chosen)
+        _appearances(known.names[person], cards)
+        with st.expander("Is one of them somebody else?", icon=":material/person_remove:"):
+            chosen = _choose(cards, f"of-{person}", ())
+            _change(person, chosen)
     with right:
         _about(known, person, cards)
+    _training_set(known)
+
+
+def _appearances(name: str, cards: Sequence[TrackCard]) -> None:
+    """Show every appearance of somebody, by video, to be played."""
+    videos = catalog().videos(
+        ["video_id", "duration_s"], video_ids=sorted({card.video_id for card in cards})
+    )
+    durations = {row["video_id"]: row["duration_s"] for row in videos.to_pylist()}
+    seconds = sum(card.span.duration_s for card in cards)
+    st.subheader(
+        f"{counted(len(cards), 'appearance')} in {counted(len(durations), 'video')}", anchor=False
+    )
+    if not cards:
+        st.caption("No appearance is confirmed yet: judge hits of a search, or name faces.")
+        return
+    st.caption(f"{markdown(name)} is seen for {clock(seconds)} altogether.")
+    pressed = clickable(appearances(cards, durations), "appearances")
+    card = next((c for c in cards if pressed and c.track_id == pressed.get("track")), None)
+    if card is not None:
+        of_video = bars_of_cards([c for c in cards if c.video_id == card.video_id])
+        words = (f"{name}, confirmed",)
+        moment = Moment(card.track_id, card.video, card.span, card.best_s, card.box_xyxy, words)
+        play_moment(moment, of_video, durations.get(card.video_id))
 
 
 def _about(known: Judgements, person: str, cards: Sequence[TrackCard]) -> None:
@@ -71,7 +100,7 @@ def _about(known: Judgements, person: str, cards: Sequence[TrackCard]) -> None:
         st.session_state["more"] = tuple(card.track_id for card in cards)
         st.session_state["person"] = person
         st.switch_page(st.session_state["search_page"])
-    st.caption("Searches with one template of all confirmed appearances.")
+    st.caption("Searches with one template of all confirmed appearances: better than one photo.")
     others = [other for other in known.names if other != person]
     if others:
         other = st.selectbox(
@@ -81,13 +110,30 @@ def _about(known: Judgements, person: str, cards: Sequence[TrackCard]) -> None:
         if other is not None and st.button("Make them one", key="merge"):
             merge_people(catalog(), person, other)
             st.rerun()
+    st.markdown("**Seen together with**")
     seen_with = company(catalog(), known, person)
-    if seen_with:
-        st.markdown("**Seen together with**")
-        rows = [{"Person": c.name, "Times": c.times, "Seconds": c.seconds} for c in seen_with]
-        st.dataframe(pd.DataFrame(rows), hide_index=True, width="stretch")
-    st.markdown("**As a training set**")
-    st.code(f"vidsearch prepare --catalog {catalog().uri!r} TRAINING_SET", wrap_lines=True)
+    if not seen_with:
+        st.caption("Nobody else who is named, so far.")
+        return
+    rows = tuple((c.name, counted(c.times, "time"), clock(c.seconds)) for c in seen_with)
+    st.html(to_html(Table("company", "Named people visible at the same time",
+                          ("person", "times", "together"), rows)))  # fmt: skip
+
+
+def _training_set(known: Judgements) -> None:
+    with st.expander("Train with these names", icon=":material/school:"):
+        found = labelled_faces(catalog(), known)
+        rest = f" {counted(found.left_out, 'person', 'people')} with fewer are left out."
+        st.write(
+            f"{counted(found.faces, 'stored face')} of "
+            f"{counted(found.people, 'person', 'people')} with {FEWEST_FACES} faces or more can be "
+            f"learned from.{rest if found.left_out else ''} This makes the training set:"
+        )
+        st.code(found.command, language=None, wrap_lines=True)
+        st.download_button(
+            "All verdicts (CSV)", lambda: verdicts_csv(catalog()), "verdicts.csv", "text/csv",
+            key="verdicts", on_click="ignore",
+        )  # fmt: skip
 
 
 def _change(person: str, chosen: frozenset[str]) -> None:

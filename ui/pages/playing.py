@@ -1,19 +1,43 @@
-"""The player: the film at the moment of a hit, the face framed, all hits of the film."""
+"""The player: the film at a moment, the face framed, all appearances in the film."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import PurePath
 
 import streamlit as st
 
 from ui.clickable import clickable
 from ui.context import cutter, told_plainly
-from ui.markup import markdown, player, strip, text
+from ui.markup import markdown, player
 from ui.service.films import SHELF
 from ui.service.stills import boxed, jpeg, still
-from vidsearch.datatypes import Hit
+from ui.timeline import Bar, bars_of, strip
+from vidsearch.datatypes import Hit, TimeSpan, Vector
+from vidsearch.html_page import text
 from vidsearch.results import SearchResult, clock, confidence_number, confidence_word
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Moment:
+    """Where a player starts, and what is said beside it.
+
+    Attributes:
+        track_id: Whose face is framed.
+        video: Path or URI.
+        span: Of the track.
+        best_s: When the face is seen best.
+        box_xyxy: (4,) float32, the face then.
+        words: What is known of it, a line each.
+    """
+
+    track_id: str
+    video: str
+    span: TimeSpan
+    best_s: float
+    box_xyxy: Vector
+    words: tuple[str, ...]
 
 
 def play(hit: Hit, of_video: Sequence[Hit], result: SearchResult) -> None:
@@ -24,43 +48,46 @@ def play(hit: Hit, of_video: Sequence[Hit], result: SearchResult) -> None:
         of_video: All hits of the same video, for its timeline.
         result: The search they come from.
     """
-    duration_s = result.durations_s.get(hit.video_id)
-    _dialog(hit, tuple(of_video), duration_s)
+    words = (
+        f"{confidence_word(hit.confidence)}, {confidence_number(hit.confidence)}",
+        f"similarity {hit.similarity:.3f}",
+        *((hit.person,) if hit.person is not None else ()),
+    )
+    moment = Moment(hit.track_id, hit.video, hit.span, hit.best_s, hit.box_xyxy, words)
+    play_moment(moment, bars_of(of_video), result.durations_s.get(hit.video_id))
+
+
+def play_moment(moment: Moment, bars: Sequence[Bar], duration_s: float | None) -> None:
+    """Open the player at a moment, with the timeline of its video."""
+    _dialog(moment, tuple(bars), duration_s)
 
 
 @st.dialog("Playing", width="large")
-def _dialog(hit: Hit, of_video: tuple[Hit, ...], duration_s: float | None) -> None:
+def _dialog(moment: Moment, bars: tuple[Bar, ...], duration_s: float | None) -> None:
+    name = PurePath(moment.video).name
     st.markdown(
-        f"**{markdown(PurePath(hit.video).name)}** from {clock(hit.span.start_s)} to "
-        f"{clock(hit.span.end_s)}"
+        f"**{markdown(name)}** from {clock(moment.span.start_s)} to {clock(moment.span.end_s)}"
     )
     with told_plainly():
         with st.spinner("Preparing the film ..."):
-            film = cutter().play(hit.video, hit.span.start_s, hit.span.end_s)
+            film = cutter().play(moment.video, moment.span.start_s, moment.span.end_s)
         keys: dict[str, str] = st.session_state.setdefault("film_keys", {})
         key = keys.get(str(film.served.path))
         if key is None or SHELF.find(key) is None:
             key = keys[str(film.served.path)] = SHELF.put(film.served)
-        near = [
-            other
-            for other in of_video
-            if not film.clip or other.track_id == hit.track_id
-        ]  # fmt: skip
-        bars = "" if film.clip else strip(near, duration_s, "seek", hit.track_id)
-        label = f"{PurePath(hit.video).name} from {clock(hit.span.start_s)}"
+        line = "" if film.clip else strip(bars, duration_s, "seek", name, moment.track_id)
+        label = f"{name} from {clock(moment.span.start_s)}"
         films, facts = st.columns([2, 1], gap="medium")
         with films:
-            clickable(player(key, film.at_s, label) + bars, f"player-{hit.track_id}")
+            clickable(player(key, film.at_s, label) + line, f"player-{moment.track_id}")
             if film.clip:
                 st.caption(
                     f"A clip from {clock(film.offset_s)} of the video on: browsers cannot play "
                     "this file as it is."
                 )
         with facts:
-            picture = boxed(still(hit.video, hit.best_s), [hit.box_xyxy])
-            st.image(jpeg(picture), caption=f"Best face, at {clock(hit.best_s)}", width="stretch")
-            st.html(
-                f'<p style="margin:0">{text(confidence_word(hit.confidence))}, '
-                f"{text(confidence_number(hit.confidence))}<br>"
-                f"similarity {hit.similarity:.3f}</p>"
+            picture = boxed(still(moment.video, moment.best_s), [moment.box_xyxy])
+            st.image(
+                jpeg(picture), caption=f"Best face, at {clock(moment.best_s)}", width="stretch"
             )
+            st.html(f'<p class="vs-facts">{"<br>".join(map(text, moment.words))}</p>')

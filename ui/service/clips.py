@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import secrets
-import shutil
-import tempfile
 import threading
-import weakref
 from collections import OrderedDict
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -20,6 +17,7 @@ import av.container
 import av.error
 
 from ui.service.films import Served
+from ui.service.private import private_folder
 from ui.service.seeking import seek_before, start_of
 from vidsearch.datatypes import Image
 from vidsearch.errors import VideoDecodeError
@@ -68,8 +66,7 @@ class ClipCutter:
     """Cuts clips into a folder of its own, keeping the latest few."""
 
     def __init__(self, kept: int = CLIPS_KEPT) -> None:
-        self._folder = Path(tempfile.mkdtemp(prefix="vidsearch-clips-"))
-        weakref.finalize(self, shutil.rmtree, self._folder, ignore_errors=True)
+        self._folder = private_folder()
         self._kept = kept
         self._lock = threading.Lock()
         self._clips: OrderedDict[tuple[str, int], tuple[Path, float]] = OrderedDict()

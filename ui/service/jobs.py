@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 import tempfile
@@ -13,12 +14,16 @@ from pathlib import Path
 from typing import Any
 
 from pipelines.events import FOLDER
+from ui.settings import FOLLOW, TOKEN_VARIABLE, VARIABLE
 from vidsearch.catalog import Catalog
 from vidsearch.errors import ConfigError
 from vidsearch.printable import printable
 
 SILENT_AFTER_S = 1800.0
 """A run without an end that said nothing for so long is taken for killed."""
+
+PRIVATE = frozenset({VARIABLE, TOKEN_VARIABLE, FOLLOW})
+"""Of the app's environment: no indexing process needs to know the token."""
 
 _RUNS_SHOWN = 20
 
@@ -152,6 +157,7 @@ class Indexers:
             stdout=subprocess.DEVNULL,
             stderr=told,
             start_new_session=True,
+            env={name: text for name, text in os.environ.items() if name not in PRIVATE},
         )
         self._running.append((child, told, str(place)))
 

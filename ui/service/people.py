@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from vidsearch.catalog import Catalog
 from vidsearch.catalog.people import Judgements, judgements
-from vidsearch.datatypes import Matrix, TimeSpan
+from vidsearch.datatypes import Matrix, TimeSpan, Vector
 from vidsearch.models.calibration import Calibration
 from vidsearch.search import PRIOR
 
@@ -24,16 +24,17 @@ _NEVER = 4.0
 _COLUMNS = ["track_id", "video_id", "start_s", "end_s", "best_s", "quality"]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class TrackCard:
-    """What a screen shows of a track."""
+    """What a screen shows of a track; the box is that of its best face."""
 
     track_id: str
     video_id: str
     video: str
     span: TimeSpan
     best_s: float
-    jpeg: bytes | None
+    jpeg: bytes | None = field(repr=False)
+    box_xyxy: Vector = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,7 +141,7 @@ def track_cards(catalog: Catalog, track_ids: Sequence[str]) -> tuple[TrackCard, 
     if not track_ids:
         return ()
     snapshot = catalog.snapshot()
-    rows = snapshot.tracks(_COLUMNS, track_ids=track_ids).to_pylist()
+    rows = snapshot.tracks([*_COLUMNS, "box_xyxy"], track_ids=track_ids).to_pylist()
     faces = snapshot.faces(["track_id", "position", "aligned_jpeg"], track_ids=track_ids)
     jpegs = {
         row["track_id"]: row["aligned_jpeg"] for row in faces.to_pylist() if row["position"] == 0
@@ -155,6 +156,7 @@ def track_cards(catalog: Catalog, track_ids: Sequence[str]) -> tuple[TrackCard, 
             TimeSpan(row["start_s"], row["end_s"]),
             row["best_s"],
             jpegs.get(row["track_id"]),
+            np.array(row["box_xyxy"], np.float32),
         )
         for row in rows
     )

@@ -10,15 +10,39 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from ui.service.stills import jpeg
 from vidsearch.catalog import Catalog
 from vidsearch.catalog.people import Judgements, judgements
 from vidsearch.datatypes import Hit
-from vidsearch.errors import ConfigError
+from vidsearch.errors import ConfigError, VidsearchError
 from vidsearch.models.calibration import Calibration
-from vidsearch.query import PhotoFaces, QueryFace, photo_faces
+from vidsearch.query import QueryFace, photo_faces
 from vidsearch.results import SearchResult
 from vidsearch.scope import Scope
 from vidsearch.search import PhotoSearcher, SearchOptions
+
+SHOWN_SIDE = 720
+"""Longer side of a photo as it is shown, pixels."""
+
+PHOTOS_KEPT = 50
+"""Photos of one session that are remembered, some 100 KB each: the pixels themselves are not."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class SeenPhoto:
+    """A photo to choose a face from.
+
+    Attributes:
+        name: As errors and results name it.
+        jpeg: Small, to be shown.
+        size_wh: Pixels that the faces' boxes refer to.
+        faces: Largest first.
+    """
+
+    name: str
+    jpeg: bytes
+    size_wh: tuple[int, int]
+    faces: tuple[QueryFace, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,7 +78,7 @@ class Answer:
         result: Hits that nobody has rejected, ranked anew.
         rejected: Hits that were judged to be somebody else.
         confirmed: Ids of hits that were judged to be the person.
-        false_hits: How many of the likely hits are expected to be wrong.
+        false_hits: How many of the hits that nobody confirmed are expected to be wrong.
     """
 
     result: SearchResult
@@ -71,14 +95,27 @@ class ArchiveSearcher:
         self._lock = threading.Lock()
         self._searcher = PhotoSearcher(catalog)
         self._versions = catalog.snapshot().versions
+        self._learning = threading.Event()
 
     def warm(self) -> None:
-        """Look at an empty picture, so that nobody waits for the networks' first run."""
+        """Search once, so that nobody waits for the networks' first run and the index's first use.
+
+        Raises:
+            CatalogError: The catalog cannot be read.
+        """
         with self._lock:
             models = self._searcher.models
             models.detector.detect(np.zeros((640, 640, 3), np.uint8))
             size = models.embedder.template.size
             models.embedder.embed(np.zeros((1, size, size, 3), np.uint8))
+            some = self.catalog.snapshot().tracks(["track_id"])["track_id"][:1].to_pylist()
+        if some:
+            self.search(Wish(tracks=tuple(some), top=10, min_confidence=0.0))
+
+    @property
+    def learning(self) -> bool:
+        """Whether advice for this archive is being looked up."""
+        return self._learning.is_set()
 
     @property
     def calibration(self) -> Calibration:
@@ -90,15 +127,30 @@ class ArchiveSearcher:
         if versions != self._versions:
             self._searcher.refresh()
             self._versions = versions
+        if not self._searcher.has_advice and not self.learning:
+            self._learning.set()
+            threading.Thread(target=self._learn, name="advice", daemon=True).start()
 
-    def faces(self, content: bytes, name: str) -> PhotoFaces:
+    def _learn(self) -> None:
+        """Look up the advice beside the searches: on a large archive it takes seconds."""
+        try:
+            self._searcher.learn_advice()
+        except VidsearchError:
+            pass  # the next search says what is wrong with the catalog
+        finally:
+            self._learning.clear()
+
+    def faces(self, content: bytes, name: str) -> SeenPhoto:
         """Read a photo and find its faces; nothing of it is kept.
 
         Raises:
             PhotoError: It cannot be read.
         """
         with self._lock:
-            return photo_faces(content, self._searcher.models, name)
+            found = photo_faces(content, self._searcher.models, name)
+        height, width = found.photo.image.shape[:2]
+        shown = jpeg(found.photo.image, SHOWN_SIDE)
+        return SeenPhoto(found.photo.name, shown, (width, height), found.faces)
 
     def search(self, wish: Wish) -> Answer:
         """Search, with everything that is known of the person.
@@ -124,6 +176,7 @@ class ArchiveSearcher:
         )
         with self._lock:
             self._take_up_changes()
+            options = dataclasses.replace(options, advice=self._searcher.has_advice)
             result = self._searcher.search_faces(wish.faces, options, tracks)
         return _answer(result, rejected, known, wish)
 
@@ -178,17 +231,17 @@ def expected_false_hits(hits: Sequence[Hit]) -> float:
 
 
 class RecentFaces:
-    """The faces of the last few photos of one session, so that a photo is looked at once."""
+    """What was seen in the photos of one session, so that a photo is looked at once."""
 
-    def __init__(self, kept: int = 8) -> None:
+    def __init__(self, kept: int = PHOTOS_KEPT) -> None:
         self._kept = kept
-        self._photos: OrderedDict[str, PhotoFaces] = OrderedDict()
+        self._photos: OrderedDict[str, SeenPhoto] = OrderedDict()
 
-    def get(self, key: str) -> PhotoFaces | None:
+    def get(self, key: str) -> SeenPhoto | None:
         return self._photos.get(key)
 
-    def put(self, key: str, faces: PhotoFaces) -> None:
-        self._photos[key] = faces
+    def put(self, key: str, seen: SeenPhoto) -> None:
+        self._photos[key] = seen
         while len(self._photos) > self._kept:
             self._photos.popitem(last=False)
 

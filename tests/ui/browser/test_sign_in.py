@@ -1,0 +1,41 @@
+"""The token in a real browser: one form, then the app, over reloads, for this visitor alone."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from playwright.sync_api import Browser, expect
+
+from tests.ui.browser.chromium import STEP_MS
+from tests.ui.browser.marks import BROWSER
+from tests.ui.browser.screen import Screen
+from tests.ui.server import free_port, serving
+from ui.settings import UiSettings
+
+pytestmark = BROWSER
+
+SECRET = "0123456789abcdef"
+
+
+def test_the_token_lets_a_visitor_in(browser: Browser, made: Path, tmp_path: Path) -> None:
+    settings = UiSettings(catalog=str(made / "catalog"), port=free_port(), token=SECRET)
+    with serving(settings, tmp_path / "log.txt") as server:
+        context, stranger = browser.new_context(), browser.new_context()
+        try:
+            context.set_default_timeout(STEP_MS)
+            page = context.new_page()
+            page.goto(server.url + "/people", timeout=STEP_MS)
+            screen = Screen(page)
+            screen.sign_in("not the token")
+            screen.says("That is not the token.")
+            screen.sign_in(SECRET)
+            expect(page.get_by_role("heading", name="People", level=1)).to_be_visible()
+            page.reload(timeout=STEP_MS)
+            expect(page.get_by_role("heading", name="People", level=1)).to_be_visible()
+            other = stranger.new_page()
+            other.goto(server.url, timeout=STEP_MS)
+            Screen(other).says("Type the token it was started with.")
+        finally:
+            context.close()
+            stranger.close()
+    assert SECRET not in (tmp_path / "log.txt").read_text()

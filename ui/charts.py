@@ -1,0 +1,211 @@
+"""Drawings that can be read off with the pointer; colours that hold on light and dark pages."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, TypeAlias
+
+import altair as alt
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from ui.service.curves import Curve, Intervals
+from ui.service.runs import TrainingRun
+
+COLOURS = ("#2a8aa3", "#cf6a3c", "#5f9d4f", "#8a63c9", "#b0851a", "#c0488f")
+_HEIGHT = 300
+_LEGEND = 50
+Drawn: TypeAlias = alt.Chart | alt.LayerChart | alt.FacetChart
+_GREY = "#8996a3"
+
+
+def curve_chart(curve: Curve) -> Drawn:
+    """Return a curve of a report."""
+    table = pd.concat(
+        [pd.DataFrame({"x": x, "y": y, "line": name}) for name, (x, y) in curve.lines.items()]
+    )
+    names = list(curve.lines)
+    scale = alt.Scale(type="log") if curve.log_x else alt.Scale(zero=False, nice=False)
+    base = alt.Chart(table).encode(
+        x=alt.X("x:Q", title=curve.x, scale=scale),
+        y=alt.Y("y:Q", title=curve.y, scale=alt.Scale(zero=curve.shape == "area")),
+        color=_colour("line", names),
+        tooltip=[
+            alt.Tooltip("line:N", title="line"),
+            alt.Tooltip("x:Q", title=curve.x, format=".4~g"),
+            alt.Tooltip("y:Q", title=curve.y, format=".4f"),
+        ],
+    )
+    if curve.shape == "area":
+        drawn = base.mark_area(opacity=0.45, interpolate="step", line=True).encode(
+            y=alt.Y("y:Q", title=curve.y, stack=None)
+        )
+    elif curve.shape == "step":
+        drawn = base.mark_line(interpolate="step-after", strokeWidth=2.5)
+    elif curve.shape == "points":
+        drawn = base.mark_line(strokeWidth=2.5, point=alt.OverlayMarkDef(size=45))
+    else:
+        drawn = base.mark_line(strokeWidth=2.5)
+    return _finished(drawn, _HEIGHT + _LEGEND * (len(names) > 1))
+
+
+def interval_chart(found: Intervals, *, zero: bool = False) -> Drawn:
+    """Return values as dots and their intervals as lines, a row each.
+
+    Args:
+        found: The rows.
+        zero: Draw a line at 0: what is compared makes no difference there.
+    """
+    table = pd.DataFrame(
+        {"row": found.labels, "value": found.values, "low": found.low, "high": found.high}
+    )
+    rows = alt.Y("row:N", title=None, sort=None, axis=alt.Axis(labelLimit=260))
+    tips = [
+        alt.Tooltip("row:N", title=" "),
+        alt.Tooltip("value:Q", title=found.measure, format=".4f"),
+        alt.Tooltip("low:Q", title="from", format=".4f"),
+        alt.Tooltip("high:Q", title="to", format=".4f"),
+    ]
+    base = alt.Chart(table).encode(y=rows, tooltip=tips)
+    layers: list[alt.Chart] = [
+        base.mark_rule(strokeWidth=4, opacity=0.5, color=COLOURS[0]).encode(
+            x=alt.X("low:Q", title=found.measure, scale=alt.Scale(zero=zero)), x2="high:Q"
+        ),
+        base.mark_circle(size=110, opacity=1, color=COLOURS[0]).encode(x="value:Q"),
+    ]
+    if zero:
+        line = alt.Chart(pd.DataFrame({"at": [0.0]})).mark_rule(color=_GREY, strokeDash=[4, 3])
+        layers.insert(0, line.encode(x="at:Q"))
+    return _finished(alt.layer(*layers), 34 * len(found.labels) + 80)
+
+
+def run_chart(
+    run: TrainingRun, names: Sequence[str], y: str, *, log_y: bool = False
+) -> Drawn | None:
+    """Return columns of a run over its steps; None where it has none of them yet."""
+    there = [name for name in names if name in run.columns]
+    if not there:
+        return None
+    table = pd.concat(
+        [
+            pd.DataFrame({"step": run.columns[n][0], "value": run.columns[n][1], "line": n})
+            for n in there
+        ]
+    )
+    positive = bool((table["value"] > 0).all())
+    scale = alt.Scale(type="log" if log_y and positive else "linear", zero=False)
+    chart = (
+        alt.Chart(table)
+        .mark_line(strokeWidth=2, point=len(table) < 40)
+        .encode(
+            x=alt.X("step:Q", title="step"),
+            y=alt.Y("value:Q", title=y, scale=scale),
+            color=_colour("line", there),
+            tooltip=[
+                alt.Tooltip("step:Q", format=","),
+                alt.Tooltip("value:Q", title=y, format=".4~g"),
+                alt.Tooltip("line:N", title="line"),
+            ],
+        )
+    )
+    return _finished(chart, _HEIGHT + _LEGEND * (len(there) > 1))
+
+
+def validation_chart(run: TrainingRun) -> Drawn | None:
+    """Return verification accuracy over the steps, with its spread over folds."""
+    if not run.validations:
+        return None
+    table = pd.DataFrame(run.validations, columns=["step", "accuracy", "std", "best"])
+    table["low"], table["high"] = table["accuracy"] - table["std"], table["accuracy"] + table["std"]
+    table["kept"] = np.where(table["best"], "best so far: kept", "not better")
+    steps = alt.X("step:Q", title="step")
+    base = alt.Chart(table)
+    band = base.mark_area(opacity=0.18, color=COLOURS[0]).encode(
+        x=steps, y=alt.Y("low:Q", title="verification accuracy", scale=alt.Scale(zero=False)),
+        y2="high:Q",
+    )  # fmt: skip
+    line = base.mark_line(strokeWidth=2, color=COLOURS[0]).encode(x=steps, y="accuracy:Q")
+    dots = base.mark_circle(size=70, opacity=1).encode(
+        x=steps,
+        y="accuracy:Q",
+        color=alt.Color(
+            "kept:N", title=None, legend=alt.Legend(orient="bottom"),
+            scale=alt.Scale(domain=["best so far: kept", "not better"], range=[COLOURS[1], _GREY]),
+        ),
+        tooltip=[
+            alt.Tooltip("step:Q", format=","),
+            alt.Tooltip("accuracy:Q", format=".4f"),
+            alt.Tooltip("std:Q", title="standard deviation over folds", format=".4f"),
+        ],
+    )  # fmt: skip
+    return _finished(alt.layer(band, line, dots), _HEIGHT + _LEGEND)
+
+
+def angle_map(run: TrainingRun) -> Drawn | None:
+    """Return how the angle between face and class changes through training: a column a moment."""
+    if len(run.angles) < 2:
+        return None
+    steps = [step for step, _ in run.angles]
+    # A column reaches to the next moment.
+    ends = [*steps[1:], 2 * steps[-1] - steps[-2]]
+    used = _used_bins([share for _, share in run.angles])
+    table = pd.DataFrame(
+        [
+            (step, end, run.bin_deg * at, run.bin_deg * (at + 1), share[at])
+            for (step, share), end in zip(run.angles, ends, strict=True)
+            for at in used
+            if share[at] > 0
+        ],
+        columns=["step", "end", "low", "high", "share"],
+    )
+    chart = (
+        alt.Chart(table)
+        .mark_rect(color=COLOURS[0])
+        .encode(
+            x=alt.X("step:Q", title="step", scale=alt.Scale(nice=False, zero=False)),
+            x2="end:Q",
+            y=alt.Y("low:Q", title="angle to own class, degrees", scale=alt.Scale(zero=False)),
+            y2="high:Q",
+            opacity=alt.Opacity("share:Q", legend=None, scale=alt.Scale(range=[0.06, 1])),
+            tooltip=[
+                alt.Tooltip("step:Q", format=","),
+                alt.Tooltip("low:Q", title="from, degrees"),
+                alt.Tooltip("share:Q", format=".3f"),
+            ],
+        )
+    )
+    return _finished(chart, _HEIGHT + _LEGEND)
+
+
+def angle_chart(run: TrainingRun) -> Drawn | None:
+    """Return the distribution at the start, in the middle and now, as the paper's Figure 4a."""
+    if not run.angles:
+        return None
+    last = len(run.angles) - 1
+    chosen = {f"step {run.angles[at][0]:,}": run.angles[at][1] for at in (0, last // 2, last)}
+    used = _used_bins(list(chosen.values()))
+    middles = run.bin_deg * (np.array(used) + 0.5)
+    lines = {name: (middles, share[used]) for name, share in chosen.items()}
+    return curve_chart(
+        Curve("theta", "", "angle to own class, degrees", "share of faces",
+              lines, "area")
+    )  # fmt: skip
+
+
+def _used_bins(shares: Sequence[NDArray[np.float64]]) -> list[int]:
+    there = np.flatnonzero(np.sum(shares, axis=0))
+    return list(range(max(int(there[0]) - 1, 0), min(int(there[-1]) + 2, len(shares[0]))))
+
+
+def _colour(column: str, names: Sequence[str]) -> Any:
+    legend = alt.Legend(orient="bottom", title=None, labelLimit=320) if len(names) > 1 else None
+    colours = [COLOURS[at % len(COLOURS)] for at in range(len(names))]
+    return alt.Color(
+        f"{column}:N", sort=None, scale=alt.Scale(domain=list(names), range=colours), legend=legend
+    )
+
+
+def _finished(chart: Any, height: int) -> Drawn:
+    movable: Drawn = chart.properties(height=height).interactive(bind_y=False)
+    return movable

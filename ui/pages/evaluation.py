@@ -1,0 +1,212 @@
+"""The evaluation page: reports opened, read off, and compared."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Sequence
+
+import pandas as pd
+import streamlit as st
+
+from ui.charts import curve_chart, interval_chart
+from ui.context import readable, told_plainly
+from ui.markup import markdown
+from ui.report_markup import headlines, picture_rows
+from ui.service.curves import Curve, Intervals, curves, intervals
+from ui.service.reports import (
+    RESAMPLES,
+    ListedReport,
+    OpenedReport,
+    compare_folders,
+    list_reports,
+    open_report,
+    provenance,
+    written_at,
+)
+from vidsearch.html_page import text
+from vidsearch.report import Figure, PictureRows, Table
+from vidsearch.report.report import Block
+from vidsearch.report.tables import to_html
+
+_OTHER = ""
+_LOOK_AGAIN_S = 20.0
+_KEPT = 4
+"""Reports kept ready: one of millions of pairs takes seconds to read and to draw."""
+
+
+@st.cache_data(ttl=_LOOK_AGAIN_S, show_spinner="Looking for reports ...")
+def _found(places: tuple[str, ...]) -> tuple[ListedReport, ...]:
+    return list_reports(places)
+
+
+@st.cache_resource(max_entries=_KEPT, show_spinner="Reading the report ...")
+def _read(
+    folder: str,
+    places: tuple[str, ...],
+    stamp: int,  # noqa: ARG001 (a report that was written anew is read anew)
+) -> tuple[OpenedReport, tuple[Curve, ...]]:
+    report = open_report(folder, places)
+    return report, curves(report.stored)
+
+
+def render() -> None:
+    """Draw the page."""
+    st.title("Evaluation", anchor=False)
+    places = readable()
+    found = _found(places)
+    with told_plainly():
+        one, two = st.tabs(["Read a report", "Compare two"])
+        with one, told_plainly():
+            folder = _choose(found, "Report", "report")
+            if folder:
+                _report(*_read(folder, places, written_at(folder, places)))
+            else:
+                _nothing(found, places)
+        with two, told_plainly():
+            _compare(found, places)
+
+
+def _nothing(found: Sequence[ListedReport], places: Sequence[str]) -> None:
+    if found:
+        return
+    where = ", ".join(map(markdown, places)) if places else "no folder may be looked through"
+    st.info(
+        f"No report yet (looked in: {where}). `vidsearch evaluate` writes one; keep it in a folder "
+        "**reports** beside the catalog, or start the app with **--root FOLDER**.",
+        icon=":material/monitoring:",
+    )
+    st.code(
+        "vidsearch evaluate retrieval CATALOG --labels labels.csv --out reports/mine", language=None
+    )
+
+
+def _choose(found: Sequence[ListedReport], label: str, key: str, at: int = 0) -> str:
+    """Let a report be chosen or named; return its folder, or empty text.
+
+    Args:
+        found: Newest first.
+        label: Of the box.
+        key: Of the box, unique on the page.
+        at: Which of them is chosen at first.
+    """
+    titles = {str(one.folder): one for one in found}
+
+    def words(folder: str) -> str:
+        if folder == _OTHER:
+            return "A folder I name ..."
+        one = titles[folder]
+        return f"{one.title}  ·  {one.folder.name}, {one.written:%Y-%m-%d %H:%M}"
+
+    if not titles:
+        return st.text_input("Folder of a report on the server", key=f"{key}-folder").strip()
+    folder = st.selectbox(label, [*titles, _OTHER], index=at, format_func=words, key=key)
+    if folder == _OTHER:
+        folder = st.text_input("Folder of a report on the server", key=f"{key}-folder").strip()
+    return folder
+
+
+def _report(report: OpenedReport, found: Sequence[Curve]) -> None:
+    stored = report.stored
+    st.subheader(markdown(stored.title), anchor=False)
+    if report.lead:
+        st.write(markdown(report.lead))
+    if not report.complete:
+        st.caption(
+            "Written by an older version: pictures and the order of the page are not stored in it. "
+            "Evaluate again to see all of it."
+        )
+    if report.headlines:
+        st.html(headlines(report.headlines))
+    drawn = {curve.name: curve for curve in found}
+    for section in report.sections:
+        st.subheader(markdown(section.title), divider="gray", anchor=False)
+        if section.text:
+            st.write(markdown(section.text))
+        for block in section.blocks:
+            _block(block, drawn)
+    if drawn:
+        st.subheader("Curves", divider="gray", anchor=False)
+        columns = st.columns(2, gap="large")
+        for number, curve in enumerate(drawn.values()):
+            with columns[number % 2]:
+                _draw(curve)
+    with st.expander("Where these figures come from", icon=":material/fact_check:"):
+        for line in stored.document.get("conventions", []):
+            st.caption(markdown(str(line)))
+        rows = [{"": name, "value": value} for name, value in provenance(stored).items()]
+        st.dataframe(pd.DataFrame(rows), hide_index=True, width="stretch")
+
+
+def _block(block: Block, drawn: dict[str, Curve]) -> None:
+    if isinstance(block, Table):
+        _table(block)
+    elif isinstance(block, PictureRows):
+        st.html(picture_rows(block))
+    elif block.name.removeprefix("figure-8-") in drawn:
+        _draw(drawn.pop(block.name.removeprefix("figure-8-")))
+    elif block.svg:
+        _figure(block)
+
+
+def _figure(figure: Figure) -> None:
+    # As a picture, an SVG runs no script and fetches nothing.
+    data = base64.b64encode(figure.svg.encode()).decode("ascii")
+    st.html(
+        f'<figure class="vs-figure"><img src="data:image/svg+xml;base64,{data}" '
+        f'alt="{text(figure.caption)}"><figcaption>{text(figure.caption)}</figcaption></figure>'
+    )
+
+
+def _draw(curve: Curve) -> None:
+    st.markdown(f"**{markdown(curve.title)}**")
+    st.altair_chart(curve_chart(curve), width="stretch", key=f"curve-{curve.name}")
+
+
+def _table(table: Table) -> None:
+    found = intervals(table)
+    if found is not None:
+        st.altair_chart(interval_chart(found), width="stretch", key=f"intervals-{table.name}")
+    st.html(to_html(table))
+
+
+def _compare(found: Sequence[ListedReport], places: Sequence[str]) -> None:
+    if len(found) < 2:
+        st.info(
+            "Two reports of one kind over the same data can be compared: for example one before "
+            "and one after a change of model.",
+            icon=":material/compare_arrows:",
+        )
+        return
+    left, right = st.columns(2)
+    # The newest, and the one before it that can be compared with it.
+    older = [at for at, one in enumerate(found) if at and one.kind == found[0].kind]
+    with left:
+        a = _choose(found, "A", "compare-a", at=older[0] if older else 1)
+    with right:
+        b = _choose(found, "B: is it better?", "compare-b")
+    if not a or not b or not st.button("Compare", type="primary", key="compare"):
+        st.caption(
+            f"Paired bootstrap: both are scored on the same {RESAMPLES:,} resamples of the people "
+            "they share."
+        )
+        return
+    with st.spinner("Resampling ..."):
+        report = compare_folders(a, b, places)
+    st.write(markdown(report.lead))
+    st.html(headlines(report.headlines))
+    lines = report.metrics
+    names = tuple(lines)
+    st.altair_chart(
+        interval_chart(
+            Intervals(
+                "B minus A", names,
+                tuple(lines[name]["difference"] for name in names),
+                tuple(lines[name]["interval"][0] for name in names),
+                tuple(lines[name]["interval"][1] for name in names),
+            ),
+            zero=True,
+        ),
+        width="stretch",
+    )  # fmt: skip
+    for table in report.tables:
+        st.html(to_html(table))

@@ -1,0 +1,61 @@
+"""What narrows a search: confidence, how many, which videos."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, time, timedelta
+from typing import Any
+
+import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
+
+from ui.service.searching import Wish
+from vidsearch.query import QueryFace
+from vidsearch.scope import Scope
+
+
+def wish_for(
+    videos: list[dict[str, Any]], faces: tuple[QueryFace, ...], more: tuple[str, ...]
+) -> tuple[Wish, DeltaGenerator]:
+    """Show what narrows a search; return it, and the place beside the threshold for its worth."""
+    st.session_state.setdefault("least", 0.1)
+    least = st.slider(
+        "Least confidence", 0.0, 1.0, step=0.05, key="least",
+        help="The probability that a hit shows the person, if one track in a hundred does.",
+    )  # fmt: skip
+    beside = st.empty()
+    top = st.slider("How many hits at most", 10, 300, 50, 10, key="top")
+    with st.expander("Only some videos", icon=":material/filter_alt:"):
+        # Plain text work: an archive has ten thousands of names, and this runs after every click.
+        folders = sorted({row["uri"].rpartition("/")[0] or "/" for row in videos})
+        folder = st.multiselect("Folders", folders, key="folders", placeholder="All folders")
+        named = {row["video_id"]: row["uri"] for row in videos}
+        video = st.multiselect(
+            "Videos", sorted(named, key=lambda v: named[v]), key="videos",
+            format_func=lambda v: named[v].rpartition("/")[2], placeholder="All videos",
+        )  # fmt: skip
+        since = st.date_input("Changed from", value=None, key="since")
+        until = st.date_input("Changed until", value=None, key="until")
+        lengths = [row["duration_s"] / 60 for row in videos if row["duration_s"]]
+        longest = float(int(max(lengths, default=0)) + 1)
+        least_min, most_min = st.slider(
+            "Length of the video, minutes", 0.0, longest, (0.0, longest), key="lengths"
+        )
+    scope = Scope(
+        videos=tuple(video),
+        folders=tuple(folder),
+        since=datetime.combine(since, time(), UTC) if since is not None else None,
+        until=datetime.combine(until, time(), UTC) + timedelta(days=1)
+        if until is not None
+        else None,
+    )
+    wish = Wish(
+        faces=() if more else faces,
+        tracks=tuple(more),
+        person_id=st.session_state.get("person"),
+        top=top,
+        min_confidence=least,
+        scope=scope,
+        shortest_s=60 * least_min,
+        longest_s=60 * most_min if most_min < longest else None,
+    )
+    return wish, beside

@@ -1,0 +1,84 @@
+"""Photos to search with: dropped, pasted or taken, and the face that is meant in each."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Any
+
+import streamlit as st
+
+from ui.clickable import clickable
+from ui.context import searcher, told_plainly
+from ui.markup import markdown, photo_with_faces
+from ui.service.searching import PHOTOS_KEPT, RecentFaces, SeenPhoto, too_poor_to_trust
+from vidsearch.query import QueryFace
+from vidsearch.results.words import counted
+
+
+def chosen_faces() -> tuple[QueryFace, ...]:
+    """Show the uploader and the faces of each photo; return the chosen faces."""
+    uploads: list[Any] = list(
+        st.file_uploader(
+            "Photos of one person",
+            accept_multiple_files=True,
+            key="photos",
+            help="Several photos of one person make one better query.",
+        )
+        or []
+    )
+    clickable("", "paste", paste=True)
+    st.caption("Drop, paste (Ctrl+V) or choose. Photos are forgotten when you leave.")
+    if st.toggle("Use the camera", key="use_camera"):
+        shot = st.camera_input("Take a photo of the face", key="camera")
+        if shot is not None:
+            uploads.append(shot)
+    if len(uploads) > PHOTOS_KEPT:
+        st.caption(f"Only the first {PHOTOS_KEPT} photos are looked at.")
+        uploads = uploads[:PHOTOS_KEPT]
+    recent: RecentFaces = st.session_state.setdefault("recent", RecentFaces())
+    keys = [hashlib.sha256(upload.getvalue()).hexdigest() for upload in uploads]
+    recent.keep_only(keys)
+    if not uploads and not st.session_state.get("more"):
+        st.session_state.pop("person", None)
+    chosen = []
+    for number, (upload, key) in enumerate(zip(uploads, keys, strict=True)):
+        with told_plainly():
+            found = recent.get(key)
+            if found is None:
+                with st.spinner("Looking for faces ..."):
+                    found = searcher().faces(upload.getvalue(), upload.name)
+                recent.put(key, found)
+            face = _pick(found, number, key)
+            if face is not None:
+                chosen.append(face)
+    return tuple(chosen)
+
+
+def _pick(found: SeenPhoto, number: int, key: str) -> QueryFace | None:
+    if not found.faces:
+        st.warning(
+            f"No face found in {markdown(found.name)}. Use a photo that shows the face from "
+            "the front, large and in good light.",
+            icon=":material/face_retouching_off:",
+        )
+        return None
+    choices: dict[str, int] = st.session_state.setdefault("choices", {})
+    at = min(choices.get(key, 0), len(found.faces) - 1)
+    html = photo_with_faces(found.jpeg, found.size_wh, found.faces, at, number)
+    pressed = clickable(html, f"photo-{number}-{key[:16]}")
+    if pressed is not None and pressed.get("act") == "face" and int(pressed["face"]) != at:
+        choices[key] = int(pressed["face"])
+        st.session_state.pop("person", None)
+        st.rerun()
+    if len(found.faces) > 1:
+        st.caption(
+            f"{counted(len(found.faces), 'face')} found; face {at + 1} is searched for. Click "
+            "another to search for that one."
+        )
+    face = found.faces[at]
+    for warning in face.warnings:
+        if too_poor_to_trust(face):
+            st.warning(markdown(warning), icon=":material/blur_on:")
+        else:
+            st.caption(markdown(warning))
+    return face

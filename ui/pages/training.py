@@ -1,0 +1,103 @@
+"""The training page: a run's curves while it goes on."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import streamlit as st
+
+from ui.charts import angle_chart, angle_map, run_chart, validation_chart
+from ui.context import readable, told_plainly
+from ui.markup import markdown
+from ui.report_markup import headlines
+from ui.service.runs import TrainingRun, list_runs, read_run
+from vidsearch.report import Headline
+
+_OTHER = ""
+_EVERY_S = 4.0
+_LOOK_AGAIN_S = 20.0
+_STATES = {"running": "Goes on", "finished": "Finished", "stopped": "Stopped early"}
+
+
+@st.cache_data(ttl=_LOOK_AGAIN_S, show_spinner="Looking for runs ...")
+def _found(places: tuple[str, ...]) -> tuple[Path, ...]:
+    return list_runs(places)
+
+
+def render() -> None:
+    """Draw the page."""
+    st.title("Training", anchor=False)
+    places = readable()
+    with told_plainly():
+        folder = _choose(_found(places), places)
+        if folder:
+            running = read_run(folder, places).state == "running"
+            # Only a run that goes on is looked at again and again.
+            st.fragment(_show, run_every=_EVERY_S if running else None)(folder, places)
+
+
+def _choose(found: Sequence[Path], places: Sequence[str]) -> str:
+    names = [str(folder) for folder in found]
+    if not names:
+        where = ", ".join(map(markdown, places)) if places else "no folder may be looked through"
+        st.info(
+            f"No training run yet (looked in: {where}). `vidsearch train` writes one; keep it in a "
+            "folder **runs** beside the catalog, or start the app with **--root FOLDER**.",
+            icon=":material/model_training:",
+        )
+        st.code("vidsearch train small_from_scratch FACES --out runs/first", language=None)
+        return st.text_input("Folder of a run on the server", key="run-folder").strip()
+    folder = st.selectbox(
+        "Run", [*names, _OTHER], key="run",
+        format_func=lambda name: f"{Path(name).name}  ·  {Path(name).parent}" if name
+        else "A folder I name ...",
+    )  # fmt: skip
+    if folder == _OTHER:
+        folder = st.text_input("Folder of a run on the server", key="run-folder").strip()
+    return folder
+
+
+def _show(folder: str, places: Sequence[str]) -> None:
+    with told_plainly():
+        run = read_run(folder, places)
+        _progress(run)
+        left, right = st.columns(2, gap="large")
+        losses = [name for name in run.columns if name == "loss" or name.startswith("loss_")]
+        charts = (
+            ("Loss", run_chart(run, losses, "loss")),
+            ("Verification on people it never learns from", validation_chart(run)),
+            ("Angles to the own class: start, middle, now", angle_chart(run)),
+            ("The same at every moment: the stronger, the more faces", angle_map(run)),
+            ("Mean angle to the own class", run_chart(run, ["target_angle_deg"], "degrees")),
+            ("Learning rate", run_chart(run, ["lr"], "learning rate")),
+            ("Gradient norm", run_chart(run, ["gradient_norm"], "norm", log_y=True)),
+            ("Speed", run_chart(run, ["faces_per_s"], "faces a second")),
+        )
+        there = [(title, chart) for title, chart in charts if chart is not None]
+        for number, (title, chart) in enumerate(there):
+            with (left, right)[number % 2]:
+                st.markdown(f"**{title}**")
+                st.altair_chart(chart, width="stretch", key=f"run-{title}")
+        if not run.validations:
+            st.caption("No validation yet: it needs people that are held out of training.")
+        if run.config:
+            with st.expander("Settings of this run", icon=":material/tune:"):
+                st.code(run.config, language="toml")
+
+
+def _progress(run: TrainingRun) -> None:
+    numbers = [
+        Headline("State", _STATES[run.state], f"last words {run.written:%Y-%m-%d %H:%M:%S} UTC"),
+        Headline("Step", f"{run.step:,}", f"of {run.steps:,}" if run.steps else ""),
+    ]
+    if "loss" in run.columns:
+        numbers.append(Headline("Loss", f"{run.columns['loss'][1][-1]:.4g}", "latest"))
+    if run.best is not None:
+        step, accuracy = run.best
+        numbers.append(Headline("Best accuracy", f"{accuracy:.4f}", f"at step {step:,}"))
+    if run.steps:
+        st.progress(min(run.step / run.steps, 1.0))
+    st.html(headlines(numbers))
+    if run.about:
+        st.caption("  ·  ".join(f"{name}: {markdown(value)}" for name, value in run.about.items()))

@@ -1,0 +1,152 @@
+"""Evaluation reports: which there are, and what is in one."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from ui.service.places import folders_with, opened
+from vidsearch.errors import ConfigError
+from vidsearch.report import (
+    Headline,
+    Report,
+    Section,
+    StoredReport,
+    Table,
+    read_outline,
+    read_report,
+)
+from vidsearch.report.compare import compare_reports
+from vidsearch.report.report import Cell
+
+_METRICS = "metrics.json"
+RESAMPLES = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class ListedReport:
+    """A report that could be opened."""
+
+    folder: Path
+    kind: str
+    title: str
+    written: datetime
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class OpenedReport:
+    """A report, to be shown.
+
+    Attributes:
+        stored: Its numbers.
+        lead: On what it was measured.
+        headlines: The numbers on top.
+        sections: Tables, figures and pictures in their order.
+        complete: False for a report of an older version: only its tables are known.
+    """
+
+    stored: StoredReport
+    lead: str
+    headlines: tuple[Headline, ...]
+    sections: tuple[Section, ...]
+    complete: bool = True
+
+
+def list_reports(places: Sequence[str]) -> tuple[ListedReport, ...]:
+    """Return the reports below these folders, the newest first; what is no report is left out."""
+    found = []
+    for folder in folders_with(_METRICS, places):
+        try:
+            document = json.loads((folder / _METRICS).read_text(encoding="utf-8"))
+            written = datetime.fromtimestamp((folder / _METRICS).stat().st_mtime, UTC)
+            if "format" in document:
+                entry = ListedReport(folder, str(document["kind"]), str(document["title"]), written)
+                found.append(entry)
+        except (OSError, ValueError, KeyError, TypeError):
+            continue  # somebody else's metrics.json
+    return tuple(found)
+
+
+def written_at(folder: str, places: Sequence[str]) -> int:
+    """Return a number that changes when the report is written anew; 0 where there is none.
+
+    Raises:
+        ConfigError: The folder may not be opened.
+    """
+    try:
+        return (opened(folder, places) / _METRICS).stat().st_mtime_ns
+    except OSError:
+        return 0
+
+
+def open_report(folder: str, places: Sequence[str]) -> OpenedReport:
+    """Read a report.
+
+    Raises:
+        ConfigError: The folder may not be opened, holds no report, or one that is damaged.
+    """
+    place = opened(folder, places)
+    stored = read_report(place)
+    outline = read_outline(place)
+    if outline is not None:
+        return OpenedReport(stored, *outline)
+    tables = tuple(_read_table(path) for path in sorted((place / "tables").glob("*.csv")))
+    sections = (Section("Tables", "", tables),) if tables else ()
+    return OpenedReport(stored, "", (), sections, complete=False)
+
+
+def compare_folders(a: str, b: str, places: Sequence[str]) -> Report:
+    """Say whether report B is better than A, by paired bootstrap.
+
+    Raises:
+        ConfigError: One of them cannot be opened, or they cannot be compared.
+    """
+    first, second = (read_report(opened(folder, places)) for folder in (a, b))
+    if first.folder == second.folder:
+        raise ConfigError("choose two different reports: these are one and the same")
+    return compare_reports(first, second, resamples=RESAMPLES)
+
+
+def provenance(stored: StoredReport) -> dict[str, str]:
+    """Return where a report's figures come from, a line each."""
+    document = stored.document
+    model = document.get("model") or {}
+    elapsed = document.get("elapsed_s")
+    lines = {
+        "folder": str(stored.folder),
+        "vidsearch": str(document.get("vidsearch", "")),
+        "model": str(model.get("model_id", "")),
+        "time": f"{elapsed:.1f} s" if isinstance(elapsed, int | float) else "",
+    }
+    for name in ("configuration", "data_sha256"):
+        for key, value in (document.get(name) or {}).items():
+            lines[f"{'data' if name == 'data_sha256' else name}: {key}"] = _plain(value)
+    return {name: value for name, value in lines.items() if value}
+
+
+def _plain(value: Any) -> str:
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+
+
+def _read_table(path: Path) -> Table:
+    try:
+        with path.open(encoding="utf-8", newline="") as stream:
+            head, *rows = list(csv.reader(stream))
+        cells = tuple(tuple(_cell(cell) for cell in row) for row in rows)
+        return Table(path.stem, path.stem.replace("-", " "), tuple(head), cells)
+    except (OSError, ValueError) as error:
+        raise ConfigError(f"{path} is damaged ({error}); evaluate again") from error
+
+
+def _cell(text: str) -> Cell:
+    for kind in (int, float):
+        try:
+            return kind(text)
+        except ValueError:
+            continue
+    return text if text else None
