@@ -24,7 +24,7 @@ demo: $(READY)
 	$(VENV)/bin/vidsearch demo
 
 test: $(READY)
-	$(VENV)/bin/python -m pytest -n auto
+	$(VENV)/bin/python -m pytest -n auto --dist loadgroup
 
 check: $(READY)
 	$(VENV)/bin/ruff check .

@@ -3,6 +3,13 @@
 from __future__ import annotations
 
 import os
+
+# Tests run side by side, one process a core: threads of arithmetic libraries that wait for each
+# other by spinning would take the cores from one another. Before any of them is loaded.
+for _library in ("OMP", "OPENBLAS", "MKL"):
+    os.environ.setdefault(f"{_library}_NUM_THREADS", "1")
+
+# ruff: noqa: E402
 from pathlib import Path
 
 import numpy as np
