@@ -17,7 +17,9 @@ import sys
 import tempfile
 import time
 from collections import Counter
+from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import IO
 
@@ -38,6 +40,8 @@ FILM = Film(
 )
 CLIENT_SHARE = 0.25
 LONGEST_WAIT_S = 4.0
+LONGEST_START_S = 300.0
+LONGEST_RUN_S = 1200.0
 
 
 def make_archive(folder: Path, videos: int) -> None:
@@ -79,9 +83,12 @@ def disturbed_run(
         command, stdout=subprocess.DEVNULL, stderr=said, start_new_session=True
     )
     client = psutil.Process(process.pid)
-    while process.poll() is None and not workers_of(client):
-        time.sleep(0.05)
+    wait_for(lambda: process.poll() is not None or bool(workers_of(client)), "workers or an end")
+    end = time.monotonic() + LONGEST_RUN_S
     while True:
+        if time.monotonic() > end:
+            process.kill()
+            sys.exit(f"a run did not end within {LONGEST_RUN_S:.0f} s")
         try:
             return process.wait(chance.uniform(0.1, LONGEST_WAIT_S))
         except subprocess.TimeoutExpired:
@@ -93,8 +100,19 @@ def disturbed_run(
             (client if kind == "client" else chance.choice(workers)).kill()
             killed[kind] += 1
         if kind == "client":
-            while any(map(_works, workers)):  # they end themselves
-                time.sleep(0.05)
+            wait_for(partial(_all_gone, workers), "the end of its workers")
+
+
+def wait_for(condition: Callable[[], bool], what: str) -> None:
+    end = time.monotonic() + LONGEST_START_S
+    while not condition():
+        if time.monotonic() > end:
+            sys.exit(f"waited {LONGEST_START_S:.0f} s for {what}")
+        time.sleep(0.05)
+
+
+def _all_gone(processes: list[psutil.Process]) -> bool:
+    return not any(map(_works, processes))
 
 
 def _works(process: psutil.Process) -> bool:
@@ -120,7 +138,7 @@ def main() -> None:
         make_archive(archive, args.videos)
         index = [sys.executable, "-m", "vidsearch.cli", "index"]
         options = [str(archive), "--workers", "2", "--retry-failed"]
-        subprocess.run([*index, f"{scratch}/quiet", *options], check=True)
+        subprocess.run([*index, f"{scratch}/quiet", *options], check=True, timeout=LONGEST_RUN_S)
         wanted = tables(Path(scratch) / "quiet")
         while killed.total() < args.kills and time.monotonic() < end:
             catalog = Path(scratch) / f"catalog-{catalogs}"
@@ -131,7 +149,9 @@ def main() -> None:
                     if killed.total() < args.kills:
                         status = disturbed_run(command, said, chance, killed)
                     else:
-                        status = subprocess.run(command, stderr=said, check=False).returncode
+                        status = subprocess.run(
+                            command, stderr=said, check=False, timeout=LONGEST_RUN_S
+                        ).returncode
                 runs += 1
                 words = (Path(scratch) / "said").read_text()
                 # 3: chance killed three workers of one video, which is tried again; or it killed

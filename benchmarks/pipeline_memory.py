@@ -28,6 +28,8 @@ import psutil
 
 from benchmarks.media import join, media_folder
 
+LONGEST_RUN_S = 3600.0
+
 
 @dataclass(frozen=True)
 class Peak:
@@ -86,7 +88,12 @@ def measure(catalog: Path, videos: Path, workers: int, *more: str) -> Peak:
     )
     client = worker = 0
     about = psutil.Process(process.pid)
+    end = time.monotonic() + LONGEST_RUN_S
     while process.poll() is None:
+        if time.monotonic() > end:
+            process.kill()
+            sys.exit(f"the run did not end within {LONGEST_RUN_S:.0f} s")
+        time.sleep(0.1)
         try:
             client = max(client, about.memory_info().rss)
             for child in about.children(recursive=True):
@@ -94,7 +101,6 @@ def measure(catalog: Path, videos: Path, workers: int, *more: str) -> Peak:
                     worker = max(worker, child.memory_info().rss)
         except psutil.NoSuchProcess:
             continue
-        time.sleep(0.1)
     assert process.stdout is not None
     assert process.returncode == 0, process.returncode
     return Peak(client / 2**20, worker / 2**20, json.loads(process.stdout.read()))
@@ -105,6 +111,7 @@ def main() -> None:
     parser.add_argument("--videos", default="10,100,1000", help="sizes of the series")
     parser.add_argument("--hours", type=float, default=4.0, help="length of the long file; 0: none")
     parser.add_argument("--fps", type=float, default=0.5, help="samples a second of the long file")
+    parser.add_argument("--slices", default="10,0", help="minutes of the long file's; 0: whole")
     parser.add_argument("--workers", type=int, default=2)
     args = parser.parse_args()
     print("archive             client  worker  indexed   tracks  seconds", flush=True)
@@ -118,7 +125,7 @@ def main() -> None:
             long = folder / "long.mp4"
             make_long(long, args.hours)
             fps = ("--sample-fps", str(args.fps))
-            for minutes in ("10", "0"):
+            for minutes in args.slices.split(","):
                 name = f"{args.hours:g} h, " + ("sliced" if minutes != "0" else "whole")
                 more = (*fps, "--slice-minutes", minutes)
                 show(name, measure(folder / f"long{minutes}", long, args.workers, *more))

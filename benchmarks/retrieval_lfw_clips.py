@@ -39,11 +39,13 @@ from vidsearch.video.sampling import SamplingConfig
 FACES = (1, 3, 5)
 
 
-def one_rate(work: Path, labels_file: Path, models: LoadedPack, fps: float) -> Measured:
+def one_rate(
+    work: Path, labels_file: Path, models: LoadedPack, fps: float, workers: int
+) -> Measured:
     """Index at a rate, measure, and print one row."""
     catalog_dir = work / f"catalog-{fps:g}"
     started = time.perf_counter()
-    options = IndexOptions(sampling=SamplingConfig(fps=fps), workers=2, isolate=True)
+    options = IndexOptions(sampling=SamplingConfig(fps=fps), workers=workers, isolate=workers > 1)
     index(catalog_dir, [work / "clips"], options, model=models.pack.name)
     spent = time.perf_counter() - started
     catalog = Catalog.open(catalog_dir)
@@ -108,24 +110,31 @@ def main() -> None:
     parser.add_argument("--model", default="open", help="pack (default: open)")
     parser.add_argument("--fps", type=float, nargs="+", default=[1.0, 2.0, 5.0])
     parser.add_argument("--people", type=int, default=40, help="people to be found (40)")
-    parser.add_argument("--keep", type=Path, help="a new folder for everything that is made")
+    parser.add_argument("--workers", type=int, default=2, help="processes that index (2)")
+    parser.add_argument("--absent", type=int, help="people searched for in vain (half as many)")
+    parser.add_argument("--seed", type=int, default=ClipPlan().seed, help="of every choice (7)")
+    parser.add_argument("--keep", type=Path, help="folder for all that is made; clips are reused")
     args = parser.parse_args()
     folder = args.folder if args.folder is not None else media_folder()
     with tempfile.TemporaryDirectory() as temporary:
         work = args.keep if args.keep is not None else Path(temporary)
         work.mkdir(parents=True, exist_ok=True)
         started = time.perf_counter()
-        plan = ClipPlan(present=args.people, absent=args.people // 2, distractors=args.people // 2)
-        labels_file = film_clips(folder / "lfw", work, plan)
+        half = args.people // 2
+        absent = args.absent if args.absent is not None else half
+        plan = ClipPlan(present=args.people, absent=absent, distractors=half, seed=args.seed)
+        labels_file = work / "labels.csv"  # written last: the clips are whole
+        if not labels_file.is_file():
+            film_clips(folder / "lfw", work, plan)
         clips = len(list((work / "clips").glob("*.mp4")))
-        print(f"{clips} clips filmed in {time.perf_counter() - started:.0f} s: {plan}\n")
+        print(f"{clips} clips after {time.perf_counter() - started:.0f} s: {plan}\n")
         models = load_pack(args.model, resolve_device("cpu"))
         print(
             "| samples a second | tracks | MAP@100, iQIYI official | MediaEval | over moments "
             "| rank-1 | TPIR at FPIR 0.01 | at 0.1 | indexing, s |\n" + "|--:" * 9 + "|"
         )
         for fps in args.fps:
-            found = one_rate(work, labels_file, models, fps)
+            found = one_rate(work, labels_file, models, fps, args.workers)
         print(
             f"\n{len(found.present)} queries for people who are there, {len(found.absent)} for "
             f"people who are not; photos without a face: "

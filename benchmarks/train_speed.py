@@ -1,27 +1,42 @@
-"""How fast training is, where the time goes, and what the class weights take.
+"""How fast training is, where the time goes, and whether faces are decoded fast enough.
 
-``python -m benchmarks.train_speed`` on a processor takes about a minute; with a GPU it measures
-what a GPU is for. Faces are made up and already in memory: decoding is not part of it.
+    python -m benchmarks.train_speed                    # a GPU where there is one, else a processor
+    python -m benchmarks.train_speed --faces SET --workers 12    # fed from a training set, too
+    python -m benchmarks.train_speed --decoding         # decoding alone, made-up faces
+    python -m benchmarks.train_speed --margin           # ArcFace against plain softmax alone
+
+The table's faces are made up and already in memory: it shows the network and the head. A line with
+``--faces`` decodes real faces beside it. On a GPU: bfloat16, MobileFaceNet, R50 and R100, batch 128
+and 512, 85 thousand, one million and ten million classes (a tenth of them sampled).
 """
 
 from __future__ import annotations
 
 import argparse
+import tempfile
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, replace
+from itertools import islice
+from pathlib import Path
 
+import numpy as np
 import torch
 
 from trainer.backbones import build_backbone
 from trainer.config import BackboneConfig, SpeedConfig, TrainConfig
+from trainer.data import FaceDataset, FaceLoader, LoaderConfig, open_dataset
 from trainer.data.base import Batch
 from trainer.head import ClassHead
 from trainer.head_config import HeadConfig
 from trainer.loss_config import named_loss
+from trainer.memory import enough_memory
 from trainer.ranks import Ranks
 from trainer.step import TrainStep
+from vidsearch.errors import DeviceMemoryError
 
 GIB = 1 << 30
+MADE_FACES = 2000
 
 
 @dataclass(frozen=True)
@@ -32,12 +47,18 @@ class Case:
     sample_rate: float
     loss: str = "arcface"
 
+    @property
+    def cells(self) -> str:
+        return (
+            f"| {self.backbone} | {self.loss} | {self.batch} | {self.classes:,} "
+            f"| {self.sample_rate:g} "
+        )
 
-def cases(device: str) -> list[Case]:
-    if device == "cpu":
+
+def cases(device: torch.device) -> list[Case]:
+    if device.type == "cpu":
         return [
             Case("mobilefacenet", 16, 10_000, 1.0),
-            Case("mobilefacenet", 16, 10_000, 1.0, "norm-softmax"),
             Case("mobilefacenet", 16, 10_000, 0.1),
             Case("iresnet18", 8, 10_000, 1.0),
             Case("iresnet50", 8, 10_000, 1.0),
@@ -47,12 +68,10 @@ def cases(device: str) -> list[Case]:
         for name in ("mobilefacenet", "iresnet50", "iresnet100")
         for batch in (128, 512)
         for classes in (85_000, 1_000_000, 10_000_000)
-    ] + [
-        Case("iresnet50", 128, 85_000, 1.0, "norm-softmax"),
     ]
 
 
-def measure(case: Case, device: torch.device, repeats: int) -> str:
+def build(case: Case, device: torch.device) -> TrainStep:
     config = TrainConfig(
         batch=case.batch,
         backbone=BackboneConfig(name=case.backbone),
@@ -63,108 +82,174 @@ def measure(case: Case, device: torch.device, repeats: int) -> str:
             channels_last=device.type == "cuda",
         ),
     )
-    network = build_backbone(case.backbone, config.backbone.embedding_size)
-    head = ClassHead(case.classes, config.backbone.embedding_size, config.loss, config.head, seed=1)
-    model = TrainStep(network, head, config, Ranks(), device)
+    size = config.backbone.embedding_size
+    head = ClassHead(case.classes, size, config.loss, config.head, seed=1)
+    return TrainStep(build_backbone(case.backbone, size), head, config, Ranks(), device)
+
+
+def made_batch(case: Case) -> Batch:
     draws = torch.Generator().manual_seed(0)
     faces = torch.randint(0, 256, (case.batch, 3, 112, 112), dtype=torch.uint8, generator=draws)
     labels = torch.randint(0, case.classes, (case.batch,), generator=draws)
-    batch = Batch(faces, labels, labels)
+    return Batch(faces, labels, labels)
+
+
+def measure(case: Case, device: torch.device, repeats: int) -> str:
+    """Return a row: faces a second, the head's share of a step, and memory."""
     if device.type == "cuda":
+        torch.cuda.empty_cache()
         torch.cuda.reset_peak_memory_stats()
-    whole = timed(lambda step: model.run(batch, step), device, repeats)
-    embeddings = torch.randn(case.batch, config.backbone.embedding_size, device=device)
-    on_device = labels.to(device)
-
-    def head_alone(step: int) -> None:
-        model.head.begin_step(on_device, step)
-        inputs = embeddings.detach().requires_grad_()
-        with model.autocast():
-            result = model.head(inputs, on_device, [case.batch])
-        result.loss.backward()
-        model.head_optimizer.step(1e-9)
-        model.head_optimizer.clear()
-
-    of_head = timed(head_alone, device, repeats)
-    memory = torch.cuda.max_memory_allocated() / GIB if device.type == "cuda" else float("nan")
-    return (
-        f"| {case.backbone} | {case.loss} | {case.batch} | {case.classes:,} | {case.sample_rate:g} "
-        f"| {case.batch / whole:.1f} | {100 * of_head / whole:.0f} % | {memory:.1f} |"
-    )
+    try:
+        with enough_memory(str(case), ""):
+            model = build(case, device)
+            batch = made_batch(case)
+            whole = timed(lambda step: model.run(batch, step), device, repeats)
+            of_head = timed(lambda step: head_alone(model, batch, step), device, repeats)
+    except DeviceMemoryError:
+        return f"{case.cells}| does not fit | | |"
+    memory = f"{torch.cuda.max_memory_allocated() / GIB:.1f}" if device.type == "cuda" else "-"
+    return f"{case.cells}| {case.batch / whole:.1f} | {100 * of_head / whole:.0f} % | {memory} |"
 
 
-def timed(work: object, device: torch.device, repeats: int) -> float:
+def head_alone(model: TrainStep, batch: Batch, step: int) -> None:
+    """Make the head's part of an update, from embeddings that cost nothing."""
+    device = model.head.weight.device
+    labels, size = batch.labels.to(device), model.head.weight.shape[-1]
+    model.head.begin_step(labels, step)
+    inputs = torch.randn(len(labels), size, device=device, requires_grad=True)
+    with model.autocast():
+        result = model.head(inputs, labels, [len(labels)])
+    result.loss.backward()
+    model.head_optimizer.step(1e-9)
+    model.head_optimizer.clear()
+
+
+def timed(work: Callable[[int], object], device: torch.device, repeats: int) -> float:
     """Return the median seconds of one call, after two that do not count."""
-    assert callable(work)
-    times = []
-    for step in range(repeats + 2):
-        if device.type == "cuda":
-            torch.cuda.synchronize()
-        started = time.perf_counter()
-        work(step)
-        if device.type == "cuda":
-            torch.cuda.synchronize()
-        times.append(time.perf_counter() - started)
+    times = [once(work, step, device) for step in range(repeats + 2)]
     return sorted(times[2:])[repeats // 2]
 
 
-def head_bytes(classes: int, ranks: int, sample_rate: float, batch: int) -> tuple[float, float]:
-    """Return what a rank's classes take: resting (weights and momentum), and more in a step.
-
-    In a step, for every row looked at: five vectors (copy, gradient, normalised row and the
-    gradients on the way; found by ``--head-memory``), and for every face three float32 numbers
-    (logit, probability, gradient).
-    """
-    rows = -(-classes // ranks)
-    active = round(rows * sample_rate)
-    vector = 512 * 4
-    resting = 2 * rows * vector
-    return resting / GIB, (5 * active * vector + 3 * batch * active * 4) / GIB
+def once(work: Callable[[int], object], step: int, device: torch.device) -> float:
+    if device.type == "cuda":
+        torch.cuda.synchronize()
+    started = time.perf_counter()
+    work(step)
+    if device.type == "cuda":
+        torch.cuda.synchronize()
+    return time.perf_counter() - started
 
 
-def measured_head_memory(classes: int, sample_rate: float, batch: int) -> float:
-    """Return the growth of this process's largest memory by a head and three of its steps."""
-    import resource
+def margin_overhead(device: torch.device, repeats: int) -> str:
+    """Return how much longer a step with ArcFace takes than with plain softmax, interleaved."""
+    case = (
+        Case("iresnet50", 128, 85_000, 1.0)
+        if device.type == "cuda"
+        else Case("mobilefacenet", 16, 10_000, 1.0)
+    )
+    losses = ("arcface", "norm-softmax", "softmax")
+    models = {loss: build(replace(case, loss=loss), device) for loss in losses}
+    batch = made_batch(case)
+    times: dict[str, list[float]] = {loss: [] for loss in losses}
+    for step in range(repeats + 2):
+        for loss in losses:
+            times[loss].append(once(lambda s, m=models[loss]: m.run(batch, s), step, device))  # type: ignore[misc]
+    arcface = np.array(times["arcface"][2:])
+    words = [
+        f"{100 * (np.median(arcface / np.array(times[other][2:])) - 1):+.1f} % of {other}"
+        for other in losses[1:]
+    ]
+    return (
+        f"a step with ArcFace against the others, median of {repeats} interleaved ratios "
+        f"({case.backbone}, batch {case.batch}, {case.classes:,} classes): " + ", ".join(words)
+    )
 
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    head = ClassHead(classes, 512, named_loss("arcface"), HeadConfig(sample_rate=sample_rate))
-    config = replace(TrainConfig(), head=head.config)
-    from trainer.optim import HeadOptimizer
 
-    optimizer = HeadOptimizer(head, config.optim)
-    labels = torch.arange(batch) * 7 % classes
-    for step in range(3):
-        head.begin_step(labels, step)
-        head(torch.randn(batch, 512, requires_grad=True), labels, [batch]).loss.backward()
-        optimizer.step(0.1)
-        optimizer.clear()
-    return (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) * 1024 / GIB
+def decoding(dataset: FaceDataset, workers: int, faces: int) -> str:
+    """Return how many faces a second are read, decoded, mirrored and put into batches."""
+    loader = FaceLoader(dataset, LoaderConfig(global_batch=64, workers=workers))
+    batches = loader.batches()
+    next(batches)
+    wall, cpu = time.perf_counter(), time.process_time()
+    for _ in islice(batches, faces // 64):
+        pass
+    count = faces // 64 * 64
+    wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
+    per_core = f", {count / cpu:.0f} a CPU-second" if not workers else ""
+    return f"{count} faces of {dataset.name!r}, {workers} workers: {count / wall:.0f}/s{per_core}"
+
+
+def made_set(folder: Path) -> FaceDataset:
+    """Write JPEG faces as large as real ones (4 to 5 kB) into shards."""
+    import cv2
+
+    from vidsearch.trainingset.shards import ShardWriter
+
+    rng = np.random.default_rng(0)
+    with ShardWriter(folder) as writer:
+        for number in range(MADE_FACES):
+            noise = rng.integers(0, 256, (112, 112, 3), dtype=np.uint8)
+            face = cv2.GaussianBlur(noise, (0, 0), 2)
+            encoded = cv2.imencode(".jpg", face, [cv2.IMWRITE_JPEG_QUALITY, 95])[1]
+            writer.add(f"person {number % 100}", encoded.tobytes(), str(number))
+    return open_dataset(folder)
+
+
+def fed(dataset: FaceDataset, case: Case, device: torch.device, workers: int, steps: int) -> str:
+    """Return faces a second of training that decodes its faces beside it."""
+    case = replace(case, classes=len(dataset.identities), sample_rate=1.0)
+    model = build(case, device)
+    loader = FaceLoader(
+        dataset,
+        LoaderConfig(global_batch=case.batch, workers=workers, pin_memory=device.type == "cuda"),
+    )
+    batches = loader.batches()
+    for step, batch in enumerate(islice(batches, 3)):
+        model.run(batch, step)
+    seconds = once(
+        lambda _: [model.run(batch, step) for step, batch in enumerate(islice(batches, steps))],
+        0,
+        device,
+    )
+    alone = timed(lambda step: model.run(made_batch(case), step), device, 5)
+    return (
+        f"{case.backbone}, batch {case.batch}, {case.classes:,} classes, decoding with {workers} "
+        f"workers: {steps * case.batch / seconds:.1f} faces/s; {case.batch / alone:.1f} without"
+    )
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
+    )
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     parser.add_argument("--repeats", type=int, default=5)
-    parser.add_argument("--head-memory", metavar="CLASSES:RATE", help="measure this head alone")
+    parser.add_argument("--faces", metavar="SET", help="a training set of 112-pixel faces")
+    parser.add_argument("--workers", type=int, default=0)
+    parser.add_argument("--decoding", action="store_true")
+    parser.add_argument("--margin", action="store_true")
     args = parser.parse_args()
-    if args.head_memory:
-        count, _, rate = args.head_memory.partition(":")
-        grown = measured_head_memory(int(count), float(rate), 128)
-        resting, more = head_bytes(int(count), 1, float(rate), 128)
-        print(f"{int(count):,} classes at {rate}: grew by {grown:.2f} GiB; "
-              f"computed {resting:.2f} resting + {more:.2f} in a step")  # fmt: skip
-        return
     device = torch.device(args.device)
-    print("| backbone | loss | batch | classes | sampled | faces/s | head's share | peak GiB |")
+    alone = args.decoding or args.margin
+    if device.type == "cpu":
+        torch.set_num_threads(1)
+    if args.margin or not alone:
+        print(margin_overhead(device, 4 * args.repeats), flush=True)
+    if args.decoding or not alone:
+        with tempfile.TemporaryDirectory() as folder:
+            dataset = open_dataset(args.faces) if args.faces else made_set(Path(folder))
+            print(decoding(dataset, args.workers, MADE_FACES), flush=True)
+    if alone:
+        return
+    table = cases(device)
+    print("\n| backbone | loss | batch | classes | sampled | faces/s | head's share | peak GiB |")
     print("|---|---|--:|--:|--:|--:|--:|--:|")
-    for case in cases(device.type):
+    for case in table:
         print(measure(case, device, args.repeats), flush=True)
-    print("\nclass weights, GiB a rank, batch 512: resting + in a step")
-    for classes in (85_000, 1_000_000, 10_000_000):
-        for ranks in (1, 8):
-            for rate in (1.0, 0.1):
-                resting, more = head_bytes(classes, ranks, rate, 512)
-                print(f"{classes:>10,} over {ranks}, rate {rate:g}: {resting:.2f} + {more:.2f}")
+    if args.faces:
+        dataset = open_dataset(args.faces)
+        for case in {case.backbone: case for case in table}.values():
+            print(fed(dataset, case, device, args.workers, 20), flush=True)
 
 
 if __name__ == "__main__":
