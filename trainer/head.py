@@ -8,7 +8,9 @@ a random part of the others, and only these rows learn.
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import torch
@@ -215,10 +217,17 @@ class ClassHead(nn.Module):
 def _initial_rows(held: range, sub_centres: int, embedding_size: int, seed: int) -> Tensor:
     """Draw first weights that depend on seed and class alone, not on who holds the class."""
     rows = torch.empty(len(held), sub_centres, embedding_size)
-    for block in range(held.start // _DRAWN_TOGETHER, -(-held.stop // _DRAWN_TOGETHER)):
+
+    def draw(block: int) -> None:
         generator = torch.Generator().manual_seed(seed * 1_000_003 + block)
         drawn = torch.randn(_DRAWN_TOGETHER, sub_centres, embedding_size, generator=generator)
         first = block * _DRAWN_TOGETHER
         start, stop = max(held.start, first), min(held.stop, first + _DRAWN_TOGETHER)
-        rows[start - held.start : stop - held.start] = drawn[start - first : stop - first]
-    return rows.mul_(_INITIAL_DEVIATION)
+        part = drawn[start - first : stop - first].mul_(_INITIAL_DEVIATION)
+        rows[start - held.start : stop - held.start] = part
+
+    blocks = range(held.start // _DRAWN_TOGETHER, -(-held.stop // _DRAWN_TOGETHER))
+    # A draw uses one core, and ten million classes are ten thousand of them.
+    with ThreadPoolExecutor(torch.get_num_threads()) as threads:
+        deque(threads.map(draw, blocks), maxlen=0)
+    return rows

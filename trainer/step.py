@@ -62,6 +62,9 @@ class TrainStep:
         ranks: Ranks,
         device: torch.device,
     ) -> None:
+        if device.type == "cuda":
+            # Batches are all alike: cuDNN tries its convolutions once and keeps the fastest.
+            torch.backends.cudnn.benchmark = True
         layout = torch.channels_last if config.speed.channels_last else torch.contiguous_format
         backbone.freeze(config.backbone.frozen_stages)
         backbone.recompute_activations = config.backbone.recompute_activations

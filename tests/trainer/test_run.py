@@ -53,8 +53,9 @@ def run_in(
     data: MadePeople = PEOPLE,
     others: MadePeople | None = None,
     resume: bool = False,
+    device: str = "cpu",
 ) -> RunReport:
-    place = RunPlace(folder=folder, ranks=Ranks(), device=torch.device("cpu"), resume=resume)
+    place = RunPlace(folder=folder, ranks=Ranks(), device=torch.device(device), resume=resume)
     return train(config, data, others, place)
 
 
@@ -112,7 +113,7 @@ def test_broken_off_in_mid_epoch_it_goes_on_as_if_it_had_not_been(
     assert_same_weights(tmp_path / "parts", tmp_path / "whole")
 
 
-def broken_off(folder: Path, config: TrainConfig, *, after: int) -> RunReport:
+def broken_off(folder: Path, config: TrainConfig, *, after: int, device: str = "cpu") -> RunReport:
     """Run with a SIGTERM that comes during a step, as a scheduler would send it."""
     original: Callable[..., Any] = TrainStep.run
 
@@ -124,7 +125,7 @@ def broken_off(folder: Path, config: TrainConfig, *, after: int) -> RunReport:
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(TrainStep, "run", run)
-        report = run_in(folder, config)
+        report = run_in(folder, config, device=device)
     assert (report.ended, report.step) == ("interrupted", after)
     return report
 
