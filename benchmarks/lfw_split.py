@@ -12,14 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.media import media_folder
-from pipelines.payloads import IndexOptions
-from pipelines.prepare import PrepareOptions, prepare
-from pipelines.stages.prepare_photos import PhotoOptions
 from trainer.data import open_dataset
 from trainer.data.base import BrokenFaceError
 from vidsearch.datatypes import Image
 from vidsearch.geometry.align import TEMPLATES, AlignmentTemplate
-from vidsearch.trainingset.assemble import SetOptions
 
 FOLD_10 = slice(5400, 6000)
 LEAST_PHOTOS = 3
@@ -61,6 +57,12 @@ def aligned(work: Path, template: str) -> Path:
     """Align all of LFW once."""
     out = work / f"lfw-{template}"
     if not out.exists():
+        # Not needed where the faces are there already: on a machine with a GPU and little else.
+        from pipelines.payloads import IndexOptions
+        from pipelines.prepare import PrepareOptions, prepare
+        from pipelines.stages.prepare_photos import PhotoOptions
+        from vidsearch.trainingset.assemble import SetOptions
+
         prepare(
             media_folder() / "lfw",
             out,

@@ -7,8 +7,10 @@ import sys
 from collections.abc import Sequence
 from fractions import Fraction
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import av
+if TYPE_CHECKING:
+    import av
 
 PROJECT = Path(__file__).resolve().parents[1]
 
@@ -23,6 +25,8 @@ def media_folder() -> Path:
 
 def join(clips: Sequence[Path], target: Path, *, size_wh: tuple[int, int], fps: int = 30) -> None:
     """Write clips one after the other as one H.264 file of one size, letter-boxed."""
+    import av
+
     with av.open(str(target), "w") as out:
         options = {"preset": "veryfast", "crf": "23"}
         stream = out.add_stream("libx264", fps, options=options)
@@ -40,6 +44,7 @@ def join(clips: Sequence[Path], target: Path, *, size_wh: tuple[int, int], fps: 
 
 
 def _fit(frame: av.VideoFrame, size_wh: tuple[int, int]) -> av.VideoFrame:
+    import av
     import numpy as np
 
     width, height = size_wh

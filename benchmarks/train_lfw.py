@@ -177,8 +177,12 @@ def table_config(loss: str, args: argparse.Namespace) -> TrainConfig:
         ),
         schedule=replace(base.schedule, warmup_steps=min(100, args.steps // 5)),
         validation=ValidationConfig(),
-        speed=SpeedConfig(threads=args.threads, precision=args.precision),
-        keep=KeepConfig(checkpoint_every=200, tensorboard=False),
+        speed=SpeedConfig(
+            threads=args.threads,
+            precision=args.precision,
+            channels_last=args.device.type == "cuda",
+        ),
+        keep=KeepConfig(checkpoint_every=max(200, args.steps // 2), tensorboard=False),
     )
 
 

@@ -4,6 +4,7 @@
     python -m benchmarks.train_speed --faces SET --workers 12    # fed from a training set, too
     python -m benchmarks.train_speed --decoding         # decoding alone, made-up faces
     python -m benchmarks.train_speed --margin           # ArcFace against plain softmax alone
+    python -m benchmarks.train_speed --compile iresnet50    # one network through torch.compile
 
 The table's faces are made up and already in memory: it shows the network and the head. A line with
 ``--faces`` decodes real faces beside it. On a GPU: bfloat16, MobileFaceNet, R50 and R100, batch 128
@@ -37,6 +38,7 @@ from vidsearch.errors import DeviceMemoryError
 
 GIB = 1 << 30
 MADE_FACES = 2000
+EMBEDDING_SIZE = 512
 
 
 @dataclass(frozen=True)
@@ -65,13 +67,23 @@ def cases(device: torch.device) -> list[Case]:
         ]
     return [
         Case(name, batch, classes, 1.0 if classes < 500_000 else 0.1)
+        for classes in (85_000, 1_000_000, 10_000_000)
         for name in ("mobilefacenet", "iresnet50", "iresnet100")
         for batch in (128, 512)
-        for classes in (85_000, 1_000_000, 10_000_000)
     ]
 
 
-def build(case: Case, device: torch.device) -> TrainStep:
+def new_head(case: Case) -> ClassHead:
+    return ClassHead(
+        case.classes, EMBEDDING_SIZE, named_loss(case.loss),
+        HeadConfig(sample_rate=case.sample_rate), seed=1,
+    )  # fmt: skip
+
+
+def build(
+    case: Case, device: torch.device, head: ClassHead | None = None, *, compiled: bool = False
+) -> TrainStep:
+    """Put a network and a head together; a head that is given is used again."""
     config = TrainConfig(
         batch=case.batch,
         backbone=BackboneConfig(name=case.backbone),
@@ -80,28 +92,37 @@ def build(case: Case, device: torch.device) -> TrainStep:
         speed=SpeedConfig(
             precision="bfloat16" if device.type == "cuda" else "float32",
             channels_last=device.type == "cuda",
+            compile=compiled,
         ),
     )
-    size = config.backbone.embedding_size
-    head = ClassHead(case.classes, size, config.loss, config.head, seed=1)
-    return TrainStep(build_backbone(case.backbone, size), head, config, Ranks(), device)
+    network = build_backbone(case.backbone, EMBEDDING_SIZE)
+    return TrainStep(network, head or new_head(case), config, Ranks(), device)
 
 
 def made_batch(case: Case) -> Batch:
     draws = torch.Generator().manual_seed(0)
     faces = torch.randint(0, 256, (case.batch, 3, 112, 112), dtype=torch.uint8, generator=draws)
     labels = torch.randint(0, case.classes, (case.batch,), generator=draws)
+    if torch.cuda.is_available():
+        faces, labels = faces.pin_memory(), labels.pin_memory()
     return Batch(faces, labels, labels)
 
 
-def measure(case: Case, device: torch.device, repeats: int) -> str:
+def measure(
+    case: Case,
+    device: torch.device,
+    repeats: int,
+    head: ClassHead | None = None,
+    *,
+    compiled: bool = False,
+) -> str:
     """Return a row: faces a second, the head's share of a step, and memory."""
     if device.type == "cuda":
         torch.cuda.empty_cache()
         torch.cuda.reset_peak_memory_stats()
     try:
         with enough_memory(str(case), ""):
-            model = build(case, device)
+            model = build(case, device, head, compiled=compiled)
             batch = made_batch(case)
             whole = timed(lambda step: model.run(batch, step), device, repeats)
             of_head = timed(lambda step: head_alone(model, batch, step), device, repeats)
@@ -109,6 +130,16 @@ def measure(case: Case, device: torch.device, repeats: int) -> str:
         return f"{case.cells}| does not fit | | |"
     memory = f"{torch.cuda.max_memory_allocated() / GIB:.1f}" if device.type == "cuda" else "-"
     return f"{case.cells}| {case.batch / whole:.1f} | {100 * of_head / whole:.0f} % | {memory} |"
+
+
+def against_compiled(case: Case, device: torch.device, repeats: int) -> str:
+    """Return how long torch.compile takes for a network, and both rows."""
+    plain = measure(case, device, repeats)
+    started = time.perf_counter()
+    build(case, device, compiled=True).run(made_batch(case), 0)
+    seconds = time.perf_counter() - started
+    compiled = measure(case, device, repeats, compiled=True)
+    return f"{plain}\n{compiled} compiled; its first step took {seconds:.0f} s"
 
 
 def head_alone(model: TrainStep, batch: Batch, step: int) -> None:
@@ -211,7 +242,8 @@ def fed(dataset: FaceDataset, case: Case, device: torch.device, workers: int, st
         0,
         device,
     )
-    alone = timed(lambda step: model.run(made_batch(case), step), device, 5)
+    batch = made_batch(case)
+    alone = timed(lambda step: model.run(batch, step), device, 5)
     return (
         f"{case.backbone}, batch {case.batch}, {case.classes:,} classes, decoding with {workers} "
         f"workers: {steps * case.batch / seconds:.1f} faces/s; {case.batch / alone:.1f} without"
@@ -228,9 +260,10 @@ def main() -> None:
     parser.add_argument("--workers", type=int, default=0)
     parser.add_argument("--decoding", action="store_true")
     parser.add_argument("--margin", action="store_true")
+    parser.add_argument("--compile", metavar="NETWORK", help="with and without torch.compile")
     args = parser.parse_args()
     device = torch.device(args.device)
-    alone = args.decoding or args.margin
+    alone = args.decoding or args.margin or args.compile
     if device.type == "cpu":
         torch.set_num_threads(1)
     if args.margin or not alone:
@@ -239,13 +272,24 @@ def main() -> None:
         with tempfile.TemporaryDirectory() as folder:
             dataset = open_dataset(args.faces) if args.faces else made_set(Path(folder))
             print(decoding(dataset, args.workers, MADE_FACES), flush=True)
+    if args.compile:
+        in_table = [case for case in cases(device) if case.backbone == args.compile]
+        case = replace(in_table[-1], classes=in_table[0].classes, sample_rate=1.0)
+        print(against_compiled(case, device, args.repeats), flush=True)
     if alone:
         return
     table = cases(device)
     print("\n| backbone | loss | batch | classes | sampled | faces/s | head's share | peak GiB |")
     print("|---|---|--:|--:|--:|--:|--:|--:|")
+    head: ClassHead | None = None
     for case in table:
-        print(measure(case, device, args.repeats), flush=True)
+        if head is None or (head.classes, head.config.sample_rate) != (
+            case.classes,
+            case.sample_rate,
+        ):
+            head = None  # the one before must go first: ten million classes fit once
+            head = new_head(case)
+        print(measure(case, device, args.repeats, head), flush=True)
     if args.faces:
         dataset = open_dataset(args.faces)
         for case in {case.backbone: case for case in table}.values():
