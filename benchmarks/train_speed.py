@@ -17,6 +17,7 @@ import argparse
 import tempfile
 import time
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
@@ -199,13 +200,13 @@ def margin_overhead(device: torch.device, repeats: int) -> str:
 def decoding(dataset: FaceDataset, workers: int, faces: int) -> str:
     """Return how many faces a second are read, decoded, mirrored and put into batches."""
     loader = FaceLoader(dataset, LoaderConfig(global_batch=64, workers=workers))
-    batches = loader.batches()
-    next(batches)
-    wall, cpu = time.perf_counter(), time.process_time()
-    for _ in islice(batches, faces // 64):
-        pass
+    with closing(loader.batches()) as batches:
+        next(batches)
+        wall, cpu = time.perf_counter(), time.process_time()
+        for _ in islice(batches, faces // 64):
+            pass
+        wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
     count = faces // 64 * 64
-    wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
     per_core = f", {count / cpu:.0f} a CPU-second" if not workers else ""
     return f"{count} faces of {dataset.name!r}, {workers} workers: {count / wall:.0f}/s{per_core}"
 
@@ -234,14 +235,14 @@ def fed(dataset: FaceDataset, case: Case, device: torch.device, workers: int, st
         dataset,
         LoaderConfig(global_batch=case.batch, workers=workers, pin_memory=device.type == "cuda"),
     )
-    batches = loader.batches()
-    for step, batch in enumerate(islice(batches, 3)):
-        model.run(batch, step)
-    seconds = once(
-        lambda _: [model.run(batch, step) for step, batch in enumerate(islice(batches, steps))],
-        0,
-        device,
-    )
+    with closing(loader.batches()) as batches:
+        for step, batch in enumerate(islice(batches, 3)):
+            model.run(batch, step)
+        seconds = once(
+            lambda _: [model.run(batch, step) for step, batch in enumerate(islice(batches, steps))],
+            0,
+            device,
+        )
     batch = made_batch(case)
     alone = timed(lambda step: model.run(batch, step), device, 5)
     return (

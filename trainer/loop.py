@@ -6,7 +6,7 @@ import math
 import signal
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import FrameType
@@ -113,10 +113,9 @@ class Loop:
                 if self._judge is not None and state.step == 0 and trained:
                     # What it can do already is the least that its best model must do.
                     state = self._validate(state, journal)
-                batches = self._loader.batches(state.step)
-                while state.step < self._config.steps and ended == "finished":
-                    batch = next(batches)
-                    state, ended = self._step(batch, state, journal)
+                with closing(self._loader.batches(state.step)) as batches:
+                    while state.step < self._config.steps and ended == "finished":
+                        state, ended = self._step(next(batches), state, journal)
         finally:
             journal.close()
         if self._saved_at != state.step:

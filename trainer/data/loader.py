@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -79,10 +79,11 @@ class FaceLoader:
         if not len(dataset):
             raise TrainingSetError(f"training set {dataset.name!r} holds no faces; check the path")
 
-    def batches(self, start_step: int = 0) -> Iterator[Batch]:
+    def batches(self, start_step: int = 0) -> Generator[Batch, None, None]:
         """Yield this rank's share of global batch ``start_step``, then of the next, without end.
 
-        Messages about broken faces are collected in ``broken``.
+        Messages about broken faces are collected in ``broken``. Close the generator when you have
+        enough: the processes that decode end then.
 
         Raises:
             TrainingSetError: More faces are broken than ``max_broken``.

@@ -1,7 +1,9 @@
 from __future__ import annotations
 
+from contextlib import closing
 from dataclasses import dataclass
 from itertools import islice
+from multiprocessing import active_children
 
 import numpy as np
 import pytest
@@ -105,6 +107,17 @@ def test_workers_change_nothing() -> None:
     there = first(FaceLoader(faces(), LoaderConfig(**config, workers=2)), 5)  # type: ignore[arg-type]
     for one, other in zip(here, there, strict=True):
         assert torch.equal(one.faces, other.faces)
+
+
+@pytest.mark.slow
+def test_workers_end_with_their_batches() -> None:
+    before = set(active_children())
+    with closing(FaceLoader(faces(), LoaderConfig(global_batch=6, workers=2)).batches()) as batches:
+        next(batches)
+        workers = set(active_children()) - before
+        assert len(workers) == 2
+    assert not workers & set(active_children())
+    assert [worker.exitcode for worker in workers] == [0, 0]
 
 
 def test_seeds_differ() -> None:
