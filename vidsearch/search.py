@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow.compute as pc
 
 from vidsearch.advice import bars, certain_pairs
 from vidsearch.catalog import Catalog
@@ -280,19 +281,16 @@ class PhotoSearcher:
         }
 
     def _searched(self, within: frozenset[str] | None) -> Searched:
-        columns = ["video_id", "status", "read_s", "tracks"]
-        videos = [
-            row
-            for row in self._tracks.snapshot.videos(columns).to_pylist()
-            if within is None or row["video_id"] in within
-        ]
-        readable = [row for row in videos if row["status"] != "failed"]
+        videos = self._tracks.snapshot.videos(["status", "read_s", "tracks"], within)
+        readable = videos.filter(pc.not_equal(videos["status"], "failed"))
         return Searched(
-            tracks=sum(row["tracks"] or 0 for row in readable),
+            tracks=int(pc.sum(readable["tracks"], min_count=0).as_py()),
             videos=len(readable),
-            duration_s=sum(row["read_s"] or 0.0 for row in readable),
+            duration_s=float(pc.sum(readable["read_s"], min_count=0).as_py()),
             failed_videos=len(videos) - len(readable),
-            partial_videos=sum(row["status"] == "partial" for row in readable),
+            partial_videos=int(
+                pc.sum(pc.equal(readable["status"], "partial"), min_count=0).as_py()
+            ),
         )
 
 

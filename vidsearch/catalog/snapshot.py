@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+import pyarrow.parquet as pq
 
 from vidsearch.catalog.schema import matrix
 from vidsearch.catalog.tables import Table
@@ -144,26 +145,30 @@ class Snapshot:
         dataset = self._dataset(name)
         names = _with_key(columns, dataset.schema)
         ids = pa.array(sorted(values), pa.string())
-        groups: list[Any] = []
         if not attempts:
             return dataset.schema.empty_table().select(names)
-        with self.tables[name].reading():
-            for fragment in dataset.get_fragments():
-                # Without what the log says of the file: see _among.
-                bare = dataset.format.make_fragment(fragment.path, dataset.filesystem)
-                groups += bare.split_by_row_group(
-                    _skipping(bare, "run_id", attempts), schema=dataset.schema
-                )
 
-            def part(group: Any) -> pa.Table | None:
-                column = group.to_table(columns=[key], schema=dataset.schema)
-                if not pc.any(pc.is_in(column[key], value_set=ids)).as_py():
-                    return None
-                return group.to_table(columns=names, filter=wanted, schema=dataset.schema)
+        def of_file(fragment: Any) -> list[pa.Table]:
+            # Without what the log says of the file: see _among.
+            bare = dataset.format.make_fragment(fragment.path, dataset.filesystem)
+            groups = bare.split_by_row_group(
+                _skipping(bare, "run_id", attempts), schema=dataset.schema
+            )
+            if not groups:
+                return []
+            with dataset.filesystem.open_input_file(fragment.path) as source:
+                file = pq.ParquetFile(source, metadata=bare.metadata)
+                found = _holding(file, groups, key, ids)
+            return [
+                group.to_table(columns=names, filter=wanted, schema=dataset.schema)
+                for group in found
+            ]
 
-            # Most of the time goes into waiting and unpacking, neither of which holds Python.
-            with ThreadPoolExecutor(_READERS) as readers:
-                parts = [rows for rows in readers.map(part, groups) if rows is not None]
+        # Most of the time goes into waiting and unpacking, neither of which holds Python.
+        with self.tables[name].reading(), ThreadPoolExecutor(_READERS) as readers:
+            parts = [
+                rows for some in readers.map(of_file, dataset.get_fragments()) for rows in some
+            ]
         return pa.concat_tables([dataset.schema.empty_table().select(names), *parts])
 
     def templates(
@@ -271,6 +276,15 @@ class Snapshot:
         if not pc.all(counts, min_count=0).as_py():
             rows = rows.filter(counts)
         return rows if columns is None else rows.select(list(columns))
+
+
+def _holding(file: pq.ParquetFile, groups: Sequence[Any], key: str, values: pa.Array) -> list[Any]:
+    """Return the row groups of a file that hold one of the values, looked through in one read."""
+    row_groups = [group.row_groups[0] for group in groups]
+    column = file.read_row_groups([g.id for g in row_groups], columns=[key], use_threads=False)[key]
+    rows = pc.indices_nonzero(pc.is_in(column.cast(pa.string()), value_set=values)).to_numpy()
+    ends = np.cumsum([group.num_rows for group in row_groups])
+    return [groups[at] for at in np.unique(np.searchsorted(ends, rows, side="right"))]
 
 
 def _with_key(columns: Sequence[str] | None, schema: pa.Schema) -> list[str]:

@@ -36,6 +36,7 @@ _VECTORS = ("template", "embedding")
 _ENTRY = re.compile(r"\d{20}\.(json|checkpoint\.)")
 _DECORATION = re.compile(r"\x1b\[\d*m|↳")
 _STACK_FRAME = re.compile(r"\d+: |stack backtrace|note: ")
+_PICTURES_TOGETHER = 500
 _LONGEST_LINE = 240
 
 
@@ -432,6 +433,6 @@ def _properties(schema: pa.Schema) -> Any:
         compression="ZSTD",
         compression_level=1,
         # Small enough that a few tracks' pictures are read without their neighbours'.
-        max_row_group_size=2_000 if "aligned_jpeg" in schema.names else 100_000,
+        max_row_group_size=_PICTURES_TOGETHER if "aligned_jpeg" in schema.names else 100_000,
         column_properties=columns or None,
     )
