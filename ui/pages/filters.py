@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, time, timedelta
 from typing import Any
 
+import pyarrow as pa
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
@@ -14,7 +16,7 @@ from vidsearch.scope import Scope
 
 
 def wish_for(
-    videos: list[dict[str, Any]], faces: tuple[QueryFace, ...], more: tuple[str, ...]
+    videos: pa.Table, faces: tuple[QueryFace, ...], more: tuple[str, ...]
 ) -> tuple[Wish, DeltaGenerator]:
     """Show what narrows a search; return it, and the place beside the threshold for its worth."""
     st.session_state.setdefault("least", 0.1)
@@ -24,22 +26,42 @@ def wish_for(
     )  # fmt: skip
     beside = st.empty()
     top = st.slider("How many hits at most", 10, 300, 50, 10, key="top")
-    with st.expander("Only some videos", icon=":material/filter_alt:"):
-        # Plain text work: an archive has ten thousands of names, and this runs after every click.
-        folders = sorted({row["uri"].rpartition("/")[0] or "/" for row in videos})
-        folder = st.multiselect("Folders", folders, key="folders", placeholder="All folders")
-        named = {row["video_id"]: row["uri"] for row in videos}
-        video = st.multiselect(
-            "Videos", sorted(named, key=lambda v: named[v]), key="videos",
-            format_func=lambda v: named[v].rpartition("/")[2], placeholder="All videos",
-        )  # fmt: skip
-        since = st.date_input("Changed from", value=None, key="since")
-        until = st.date_input("Changed until", value=None, key="until")
-        lengths = [row["duration_s"] / 60 for row in videos if row["duration_s"]]
-        longest = float(int(max(lengths, default=0)) + 1)
-        least_min, most_min = st.slider(
-            "Length of the video, minutes", 0.0, longest, (0.0, longest), key="lengths"
-        )
+    wish = Wish(
+        faces=() if more else faces,
+        tracks=tuple(more),
+        person_id=st.session_state.get("person"),
+        top=top,
+        min_confidence=least,
+    )
+    box = st.expander(
+        "Only some videos", icon=":material/filter_alt:", key="only_some", on_change="rerun"
+    )
+    # Most searches need none of it, and a browser builds a list of ten thousand names only when it
+    # must; once opened it stays, or closing the box would undo what was chosen in it.
+    if box.open or st.session_state.get("narrowed"):
+        st.session_state["narrowed"] = True
+        with box:
+            wish = _narrowed(wish, videos.to_pylist())
+    return wish, beside
+
+
+def _narrowed(wish: Wish, videos: list[dict[str, Any]]) -> Wish:
+    """Show what leaves videos out; return the wish with it."""
+    # Plain text work: an archive has ten thousands of names, and this runs after every click.
+    folders = sorted({row["uri"].rpartition("/")[0] or "/" for row in videos})
+    folder = st.multiselect("Folders", folders, key="folders", placeholder="All folders")
+    named = {row["video_id"]: row["uri"] for row in videos}
+    video = st.multiselect(
+        "Videos", sorted(named, key=lambda v: named[v]), key="videos",
+        format_func=lambda v: named[v].rpartition("/")[2], placeholder="All videos",
+    )  # fmt: skip
+    since = st.date_input("Changed from", value=None, key="since")
+    until = st.date_input("Changed until", value=None, key="until")
+    lengths = [row["duration_s"] / 60 for row in videos if row["duration_s"]]
+    longest = float(int(max(lengths, default=0)) + 1)
+    least_min, most_min = st.slider(
+        "Length of the video, minutes", 0.0, longest, (0.0, longest), key="lengths"
+    )
     scope = Scope(
         videos=tuple(video),
         folders=tuple(folder),
@@ -48,14 +70,9 @@ def wish_for(
         if until is not None
         else None,
     )
-    wish = Wish(
-        faces=() if more else faces,
-        tracks=tuple(more),
-        person_id=st.session_state.get("person"),
-        top=top,
-        min_confidence=least,
+    return replace(
+        wish,
         scope=scope,
         shortest_s=60 * least_min,
         longest_s=60 * most_min if most_min < longest else None,
     )
-    return wish, beside

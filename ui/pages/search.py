@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import pyarrow as pa
+import pyarrow.compute as pc
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
@@ -36,7 +38,7 @@ def render() -> None:
     st.title("Who are you looking for?", anchor=False)
     _being_indexed()
     rows = catalog().videos(["video_id", "uri", "duration_s", "status", "tracks", "read_s"])
-    videos = [row for row in rows.to_pylist() if row["status"] != "failed"]
+    videos = rows.filter(pc.not_equal(rows["status"], "failed"))
     left, right = st.columns([1, 2], gap="large")
     with left, told_plainly():
         faces = chosen_faces()
@@ -47,7 +49,7 @@ def render() -> None:
         if faces or more:
             wish, beside = wish_for(videos, faces, more)
     with right, told_plainly():
-        if not videos:
+        if not videos.num_rows:
             _nothing_yet()
         elif wish is None or beside is None:
             _invitation(videos)
@@ -86,13 +88,13 @@ def _more_banner() -> None:
         st.rerun()
 
 
-def _invitation(videos: list[dict[str, Any]]) -> None:
+def _invitation(videos: pa.Table) -> None:
     st.subheader("Drop a photo of a face", anchor=False)
     st.html(_STEPS)
     one, two, three = st.columns(3)
     one.metric("Videos", f"{len(videos):,}")
-    two.metric("Of video", clock(sum(row["read_s"] or 0.0 for row in videos)))
-    three.metric("Tracks of faces", f"{sum(row['tracks'] or 0 for row in videos):,}")
+    two.metric("Of video", clock(float(pc.sum(videos["read_s"], min_count=0).as_py())))
+    three.metric("Tracks of faces", f"{pc.sum(videos['tracks'], min_count=0).as_py():,}")
 
 
 def _answer(wish: Wish, beside: DeltaGenerator) -> None:

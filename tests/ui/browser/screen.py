@@ -80,6 +80,17 @@ class Screen:
         app = self.page.get_by_test_id("stApp")
         expect(app).to_have_attribute("data-test-script-state", "notRunning")
 
+    def only_some_videos(self) -> None:
+        """Open the box of filters, or close it."""
+        self.settled()
+        self.page.get_by_text("Only some videos").click()
+
+    def choose_folder(self, folder: str) -> None:
+        self._choose("Folders", folder)
+
+    def drop_choices(self) -> None:
+        self.page.get_by_role("button", name="Clear all").first.click()
+
     def open_rejected(self) -> None:
         self.settled()
         self.page.get_by_text(re.compile(r"\d+ hits? you rejected")).click()

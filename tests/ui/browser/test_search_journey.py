@@ -47,6 +47,23 @@ def test_a_face_of_several_is_chosen_and_its_film_plays_by_range(
     assert any(re.match(r"bytes 0-\d+/\d+", told) for told in ranges)
 
 
+def test_a_search_keeps_to_some_videos_when_the_box_is_closed_again(
+    screen: Screen, made: Path
+) -> None:
+    screen.give(made / "photos" / "astronaut.jpg")
+    screen.says("Found 1 likely appearance in 1 video.")
+    screen.only_some_videos()
+    screen.choose_folder(str(made / "archive" / "sub"))
+    screen.says("No hit.")
+    screen.says("in 2 videos")
+    screen.only_some_videos()
+    screen.settled()
+    screen.says("No hit.")
+    screen.only_some_videos()
+    screen.drop_choices()
+    screen.says("Found 1 likely appearance in 1 video.")
+
+
 def test_a_verdict_changes_the_next_search_and_the_files(screen: Screen, made: Path) -> None:
     screen.give(made / "photos" / "red-shirt.jpg")
     screen.says(re.compile(r"Found \d+ likely appearance"))
