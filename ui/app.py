@@ -10,15 +10,7 @@ from PIL import Image, ImageDraw
 
 from ui.context import settings, told_plainly
 from ui.pages import archive, evaluation, people, search, training
-
-_LOGO = (
-    '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 176 40" fill="none" role="img" '
-    'aria-label="vidsearch"><circle cx="17" cy="17" r="12.5" stroke="#1b8aa5" stroke-width="4.5"/>'
-    '<path d="M26.5 26.5 36 36" stroke="#1b8aa5" stroke-width="5.5" stroke-linecap="round"/>'
-    '<path d="M14 11.2v11.6L23 17z" fill="#1b8aa5"/><text x="46" y="28" fill="#1b8aa5" '
-    'font-family="system-ui, -apple-system, Segoe UI, Noto Sans, DejaVu Sans, sans-serif" '
-    'font-size="25" font-weight="700" letter-spacing="-0.6">vidsearch</text></svg>'
-)
+from ui.splash import LOGO
 
 
 @cache
@@ -39,7 +31,7 @@ def _icon() -> Image.Image:
 def main() -> None:
     st.set_page_config(page_title="vidsearch", page_icon=_icon(), layout="wide")
     st.html(_style())
-    st.logo(_LOGO, size="large")
+    st.logo(LOGO, size="large")
     with told_plainly():
         if not signed_in():
             return

@@ -21,6 +21,8 @@ from ui.service import shared
 from ui.service.films import SHELF
 from ui.service.private import remove_own
 from ui.settings import FOLLOW, VARIABLE, UiSettings
+from ui.sockets import send_at_once
+from ui.splash import Splash
 
 
 async def film(request: Request) -> Response:
@@ -34,6 +36,7 @@ async def film(request: Request) -> Response:
 
 @asynccontextmanager
 async def _tidy(_: App) -> AsyncIterator[None]:
+    send_at_once()
     yield
     remove_own()
 
@@ -44,7 +47,8 @@ def _gates() -> list[Middleware]:
         return []
     settings = UiSettings.from_environment(os.environ)
     shared.warm(settings.catalog)
-    return [Middleware(Gate, settings=settings, has_signed_in=has_signed_in)]
+    gate = Middleware(Gate, settings=settings, has_signed_in=has_signed_in)
+    return [gate, Middleware(Splash)]
 
 
 if os.environ.get(FOLLOW):
