@@ -9,6 +9,7 @@ from pipelines.payloads import Failure, IndexOptions, Outcome, SlicedVideo, Slic
 from pipelines.stages import index_slice, index_video
 from pipelines.stages.index_video import Opened
 from pipelines.stages.join_slices import SliceJoiner
+from pipelines.stages.returned_memory import give_back
 from vidsearch.errors import VideoError, reason
 from vidsearch.models.registry import LoadedPack
 from vidsearch.video.discover import VideoSource
@@ -31,6 +32,8 @@ def run(
         return index_video.run(source, models, options, known, opened, may_slice=may_slice)
     except Exception as error:  # noqa: BLE001 (the one place where everything is caught)
         return _unforeseen(source, error, _content(source))
+    finally:
+        give_back()
 
 
 def run_slice(
@@ -45,6 +48,8 @@ def run_slice(
         return index_slice.run(video, number, models, options, opened)
     except Exception as error:  # noqa: BLE001 (as above)
         return _unforeseen(video.source, error, video.video_id)
+    finally:
+        give_back()
 
 
 def join(joiner: SliceJoiner, outcome: SliceOutcome) -> None:
