@@ -31,7 +31,9 @@ def make_track(number: int, vector: Vector, rng: np.random.Generator) -> Track:
     box = np.array([10, 10, 110, 110], np.float32)
     landmarks = np.ones((5, 2), np.float32)
     kept = tuple(
-        KeptFace(number + i / 3, box, landmarks, 0.9, 0.8, vector * 1.3, rng.bytes(JPEG_BYTES))
+        KeptFace(
+            number + i / 3, box, landmarks, 0.9, 0.8, vector * 1.3, rng.bytes(JPEG_BYTES), landmarks
+        )
         for i in range(FACES)
     )
     span = TimeSpan(float(number), number + 1.0)

@@ -1,8 +1,9 @@
 """What a stored face costs a model that aligns otherwise: ``vidsearch reembed``'s price.
 
 ``python -m benchmarks.reembed_loss MEDIA PACK [--pairs N]``: LFW pairs, each photo aligned for the
-pack directly, and by the detour that a re-embedded face has taken: aligned for ``open``, kept as
-JPEG, aligned anew. Then the same for ``open`` from faces that the pack's alignment has kept.
+pack directly, and by the detour that a re-embedded face has taken: aligned for ``open`` with a rim,
+kept as JPEG, aligned anew; and so without the rim, as catalogs had it once. Then the same for
+``open`` from faces that were aligned for the pack.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from pipelines.reembed import how_stored
 from pipelines.stages import reembed_faces
 from vidsearch.datatypes import Image
 from vidsearch.device import CPU
-from vidsearch.geometry.align import AlignmentTemplate, align_faces
+from vidsearch.geometry.align import AlignmentTemplate, align_faces, with_rim
 from vidsearch.metrics.verification import folded_accuracy
 from vidsearch.models.registry import LoadedPack, load_pack
 from vidsearch.photo import read_photo
@@ -72,8 +73,12 @@ def main() -> None:
             plain = align_faces(image, landmarks, templates[name])
             vectors = found.setdefault(f"{name}, direct", {})
             vectors[item] = models.embedder.embed(plain)[0]
-            vectors = found.setdefault(f"{name}, stored for {stored}", {})
-            vectors[item] = detour(image, landmarks, templates[stored], models)
+            for how, kept in (
+                ("", with_rim(templates[stored])),
+                (" without rim", templates[stored]),
+            ):
+                vectors = found.setdefault(f"{name}, stored for {stored}{how}", {})
+                vectors[item] = detour(image, landmarks, kept, models)
     print(f"| model, faces | accuracy, {len(issame)} pairs | cosine to direct, mean (least) |")
     print("|---|--:|--:|")
     for name, vectors in found.items():
@@ -90,7 +95,7 @@ def main() -> None:
         near = (one.astype(np.float64) * other).sum(1)
         print(f"| {name} | {accuracy.mean:.4f} | {near.mean():.4f} ({near.min():.4f}) |")
     for name, stored in (("pack", "open"), ("open", "pack")):
-        print(name, how_stored(templates[stored], templates[name]))
+        print(name, how_stored(with_rim(templates[stored]), templates[name]))
 
 
 if __name__ == "__main__":

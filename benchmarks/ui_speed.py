@@ -70,11 +70,11 @@ def make_catalog(folder: Path, tracks: int, spectrum: Path | None) -> None:
 
 def make_video(number: int, vectors: Matrix, models: LoadedPack, picture: bytes) -> IndexedVideo:
     def track(at: int, vector: Vector) -> Track:
-        box = np.array([10, 10, 110, 110], np.float32)
+        box, ones = np.array([10, 10, 110, 110], np.float32), np.ones((5, 2), np.float32)
         # No two pictures are alike, as in an archive: what follows a JPEG's end is not looked at.
         own = np.random.default_rng((number, at)).bytes(1000)
         kept = tuple(
-            KeptFace(at + i / 3, box, np.ones((5, 2), np.float32), 0.9, 0.8, vector, picture + own)
+            KeptFace(at + i / 3, box, ones, 0.9, 0.8, vector, picture + own, ones)
             for i in range(FACES)
         )
         template = Template(vector, 9.0, models.model_id)

@@ -80,7 +80,7 @@ class Stored:
     """How the stored pictures suit the new model.
 
     Attributes:
-        size: Side of a stored picture, pixels.
+        size: Side of a stored picture with its rim, pixels.
         wanted: Side that the new model takes.
         enlarged: How many times larger a face is shown to it than it is stored; above 1 detail is
             missing that a video would have.

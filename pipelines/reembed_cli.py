@@ -118,11 +118,11 @@ def _count(report: ReembedReport) -> str:
 
 
 def _quality(stored: Stored) -> list[str]:
-    if stored.outside < 0.005 and stored.enlarged <= 1.005 and stored.size == stored.wanted:
+    if stored.outside < 0.005 and abs(stored.enlarged - 1) <= 0.005:
         return []
     first = (
-        f"Faces are stored {stored.size} pixels wide and shown to the new model at "
-        f"{stored.wanted}, {stored.enlarged:.2f} times as large."
+        f"Faces are stored {stored.size} pixels wide with what is round them, and shown to the new "
+        f"model at {stored.wanted}, {stored.enlarged:.2f} times as large."
     )
     lines = [first]
     if stored.enlarged > 1.005:

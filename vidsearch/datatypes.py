@@ -148,7 +148,8 @@ class FrameFaces:
         embeddings: (N, D) float32, raw.
         quality: (N,) float32 in [0, 1], see ``vidsearch.quality``.
         too_poor: (N,) bool, whether a face is too small or too blurred to be matched.
-        aligned_jpegs: N pictures, each a face in the embedder's template.
+        aligned_jpegs: N pictures, each a face in the embedder's template, with a rim.
+        aligned_points: (5, 2) float32, where the landmarks lie in such a picture.
     """
 
     time_s: float
@@ -159,12 +160,14 @@ class FrameFaces:
     quality: Vector
     too_poor: NDArray[np.bool_]
     aligned_jpegs: tuple[bytes, ...] = field(repr=False)
+    aligned_points: Landmarks
 
     def __post_init__(self) -> None:
         n = len(self.detections)
         check_array("embeddings", self.embeddings, (n, None), np.float32)
         check_array("quality", self.quality, (n,), np.float32)
         check_array("too_poor", self.too_poor, (n,), np.bool_)
+        check_array("aligned_points", self.aligned_points, (5, 2), np.float32)
         if len(self.aligned_jpegs) != n:
             raise ShapeError(
                 f"aligned_jpegs must be {n}, one a face; got {len(self.aligned_jpegs)}"
@@ -176,7 +179,18 @@ class FrameFaces:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class KeptFace:
-    """One of a track's best faces, stored so that another model can embed it without the video."""
+    """One of a track's best faces, stored so that another model can embed it without the video.
+
+    Attributes:
+        time_s: Seconds from the container's start.
+        box_xyxy: (4,) float32, pixels of the frame.
+        landmarks: (5, 2) float32, pixels of the frame.
+        score: Of the detection.
+        quality: [0, 1].
+        embedding: (D,) float32, raw.
+        aligned_jpeg: The face in its embedder's template, with a rim.
+        aligned_points: (5, 2) float32, where the template puts the landmarks in that picture.
+    """
 
     time_s: float
     box_xyxy: Vector
@@ -185,11 +199,13 @@ class KeptFace:
     quality: float
     embedding: Vector
     aligned_jpeg: bytes = field(repr=False)
+    aligned_points: Landmarks = field(repr=False)
 
     def __post_init__(self) -> None:
         check_array("box_xyxy", self.box_xyxy, (4,), np.float32)
         check_array("landmarks", self.landmarks, (5, 2), np.float32)
         check_array("embedding", self.embedding, (None,), np.float32)
+        check_array("aligned_points", self.aligned_points, (5, 2), np.float32)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from vidsearch.datatypes import Frame, FrameFaces
-from vidsearch.geometry.align import align_faces
+from vidsearch.geometry.align import align_faces, with_rim, without_rim
 from vidsearch.models.registry import LoadedPack
 from vidsearch.quality import face_quality, too_poor
 from vidsearch.track.kept import encode
@@ -12,7 +12,10 @@ from vidsearch.track.kept import encode
 def run(frame: Frame, models: LoadedPack, jpeg_quality: int) -> FrameFaces:
     """Return all the faces of a frame; none is fine."""
     detections = models.detector.detect(frame.image)
-    aligned = align_faces(frame.image, detections.landmarks, models.embedder.template)
+    template = models.embedder.template
+    stored = with_rim(template)
+    kept = align_faces(frame.image, detections.landmarks, stored)
+    aligned = without_rim(kept, template)
     return FrameFaces(
         time_s=frame.time_s,
         frame_duration_s=frame.duration_s,
@@ -23,5 +26,6 @@ def run(frame: Frame, models: LoadedPack, jpeg_quality: int) -> FrameFaces:
             aligned, detections.landmarks, detections.boxes_xyxy, detections.scores
         ),
         too_poor=too_poor(aligned, detections.landmarks, detections.boxes_xyxy),
-        aligned_jpegs=encode(aligned, jpeg_quality),
+        aligned_jpegs=encode(kept, jpeg_quality),
+        aligned_points=stored.array,
     )

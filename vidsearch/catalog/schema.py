@@ -200,6 +200,7 @@ def face_rows(videos: Sequence[IndexedVideo], run_id: str, dim: int) -> pa.Table
                         "score": face.score,
                         "quality": face.quality,
                         "aligned_jpeg": face.aligned_jpeg,
+                        "aligned_points": face.aligned_points.reshape(-1),
                     }
                 )
                 vectors.append(face.embedding)

@@ -68,6 +68,9 @@ DLIB_150 = AlignmentTemplate(
     points=((46.7, 47.7), (102.7, 46.1), (74.5, 78.3), (49.8, 102.1), (98.7, 99.8)),
 )
 
+RIM = 0.2
+"""Part of the side that a stored face has around the template: what other templates show of it."""
+
 TEMPLATES = {template.name: template for template in (ARCFACE_112, DLIB_150)}
 
 
@@ -126,6 +129,47 @@ def align_faces(image: Image, landmarks: Landmarks, template: AlignmentTemplate)
         for row, matrix in enumerate(_solve(landmarks, template)):
             aligned[row] = _warp(image, matrix, template.size)
     return aligned
+
+
+def with_rim(template: AlignmentTemplate) -> AlignmentTemplate:
+    """Return the template of the picture that a catalog keeps: the same face with a rim.
+
+    Templates differ in how much they show around the landmarks; with a rim of ``RIM`` a face that
+    was stored for one has all that another looks at.
+
+    Example:
+        >>> with_rim(DLIB_150).size
+        210
+    """
+    rim = _rim(template)
+    return AlignmentTemplate(
+        f"{template.name}_with_rim",
+        template.size + 2 * rim,
+        tuple((x + rim, y + rim) for x, y in template.points),
+    )
+
+
+def without_rim(aligned: AlignedFaces, template: AlignmentTemplate) -> AlignedFaces:
+    """Return what the template shows of faces that were aligned to ``with_rim(template)``.
+
+    Args:
+        aligned: (N, R, R, 3) uint8 RGB, R the size of ``with_rim(template)``.
+        template: The embedder's.
+
+    Returns:
+        (N, S, S, 3) uint8 RGB, as ``align_faces`` gives them, but for a grey level of rounding.
+
+    Raises:
+        ShapeError: Another size.
+    """
+    side = with_rim(template).size
+    check_array("aligned", aligned, (None, side, side, 3), np.uint8)
+    inner = slice(_rim(template), _rim(template) + template.size)
+    return np.ascontiguousarray(aligned[:, inner, inner])
+
+
+def _rim(template: AlignmentTemplate) -> int:
+    return round(RIM * template.size)
 
 
 def _solve(landmarks: Landmarks, template: AlignmentTemplate) -> NDArray[np.float64]:

@@ -24,6 +24,7 @@ class Candidate:
     quality: float
     embedding: Vector
     aligned_jpeg: bytes
+    aligned_points: Landmarks
 
 
 def thin(candidates: list[Candidate], keep: int) -> list[Candidate]:
@@ -47,7 +48,16 @@ def thin(candidates: list[Candidate], keep: int) -> list[Candidate]:
 def best_first(candidates: list[Candidate]) -> tuple[KeptFace, ...]:
     """Return the faces as they are kept, best quality first."""
     return tuple(
-        KeptFace(c.time_s, c.box_xyxy, c.landmarks, c.score, c.quality, c.embedding, c.aligned_jpeg)
+        KeptFace(
+            c.time_s,
+            c.box_xyxy,
+            c.landmarks,
+            c.score,
+            c.quality,
+            c.embedding,
+            c.aligned_jpeg,
+            c.aligned_points,
+        )
         for c in sorted(candidates, key=lambda c: (-c.quality, c.time_s))
     )
 

@@ -49,6 +49,7 @@ class Tracklet:
                 float(faces.quality[row]),
                 embedding,
                 faces.aligned_jpegs[row],
+                faces.aligned_points,
             )
         )
         # An interview shot lasts for hours: the pictures held must not grow with it.

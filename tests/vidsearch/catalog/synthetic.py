@@ -44,6 +44,7 @@ def make_track(number: int, shot: int, rng: np.random.Generator, faces: int = 2)
             quality=0.5,
             embedding=rng.normal(size=DIM).astype(np.float32),
             aligned_jpeg=rng.bytes(200),
+            aligned_points=rng.random((5, 2), np.float32),
         )
         for position in range(faces)
     )

@@ -5,6 +5,7 @@ import os
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 
@@ -285,17 +286,12 @@ def test_vectors_that_cannot_be_searched_are_refused(
     elif bad == "norm":
         vector *= 2
     else:
-        faces = (synthetic.KeptFace(0, *_face_of(track), np.full(16, np.inf, np.float32), b""),)
+        faces = (replace(track.faces[0], embedding=np.full(16, np.inf, np.float32)),)
     template = synthetic.Template(vector, 1.0, synthetic.MODEL_ID)
     broken = synthetic.Track(track.span, 0.5, 0, 1, 1.0, track.box_xyxy, template, faces)
     video = synthetic.IndexedVideo(synthetic.make_video(0).video, (broken,))
     with pytest.raises(ShapeError, match="0000 é film"):
         CatalogWriter(catalog).add(video)
-
-
-def _face_of(track: object) -> tuple[object, ...]:
-    face = track.faces[0]  # type: ignore[attr-defined]
-    return face.box_xyxy, face.landmarks, 1.0, 1.0
 
 
 def test_a_catalog_is_not_made_among_other_files(tmp_path: Path) -> None:

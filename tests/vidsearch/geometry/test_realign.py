@@ -5,7 +5,14 @@ import pytest
 
 from vidsearch.datatypes import Image, Landmarks
 from vidsearch.errors import ShapeError
-from vidsearch.geometry.align import ARCFACE_112, DLIB_150, AlignmentTemplate, align_faces
+from vidsearch.geometry.align import (
+    ARCFACE_112,
+    DLIB_150,
+    AlignmentTemplate,
+    align_faces,
+    with_rim,
+    without_rim,
+)
 from vidsearch.geometry.realign import realign
 
 
@@ -45,6 +52,40 @@ def test_the_stored_face_gives_what_the_frame_would_give(
             np.abs(naive - direct)[middle, middle].mean()
             > np.abs(again - direct)[middle, middle].mean()
         )
+
+
+@pytest.mark.parametrize(
+    ("stored", "wanted"),
+    [(DLIB_150, ARCFACE_112), (ARCFACE_112, DLIB_150)],
+    ids=["smaller", "larger"],
+)
+def test_with_a_rim_nothing_that_another_template_shows_is_missing(
+    rng: np.random.Generator, stored: AlignmentTemplate, wanted: AlignmentTemplate
+) -> None:
+    for _ in range(10):
+        picture, landmarks = smooth_picture(rng), somebody(rng)
+        direct = align_faces(picture, landmarks[None], wanted)[0].astype(int)
+        rim = align_faces(picture, landmarks[None], with_rim(stored))[0]
+        bare = align_faces(picture, landmarks[None], stored)[0]
+        again = realign(rim, landmarks, with_rim(stored), wanted).astype(int)
+        without = realign(bare, landmarks, stored, wanted).astype(int)
+        assert np.abs(again - direct).mean() < 1
+        assert np.abs(again - direct).max() < np.abs(without - direct).max()
+
+
+@pytest.mark.parametrize("template", [DLIB_150, ARCFACE_112], ids=lambda t: t.name)
+def test_the_rim_comes_off_exactly(rng: np.random.Generator, template: AlignmentTemplate) -> None:
+    picture = smooth_picture(rng)
+    for landmarks in (somebody(rng), 2.5 * somebody(rng) - 200, 0.2 * somebody(rng)):
+        one = landmarks.astype(np.float32)
+        kept = align_faces(picture, one[None], with_rim(template))
+        cut = without_rim(kept, template)
+        direct = align_faces(picture, one[None], template)
+        assert np.abs(cut.astype(int) - direct).max() <= 1
+        # Back to the template that it was stored for: nothing is interpolated once more.
+        assert np.array_equal(realign(kept[0], one, with_rim(template), template), cut[0])
+    with pytest.raises(ShapeError, match="aligned must be"):
+        without_rim(direct, template)
 
 
 def test_the_same_template_is_a_copy(rng: np.random.Generator) -> None:

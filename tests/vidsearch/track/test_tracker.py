@@ -63,6 +63,7 @@ def frame(time_s: float, people: Iterable[Seen], shot: int = 0, noise: float = 0
         np.array([s.quality for s in seen], np.float32),
         np.zeros(n, np.bool_),
         encode(aligned, 90),
+        np.ones((5, 2), np.float32),
     )
 
 
