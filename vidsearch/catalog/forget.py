@@ -92,7 +92,7 @@ def forget(catalog: Catalog, video_id: str) -> Receipt:
         CatalogWriteError: The catalog cannot be written.
     """
     from vidsearch.index import rebuild
-    from vidsearch.index.generations import remove_local_copies
+    from vidsearch.index.local_copies import remove_local_copies
 
     require_erasable(catalog)
     if catalog.videos(["video_id"], [video_id]).num_rows:

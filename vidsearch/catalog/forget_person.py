@@ -62,7 +62,7 @@ def forget_person(catalog: Catalog, person: str) -> PersonReceipt:
         CatalogWriteError: The catalog cannot be written.
     """
     from vidsearch.index import rebuild
-    from vidsearch.index.generations import remove_local_copies
+    from vidsearch.index.local_copies import remove_local_copies
 
     _videos.require_erasable(catalog)
     known = judgements(catalog)

@@ -149,7 +149,7 @@ def discard_staged(catalog: Catalog, *, pieces: bool = True) -> None:
 
 
 def _remove(place: Place, names: list[str]) -> None:
-    from vidsearch.index.generations import remove_local_copies
+    from vidsearch.index.local_copies import remove_local_copies
 
     for name in names:
         if name == _INDEX or name.startswith(PREFIX):

@@ -19,7 +19,6 @@ import json
 import logging
 import os
 import secrets
-import shutil
 import tempfile
 import time
 from collections.abc import Callable, Sequence
@@ -40,6 +39,7 @@ from vidsearch.errors import CatalogWriteError, VidsearchError
 from vidsearch.index import build
 from vidsearch.index.base import VectorIndex, check_vectors
 from vidsearch.index.faiss import FaissFlatIndex
+from vidsearch.index.local_copies import local_copy, remove_local_copies
 from vidsearch.index.plan import Kind, Plan, choose
 
 _LOG = logging.getLogger(__name__)
@@ -241,8 +241,7 @@ def read_generation(catalog: Place, model_id: str, dim: int) -> Generation | Non
             found = _read(catalog, raw)
         except BrokenGenerationError as error:
             failure = error
-            if catalog.path is None:
-                shutil.rmtree(_copies(catalog), ignore_errors=True)
+            remove_local_copies(catalog)
         else:
             if (found.meta.model_id, found.meta.dim) == (model_id, dim):
                 return found
@@ -260,7 +259,7 @@ def _read(catalog: Place, pointer: bytes) -> Generation:
             raise BrokenGenerationError(f"{_CURRENT} names {name!r}, which is no generation")
         folder = catalog.child("index").child(name).path
         if folder is None:
-            folder = _local_copy(catalog, name)
+            folder = local_copy(catalog, name, _META)
         raw = (folder / _META).read_bytes()
         if hashlib.sha256(raw).hexdigest() != meta_sha256:
             raise BrokenGenerationError(f"{name}/{_META} is not what {_CURRENT} promises")
@@ -316,45 +315,6 @@ def current_name(catalog: Place) -> str | None:
         return str(fields["generation"])
     except (OSError, ValueError, KeyError, TypeError):
         return None
-
-
-def _copies(catalog: Place) -> Path:
-    """Return the folder for local copies of a catalog's generations."""
-    import platformdirs
-
-    key = hashlib.sha256(catalog.uri.encode()).hexdigest()[:32]
-    return Path(platformdirs.user_cache_dir("vidsearch")) / "index" / key
-
-
-def remove_local_copies(catalog: Place) -> None:
-    """Remove this machine's copies of a catalog's generations in an object store."""
-    if catalog.path is None:
-        shutil.rmtree(_copies(catalog), ignore_errors=True)
-
-
-def _local_copy(catalog: Place, name: str) -> Path:
-    """Copy a generation from an object store, once; return the local folder."""
-    copies = _copies(catalog)
-    copy = copies / name
-    if copy.is_dir():
-        return copy
-    copies.mkdir(parents=True, exist_ok=True)
-    staged = Path(tempfile.mkdtemp(prefix=".part-", dir=copies))
-    try:
-        source = catalog.child("index").child(name)
-        raw = source.child(_META).read()
-        (staged / _META).write_bytes(raw)
-        for file in json.loads(raw)["sha256"]:
-            source.child(Path(file).name).download(staged / Path(file).name)
-        staged.rename(copy)
-    except (OSError, ValueError, KeyError, TypeError):
-        shutil.rmtree(staged, ignore_errors=True)
-        if not copy.is_dir():  # another process may have been quicker
-            raise
-    for old in copies.glob("gen-*"):
-        if old.name < name:  # names begin with the time; whoever has it open keeps it open
-            shutil.rmtree(old, ignore_errors=True)
-    return copy
 
 
 def _checksum(path: Path) -> str:
