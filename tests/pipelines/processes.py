@@ -157,7 +157,8 @@ def cluster(folder: Path, workers: int, code: Path | None = None) -> Iterator[Cl
     )  # type: ignore[call-overload]  # fmt: skip
     started = []
     try:
-        wait_until(file.exists)
+        # Dask writes the file in place: for a moment it is there and empty.
+        wait_until(lambda: file.exists() and file.read_bytes().endswith(b"}"))
         address = json.loads(file.read_text())["address"]
         for _ in range(workers):
             command = [*dask, "worker", address, "--nthreads", "1", "--no-dashboard"]
