@@ -10,6 +10,7 @@ for _library in ("OMP", "OPENBLAS", "MKL"):
     os.environ.setdefault(f"{_library}_NUM_THREADS", "1")
 
 # ruff: noqa: E402
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -30,6 +31,14 @@ def media() -> Path:
     if not folder.is_dir():
         pytest.skip(f"real media not found at {folder}; set VIDSEARCH_MEDIA")
     return folder
+
+
+@pytest.fixture(autouse=True)
+def ordinary_priority() -> Iterator[None]:
+    """Fail a test that makes its process a real-time one: those after it would starve others."""
+    yield
+    if hasattr(os, "sched_getscheduler"):
+        assert os.sched_getscheduler(0) == os.SCHED_OTHER
 
 
 @pytest.fixture

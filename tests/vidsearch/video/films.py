@@ -7,7 +7,9 @@ the picture alone.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import contextlib
+import os
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
@@ -88,7 +90,10 @@ def corner_names(image: Picture) -> list[str]:
 
 def write_film(path: Path, film: Film, pictures: Sequence[Picture] | None = None) -> Path:
     """Encode ``film`` (of ``pictures``, where given) to ``path``, whose ending names the format."""
-    with av.open(str(path), "w", format=film.container, options=dict(film.options)) as output:
+    with (
+        _same_priority(),
+        av.open(str(path), "w", format=film.container, options=dict(film.options)) as output,
+    ):
         stream = cast(
             "av.VideoStream", output.add_stream(film.codec, rate=round(1 / film.time_base))
         )
@@ -116,6 +121,22 @@ def write_film(path: Path, film: Film, pictures: Sequence[Picture] | None = None
         if sound is not None:
             _hum(output, sound, seconds=2.0)
     return path
+
+
+@contextlib.contextmanager
+def _same_priority() -> Iterator[None]:
+    """Undo what SVT-AV1 does where it is root: its caller becomes a real-time process.
+
+    So would be all that the caller starts from then on, and no other process would get a turn.
+    """
+    if not hasattr(os, "sched_getscheduler"):  # not Linux
+        yield
+        return
+    policy, parameters = os.sched_getscheduler(0), os.sched_getparam(0)
+    try:
+        yield
+    finally:
+        os.sched_setscheduler(0, policy, parameters)
 
 
 def write_sound(path: Path, seconds: float = 1.0) -> Path:
