@@ -21,6 +21,15 @@ from vidsearch.cli import main as vidsearch
 
 PROBES_EACH = 3
 
+NOISE = (
+    "Carlos_Ruckauf_0001",
+    "Mireya_Elisa_Moscoso_Rodriguez_0001",
+    "Sung_Hong_Choi_0001",
+    "Wang_Nan_0001",
+    "Yingfan_Wang_0001",
+)
+"""Distractors that show a probe's person under another name: seen among the most similar pairs."""
+
 
 def photos_of(lfw: Path) -> tuple[list[Path], list[Path]]:
     """Return the photos of probes and of distractors."""
@@ -72,12 +81,14 @@ def main() -> None:
         if not pairs.exists():
             run("evaluate", "verification", media / "lfw", "--pairs", media / "lfw_pairs.txt",
                 "--model", model, "--processes", str(args.processes), "--out", pairs)  # fmt: skip
+        noise = folder / "noise.txt"
+        noise.write_text("".join(f"{name}\n" for name in NOISE))
         for name, photos in (("probes", probes), ("gallery", distractors)):
             embed(photos, folder / name, model, args.processes, subjects=name == "probes")
         run("evaluate", "distractors", "megaface",
             "--probes", folder / "probes.npy", "--probe-list", folder / "probes.txt",
             "--gallery", folder / "gallery.npy", "--gallery-list", folder / "gallery.txt",
-            "--out", megaface)  # fmt: skip
+            "--noise", noise, "--out", megaface)  # fmt: skip
         reports += ["--report", pairs, "--report", megaface]
     run("evaluate", "figures", "--only", "7", "8", "9", *reports, "--out", args.out / "figures")
 
