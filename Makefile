@@ -30,7 +30,7 @@ check: $(READY)
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/mypy
-	$(VENV)/bin/python -m pytest -q tests/test_imports.py
+	$(VENV)/bin/python -m pytest -q tests/architecture
 
 bench: $(READY)
 	$(VENV)/bin/python -m benchmarks

@@ -7,7 +7,7 @@ import sys
 
 from benchmarks.media import media_folder
 
-MEASUREMENTS = ("lfw", "speed", "cuts", "catalog_scale")
+MEASUREMENTS = ("evaluation.lfw", "pipeline.speed", "pipeline.cuts", "index.catalog_scale")
 
 
 def main() -> None:

@@ -2,7 +2,7 @@
 
 Every identity has 50 tracks, 20 to 50 degrees from its centre; queries lie 30 to 50 degrees from
 it. Centres and deviations are normal in directions whose variances fall like those of real
-templates (see ``benchmarks.template_spectrum``): uniform random vectors would be the worst case and
+templates (see ``benchmarks.index.template_spectrum``): uniform random vectors would be the worst case and
 mean nothing. A track's id ends in the number of its identity; ids are spread at random otherwise,
 as hashes are, and so are an identity's tracks over videos.
 """

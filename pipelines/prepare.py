@@ -13,17 +13,17 @@ from typing import Any
 import numpy as np
 from tqdm import tqdm
 
-from pipelines.payloads import IndexOptions
 from pipelines.stages import prepare_photos, reembed_faces
+from pipelines.stages.payloads import IndexOptions
 from pipelines.stages.prepare_photos import PhotoOptions, RawPhoto
 from vidsearch.catalog import Catalog
 from vidsearch.catalog.people import judgements
 from vidsearch.device import resolve_device
 from vidsearch.errors import ConfigError, TrainingSetError
-from vidsearch.geometry.align import AlignmentTemplate
-from vidsearch.geometry.realign import realign
+from vidsearch.faces.geometry.align import AlignmentTemplate
+from vidsearch.faces.geometry.realign import realign
+from vidsearch.faces.template import normalise
 from vidsearch.models.registry import LoadedPack, load_pack
-from vidsearch.template import normalise
 from vidsearch.trainingset.assemble import SetOptions, SetReport, assemble
 from vidsearch.trainingset.candidates import Candidate, write_candidates
 from vidsearch.trainingset.duplicates import difference_hash
@@ -185,8 +185,8 @@ def _worked(
         for batch, path in todo:
             yield path, prepare_photos.run(batch, models, options.photo)
         return
-    from pipelines import batches
-    from pipelines.fingerprint import pack_identity
+    from pipelines.cluster import tasks as batches
+    from pipelines.cluster.fingerprint import pack_identity
 
     paths = {number: path for number, (_, path) in enumerate(todo)}
     photos = [tuple(batch) for batch, _ in todo]

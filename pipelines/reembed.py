@@ -14,14 +14,14 @@ import numpy as np
 import pyarrow as pa
 from tqdm import tqdm
 
-from pipelines.indexing import lasting
-from pipelines.payloads import IndexOptions
+from pipelines.indexing.run import lasting
 from pipelines.stages import reembed_faces
+from pipelines.stages.payloads import IndexOptions
 from pipelines.stages.reembed_faces import StoredFaces
 from vidsearch.catalog import Catalog
-from vidsearch.catalog.revector import Revectored, aligned_points, write_tables
+from vidsearch.catalog.reembedding import Revectored, aligned_points, write_tables
 from vidsearch.catalog.snapshot import Snapshot
-from vidsearch.catalog.staging import (
+from vidsearch.catalog.versions import (
     FACES_IN_PIECE,
     Pieces,
     alone,
@@ -34,7 +34,7 @@ from vidsearch.catalog.staging import (
 from vidsearch.datatypes import Matrix
 from vidsearch.device import resolve_device
 from vidsearch.errors import CatalogConflictError, ConfigError, PackNotFoundError
-from vidsearch.geometry.align import AlignmentTemplate
+from vidsearch.faces.geometry.align import AlignmentTemplate
 from vidsearch.models.registry import LoadedPack, describe_pack, load_pack
 
 _LOG = logging.getLogger(__name__)
@@ -289,8 +289,8 @@ class _Reembedding:
             for number, piece in enumerate(pieces):
                 yield number, reembed_faces.run(piece, embedder)
             return
-        from pipelines import batches
-        from pipelines.fingerprint import pack_identity
+        from pipelines.cluster import tasks as batches
+        from pipelines.cluster.fingerprint import pack_identity
 
         yield from batches.reembed(
             pieces,
@@ -303,8 +303,8 @@ class _Reembedding:
         """Return MAP and the number of queries; None without labels."""
         if self._options.labels is None:
             return None
-        from pipelines.evaluate.labels import read_labels
-        from pipelines.evaluate.retrieval import RetrievalOptions, measure
+        from vidsearch.evaluation.retrieval.labels import read_labels
+        from vidsearch.evaluation.retrieval.run import RetrievalOptions, measure
 
         labels = read_labels(self._options.labels, catalog)
         found = measure(
@@ -340,7 +340,7 @@ def _stored_template(catalog: Catalog) -> AlignmentTemplate:
 
 def how_stored(stored: AlignmentTemplate, wanted: AlignmentTemplate) -> Stored:
     """Say how faces that are stored in one alignment suit another."""
-    from vidsearch.geometry.align import similarity_transform
+    from vidsearch.faces.geometry.align import similarity_transform
 
     matrix = similarity_transform(stored.array, wanted)
     scale = float(np.hypot(matrix[0, 0], matrix[1, 0]))

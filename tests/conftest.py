@@ -21,6 +21,8 @@ from hypothesis import settings
 settings.register_profile("vidsearch", deadline=None)
 settings.load_profile("vidsearch")
 
+pytest_plugins = ["tests.helpers.demo_archive"]
+
 PROJECT = Path(__file__).resolve().parents[1]
 
 

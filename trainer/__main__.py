@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from vidsearch.cli import main
+from vidsearch.commands.main import main
 
 if __name__ == "__main__":
     sys.exit(main(["train", *sys.argv[1:]]))

@@ -8,9 +8,9 @@ from importlib.resources import files
 import streamlit as st
 from PIL import Image, ImageDraw
 
-from ui.context import settings, told_plainly
+from ui.components.context import settings, told_plainly
 from ui.pages import archive, evaluation, people, search, training
-from ui.splash import LOGO
+from ui.server.loading_page import LOGO
 
 
 @cache

@@ -146,7 +146,7 @@ class FrameFaces:
         shot: Number of the shot.
         detections: N faces.
         embeddings: (N, D) float32, raw.
-        quality: (N,) float32 in [0, 1], see ``vidsearch.quality``.
+        quality: (N,) float32 in [0, 1], see ``vidsearch.faces.quality``.
         too_poor: (N,) bool, whether a face is too small or too blurred to be matched.
         aligned_jpegs: N pictures, each a face in the embedder's template, with a rim.
         aligned_points: (5, 2) float32, where the landmarks lie in such a picture.

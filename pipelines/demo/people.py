@@ -12,7 +12,7 @@ from pathlib import Path
 
 from vidsearch.datatypes import Image
 from vidsearch.errors import PhotoError
-from vidsearch.photo import read_photo
+from vidsearch.photo.open import read_photo
 
 PICTURES = {
     "group": ("insightface", "data/images/t1.jpg"),

@@ -8,18 +8,18 @@ import sys
 import time
 from pathlib import Path
 
-from pipelines.clients import default_workers
+from pipelines.cluster.client import default_workers
 from pipelines.demo.checking import complaints
 from pipelines.demo.filming import film_archive, take_photos
 from pipelines.demo.people import PEOPLE, Person, load_pictures
 from pipelines.demo.screenplay import ABSENT, DAMAGED, appearances
-from pipelines.indexing import IndexReport, index
-from pipelines.payloads import IndexOptions
+from pipelines.indexing.run import IndexReport, index
+from pipelines.stages.payloads import IndexOptions
 from vidsearch.catalog import Catalog
 from vidsearch.errors import ConfigError
-from vidsearch.printable import printable
 from vidsearch.results import SearchResult, clock, confidence_number, to_html
-from vidsearch.search import PhotoSearcher, SearchOptions
+from vidsearch.search.search import PhotoSearcher, SearchOptions
+from vidsearch.text.printable import printable
 
 MARKER = "made-by-vidsearch-demo"
 WRONG_ANSWER = 1

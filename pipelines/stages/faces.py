@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from vidsearch.datatypes import Frame, FrameFaces
-from vidsearch.geometry.align import align_faces, with_rim, without_rim
+from vidsearch.faces.geometry.align import align_faces, with_rim, without_rim
+from vidsearch.faces.quality import face_quality, too_poor
+from vidsearch.faces.track.kept import encode
 from vidsearch.models.registry import LoadedPack
-from vidsearch.quality import face_quality, too_poor
-from vidsearch.track.kept import encode
 
 
 def run(frame: Frame, models: LoadedPack, jpeg_quality: int) -> FrameFaces:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from pipelines.payloads import Failure, IndexOptions, SeenFrame, SlicedVideo, SliceOutcome
 from pipelines.stages import faces
 from pipelines.stages.index_video import Opened, new_tracker
+from pipelines.stages.payloads import Failure, IndexOptions, SeenFrame, SlicedVideo, SliceOutcome
 from vidsearch.datatypes import TimeSpan, Track
 from vidsearch.errors import VideoError
 from vidsearch.models.registry import LoadedPack
-from vidsearch.video.reader import open_video
+from vidsearch.video.open import open_video
 from vidsearch.video.slices import SliceSampler
 
 

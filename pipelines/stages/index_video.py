@@ -6,17 +6,18 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from pipelines.payloads import Failure, IndexOptions, KnownVideo, Outcome, SlicedVideo
 from pipelines.stages import faces
+from pipelines.stages.payloads import Failure, IndexOptions, KnownVideo, Outcome, SlicedVideo
 from vidsearch.catalog.records import IndexedVideo, VideoRecord
 from vidsearch.datatypes import Track
 from vidsearch.errors import VideoError
+from vidsearch.faces.track import Tracker
 from vidsearch.models.registry import LoadedPack
-from vidsearch.track import Tracker
 from vidsearch.video.discover import VideoSource
 from vidsearch.video.identity import content_id
-from vidsearch.video.reader import ReadReport, VideoInfo, open_video
+from vidsearch.video.open import open_video
 from vidsearch.video.sampling import FrameSampler
+from vidsearch.video.types import ReadReport, VideoInfo
 
 Opened: TypeAlias = Callable[[float | None], None]
 

@@ -6,12 +6,12 @@ import math
 from dataclasses import replace
 from fractions import Fraction
 
-from pipelines.payloads import IndexOptions, SeenFrame, SlicedVideo, SliceOutcome
 from pipelines.stages.index_video import Watched, new_tracker, record
+from pipelines.stages.payloads import IndexOptions, SeenFrame, SlicedVideo, SliceOutcome
 from vidsearch.catalog.records import IndexedVideo
 from vidsearch.datatypes import TimeSpan, Track
+from vidsearch.faces.track import Tracker
 from vidsearch.models.registry import LoadedPack
-from vidsearch.track import Tracker
 from vidsearch.video.slices import Fingerprint, ShotStart
 
 

@@ -10,12 +10,12 @@ import numpy as np
 
 from vidsearch.datatypes import Detections, Image
 from vidsearch.errors import PhotoError
-from vidsearch.face_finding import find_faces
-from vidsearch.geometry.align import AlignmentTemplate, align_faces
+from vidsearch.faces.geometry.align import AlignmentTemplate, align_faces
+from vidsearch.faces.quality import too_poor
+from vidsearch.faces.template import normalise
 from vidsearch.models.registry import LoadedPack
-from vidsearch.photo import open_photo
-from vidsearch.quality import too_poor
-from vidsearch.template import normalise
+from vidsearch.photo.faces import find_faces
+from vidsearch.photo.open import open_photo
 from vidsearch.trainingset.candidates import Candidate
 from vidsearch.trainingset.duplicates import difference_hash
 

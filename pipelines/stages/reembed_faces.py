@@ -8,10 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vidsearch.datatypes import Image, Matrix
-from vidsearch.embed.base import Embedder
 from vidsearch.errors import ShapeError
-from vidsearch.geometry.align import AlignmentTemplate
-from vidsearch.geometry.realign import realign
+from vidsearch.faces.embed.base import Embedder
+from vidsearch.faces.geometry.align import AlignmentTemplate
+from vidsearch.faces.geometry.realign import realign
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -1,8 +1,7 @@
-"""What every detector promises: see ``vidsearch.detect.base.Detector``."""
+"""What every detector promises: see ``vidsearch.faces.detect.base.Detector``."""
 
 from __future__ import annotations
 
-import importlib.util
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,16 +9,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from tests.helpers import toy_models
 from vidsearch.datatypes import Detections, Image
-from vidsearch.detect.base import Detector
-from vidsearch.detect.centerface import CenterFaceDetector
-from vidsearch.detect.insightface import ScrfdDetector
 from vidsearch.errors import ShapeError
-from vidsearch.geometry.align import DLIB_150, align_faces
-from vidsearch.geometry.boxes import iou_matrix
+from vidsearch.faces.detect.base import Detector
+from vidsearch.faces.detect.centerface import CenterFaceDetector
+from vidsearch.faces.detect.insightface import ScrfdDetector
+from vidsearch.faces.geometry.align import DLIB_150, align_faces
+from vidsearch.faces.geometry.boxes import iou_matrix
 from vidsearch.models.open_pack import centerface_onnx
-
-_TOYS = Path(__file__).parents[1] / "vidsearch" / "models" / "conftest.py"
 
 
 @dataclass(frozen=True)
@@ -41,12 +39,7 @@ def _centerface(folder: Path) -> Case:
 
 def _scrfd(folder: Path) -> Case:
     """A network of SCRFD's form for which a red square is a face."""
-    spec = importlib.util.spec_from_file_location("model_toys", _TOYS)
-    assert spec is not None
-    assert spec.loader is not None
-    toys = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(toys)
-    toys.save_scrfd(folder / "scrfd.onnx")
+    toy_models.save_scrfd(folder / "scrfd.onnx")
 
     def squares(*corners: tuple[int, int]) -> Image:
         picture = np.zeros((640, 640, 3), np.uint8)

@@ -1,37 +1,24 @@
-"""What every embedder promises: see ``vidsearch.embed.base.Embedder``."""
+"""What every embedder promises: see ``vidsearch.faces.embed.base.Embedder``."""
 
 from __future__ import annotations
 
-import importlib.util
 from collections.abc import Callable
 from pathlib import Path
-from types import ModuleType
 
 import numpy as np
 import pytest
 
+from tests.helpers import toy_models
 from vidsearch.datatypes import AlignedFaces, Image, Matrix
-from vidsearch.embed.base import BATCH, Embedder, EmbedderConfig, Normalisation
-from vidsearch.embed.dlib_resnet import DlibFaceResNet
-from vidsearch.embed.insightface import ArcFaceEmbedder
-from vidsearch.embed.onnx import OnnxEmbedder
-from vidsearch.embed.torch import TorchEmbedder
 from vidsearch.errors import ShapeError
-from vidsearch.geometry.align import ARCFACE_112, DLIB_150, align_faces
-from vidsearch.models import dlib_resnet
+from vidsearch.faces.embed import dlib_weights as dlib_resnet
+from vidsearch.faces.embed.base import BATCH, Embedder, EmbedderConfig, Normalisation
+from vidsearch.faces.embed.dlib_resnet import DlibFaceResNet
+from vidsearch.faces.embed.insightface import ArcFaceEmbedder
+from vidsearch.faces.embed.onnx import OnnxEmbedder
+from vidsearch.faces.embed.torch import TorchEmbedder
+from vidsearch.faces.geometry.align import ARCFACE_112, DLIB_150, align_faces
 from vidsearch.models.open_pack import DLIB_RESNET, dlib_resnet_onnx, find_file
-
-_TOYS = Path(__file__).parents[1] / "vidsearch" / "models" / "conftest.py"
-
-
-def _toys() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("model_toys", _TOYS)
-    assert spec is not None
-    assert spec.loader is not None
-    toys = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(toys)
-    return toys
-
 
 DLIB = EmbedderConfig(
     model_id="dlib",
@@ -57,17 +44,17 @@ def _arcface_config() -> EmbedderConfig:
 
 def _arcface_onnx(folder: Path) -> Embedder:
     """A network as the trainer exports it: 112 x 112, any batch."""
-    _toys().save_arcface(folder / "free.onnx")
+    toy_models.save_arcface(folder / "free.onnx")
     return OnnxEmbedder(folder / "free.onnx", _arcface_config())
 
 
 def _arcface_batch_of_three(folder: Path) -> Embedder:
-    _toys().save_arcface(folder / "three.onnx", batch=3)
+    toy_models.save_arcface(folder / "three.onnx", batch=3)
     return OnnxEmbedder(folder / "three.onnx", _arcface_config())
 
 
 def _arcface_insightface(folder: Path) -> Embedder:
-    _toys().save_arcface(folder / "insightface.onnx")
+    toy_models.save_arcface(folder / "insightface.onnx")
     return ArcFaceEmbedder(folder / "insightface.onnx", _arcface_config())
 
 

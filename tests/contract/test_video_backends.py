@@ -18,7 +18,8 @@ import pytest
 
 from vidsearch.errors import NoVideoStreamError, VideoDecodeError, VideoError, VideoOpenError
 from vidsearch.video.decord import DECORD_LIMITS
-from vidsearch.video.reader import BACKENDS, Backend, open_video
+from vidsearch.video.open import open_video
+from vidsearch.video.types import BACKENDS, Backend
 
 LATE = tuple(range(10, 40))  # the picture begins at 1 s, the sound at 0
 VARIABLE = (0, 1, 2, 10, 11, 25, 26, 27, 60, 61)

@@ -11,13 +11,14 @@ from pathlib import Path
 import pytest
 
 from pipelines import index
-from pipelines.payloads import Failure, IndexOptions
-from pipelines.stages import edge, index_video
-from pipelines.tally import QUARANTINE_STAGE
+from pipelines.indexing.outcomes import QUARANTINE_STAGE
+from pipelines.stages import error_boundary as edge
+from pipelines.stages import index_video
+from pipelines.stages.payloads import Failure, IndexOptions
 from vidsearch import Catalog
 from vidsearch.catalog import CatalogWriter, IndexedVideo, VideoRecord, WriterConfig
 from vidsearch.models.registry import LoadedPack
-from vidsearch.search import PhotoSearcher
+from vidsearch.search.search import PhotoSearcher
 from vidsearch.video.discover import discover
 from vidsearch.video.identity import content_id
 from vidsearch.video.sampling import SamplingConfig
@@ -175,7 +176,7 @@ def test_an_unforeseen_error_keeps_the_content(films: Path, models: LoadedPack) 
 def test_a_pack_folder_is_found_from_anywhere(
     films: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from pipelines.indexing import lasting
+    from pipelines.indexing.run import lasting
 
     monkeypatch.chdir(tmp_path)
     assert lasting("open") == "open"
@@ -185,7 +186,13 @@ def test_a_pack_folder_is_found_from_anywhere(
 def test_the_demo_runs_behind_a_symlink(tmp_path: Path) -> None:
     (tmp_path / "real").mkdir()
     (tmp_path / "link").symlink_to(tmp_path / "real")
-    command = [sys.executable, "-m", "vidsearch.cli", "demo", str(tmp_path / "link" / "demo")]
+    command = [
+        sys.executable,
+        "-m",
+        "vidsearch.commands.main",
+        "demo",
+        str(tmp_path / "link" / "demo"),
+    ]
     done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=300)
     assert done.returncode == 0, done.stderr
     assert "Every answer is right" in done.stdout
@@ -200,7 +207,7 @@ def test_a_full_standard_output_is_one_line(films: Path, tmp_path: Path) -> None
     index(tmp_path / "catalog", [films / "sub"])
     with Path("/dev/full").open("w") as full:
         done = subprocess.run(
-            [sys.executable, "-m", "vidsearch.cli", "status", str(tmp_path / "catalog")],
+            [sys.executable, "-m", "vidsearch.commands.main", "status", str(tmp_path / "catalog")],
             stdout=full,
             stderr=subprocess.PIPE,
             text=True,

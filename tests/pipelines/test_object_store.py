@@ -20,9 +20,9 @@ from pipelines import index
 from pipelines.demo.filming import encode_film
 from pipelines.demo.people import load_pictures
 from pipelines.demo.screenplay import Film, Shot
-from tests.ui.server import free_port
+from tests.helpers.app_server import free_port
 from vidsearch import Catalog
-from vidsearch.cli import main
+from vidsearch.commands.main import main
 from vidsearch.errors import CatalogError
 
 pytestmark = [

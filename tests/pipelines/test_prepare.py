@@ -10,15 +10,15 @@ import pytest
 
 from pipelines import prepare as module
 from pipelines.demo.people import PEOPLE, load_pictures
-from pipelines.payloads import IndexOptions
 from pipelines.prepare import PrepareOptions, prepare, prepare_from_catalog
 from pipelines.stages import prepare_photos
+from pipelines.stages.payloads import IndexOptions
 from pipelines.stages.prepare_photos import PhotoOptions, RawPhoto
 from vidsearch.catalog import Catalog
 from vidsearch.catalog.people import add_person, judge
-from vidsearch.cli import main
+from vidsearch.commands.main import main
 from vidsearch.errors import ConfigError, TrainingSetError
-from vidsearch.geometry.align import ARCFACE_112
+from vidsearch.faces.geometry.align import ARCFACE_112
 from vidsearch.models.registry import LoadedPack
 from vidsearch.trainingset.assemble import SetOptions
 from vidsearch.trainingset.candidates import Candidate

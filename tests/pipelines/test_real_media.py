@@ -15,7 +15,7 @@ import pytest
 from pipelines import index
 from vidsearch import Catalog
 from vidsearch.models.registry import LoadedPack
-from vidsearch.search import PhotoSearcher, SearchOptions
+from vidsearch.search.search import PhotoSearcher, SearchOptions
 
 pytestmark = pytest.mark.media
 

@@ -17,25 +17,25 @@ import numpy as np
 import pytest
 
 import pipelines.reembed as module
-from pipelines.indexing import IndexReport, index
-from pipelines.payloads import IndexOptions
+from pipelines.indexing.run import IndexReport, index
 from pipelines.prepare import PrepareOptions, prepare_from_catalog
 from pipelines.reembed import ReembedOptions, how_stored, reembed
 from pipelines.stages import reembed_faces
+from pipelines.stages.payloads import IndexOptions
 from pipelines.stages.prepare_photos import PhotoOptions
 from vidsearch.catalog import Catalog, CatalogWriter, KnownFile
-from vidsearch.catalog.forget import forget
 from vidsearch.catalog.people import add_person, judge, judgements
 from vidsearch.catalog.schema import matrix
-from vidsearch.catalog.staging import Pieces, discard_staged, put_in_use
-from vidsearch.cli import main
+from vidsearch.catalog.versions import Pieces, discard_staged, put_in_use
+from vidsearch.commands.main import main
 from vidsearch.device import CPU
+from vidsearch.erasure.videos import forget
 from vidsearch.errors import CatalogConflictError, CatalogModelError, ConfigError, PackNotFoundError
-from vidsearch.geometry.align import ARCFACE_112, DLIB_150, with_rim
+from vidsearch.faces.geometry.align import ARCFACE_112, DLIB_150, with_rim
+from vidsearch.faces.template import pool
 from vidsearch.index import TrackSearcher
 from vidsearch.models.registry import load_pack
-from vidsearch.photo import read_photo
-from vidsearch.template import pool
+from vidsearch.photo.open import read_photo
 from vidsearch.trainingset.assemble import SetOptions
 
 DIM = 24
@@ -247,7 +247,7 @@ def kill_at(  # noqa: C901 (one branch a step)
     elif step == "embed":
         monkeypatch.setattr(Pieces, "write", after(Pieces.write))
     elif step == "write_tables":  # tracks are there, videos are not
-        import vidsearch.catalog.revector as written
+        import vidsearch.catalog.reembedding as written
 
         monkeypatch.setattr(written, "_write_videos", before)
     elif step == "rebuild":
@@ -264,7 +264,7 @@ def kill_at(  # noqa: C901 (one branch a step)
 
         monkeypatch.setattr(module._Reembedding, "_measure", dying)
     elif step == "remove_superseded":  # half of the old tables are gone
-        import vidsearch.catalog.staging as staging
+        import vidsearch.catalog.versions as staging
 
         remove = staging._remove
 
@@ -315,7 +315,7 @@ def test_killed_at_any_step_it_is_the_old_or_the_new(
 def test_a_run_goes_on_where_it_was_stopped(
     place: Path, packs: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    import vidsearch.catalog.staging as staging
+    import vidsearch.catalog.versions as staging
 
     monkeypatch.setattr(staging, "FACES_IN_PIECE", 4)
     faces = Catalog.open(place).faces(["position"]).num_rows
@@ -348,8 +348,8 @@ def test_a_real_kill(place: Path, packs: Path) -> None:
     before = contents(place)
     script = (
         "import os, signal, sys\n"
-        "import vidsearch.catalog.revector as written\n"
-        "from vidsearch.cli import main\n"
+        "import vidsearch.catalog.reembedding as written\n"
+        "from vidsearch.commands.main import main\n"
         "written._write_videos = lambda *a: os.kill(os.getpid(), signal.SIGKILL)\n"
         "main(['reembed', *sys.argv[1:], '--workers', '1'])\n"
     )
@@ -393,7 +393,7 @@ def test_labels_decide(
 def test_processes_make_the_same_vectors(
     place: Path, packs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    import vidsearch.catalog.staging as staging
+    import vidsearch.catalog.versions as staging
 
     other = Path(shutil.copytree(place, tmp_path / "other"))
     monkeypatch.setattr(staging, "FACES_IN_PIECE", 4)
@@ -456,7 +456,7 @@ def test_a_change_at_the_last_moment_stops_it(
 
 
 def test_one_at_a_time(place: Path, packs: Path) -> None:
-    from vidsearch.catalog.staging import alone
+    from vidsearch.catalog.versions import alone
 
     with (
         alone(Catalog.open(place)),

@@ -19,9 +19,9 @@ import pytest
 from pipelines.demo.filming import encode_film, take_photos
 from pipelines.demo.people import PEOPLE, load_pictures
 from pipelines.demo.screenplay import Film, Shot
-from trainer.checkpoint import checkpoints
+from trainer.training.checkpoint import checkpoints
 from vidsearch.catalog import Catalog
-from vidsearch.cli import main
+from vidsearch.commands.main import main
 from vidsearch.datatypes import Image
 
 STEPS, KILLED_AFTER, PHOTOS = 40, 10, 8
@@ -80,8 +80,8 @@ def losses(run: Path) -> dict[int, float]:
 
 KILLED = f"""
 import os, signal, sys
-from trainer.loop import Loop
-from vidsearch.cli import main
+from trainer.training.loop import Loop
+from vidsearch.commands.main import main
 
 save = Loop._save
 

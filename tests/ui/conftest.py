@@ -10,9 +10,9 @@ import pytest
 from pipelines.demo.filming import encode_film, take_photos
 from pipelines.demo.people import load_pictures
 from pipelines.demo.screenplay import Film, Shot
-from pipelines.indexing import index
-from pipelines.payloads import IndexOptions
-from ui.settings import VARIABLE, UiSettings
+from pipelines.indexing.run import index
+from pipelines.stages.payloads import IndexOptions
+from ui.service.settings import VARIABLE, UiSettings
 from vidsearch.catalog import Catalog
 
 FILMS = (

@@ -1,34 +1,43 @@
-"""What the tests of the catalog and of the index share: made-up videos."""
+"""Fixtures of the library's tests: made-up catalogs and small models."""
 
 from __future__ import annotations
 
-import importlib.util
-import sys
 from pathlib import Path
 from types import ModuleType
 
 import pytest
 
+from tests.helpers import synthetic_catalog, toy_models
 from vidsearch.catalog import Catalog
-
-_SYNTHETIC = Path(__file__).parent / "catalog" / "synthetic.py"
+from vidsearch.models.home import ModelHome
 
 
 @pytest.fixture(scope="session")
 def synthetic() -> ModuleType:
-    """The module ``catalog/synthetic.py``, which is a script as well; ``__file__`` is its path."""
-    spec = importlib.util.spec_from_file_location("synthetic", _SYNTHETIC)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules["synthetic"] = module
-    spec.loader.exec_module(module)
-    return module
+    """The module ``tests/helpers/synthetic_catalog.py``; it also runs as a script."""
+    return synthetic_catalog
 
 
 @pytest.fixture
-def catalog(tmp_path: Path, synthetic: ModuleType) -> Catalog:
+def catalog(tmp_path: Path) -> Catalog:
     """An empty catalog for the made-up videos."""
     return Catalog.create(
-        tmp_path / "catalog", pack="toy", model_id=synthetic.MODEL_ID, dim=synthetic.DIM
+        tmp_path / "catalog",
+        pack="toy",
+        model_id=synthetic_catalog.MODEL_ID,
+        dim=synthetic_catalog.DIM,
+    )
+
+
+@pytest.fixture(scope="session")
+def toys() -> ModuleType:
+    """The module ``tests/helpers/toy_models.py``."""
+    return toy_models
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> ModelHome:
+    """Model folders of the test's own; nothing is fetched."""
+    return ModelHome(
+        cache_dir=tmp_path / "cache", insightface_root=tmp_path / "insightface", download=False
     )

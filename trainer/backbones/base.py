@@ -12,8 +12,8 @@ import torch
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
-from vidsearch.embed.base import Normalisation
 from vidsearch.errors import ConfigError
+from vidsearch.faces.embed.base import Normalisation
 
 BATCH_NORM = nn.modules.batchnorm._BatchNorm  # noqa: SLF001  (the only common base there is)
 
@@ -24,7 +24,7 @@ class BackboneSpec:
 
     Attributes:
         input_size: Side of the square aligned face, pixels.
-        template: Name of the five-point template, see ``vidsearch.geometry.align.TEMPLATES``.
+        template: Name of the five-point template, see ``vidsearch.faces.geometry.align.TEMPLATES``.
         normalisation: From pixels to the network's input.
     """
 

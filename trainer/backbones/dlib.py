@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from torch import Tensor, nn
 
 from trainer.backbones.base import Backbone, BackboneSpec
-from vidsearch.embed.dlib_resnet import DlibFaceResNet
 from vidsearch.errors import ConfigError
-from vidsearch.geometry.align import DLIB_150
-from vidsearch.models.dlib_resnet import BLOCKS, DIM, NORMALISATION
+from vidsearch.faces.embed.dlib_resnet import DlibFaceResNet
+from vidsearch.faces.embed.dlib_weights import BLOCKS, DIM, NORMALISATION
+from vidsearch.faces.geometry.align import DLIB_150
 from vidsearch.models.open_pack import DLIB_RESNET, verified_file
 
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from vidsearch.datatypes import Image
 from vidsearch.errors import TrainingSetError, VidsearchError
-from vidsearch.geometry.align import AlignmentTemplate
+from vidsearch.faces.geometry.align import AlignmentTemplate
 
 if TYPE_CHECKING:
     from torch import Tensor

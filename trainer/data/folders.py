@@ -12,7 +12,7 @@ from trainer.data.base import BrokenFaceError
 from trainer.data.decoding import decode_face
 from vidsearch.datatypes import Image
 from vidsearch.errors import TrainingSetError
-from vidsearch.geometry.align import AlignmentTemplate
+from vidsearch.faces.geometry.align import AlignmentTemplate
 from vidsearch.trainingset.manifest import find_manifest, template_of_size
 
 ENDINGS = (".jpg", ".jpeg", ".png", ".webp", ".bmp")

@@ -13,13 +13,13 @@ from numpy.typing import NDArray
 
 from trainer.data.base import BrokenFaceError
 from vidsearch.datatypes import Image
-from vidsearch.detect.base import Detector
 from vidsearch.device import CPU
 from vidsearch.errors import PhotoError, TrainingSetError
-from vidsearch.geometry.align import AlignmentTemplate
-from vidsearch.photo import read_photo
-from vidsearch.protocols.pairs import PairSet, read_bin, read_lfw_pairs
-from vidsearch.protocols.pictures import central_face, from_arcface
+from vidsearch.evaluation.protocols.pairs import PairSet, read_bin, read_lfw_pairs
+from vidsearch.evaluation.protocols.pictures import central_face, from_arcface
+from vidsearch.faces.detect.base import Detector
+from vidsearch.faces.geometry.align import AlignmentTemplate
+from vidsearch.photo.open import read_photo
 
 _LOG = logging.getLogger(__name__)
 

@@ -18,7 +18,7 @@ from trainer.data.decoding import decode_face
 from trainer.data.order import GROUPS_IN_WINDOW
 from vidsearch.datatypes import Image
 from vidsearch.errors import TrainingSetError
-from vidsearch.geometry.align import AlignmentTemplate
+from vidsearch.faces.geometry.align import AlignmentTemplate
 from vidsearch.trainingset.manifest import find_manifest, template_of_size
 from vidsearch.trainingset.shards import MAX_GROUP_BYTES
 

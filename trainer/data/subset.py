@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from trainer.data.base import FaceDataset
 from vidsearch.datatypes import Image
 from vidsearch.errors import TrainingSetError
-from vidsearch.geometry.align import AlignmentTemplate
+from vidsearch.faces.geometry.align import AlignmentTemplate
 
 
 class IdentitySubset:

@@ -8,16 +8,16 @@ from pathlib import PurePath
 import pandas as pd
 import streamlit as st
 
-from ui.context import catalog, indexers, settings, told_plainly
-from ui.markup import markdown
+from ui.components.context import catalog, indexers, settings, told_plainly
+from ui.components.markup import markdown
 from ui.service.jobs import Job, jobs
-from vidsearch.catalog.forget import forget
-from vidsearch.catalog.forget_person import forget_person
 from vidsearch.catalog.people import judgements
 from vidsearch.catalog.status import CatalogStatus, VideoProblem
-from vidsearch.printable import printable
+from vidsearch.erasure.person import forget_person
+from vidsearch.erasure.videos import forget
 from vidsearch.results import clock
 from vidsearch.results.words import counted
+from vidsearch.text.printable import printable
 
 _STATES = {
     "running": "running", "done": "finished", "stopped": "stopped", "error": "ended with an error",

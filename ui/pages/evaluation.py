@@ -8,10 +8,10 @@ from collections.abc import Sequence
 import pandas as pd
 import streamlit as st
 
-from ui.charts import curve_chart, interval_chart
-from ui.context import readable, told_plainly
-from ui.markup import markdown
-from ui.report_markup import headlines, picture_rows
+from ui.components.charts import curve_chart, interval_chart
+from ui.components.context import readable, told_plainly
+from ui.components.markup import markdown
+from ui.components.report_markup import headlines, picture_rows
 from ui.service.curves import Curve, Intervals, curves, intervals
 from ui.service.reports import (
     RESAMPLES,
@@ -23,10 +23,10 @@ from ui.service.reports import (
     provenance,
     written_at,
 )
-from vidsearch.html_page import text
-from vidsearch.report import Figure, PictureRows, Table
-from vidsearch.report.report import Block
-from vidsearch.report.tables import to_html
+from vidsearch.evaluation.report import Figure, PictureRows, Table
+from vidsearch.evaluation.report.report import Block
+from vidsearch.evaluation.report.tables import to_html
+from vidsearch.text.html import text
 
 _OTHER = ""
 _LOOK_AGAIN_S = 20.0

@@ -11,8 +11,8 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from ui.service.searching import Wish
-from vidsearch.query import QueryFace
-from vidsearch.scope import Scope
+from vidsearch.search.filter import Scope
+from vidsearch.search.query import QueryFace
 
 
 def wish_for(

@@ -7,12 +7,11 @@ from pathlib import PurePath
 
 import streamlit as st
 
-from ui.clickable import clickable
-from ui.context import catalog, searcher, told_plainly
-from ui.markup import appearances, bars_of_cards, chooser, markdown
+from ui.components.clickable import clickable
+from ui.components.context import catalog, searcher, told_plainly
+from ui.components.markup import appearances, bars_of_cards, chooser, markdown
 from ui.pages.playing import Moment, play_moment
-from ui.service.labelled import FEWEST_FACES, labelled_faces, verdicts_csv
-from ui.service.people import TrackCard, company, track_cards, unknown_people
+from ui.service.labelled_photos import FEWEST_FACES, labelled_faces, verdicts_csv
 from vidsearch.catalog.people import (
     Judgements,
     add_person,
@@ -23,10 +22,11 @@ from vidsearch.catalog.people import (
     split_person,
 )
 from vidsearch.errors import ConfigError
-from vidsearch.report import Table
-from vidsearch.report.tables import to_html
+from vidsearch.evaluation.report import Table
+from vidsearch.evaluation.report.tables import to_html
 from vidsearch.results import clock
 from vidsearch.results.words import counted
+from vidsearch.search.people_clusters import TrackCard, company, track_cards, unknown_people
 
 _SHOWN = 12
 

@@ -7,12 +7,12 @@ from typing import Any
 
 import streamlit as st
 
-from ui.clickable import clickable
-from ui.context import searcher, told_plainly
-from ui.markup import markdown, photo_with_faces
+from ui.components.clickable import clickable
+from ui.components.context import searcher, told_plainly
+from ui.components.markup import markdown, photo_with_faces
 from ui.service.searching import PHOTOS_KEPT, RecentFaces, SeenPhoto, too_poor_to_trust
-from vidsearch.query import QueryFace
 from vidsearch.results.words import counted
+from vidsearch.search.query import QueryFace
 
 
 def chosen_faces() -> tuple[QueryFace, ...]:

@@ -8,15 +8,15 @@ from pathlib import PurePath
 
 import streamlit as st
 
-from ui.clickable import clickable
-from ui.context import cutter, told_plainly
-from ui.markup import markdown, player
-from ui.service.films import SHELF
-from ui.service.stills import boxed, jpeg, still
-from ui.timeline import Bar, bars_of, strip
+from ui.components.clickable import clickable
+from ui.components.context import cutter, told_plainly
+from ui.components.markup import markdown, player
+from ui.components.timeline import Bar, bars_of, strip
+from ui.service.media_tokens import SHELF
 from vidsearch.datatypes import Hit, TimeSpan, Vector
-from vidsearch.html_page import text
 from vidsearch.results import SearchResult, clock, confidence_number, confidence_word
+from vidsearch.text.html import text
+from vidsearch.video.stills import boxed, jpeg, still
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -10,20 +10,21 @@ import pyarrow.compute as pc
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from ui.clickable import clickable
-from ui.context import catalog, searcher, told_plainly
-from ui.markup import Marks, hit_list, markdown, results
+from ui.components.clickable import clickable
+from ui.components.context import catalog, searcher, told_plainly
+from ui.components.markup import Marks, hit_list, markdown, results
 from ui.pages.filters import wish_for
 from ui.pages.photos import chosen_faces
 from ui.pages.playing import play
-from ui.service import cut_lists, verdicts
-from ui.service.ongoing import being_indexed
+from ui.service import verdicts
+from ui.service.running_jobs import being_indexed
 from ui.service.searching import Answer, Wish, too_poor_to_trust
 from vidsearch.catalog.people import judgements
-from vidsearch.html_page import text
 from vidsearch.results import Searched, clock, to_csv, to_html, to_json
+from vidsearch.results import as_edl as cut_lists
 from vidsearch.results.result import advice_line, coverage, headline
 from vidsearch.results.words import counted
+from vidsearch.text.html import text
 
 _STEPS = """<ol class="vs-steps">
 <li><strong>Give a photo</strong><span>Several photos of one person find more.</span></li>

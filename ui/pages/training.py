@@ -7,12 +7,12 @@ from pathlib import Path
 
 import streamlit as st
 
-from ui.charts import angle_chart, angle_map, run_chart, validation_chart
-from ui.context import readable, told_plainly
-from ui.markup import markdown
-from ui.report_markup import headlines
+from ui.components.charts import angle_chart, angle_map, run_chart, validation_chart
+from ui.components.context import readable, told_plainly
+from ui.components.markup import markdown
+from ui.components.report_markup import headlines
 from ui.service.runs import TrainingRun, list_runs, read_run
-from vidsearch.report import Headline
+from vidsearch.evaluation.report import Headline
 
 _OTHER = ""
 _EVERY_S = 4.0

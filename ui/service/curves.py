@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vidsearch.errors import ConfigError
-from vidsearch.metrics.verification import roc
-from vidsearch.report import Scores, StoredReport, Table
+from vidsearch.evaluation.metrics.verification import roc
+from vidsearch.evaluation.report import Scores, StoredReport, Table
 
 Floats = NDArray[np.float64]
 MOST_POINTS = 600

@@ -13,11 +13,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from pipelines.events import FOLDER
-from ui.settings import FOLLOW, TOKEN_VARIABLE, VARIABLE
+from pipelines.indexing.event_log import FOLDER
+from ui.service.settings import FOLLOW, TOKEN_VARIABLE, VARIABLE
 from vidsearch.catalog import Catalog
 from vidsearch.errors import ConfigError
-from vidsearch.printable import printable
+from vidsearch.text.printable import printable
 
 SILENT_AFTER_S = 1800.0
 """A run without an end that said nothing for so long is taken for killed."""
@@ -150,7 +150,14 @@ class Indexers:
         if any(name == str(place) for name in self.running()):
             raise ConfigError(f"'{printable(str(place))}' is being indexed already; wait for it")
         told = tempfile.TemporaryFile()  # noqa: SIM115 (lives as long as the process)
-        command = [sys.executable, "-m", "vidsearch.cli", "index", catalog.uri, str(place)]
+        command = [
+            sys.executable,
+            "-m",
+            "vidsearch.commands.main",
+            "index",
+            catalog.uri,
+            str(place),
+        ]
         child = subprocess.Popen(  # noqa: S603
             command,
             stdin=subprocess.DEVNULL,

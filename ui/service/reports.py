@@ -10,9 +10,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from ui.service.places import folders_with, opened
+from ui.service.allowed_folders import folders_with, opened
 from vidsearch.errors import ConfigError
-from vidsearch.report import (
+from vidsearch.evaluation.compare.compare import compare_reports
+from vidsearch.evaluation.report import (
     Headline,
     Report,
     Section,
@@ -21,8 +22,7 @@ from vidsearch.report import (
     read_outline,
     read_report,
 )
-from vidsearch.report.compare import compare_reports
-from vidsearch.report.report import Cell
+from vidsearch.evaluation.report.report import Cell
 
 _METRICS = "metrics.json"
 RESAMPLES = 1000

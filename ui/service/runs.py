@@ -13,9 +13,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ui.service.places import folders_with, opened
+from ui.service.allowed_folders import folders_with, opened
 from vidsearch.errors import ConfigError
-from vidsearch.printable import printable
+from vidsearch.text.printable import printable
 
 METRICS, ANGLES, CONFIG = "metrics.jsonl", "angles.jsonl", "config.toml"
 QUIET_AFTER_S = 600.0

@@ -10,16 +10,16 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from ui.service.stills import jpeg
 from vidsearch.catalog import Catalog
 from vidsearch.catalog.people import Judgements, judgements
 from vidsearch.datatypes import Hit
 from vidsearch.errors import ConfigError, VidsearchError
 from vidsearch.models.calibration import Calibration
-from vidsearch.query import QueryFace, photo_faces
 from vidsearch.results import SearchResult
-from vidsearch.scope import Scope
-from vidsearch.search import PhotoSearcher, SearchOptions
+from vidsearch.search.filter import Scope
+from vidsearch.search.query import QueryFace, photo_faces
+from vidsearch.search.search import PhotoSearcher, SearchOptions
+from vidsearch.video.stills import jpeg
 
 SHOWN_SIDE = 720
 """Longer side of a photo as it is shown, pixels."""

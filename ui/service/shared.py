@@ -6,7 +6,7 @@ import threading
 from functools import cache
 from pathlib import Path
 
-from ui.service.clips import ClipCutter
+from ui.service.clip_cache import ClipCutter
 from ui.service.jobs import Indexers
 from ui.service.searching import ArchiveSearcher
 from vidsearch.catalog import Catalog

@@ -1,4 +1,4 @@
-"""One archive's catalog: making, opening, reading; ``writer.py`` and ``upkeep.py`` change it."""
+"""One catalog: creating, opening and reading its tables."""
 
 from __future__ import annotations
 
@@ -11,15 +11,13 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from vidsearch.catalog import upkeep
+from vidsearch.catalog import maintenance
 from vidsearch.catalog.meta import META_NAME, CatalogMeta, new_meta, read_meta
-from vidsearch.catalog.object_store import table_options
-from vidsearch.catalog.place import Place
 from vidsearch.catalog.records import KnownFile, usable_uri
 from vidsearch.catalog.schema import VECTOR_TABLES, table_schemas
 from vidsearch.catalog.snapshot import Snapshot
 from vidsearch.catalog.status import CatalogStatus, VideoProblem
-from vidsearch.catalog.tables import Table, one_line
+from vidsearch.catalog.tables import Table
 from vidsearch.errors import (
     CatalogError,
     CatalogModelError,
@@ -27,6 +25,9 @@ from vidsearch.errors import (
     CatalogWriteError,
     ConfigError,
 )
+from vidsearch.storage.object_store import table_options
+from vidsearch.storage.path import Place
+from vidsearch.text.printable import one_line
 
 
 class Catalog:
@@ -310,7 +311,7 @@ class Catalog:
         Raises:
             CatalogError: A table is missing or damaged.
         """
-        from vidsearch.index.searcher import index_status
+        from vidsearch.search.track_index import index_status
 
         snapshot = self.snapshot()
         rows = snapshot.videos().sort_by("uri").to_pylist()
@@ -333,35 +334,35 @@ class Catalog:
             partly_read=_problems(rows, "partial"),
         )
 
-    def repair(self, stale_after_s: float = upkeep.STALE_AFTER_S) -> upkeep.RepairReport:
-        """Remove what killed runs left; what ``index`` starts with. See ``upkeep.repair``.
+    def repair(self, stale_after_s: float = maintenance.STALE_AFTER_S) -> maintenance.RepairReport:
+        """Remove what killed runs left; what ``index`` starts with. See ``maintenance.repair``.
 
         Raises:
             CatalogConflictError: Other writers won too often.
             CatalogWriteError: The catalog cannot be written.
         """
-        return upkeep.repair(self, stale_after_s)
+        return maintenance.repair(self, stale_after_s)
 
     def retire_replaced(self) -> int:
-        """Remove videos whose file holds other content now. See ``upkeep.retire_replaced``.
+        """Remove videos whose file holds other content now. See ``maintenance.retire_replaced``.
 
         Raises:
             CatalogConflictError: Other writers won too often.
             CatalogWriteError: The catalog cannot be written.
         """
-        return upkeep.retire_replaced(self)
+        return maintenance.retire_replaced(self)
 
     def maintain(self) -> None:
-        """Join small files and drop old ones; what ``index`` ends with. See ``upkeep.maintain``.
+        """Join small files and drop old ones; see ``maintenance.maintain``.
 
         Raises:
             CatalogWriteError: The catalog cannot be written.
         """
-        upkeep.maintain(self)
+        maintenance.maintain(self)
 
     def search(self, photos: Sequence[str | os.PathLike[str]], **options: Any) -> Any:
-        """Find the tracks of the person in these photos: ``vidsearch.search.search``."""
-        return import_module("vidsearch.search").search(self, photos, **options)
+        """Find the tracks of the person in these photos: ``vidsearch.search.search.search``."""
+        return import_module("vidsearch.search.search").search(self, photos, **options)
 
     def _all(self, name: str) -> pa.Table:
         return self.table(name).read()

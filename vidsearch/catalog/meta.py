@@ -6,8 +6,8 @@ import json
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 
-from vidsearch.catalog.place import Place
 from vidsearch.errors import CatalogError, CatalogNotFoundError, CatalogVersionError, ConfigError
+from vidsearch.storage.path import Place
 
 FORMAT_VERSION = 2
 """The newest that this version reads; 1 is all in one folder, 2 has ``vectors``."""

@@ -18,7 +18,7 @@ import pyarrow as pa
 from vidsearch.catalog.schema import PEOPLE, VERDICTS
 from vidsearch.catalog.tables import sql_text
 from vidsearch.errors import ConfigError
-from vidsearch.printable import printable
+from vidsearch.text.printable import printable
 
 if TYPE_CHECKING:
     from vidsearch.catalog.catalog import Catalog

@@ -19,13 +19,14 @@ from typing import Any
 
 import pyarrow as pa
 
-from vidsearch.catalog.object_store import dataset_filesystem
-from vidsearch.catalog.place import Place
 from vidsearch.errors import CatalogConflictError, CatalogError, CatalogWriteError
+from vidsearch.storage.object_store import dataset_filesystem
+from vidsearch.storage.path import Place
+from vidsearch.text.printable import one_line
 
 _LOG = logging.getLogger(__name__)
 
-# Together they bound how long a commit may be contended: see STALE_AFTER_S in upkeep.py.
+# Together they bound how long a commit may be contended: see STALE_AFTER_S in maintenance.py.
 RETRY_FOR_S = 120.0
 _FIRST_WAIT_S = 0.02
 _LONGEST_WAIT_S = 2.0
@@ -34,10 +35,7 @@ _FREE_MARGIN = 4 << 20  # bytes a commit needs beside its rows: log entries, fil
 _VECTORS = ("template", "embedding")
 
 _ENTRY = re.compile(r"\d{20}\.(json|checkpoint\.)")
-_DECORATION = re.compile(r"\x1b\[\d*m|↳")
-_STACK_FRAME = re.compile(r"\d+: |stack backtrace|note: ")
 _PICTURES_TOGETHER = 500
-_LONGEST_LINE = 240
 
 
 @dataclass(frozen=True, slots=True)
@@ -394,13 +392,6 @@ class Table:
                 f"{free >> 10} KiB free and {(size + _FREE_MARGIN) >> 10} KiB are needed; "
                 "free space, then repeat the command"
             )
-
-
-def one_line(error: BaseException) -> str:
-    """Return an error's message as one short line, without the store's colours and stack frames."""
-    lines = [_DECORATION.sub("", line).strip() for line in str(error).splitlines()]
-    kept = [line for line in lines if line and not _STACK_FRAME.match(line)]
-    return ": ".join(kept)[:_LONGEST_LINE] if kept else type(error).__name__
 
 
 def sql_text(value: str) -> str:

@@ -11,7 +11,7 @@ How a batch is committed:
 3. The rows of ``files`` (where each content was seen) are merged; losing them costs a hash.
 
 A process killed anywhere leaves rows without a ``videos`` row. They are invisible, and
-``upkeep.repair`` deletes them once their attempt is older than any attempt can last.
+``maintenance.repair`` deletes them once their attempt is older than any attempt can last.
 """
 
 from __future__ import annotations
@@ -25,9 +25,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from vidsearch.catalog.maintenance import STALE_AFTER_S, remove_incomplete
 from vidsearch.catalog.records import IndexedVideo, KnownFile
 from vidsearch.catalog.schema import face_rows, file_rows, track_rows, video_rows
-from vidsearch.catalog.upkeep import STALE_AFTER_S, remove_incomplete
 from vidsearch.datatypes import Vector
 from vidsearch.errors import (
     CatalogError,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from vidsearch.index.base import Neighbours, VectorIndex
 from vidsearch.index.generations import BuildOptions
-from vidsearch.index.searcher import TrackSearcher, rebuild, rebuild_if_stale
+from vidsearch.search.track_index import TrackSearcher, rebuild, rebuild_if_stale
 
 __all__ = [
     "BuildOptions",

@@ -32,8 +32,6 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from vidsearch.catalog.place import Place
-from vidsearch.catalog.tables import one_line
 from vidsearch.datatypes import Matrix
 from vidsearch.errors import CatalogWriteError, VidsearchError
 from vidsearch.index import build
@@ -41,6 +39,8 @@ from vidsearch.index.base import VectorIndex, check_vectors
 from vidsearch.index.faiss import FaissFlatIndex
 from vidsearch.index.local_copies import local_copy, remove_local_copies
 from vidsearch.index.plan import Kind, Plan, choose
+from vidsearch.storage.path import Place
+from vidsearch.text.printable import one_line
 
 _LOG = logging.getLogger(__name__)
 

@@ -8,7 +8,7 @@ import shutil
 import tempfile
 from pathlib import Path
 
-from vidsearch.catalog.place import Place
+from vidsearch.storage.path import Place
 
 
 def _copies(catalog: Place) -> Path:

@@ -1,1 +1,1 @@
-"""TODO docstring by its owner."""
+"""Model packs: detector, embedder, licence, hashes and calibration."""

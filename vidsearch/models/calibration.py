@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from vidsearch.errors import ConfigError
-from vidsearch.metrics.verification import checked_pairs
+from vidsearch.evaluation.metrics.verification import checked_pairs
 
 Floats = NDArray[np.float64]
 

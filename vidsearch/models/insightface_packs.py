@@ -16,9 +16,9 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from vidsearch.embed.base import Normalisation
 from vidsearch.errors import PackFormatError, PackNotFoundError
-from vidsearch.geometry.align import ARCFACE_112
+from vidsearch.faces.embed.base import Normalisation
+from vidsearch.faces.geometry.align import ARCFACE_112
 from vidsearch.models.calibration import Calibration
 from vidsearch.models.pack import DetectorSpec, EmbedderSpec, ModelPack, PackFile, sha256_of
 

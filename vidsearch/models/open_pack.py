@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import hashlib
 import importlib.util
-from importlib import resources
 from pathlib import Path
+from types import ModuleType
 
 from vidsearch.errors import PackNotFoundError
-from vidsearch.geometry.align import DLIB_150
-from vidsearch.models import centerface, dlib_resnet
+from vidsearch.faces.detect import centerface_weights
+from vidsearch.faces.embed import dlib_weights
+from vidsearch.faces.geometry.align import DLIB_150
 from vidsearch.models.cache import Conversion, converted
 from vidsearch.models.calibration import Calibration
 from vidsearch.models.pack import DetectorSpec, EmbedderSpec, ModelPack, PackFile
@@ -46,12 +47,12 @@ OPEN = ModelPack(
     embedder=EmbedderSpec(
         kind="dlib_resnet",
         file=DLIB_RESNET.name,
-        dim=dlib_resnet.DIM,
+        dim=dlib_weights.DIM,
         template=DLIB_150,
-        normalisation=dlib_resnet.NORMALISATION,
+        normalisation=dlib_weights.NORMALISATION,
         mirror=True,
     ),
-    # Source: python -m benchmarks.lfw --calibrate, on the photos of Labeled Faces in the Wild.
+    # Source: python -m benchmarks.evaluation.lfw --calibrate, on Labeled Faces in the Wild.
     calibration=Calibration(
         slope=164.2524,
         intercept=-149.1995,
@@ -104,8 +105,8 @@ def centerface_onnx(cache_dir: Path) -> Path:
         Conversion(
             source=verified_file(CENTERFACE),
             source_sha256=CENTERFACE.sha256,
-            convert=centerface.convert,
-            version=_version_of("centerface.py"),
+            convert=centerface_weights.convert,
+            version=_version_of(centerface_weights),
         ),
         cache_dir,
     )
@@ -121,14 +122,14 @@ def dlib_resnet_onnx(cache_dir: Path) -> Path:
         Conversion(
             source=verified_file(DLIB_RESNET),
             source_sha256=DLIB_RESNET.sha256,
-            convert=dlib_resnet.convert,
-            version=_version_of("dlib_resnet.py"),
+            convert=dlib_weights.convert,
+            version=_version_of(dlib_weights),
         ),
         cache_dir,
     )
 
 
-def _version_of(converter: str) -> str:
-    """Return a hash of the converter's own text: nobody has to remember to count up."""
-    text = resources.files("vidsearch.models").joinpath(converter).read_bytes()
+def _version_of(converter: ModuleType) -> str:
+    """Hash of the converter's source, used as cache version."""
+    text = Path(str(converter.__file__)).read_bytes()
     return hashlib.sha256(text).hexdigest()[:12]

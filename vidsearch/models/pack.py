@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, get_args
 
-from vidsearch.embed.base import EmbedderConfig, Normalisation
 from vidsearch.errors import PackFormatError, PackNotFoundError, PackVerifyError
-from vidsearch.geometry.align import AlignmentTemplate
+from vidsearch.faces.embed.base import EmbedderConfig, Normalisation
+from vidsearch.faces.geometry.align import AlignmentTemplate
 from vidsearch.models.calibration import Calibration
 
 DetectorKind = Literal["centerface", "scrfd"]

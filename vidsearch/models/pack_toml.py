@@ -43,9 +43,9 @@ import tomllib
 from pathlib import Path
 from typing import Any
 
-from vidsearch.embed.base import Normalisation
 from vidsearch.errors import ConfigError, PackFormatError, PackNotFoundError
-from vidsearch.geometry.align import TEMPLATES, AlignmentTemplate
+from vidsearch.faces.embed.base import Normalisation
+from vidsearch.faces.geometry.align import TEMPLATES, AlignmentTemplate
 from vidsearch.models.cache import write_atomically
 from vidsearch.models.calibration import Calibration
 from vidsearch.models.pack import DetectorSpec, EmbedderSpec, ModelPack, PackFile, sha256_of

@@ -17,9 +17,9 @@ from vidsearch.models.pack_toml import PACK_TOML, verify_pack
 from vidsearch.models.status import PackStatus, list_packs
 
 if TYPE_CHECKING:
-    from vidsearch.detect.base import Detector
     from vidsearch.device import Device, Runtime
-    from vidsearch.embed.base import Embedder
+    from vidsearch.faces.detect.base import Detector
+    from vidsearch.faces.embed.base import Embedder
 
 __all__ = ["LoadedPack", "ModelHome", "PackStatus", "describe_pack", "list_packs", "load_pack"]
 
@@ -137,10 +137,10 @@ def _described_own_pack(name_or_path: str) -> ModelPack:
 
 def _detector(pack: ModelPack, paths: dict[str, Path], device: Device, home: ModelHome) -> Detector:
     if pack.detector.file is None:
-        from vidsearch.detect.centerface import CenterFaceDetector
+        from vidsearch.faces.detect.centerface import CenterFaceDetector
 
         return CenterFaceDetector(centerface_onnx(home.cache_dir), device=device)
-    from vidsearch.detect.insightface import ScrfdDetector
+    from vidsearch.faces.detect.insightface import ScrfdDetector
 
     return ScrfdDetector(paths[pack.detector.file], device=device)
 
@@ -150,16 +150,16 @@ def _embedder(
 ) -> Embedder:
     spec, config = pack.embedder, pack.embedder_config()
     if spec.kind == "arcface":
-        from vidsearch.embed.insightface import ArcFaceEmbedder
+        from vidsearch.faces.embed.insightface import ArcFaceEmbedder
 
         return ArcFaceEmbedder(paths[spec.file], config, device)
     if runtime == "torch":
-        from vidsearch.embed.dlib_resnet import DlibFaceResNet
-        from vidsearch.embed.torch import TorchEmbedder
+        from vidsearch.faces.embed.dlib_resnet import DlibFaceResNet
+        from vidsearch.faces.embed.torch import TorchEmbedder
 
         module = DlibFaceResNet.from_dat(verified_file(pack.file(spec.file)).read_bytes())
         return TorchEmbedder(module, config, device)
-    from vidsearch.embed.onnx import OnnxEmbedder
+    from vidsearch.faces.embed.onnx import OnnxEmbedder
 
     path = dlib_resnet_onnx(home.cache_dir) if spec.kind == "dlib_resnet" else paths[spec.file]
     return OnnxEmbedder(path, config, device)

@@ -7,7 +7,6 @@ from functools import cache
 from importlib.resources import files
 
 from vidsearch.datatypes import Hit
-from vidsearch.html_page import document, text
 from vidsearch.results.result import (
     QueryPhoto,
     SearchResult,
@@ -25,6 +24,7 @@ from vidsearch.results.words import (
     confidence_word,
     counted,
 )
+from vidsearch.text.html import document, text
 
 _JPEG_MARK = b"\xff\xd8\xff"
 

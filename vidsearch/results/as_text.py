@@ -5,7 +5,6 @@ from __future__ import annotations
 import textwrap
 
 from vidsearch.datatypes import Hit
-from vidsearch.printable import printable
 from vidsearch.results.result import (
     QueryPhoto,
     SearchResult,
@@ -16,6 +15,7 @@ from vidsearch.results.result import (
     headline,
 )
 from vidsearch.results.words import clock, confidence_number, confidence_word, counted
+from vidsearch.text.printable import printable
 
 _INDENT = "  "
 

@@ -11,7 +11,6 @@ import numpy as np
 
 from vidsearch.datatypes import Hit, Vector, check_array
 from vidsearch.errors import ShapeError
-from vidsearch.metrics.false_hits import FEWEST_TRACKS, FEWEST_VIDEOS, ThresholdAdvice
 from vidsearch.results.words import (
     LIKELY,
     clock,
@@ -19,6 +18,7 @@ from vidsearch.results.words import (
     confidence_word,
     counted,
 )
+from vidsearch.search.false_hits import FEWEST_TRACKS, FEWEST_VIDEOS, ThresholdAdvice
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -28,7 +28,7 @@ class QueryPhoto:
     Attributes:
         photo: Path or name, as the user gave it.
         box_xyxy: (4,) float32, pixels of the upright photo.
-        quality: Of the face, [0, 1], see ``vidsearch.quality``.
+        quality: Of the face, [0, 1], see ``vidsearch.faces.quality``.
         faces_in_photo: How many faces were seen; more than one means that a choice was made.
         warnings: What makes the answer less reliable, one sentence each.
         face_jpeg: The face that was searched for, as a picture, or None.

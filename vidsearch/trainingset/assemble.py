@@ -14,9 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vidsearch.errors import ConfigError, TrainingSetError
-from vidsearch.geometry.align import AlignmentTemplate
-from vidsearch.printable import printable
-from vidsearch.template import normalise
+from vidsearch.faces.geometry.align import AlignmentTemplate
+from vidsearch.faces.template import normalise
+from vidsearch.text.printable import printable
 from vidsearch.trainingset.candidates import Candidate, read_candidates
 from vidsearch.trainingset.duplicates import near_duplicates
 from vidsearch.trainingset.manifest import MANIFEST, PARTS, Manifest, Part

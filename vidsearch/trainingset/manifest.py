@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Literal, get_args
 
 from vidsearch.errors import TrainingSetError
-from vidsearch.geometry.align import TEMPLATES, AlignmentTemplate
+from vidsearch.faces.geometry.align import TEMPLATES, AlignmentTemplate
 
 FORMAT = 1
 MANIFEST = "trainingset.json"

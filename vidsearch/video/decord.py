@@ -17,11 +17,11 @@ import numpy as np
 
 from vidsearch.datatypes import Image
 from vidsearch.errors import VideoDecodeError, VideoOpenError
-from vidsearch.printable import printable
-from vidsearch.video.promise import Promise
-from vidsearch.video.pyav import PyAVReader
-from vidsearch.video.reader import DecodedFrame, ReadReport, VideoInfo, VideoReader
+from vidsearch.text.printable import printable
+from vidsearch.video.pyav.reader import PyAVReader
+from vidsearch.video.pyav.stream_timing import Promise
 from vidsearch.video.source import is_remote, local_path
+from vidsearch.video.types import DecodedFrame, ReadReport, VideoInfo, VideoReader
 
 _TIMES = "makes up times that do not rise; refused"
 _PICTURE = "gives other pictures than the file's; refused"

@@ -12,7 +12,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from vidsearch.errors import ConfigError, VideoOpenError
-from vidsearch.printable import printable
+from vidsearch.text.printable import printable
 from vidsearch.video.endings import has_video_ending, is_source_code, remote_source_code
 from vidsearch.video.source import is_remote, local_path
 

@@ -15,9 +15,9 @@ from dataclasses import dataclass, field
 
 from vidsearch.datatypes import Frame, TimeSpan
 from vidsearch.errors import ConfigError
-from vidsearch.video.reader import DecodedFrame, VideoReader
 from vidsearch.video.selection import ShotSelection, ShownFrame, TimeGrid
 from vidsearch.video.shots import ShotConfig, ShotDetector
+from vidsearch.video.types import DecodedFrame, VideoReader
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

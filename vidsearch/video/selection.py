@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from fractions import Fraction
 
-from vidsearch.video.reader import DecodedFrame
+from vidsearch.video.types import DecodedFrame
 
 
 @dataclass(slots=True)

@@ -21,9 +21,9 @@ from fractions import Fraction
 from typing import Final, TypeAlias
 
 from vidsearch.datatypes import Frame
-from vidsearch.video.reader import DecodedFrame, VideoReader
 from vidsearch.video.sampling import SamplingConfig, sampled, shown_frames
 from vidsearch.video.selection import ShotSelection, ShownFrame
+from vidsearch.video.types import DecodedFrame, VideoReader
 
 WARM_UP: Final = 32
 """Frames after a border that both slices decode."""

@@ -20,7 +20,7 @@ from typing import IO, Any
 from urllib.parse import unquote, urlsplit
 
 from vidsearch.errors import VideoOpenError
-from vidsearch.printable import printable
+from vidsearch.text.printable import printable
 
 _SCHEME = re.compile(r"^[A-Za-z][A-Za-z0-9+.-]*://")
 _REMOTE_BLOCK = 1 << 20

@@ -15,7 +15,7 @@ from trainer.data.base import BrokenFaceError, check_learnable
 from trainer.data.order import GROUPS_IN_WINDOW, epoch_order
 from vidsearch.datatypes import Image
 from vidsearch.errors import ConfigError, TrainingSetError
-from vidsearch.geometry.align import AlignmentTemplate
+from vidsearch.faces.geometry.align import AlignmentTemplate
 
 TINY = AlignmentTemplate(name="tiny", size=8, points=((1, 1), (6, 1), (3, 3), (1, 6), (6, 6)))
 

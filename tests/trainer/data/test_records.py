@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.trainer.data.recordio_bytes import (
+from tests.helpers.recordio_bytes import (
     MAGIC_BYTES,
     framed,
     image_record,

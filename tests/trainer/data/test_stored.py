@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from tests.trainer.data.recordio_bytes import insightface_set, png
+from tests.helpers.recordio_bytes import insightface_set, png
 from trainer.data import open_dataset
 from trainer.data.base import BrokenFaceError, FaceDataset
 from trainer.data.order import GROUPS_IN_WINDOW

@@ -10,10 +10,10 @@ from urllib.parse import urlsplit
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Dialog, Page
 
-from tests.ui.browser.chromium import STEP_MS, find_chromium, running
-from tests.ui.browser.screen import Screen
-from tests.ui.server import Served, free_port, serving
-from ui.settings import UiSettings
+from tests.helpers.app_server import Served, free_port, serving
+from tests.helpers.chromium import STEP_MS, find_chromium, running
+from tests.helpers.screen import Screen
+from ui.service.settings import UiSettings
 
 Open = Callable[[], Screen]
 

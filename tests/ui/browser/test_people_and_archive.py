@@ -8,9 +8,9 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from tests.ui.browser.marks import BROWSER
-from tests.ui.browser.screen import Screen
-from tests.ui.server import Served
+from tests.helpers.app_server import Served
+from tests.helpers.browser_marks import BROWSER
+from tests.helpers.screen import Screen
 from vidsearch.catalog import Catalog
 
 pytestmark = BROWSER

@@ -9,9 +9,9 @@ import re
 from pathlib import Path
 
 from pipelines.demo.people import load_pictures
-from tests.ui.browser.marks import BROWSER
-from tests.ui.browser.screen import Screen
-from ui.service.stills import jpeg
+from tests.helpers.browser_marks import BROWSER
+from tests.helpers.screen import Screen
+from vidsearch.video.stills import jpeg
 
 pytestmark = BROWSER
 

@@ -6,8 +6,8 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 
-from tests.ui.browser.marks import BROWSER
-from tests.ui.browser.screen import Screen
+from tests.helpers.browser_marks import BROWSER
+from tests.helpers.screen import Screen
 
 pytestmark = BROWSER
 

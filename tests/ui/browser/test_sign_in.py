@@ -6,11 +6,11 @@ from pathlib import Path
 
 from playwright.sync_api import Browser, expect
 
-from tests.ui.browser.chromium import STEP_MS
-from tests.ui.browser.marks import BROWSER
-from tests.ui.browser.screen import Screen
-from tests.ui.server import free_port, serving
-from ui.settings import UiSettings
+from tests.helpers.app_server import free_port, serving
+from tests.helpers.browser_marks import BROWSER
+from tests.helpers.chromium import STEP_MS
+from tests.helpers.screen import Screen
+from ui.service.settings import UiSettings
 
 pytestmark = BROWSER
 

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import importlib.util
 from pathlib import Path
 
 import pytest
 
+from tests.helpers import synthetic_catalog as synthetic
 from vidsearch.catalog import Catalog, CatalogWriter
-from vidsearch.catalog.forget_person import forget_person
 from vidsearch.catalog.people import (
     add_person,
     judge,
@@ -17,13 +16,8 @@ from vidsearch.catalog.people import (
     rename_person,
     split_person,
 )
+from vidsearch.erasure.person import forget_person
 from vidsearch.errors import ConfigError
-
-_spec = importlib.util.spec_from_file_location("syn", Path(__file__).with_name("synthetic.py"))
-assert _spec is not None
-assert _spec.loader is not None
-synthetic = importlib.util.module_from_spec(_spec)
-_spec.loader.exec_module(synthetic)
 
 
 @pytest.fixture

@@ -331,7 +331,7 @@ FULL_DISK = """
 import resource, signal, sys
 from pathlib import Path
 sys.path.insert(0, str(Path(sys.argv[1]).parent))
-import synthetic
+import synthetic_catalog as synthetic
 from vidsearch.catalog import Catalog, CatalogWriter
 from vidsearch.catalog.tables import Table
 from vidsearch.errors import CatalogWriteError

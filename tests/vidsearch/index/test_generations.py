@@ -12,7 +12,6 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from vidsearch.catalog.place import Place
 from vidsearch.datatypes import Matrix
 from vidsearch.index.generations import (
     Allocate,
@@ -23,6 +22,7 @@ from vidsearch.index.generations import (
     read_generation,
     remove_old_generations,
 )
+from vidsearch.storage.path import Place
 
 VECTORS = np.eye(3, dtype=np.float32)
 ROWS = pa.table({"track_id": ["a", "b", "c"], "video_id": ["v", "w", "v"]})

@@ -259,7 +259,7 @@ def test_a_reader_keeps_what_it_has_open_when_its_generation_is_removed(
 KILLED = """
 import os, signal, sys
 from vidsearch import Catalog
-from vidsearch.catalog.place import Place
+from vidsearch.storage.path import Place
 from vidsearch.index import BuildOptions, build, generations, rebuild
 
 build.SHARD_ROWS = 100

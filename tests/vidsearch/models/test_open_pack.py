@@ -14,7 +14,7 @@ from PIL import Image as Pillow
 
 from vidsearch.device import CPU
 from vidsearch.errors import PackNotFoundError, PackVerifyError
-from vidsearch.geometry.align import align_faces
+from vidsearch.faces.geometry.align import align_faces
 from vidsearch.models import open_pack
 from vidsearch.models.home import ModelHome
 from vidsearch.models.open_pack import CENTERFACE, DLIB_RESNET, OPEN, find_file, verified_file

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from vidsearch.embed.base import Normalisation
 from vidsearch.errors import PackFormatError, PackNotFoundError, PackVerifyError
-from vidsearch.geometry.align import ARCFACE_112, DLIB_150, AlignmentTemplate
+from vidsearch.faces.embed.base import Normalisation
+from vidsearch.faces.geometry.align import ARCFACE_112, DLIB_150, AlignmentTemplate
 from vidsearch.models.pack import DetectorSpec, PackFile
 from vidsearch.models.pack_toml import (
     MAX_TOML_BYTES,

@@ -9,6 +9,7 @@ from types import ModuleType
 import numpy as np
 import pytest
 
+from vidsearch.commands import models as cli
 from vidsearch.device import CPU, Device
 from vidsearch.errors import (
     ConfigError,
@@ -17,7 +18,7 @@ from vidsearch.errors import (
     PackNotFoundError,
     PackVerifyError,
 )
-from vidsearch.models import cli, insightface_packs
+from vidsearch.models import insightface_packs
 from vidsearch.models.home import ModelHome
 from vidsearch.models.pack import NAME_RULE
 from vidsearch.models.registry import list_packs, load_pack

@@ -17,10 +17,10 @@ from hypothesis import strategies as st
 from PIL import Image as Pillow
 
 from vidsearch.datatypes import Hit, TimeSpan
-from vidsearch.printable import printable
 from vidsearch.results import QueryPhoto, Searched, SearchResult, to_html
 from vidsearch.results.result import by_video
 from vidsearch.results.timeline import LEAST_WIDTH, WIDTH, timeline_svg
+from vidsearch.text.printable import printable
 
 MakeHit = Callable[..., Hit]
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from vidsearch.errors import ConfigError, TrainingSetError
-from vidsearch.geometry.align import ARCFACE_112
+from vidsearch.faces.geometry.align import ARCFACE_112
 from vidsearch.trainingset.assemble import SetOptions, SetReport, assemble
 from vidsearch.trainingset.candidates import Candidate, read_candidates, write_candidates
 from vidsearch.trainingset.duplicates import near_duplicates

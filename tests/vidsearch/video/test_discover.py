@@ -11,7 +11,7 @@ import pytest
 
 from vidsearch.errors import ConfigError, VideoOpenError
 from vidsearch.video.discover import VideoSource, discover
-from vidsearch.video.reader import open_video
+from vidsearch.video.open import open_video
 
 
 @pytest.fixture

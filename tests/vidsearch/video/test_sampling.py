@@ -12,7 +12,7 @@ import pytest
 
 from vidsearch.datatypes import Frame, TimeSpan
 from vidsearch.errors import ConfigError
-from vidsearch.video.reader import open_video
+from vidsearch.video.open import open_video
 from vidsearch.video.sampling import FrameSampler, SamplingConfig
 
 TV = Fraction(1, 25)

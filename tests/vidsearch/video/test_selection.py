@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from vidsearch.datatypes import Image
-from vidsearch.video.reader import DecodedFrame
 from vidsearch.video.selection import ShotSelection, ShownFrame, TimeGrid
+from vidsearch.video.types import DecodedFrame
 
 
 class Tick(DecodedFrame):

@@ -17,7 +17,7 @@ from scenedetect import FrameTimecode
 from scenedetect.detectors import AdaptiveDetector
 
 from vidsearch.errors import ConfigError, ShapeError
-from vidsearch.video.reader import open_video
+from vidsearch.video.open import open_video
 from vidsearch.video.shots import ShotConfig, ShotDetector
 
 Thumbnails = list[NDArray[np.uint8]]

@@ -1,0 +1,83 @@
+"""False hits announced against those that came, on the clips of ``retrieval_lfw_clips``.
+
+    python -m benchmarks.evaluation.false_hits WORK [--fps 2]
+
+WORK is a folder that ``python -m benchmarks.evaluation.retrieval_lfw_clips --keep WORK`` filled: clips filmed
+from LFW photos, indexed. Every photo of somebody who is in no clip is searched for; each hit is
+then a false one. Photos of people who are there are searched for as well, to see whether their
+own tracks disturb the estimate.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vidsearch.catalog import Catalog
+from vidsearch.errors import NoFaceError
+from vidsearch.evaluation.retrieval.labels import read_labels
+from vidsearch.search.false_hits import LEVELS
+from vidsearch.search.query import query_face
+from vidsearch.search.search import PhotoSearcher, SearchOptions
+
+Table = NDArray[np.float64]
+
+
+def measure(work: Path, fps: float) -> tuple[dict[str, Table], list[bool]]:
+    """Return, per query and level, what was announced and what came; and who is absent."""
+    catalog = Catalog.open(work / f"catalog-{fps:g}")
+    labels = read_labels(work / "labels.csv", catalog)
+    searcher = PhotoSearcher(catalog)
+    tracks = catalog.status().tracks
+    rows: list[list[tuple[float, float, float, float]]] = []
+    absent: list[bool] = []
+    for query in labels.queries(together=False):
+        try:
+            face = query_face(query.photos[0], searcher.models)
+        except NoFaceError:
+            continue
+        result = searcher.search_faces([face], SearchOptions(top=tracks))
+        if result.advice is None or not result.advice.levels:
+            raise SystemExit(f"{work} holds too few tracks: nothing is announced")
+        rows.append(
+            [
+                (line.expected, line.at_least, line.at_most,
+                 float(sum(hit.confidence >= line.confidence for hit in result.hits)))
+                for line in result.advice.levels
+            ]
+        )  # fmt: skip
+        absent.append(not labels.people[query.identity].spans)
+    table = np.array(rows)
+    names = ("expected", "at_least", "at_most", "came")
+    return {name: table[:, :, column] for column, name in enumerate(names)}, absent
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument("work", type=Path, nargs="+", help="what retrieval_lfw_clips kept")
+    parser.add_argument("--fps", type=float, default=2.0, help="samples a second indexed (2)")
+    args = parser.parse_args()
+    print(
+        "| clips | photos | from | announced | interval, mean of ends | came | announced / came "
+        "| announced for people who are there |\n|---" + "|--:" * 7 + "|"
+    )
+    for work in args.work:
+        found, gone = measure(work, args.fps)
+        absent = np.array(gone)
+        for column, level in enumerate(LEVELS):
+            mean = {name: float(table[absent, column].mean()) for name, table in found.items()}
+            present = float(found["expected"][~absent, column].mean())
+            ratio = f"{mean['expected'] / mean['came']:.2f}" if mean["came"] else "-"
+            print(
+                f"| {work.name} | {int(absent.sum())} | {level:g} | {mean['expected']:.4f} "
+                f"| {mean['at_least']:.4f} to {mean['at_most']:.4f} | {mean['came']:.4f} | {ratio} "
+                f"| {present:.4f} |",
+                flush=True,
+            )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""Dask: clusters, clients, workers, watchdog and the task runner."""

@@ -1,0 +1,1 @@
+"""The commands index, demo, prepare, reembed and reindex."""

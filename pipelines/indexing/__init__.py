@@ -1,0 +1,1 @@
+"""One run of ``vidsearch index``, from discovered files to committed rows."""

@@ -1,0 +1,117 @@
+"""Watching folders: what is new or changed is indexed, what was removed is reported."""
+
+from __future__ import annotations
+
+import logging
+import os
+import time
+from collections.abc import Callable, Iterator, Sequence
+
+from pipelines.indexing.outcomes import IndexReport
+from pipelines.indexing.run import index
+from pipelines.stages.payloads import IndexOptions
+from vidsearch.catalog import Catalog
+from vidsearch.errors import (
+    CatalogNotFoundError,
+    ConfigError,
+    VideoOpenError,
+    VidsearchError,
+    reason,
+)
+from vidsearch.text.printable import printable
+from vidsearch.video.discover import VideoSource, discover
+from vidsearch.video.source import is_remote
+
+_LOG = logging.getLogger(__name__)
+
+
+def watch(
+    catalog: str | os.PathLike[str],
+    sources: Sequence[str],
+    options: IndexOptions,
+    *,
+    every_s: float,
+    model: str | None = None,
+    wait: Callable[[float], None] = time.sleep,
+) -> Iterator[IndexReport]:
+    """Look at the sources again and again; yield the report of every run that had work. Never ends.
+
+    A file is taken once two looks found it the same, so that one that is still being copied is
+    left alone; one that failed is tried again when it has changed. Removed files are reported once
+    and stay searchable: erase them with ``vidsearch forget``.
+
+    Args:
+        catalog: Folder of the catalog.
+        sources: As for ``index``; they may be empty for now.
+        options: How to index.
+        every_s: Seconds between two looks.
+        model: As for ``index``.
+        wait: Waits so many seconds.
+
+    Whatever ends a run (a full disk, a cluster that is gone) is said, and the next look tries
+    again; only until the first run has gone well it is raised.
+
+    Raises:
+        VidsearchError: As for ``index``.
+    """
+    tried: set[VideoSource] = set()
+    before: set[VideoSource] = set()
+    reported: set[str] = set()
+    worked = False
+    while True:
+        now = _present(sources)
+        ready = sorted((now & before) - tried, key=lambda file: file.uri)
+        try:
+            if ready:
+                report = index(
+                    catalog, [file.uri for file in ready], options, model=model, show_progress=True
+                )
+                tried.update(ready)
+                if report.indexed or report.failed:
+                    yield report
+                worked = True
+            _report_removed(catalog, sources, now, reported)
+        except (VidsearchError, OSError) as error:
+            if not worked:  # most likely the command's fault
+                raise
+            _LOG.warning("%s; tried again in %.0f s", printable(reason(error)), every_s)
+        before = now
+        wait(every_s)
+
+
+def _present(sources: Sequence[str]) -> set[VideoSource]:
+    found: set[VideoSource] = set()
+    for source in sources:
+        try:
+            found.update(discover([source]))
+        except (ConfigError, VideoOpenError) as error:  # empty, or not mounted for now
+            _LOG.info("%s", error)
+    return found
+
+
+def _report_removed(
+    catalog: str | os.PathLike[str],
+    sources: Sequence[str],
+    present: set[VideoSource],
+    reported: set[str],
+) -> None:
+    """Name the files below watched folders that are gone, unless their content lies elsewhere."""
+    try:
+        known = Catalog.open(catalog).known_files()
+    except CatalogNotFoundError:
+        return
+    here = {file.uri for file in present}
+    reported &= known.keys() - here  # one that came back may go again
+    folders = [os.path.join(os.path.abspath(s), "") for s in sources if os.path.isdir(s)]  # noqa: PTH100, PTH112, PTH118
+    held = {file.video_id for uri, file in known.items() if uri in here}
+    for uri, file in sorted(known.items()):
+        below = not is_remote(uri) and any(uri.startswith(folder) for folder in folders)
+        if below and uri not in here and uri not in reported and not os.path.lexists(uri):
+            reported.add(uri)
+            if file.video_id not in held:
+                _LOG.warning(
+                    "removed, still searchable: %s (to erase it: vidsearch forget %s --video %s)",
+                    printable(uri),
+                    printable(os.fspath(catalog)),
+                    file.video_id,
+                )

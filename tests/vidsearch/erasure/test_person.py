@@ -1,0 +1,120 @@
+"""Forgetting a person by the command: nothing of them is in any file, everybody else stays."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from types import ModuleType
+
+import pyarrow.parquet as pq
+import pytest
+
+from vidsearch.catalog import Catalog, CatalogWriter
+from vidsearch.catalog.people import add_person, judge, judgements, rename_person
+from vidsearch.commands.main import main
+from vidsearch.erasure.person import forget_person
+from vidsearch.erasure.videos import RECEIPTS
+from vidsearch.errors import CatalogError, ConfigError
+from vidsearch.index import TrackSearcher, rebuild
+
+NAME = 'Ada "the first" Lövelace'
+
+
+@pytest.fixture
+def catalog(tmp_path: Path, synthetic: ModuleType) -> Catalog:
+    made = Catalog.create(tmp_path / "c", pack="toy", model_id=synthetic.MODEL_ID, dim=16)
+    with CatalogWriter(made) as writer:
+        for number in range(4):
+            writer.add(synthetic.make_video(number, tracks=3))
+    rebuild(made)
+    return made
+
+
+def ids(catalog: Catalog) -> list[str]:
+    return sorted(catalog.tracks(["track_id"])["track_id"].to_pylist())
+
+
+def everything(folder: Path) -> list[tuple[Path, str]]:
+    """Every file but the receipts as text: tables decoded, the rest byte by byte."""
+    found = []
+    for path in sorted(folder.rglob("*")):
+        if path.is_file() and path.parent.name != RECEIPTS:
+            text = path.read_bytes().decode("latin-1")
+            if path.suffix == ".parquet":
+                text += "\n".join(map(str, pq.read_table(path).to_pylist()))
+            found.append((path, text))
+    return found
+
+
+def test_nothing_of_the_person_is_in_any_file(
+    catalog: Catalog, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    first, second, third, fourth, *_ = ids(catalog)
+    ada, bob = add_person(catalog, "somebody"), add_person(catalog, "Bob")
+    rename_person(catalog, ada, NAME)
+    judge(catalog, [first, second], ada, same=True)
+    judge(catalog, [third], ada, same=False)
+    judge(catalog, [fourth], bob, same=True)
+    _, templates = catalog.snapshot().templates(catalog.dim, [first, second])
+    secrets = [ada, first, second, "Lövelace", "somebody", "LÃ¶velace"]
+    secrets += [row.tobytes().decode("latin-1") for row in templates]
+    seen = "\n".join(text for _, text in everything(tmp_path / "c"))
+    assert all(secret in seen for secret in secrets), "the search of this test finds what is there"
+    before = TrackSearcher(catalog).search(templates[:1], 1)[0].similarities[0]
+
+    assert main(["forget", catalog.uri, "--person", ada]) == 0
+    receipt = json.loads(capsys.readouterr().out)
+    assert receipt["rows"] == {"tracks": 2, "faces": 4, "verdicts": 3, "people": 1}
+    assert (receipt["found"], receipt["tracks_searched"]) == (0, 10)
+    for path, text in everything(tmp_path / "c"):
+        assert [secret for secret in secrets if secret in text] == [], path
+    assert before > 0.999 > TrackSearcher(catalog).search(templates[:1], 1)[0].similarities[0]
+    (written,) = (tmp_path / "c" / RECEIPTS).iterdir()
+    assert json.loads(written.read_text()) == receipt
+    assert "velace" not in written.read_text()
+    # Everybody else stays.
+    assert judgements(catalog).names == {bob: "Bob"}
+    assert ids(catalog)[:2] == [third, fourth]
+    assert catalog.status().tracks == 10
+    assert main(["forget", catalog.uri, "--person", ada]) == 2
+    assert "nothing to forget" in capsys.readouterr().err
+
+
+def test_a_name_will_do_where_it_is_one_persons(
+    catalog: Catalog, capsys: pytest.CaptureFixture[str]
+) -> None:
+    add_person(catalog, "Bob")
+    twins = sorted(add_person(catalog, "Eve") for _ in range(2))
+    assert main(["forget", catalog.uri, "--person", "Bob"]) == 0
+    capsys.readouterr()
+    assert main(["forget", catalog.uri, "--person", "Eve"]) == 2
+    assert "2 people are named 'Eve'; pass the person_id" in capsys.readouterr().err
+    assert main(["forget", catalog.uri, "--person", twins[0]]) == 0
+    assert list(judgements(catalog).names) == [twins[1]]
+
+
+def test_what_a_killed_call_left_is_erased_by_the_next(catalog: Catalog) -> None:
+    ada = add_person(catalog, NAME)
+    judge(catalog, ids(catalog)[:1], ada, same=True)
+    catalog.table("people").delete(f"person_id = '{ada}'")  # killed here
+    receipt = forget_person(catalog, ada)
+    assert (receipt.rows["people"], receipt.rows["verdicts"]) == (0, 1)
+    with pytest.raises(ConfigError, match="nothing to forget"):
+        forget_person(catalog, ada)
+
+
+def test_what_is_left_is_found(catalog: Catalog, tmp_path: Path) -> None:
+    add_person(catalog, NAME)
+    (tmp_path / "c" / "notes.json").write_text(json.dumps({"who": NAME}))
+    with pytest.raises(CatalogError, match=r"notes\.json"):
+        forget_person(catalog, NAME)
+
+
+def test_a_video_or_a_person_must_be_named(
+    catalog: Catalog, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for words in ([], ["--video", "a", "--person", "b"]):
+        with pytest.raises(SystemExit, match="2"):
+            main(["forget", catalog.uri, *words])
+    assert "--person" in capsys.readouterr().err
+    assert main(["forget", catalog.uri, "--person", ""]) == 2

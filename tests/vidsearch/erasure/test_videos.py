@@ -1,0 +1,98 @@
+"""Forgetting: gone from the tables, their history, the index and the logs; the rest stays."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+from vidsearch.catalog import Catalog, CatalogWriter
+from vidsearch.catalog.schema import track_rows
+from vidsearch.commands.main import main
+from vidsearch.erasure.videos import forget
+from vidsearch.errors import CatalogError, ConfigError
+from vidsearch.index import TrackSearcher, rebuild
+
+
+@pytest.fixture
+def catalog(tmp_path: Path, synthetic: ModuleType) -> Catalog:
+    made = Catalog.create(tmp_path / "c", pack="toy", model_id=synthetic.MODEL_ID, dim=16)
+    for numbers in ((0, 1, 2), (3,)):
+        with CatalogWriter(made) as writer:
+            for number in numbers:
+                writer.add(synthetic.make_video(number, tracks=3))
+    rebuild(made)
+    runs = tmp_path / "c/runs"
+    runs.mkdir()
+    log = [{"event": "video", "video_id": f"video-{number:04d}"} for number in range(4)]
+    (runs / "a.jsonl").write_text("".join(json.dumps(line) + "\n" for line in log))
+    return made
+
+
+def rows(catalog: Catalog) -> dict[str, list[str]]:
+    found = {
+        "videos": catalog.videos(), "tracks": catalog.tracks(), "faces": catalog.faces()
+    }  # fmt: skip
+    return {name: sorted(map(str, table.to_pylist())) for name, table in found.items()}
+
+
+def test_nothing_is_left_and_nothing_else_is_touched(
+    catalog: Catalog, tmp_path: Path, synthetic: ModuleType
+) -> None:
+    before = rows(catalog)
+    template = synthetic.make_video(1, tracks=3).tracks[0].template.vector
+    assert TrackSearcher(catalog).search(template[None], 1)[0].similarities[0] > 0.999
+    receipt = forget(catalog, "video-0001")
+    assert receipt.rows == {"videos": 1, "files": 1, "faces": 6, "tracks": 3, "verdicts": 0}
+    assert receipt.log_lines == 1
+    assert receipt.tracks_searched == 9
+    kept = {
+        name: [row for row in all_rows if "video-0001" not in row]
+        for name, all_rows in before.items()
+    }
+    assert rows(catalog) == kept
+    assert TrackSearcher(catalog).search(template[None], 1)[0].similarities[0] < 0.999
+    # A search of our own, through every byte that is not compressed.
+    for path in tmp_path.rglob("*"):
+        if path.is_file() and path.parent.name != "receipts":
+            content = path.read_bytes()
+            assert b"video-0001" not in content, path
+            assert b"0001 " not in content, path
+            assert template.tobytes() not in content, path
+    (written,) = (tmp_path / "c/receipts").iterdir()
+    assert json.loads(written.read_text())["found"] == 0
+    # The catalog goes on working.
+    with CatalogWriter(catalog) as writer:
+        writer.add(synthetic.make_video(7, tracks=1))
+    assert catalog.status().videos["indexed"] == 4
+
+
+def test_what_is_left_is_found(catalog: Catalog, tmp_path: Path) -> None:
+    (tmp_path / "c/notes.txt").write_text("see video-0002")
+    with pytest.raises(CatalogError, match=r"notes\.txt"):
+        forget(catalog, "video-0002")
+    assert not (tmp_path / "c/receipts").exists()
+    (tmp_path / "c/notes.txt").write_text("see nothing")
+    with pytest.raises(ConfigError, match="not in the catalog"):
+        forget(catalog, "video-0002")
+
+
+def test_a_killed_indexers_rows_go_too(catalog: Catalog, synthetic: ModuleType) -> None:
+    again = synthetic.make_video(2, tracks=3)
+    catalog.table("tracks").append(track_rows([again], "dead.000000000001", 16))
+    assert forget(catalog, "video-0002").rows["tracks"] == 6
+
+
+def test_an_unknown_video_is_refused(catalog: Catalog) -> None:
+    with pytest.raises(ConfigError, match="no-such"):
+        forget(catalog, "no-such")
+
+
+def test_the_command_prints_its_receipt(
+    catalog: Catalog, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["forget", catalog.uri, "--video", "video-0003"]) == 0
+    assert json.loads(capsys.readouterr().out)["video_id"] == "video-0003"
+    assert main(["forget", catalog.uri, "--video", "video-0003"]) == 2

@@ -1,0 +1,91 @@
+"""Unknown tracks put together: alike ones, never those seen at the same time."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from vidsearch.catalog import Catalog
+from vidsearch.catalog.people import add_person, judge, judgements
+from vidsearch.device import resolve_device
+from vidsearch.models.calibration import Calibration
+from vidsearch.models.registry import load_pack
+from vidsearch.search.people_clusters import (
+    cluster,
+    company,
+    least_similarity,
+    together,
+    track_cards,
+    unknown_people,
+)
+from vidsearch.search.search import PRIOR
+
+
+def row(video: str, start_s: float, end_s: float) -> dict[str, Any]:
+    return {"video_id": video, "start_s": start_s, "end_s": end_s}
+
+
+def test_seen_together_means_same_video_and_time() -> None:
+    rows = [row("a", 0, 2), row("a", 1, 3), row("b", 1, 3), row("a", 3, 4)]
+    apart = together(rows)
+    expected = np.zeros((4, 4), np.bool_)
+    expected[0, 1] = expected[1, 0] = True  # spans are half-open: 3 to 4 touches 1 to 3 only
+    assert (apart == expected).all()
+
+
+def test_twins_on_one_screen_are_two_people() -> None:
+    vectors = np.array([[1, 0], [1, 0], [0, 1]], np.float32)
+    free = np.zeros((3, 3), np.bool_)
+    assert len(set(cluster(vectors, free, 0.9).tolist())) == 2
+    free[0, 1] = free[1, 0] = True
+    assert len(set(cluster(vectors, free, 0.9).tolist())) == 3
+
+
+@given(st.integers(0, 2**32 - 1), st.floats(-0.5, 0.9))
+def test_no_cluster_breaks_the_rules(seed: int, least: float) -> None:
+    rng = np.random.default_rng(seed)
+    vectors = rng.normal(size=(12, 4)).astype(np.float32)
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    apart = np.triu(rng.random((12, 12)) < 0.1, 1)
+    apart |= apart.T
+    labels = cluster(vectors, apart, least)
+    same = labels[:, None] == labels[None, :]
+    assert not (same & apart).any()
+    assert (vectors @ vectors.T)[same].min() >= least - 1e-5
+
+
+def test_one_half_at_the_archives_prior() -> None:
+    curve = Calibration(slope=20.0, intercept=-15.0, fitted_on="an example", pairs=2)
+    assert curve.confidence(least_similarity(curve), prior=PRIOR) == pytest.approx(0.5)
+
+
+def test_unknown_faces_of_the_archive(catalog: Catalog) -> None:
+    curve = load_pack("open", resolve_device("cpu")).calibration
+    found = unknown_people(catalog, curve)
+    total = catalog.status().tracks
+    assert found.clustered == total == sum(map(len, found.clusters))
+    sizes = [len(group) for group in found.clusters]
+    assert sizes == sorted(sizes, reverse=True)
+    first = found.clusters[0]
+    ada = add_person(catalog, "Ada")
+    judge(catalog, [card.track_id for card in first], ada, same=True)
+    again = unknown_people(catalog, curve, most=1)
+    assert (again.clustered, again.left_out) == (1, total - len(first) - 1)
+    assert all(card.jpeg is not None for card in track_cards(catalog, [first[0].track_id]))
+
+
+def test_who_is_seen_with_whom(catalog: Catalog) -> None:
+    rows = catalog.tracks(["track_id", "video_id", "start_s", "end_s"]).to_pylist()
+    pairs = np.argwhere(together(rows))
+    one, other = rows[pairs[0][0]], rows[pairs[0][1]]
+    ada, bob = add_person(catalog, "Ada"), add_person(catalog, "Bob")
+    judge(catalog, [one["track_id"]], ada, same=True)
+    judge(catalog, [other["track_id"]], bob, same=True)
+    (seen,) = company(catalog, judgements(catalog), ada)
+    shared = min(one["end_s"], other["end_s"]) - max(one["start_s"], other["start_s"])
+    assert (seen.name, seen.times) == ("Bob", 1)
+    assert seen.seconds == pytest.approx(shared)

@@ -1,0 +1,38 @@
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from vidsearch.text.printable import printable
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("holiday, part 2.mp4", "holiday, part 2.mp4"),
+        ("Großmutter 東京.mkv", "Großmutter 東京.mkv"),
+        ("a\nb\rc\td", r"a\nb\rc\td"),
+        ("\x1b[31mred", r"\x1b[31mred"),
+        ("gpj.\u202eexe", r"gpj.\u202eexe"),  # right-to-left override hides the real ending
+        ("zero\u200bwidth", r"zero\u200bwidth"),
+        ("3.04.05\u202fPM.png", "3.04.05\u202fPM.png"),  # how a Mac names its screenshots
+        (
+            "\u0645\u06cc\u200c\u062e\u0648\u0627\u0647\u0645",
+            "\u0645\u06cc\u200c\u062e\u0648\u0627\u0647\u0645",
+        ),
+        ("caf\udce9.mp4", r"caf\udce9.mp4"),  # a Latin-1 byte in a file name
+        ("line\u2028end", r"line\u2028end"),
+    ],
+)
+def test_what_is_spelled_out(text: str, shown: str) -> None:
+    assert printable(text) == shown
+
+
+@given(st.text(st.characters(codec=None)))
+def test_result_is_one_line_of_valid_unicode(text: str) -> None:
+    shown = printable(text)
+    shown.encode("utf-8")
+    assert len(shown.splitlines()) <= 1
+    assert not any(ord(c) < 32 or 127 <= ord(c) < 160 for c in shown)
+    assert printable(shown) == shown

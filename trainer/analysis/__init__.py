@@ -1,0 +1,1 @@
+"""Angle statistics and the figures of the ArcFace paper."""

@@ -1,0 +1,269 @@
+"""The paper's figures, drawn from what this program trained and measured.
+
+Figures 4b and 5 are formulas; 3 is trained on the spot; 4a comes from a run; 6, 7, 8 and 9 from the
+folders of reports: similarities and labels of each pair, and rank-k rates.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from trainer.analysis.target_angles import theta_moments
+from vidsearch.errors import ConfigError
+from vidsearch.evaluation.metrics.verification import roc
+from vidsearch.evaluation.report import (
+    Figure,
+    Provenance,
+    Report,
+    Section,
+    StoredReport,
+    read_report,
+)
+from vidsearch.evaluation.report.angle_figures import (
+    AngleCounts,
+    Angles,
+    angle_panels,
+    degrees_of,
+    theta_distributions,
+    toy_embeddings,
+)
+from vidsearch.evaluation.report.figures import cmc, roc_curves
+from vidsearch.evaluation.report.margin_figures import decision_margins, target_logits
+
+NUMBERS = ("3", "4a", "4b", "5", "6", "7", "8", "9")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FigureOptions:
+    """What is drawn, and from what.
+
+    Attributes:
+        only: Numbers of figures; empty for all that there is something to draw from.
+        run: Run folder, for Figure 4a.
+        reports: Folders that 'vidsearch evaluate' wrote, for 6 to 9.
+        steps: Updates of each run of the toy.
+    """
+
+    only: tuple[str, ...] = ()
+    run: str = ""
+    reports: tuple[str, ...] = ()
+    steps: int = 300
+
+    def __post_init__(self) -> None:
+        unknown = [number for number in self.only if number not in NUMBERS]
+        if unknown:
+            raise ConfigError(f"--only must name figures {', '.join(NUMBERS)}; got {unknown[0]!r}")
+        if self.steps < 2:
+            raise ConfigError(f"--steps must be at least 2; got {self.steps}")
+
+
+def figures_report(options: FigureOptions) -> Report:
+    """Draw the figures and return the report.
+
+    Raises:
+        ConfigError: A figure was asked for that there is nothing to draw from, or a folder holds no
+            report.
+        TrainingError: The run's histograms cannot be read.
+    """
+    started = time.perf_counter()
+    reports = [read_report(folder) for folder in options.reports]
+    wanted = options.only if options.only else NUMBERS
+    drawn: dict[str, list[Figure]] = {}
+    for number in wanted:
+        tried = [draw(options, reports) for draw in _DRAW[number]]
+        figures = [figure for figure in tried if figure is not None]
+        if figures:
+            drawn[number] = figures
+        elif options.only:
+            raise ConfigError(f"figure {number} needs {_NEEDS[number]}")
+    return Report(
+        kind="figures",
+        title="Figures of the ArcFace paper, from our own data",
+        lead="Numbers and meaning are those of Deng et al. 2019; data and training are this "
+        "program's.",
+        conventions=("Figures 3 to 9: ArcFace (Deng et al. 2019)",),
+        headlines=(),
+        metrics={"figures": list(drawn)},
+        provenance=Provenance(
+            configuration={
+                "only": list(options.only),
+                "run": options.run,
+                "reports": list(options.reports),
+                "steps": options.steps,
+            },
+            data={
+                f"{report.folder.name}/{name}": str(value)
+                for report in reports
+                for name, value in report.document.get("data_sha256", {}).items()
+            },
+            elapsed_s=time.perf_counter() - started,
+        ),
+        sections=tuple(
+            Section(f"Figure {number}", "", tuple(figures)) for number, figures in drawn.items()
+        ),
+    )
+
+
+Panel = tuple[Angles, Angles]
+Draw = Callable[[FigureOptions, Sequence[StoredReport]], Figure | None]
+
+
+def _toy(options: FigureOptions, _: Sequence[StoredReport]) -> Figure:
+    from trainer.analysis.figure3 import toy_panels
+
+    return toy_embeddings(toy_panels(options.steps))
+
+
+def _theta(options: FigureOptions, _: Sequence[StoredReport]) -> Figure | None:
+    moments = theta_moments(Path(options.run)) if options.run else {}
+    return theta_distributions(moments) if moments else None
+
+
+def _logits(_: FigureOptions, __: Sequence[StoredReport]) -> Figure:
+    return target_logits()
+
+
+def _margins(_: FigureOptions, __: Sequence[StoredReport]) -> Figure:
+    return decision_margins()
+
+
+def _losses(_: FigureOptions, reports: Sequence[StoredReport]) -> Figure | None:
+    """Draw Figure 6: one data set, several models; of angle reports the test set, or what is there.
+
+    Reports on angles come first: their pairs are all genuine ones and half a million others.
+    """
+    panels: dict[str, Panel] = {}
+    for report in reports:
+        if report.kind == "angles":
+            results = report.document["metrics"]
+            part = results["test" if "test" in results else "train"]["pair_histogram"]
+            panels[_unused(report.title.removeprefix("Angles of "), panels)] = _stored(part)
+    if not panels:
+        panels = _pair_panels(reports, _model)
+    caption = "Figure 6: angles of genuine (red) and impostor (blue) pairs, a panel for each model."
+    return angle_panels(panels, name="figure-6-losses", caption=caption) if panels else None
+
+
+def _sets(_: FigureOptions, reports: Sequence[StoredReport]) -> Figure | None:
+    """Draw Figure 7: one model, several data sets."""
+    panels = _pair_panels(reports, _title)
+    caption = "Figure 7: angles of genuine (red) and impostor (blue) pairs, a panel for each set."
+    return angle_panels(panels, name="figure-7-sets", caption=caption) if panels else None
+
+
+def _stored(histogram: dict[str, Any]) -> Panel:
+    edges = np.linspace(0, 180, len(histogram["genuine"]) + 1)
+    genuine, impostor = (np.array(histogram[kind], float) for kind in ("genuine", "impostor"))
+    return AngleCounts(edges, genuine), AngleCounts(edges, impostor)
+
+
+def _pair_panels(
+    reports: Sequence[StoredReport], name: Callable[[StoredReport], str]
+) -> dict[str, Panel]:
+    panels: dict[str, Panel] = {}
+    for report, (similarities, issame) in _pairs(reports):
+        seen = similarities > -1  # a pair without a face has no angle
+        degrees, genuine = degrees_of(similarities[seen]), issame[seen]
+        panels[_unused(name(report), panels)] = degrees[genuine], degrees[~genuine]
+    return panels
+
+
+def _ranks(_: FigureOptions, reports: Sequence[StoredReport]) -> Figure | None:
+    """Draw Figure 8a from the rank-k rates of reports on distractors."""
+    curves: dict[str, NDArray[np.float64]] = {}
+    for report in reports:
+        results = report.document.get("metrics", {})
+        for rows, result in results.items() if report.kind == "distractors" else ():
+            name = report.folder.name if rows == "all" else f"{report.folder.name}, {rows}"
+            curves[_unused(name, curves)] = np.array(result["rank_k"], np.float64)
+    return cmc(curves) if curves else None
+
+
+def _distractor_rocs(_: FigureOptions, reports: Sequence[StoredReport]) -> Figure | None:
+    """Draw Figure 8b from the tails of reports on distractors."""
+    curves: dict[str, tuple[NDArray[np.float64], NDArray[np.float64]]] = {}
+    least = 1.0
+    for report in reports:
+        results = report.document.get("metrics", {})
+        for rows, result in results.items() if report.kind == "distractors" else ():
+            curve = result.get("roc", {"far": [], "tar": []})
+            far, tar = (np.array(curve[name], np.float64) for name in ("far", "tar"))
+            if (far > 0).sum() > 1:
+                name = report.folder.name if rows == "all" else f"{report.folder.name}, {rows}"
+                curves[_unused(name, curves)] = far, tar
+                least = min(least, float(far[far > 0][0]))
+    return roc_curves(curves, least_far=least, name="figure-8-roc") if curves else None
+
+
+def _rocs(_: FigureOptions, reports: Sequence[StoredReport]) -> Figure | None:
+    """Draw Figure 9 from the pairs of reports on verification."""
+    curves: dict[str, tuple[NDArray[np.float64], NDArray[np.float64]]] = {}
+    least = 1.0
+    for report, (similarities, genuine) in _pairs(reports):
+        curve = roc(similarities, genuine)
+        curves[_unused(f"{_title(report)}, {_model(report)}", curves)] = curve.far, curve.tar
+        least = min(least, 1 / max(int((~genuine).sum()), 1))
+    return roc_curves(curves, least_far=least) if curves else None
+
+
+def _pairs(
+    reports: Sequence[StoredReport],
+) -> list[tuple[StoredReport, tuple[NDArray[np.float64], NDArray[np.bool_]]]]:
+    """Return the reports that hold similarities of pairs."""
+    found = []
+    for report in reports:
+        columns = report.scores.columns if report.scores is not None else {}
+        if {"similarity", "genuine"} <= columns.keys():
+            similarities = np.asarray(columns["similarity"], np.float64)
+            genuine = np.asarray(columns["genuine"], bool)
+            if genuine.any() and not genuine.all():
+                found.append((report, (similarities, genuine)))
+    return found
+
+
+def _model(report: StoredReport) -> str:
+    name = str(report.document.get("model", {}).get("model_id", ""))
+    return name if name else report.folder.name
+
+
+def _title(report: StoredReport) -> str:
+    """Return the name of the data set: a title says "Verification on NAME with pack ..."."""
+    return report.title.removeprefix("Verification on ").split(" with pack ")[0]
+
+
+def _unused(name: str, taken: Iterable[str]) -> str:
+    """Return a name that no other panel or curve has."""
+    names = set(taken)
+    number = 1
+    unused = name
+    while unused in names:
+        number += 1
+        unused = f"{name} ({number})"
+    return unused
+
+
+_DRAW: dict[str, tuple[Draw, ...]] = {
+    "3": (_toy,),
+    "4a": (_theta,),
+    "4b": (_logits,),
+    "5": (_margins,),
+    "6": (_losses,),
+    "7": (_sets,),
+    "8": (_ranks, _distractor_rocs),
+    "9": (_rocs,),
+}
+_OF_PAIRS = "a report with pairs: add --report FOLDER that 'vidsearch evaluate verification' wrote"
+_NEEDS = {
+    "4a": "--run RUN, a run that logged three distributions of angles or more (keep.log_every)",
+    "6": ("a report: add --report FOLDER that 'vidsearch evaluate angles' or 'verification' wrote"),
+    "7": _OF_PAIRS,
+    "8": "a report with ranks: add --report FOLDER that 'vidsearch evaluate distractors' wrote",
+    "9": _OF_PAIRS,
+}

@@ -1,0 +1,1 @@
+"""Training configuration: dataclasses, TOML files and recipes."""

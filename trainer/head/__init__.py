@@ -1,0 +1,1 @@
+"""From embeddings to the loss: class head, margins, centre losses, triplets."""

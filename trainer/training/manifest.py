@@ -1,0 +1,156 @@
+"""``manifest.json``: what a checkpoint says about itself, and its files, read without trust.
+
+Files are read with ``weights_only``, after their sha256 was compared with the manifest's: they
+cannot run code, and what is malformed is one line.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import pickle  # its error class only: nothing here unpickles
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from trainer.config.toml import parse_config
+from trainer.config.train import TrainConfig
+from vidsearch.errors import CheckpointError
+
+MANIFEST = "manifest.json"
+FORMAT = 1
+REMEDY = "delete this folder and go on from an earlier one with --resume"
+# What torch.load, json and load_state_dict raise where a file is not what they expect.
+MALFORMED = (
+    OSError, RuntimeError, ValueError, TypeError, KeyError, IndexError, AttributeError, EOFError,
+    OverflowError, pickle.UnpicklingError, zipfile.BadZipFile,
+)  # fmt: skip
+_BLOCK = 1 << 24
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Manifest:
+    """What a checkpoint says about itself.
+
+    Attributes:
+        folder: Where it lies.
+        step: Updates made.
+        config: Of the run.
+        accuracy: Best verification accuracy so far; None before the first validation.
+        stale: Validations since then.
+        scale: Of the float16 gradients.
+        head: (file, first class, end) of each part of the class weights.
+        head_numbers: Numbers of the head's optimizer that all classes share.
+        sha256: Of every other file.
+    """
+
+    folder: Path
+    step: int
+    config: TrainConfig
+    accuracy: float | None
+    stale: int
+    scale: float
+    head: tuple[tuple[str, int, int], ...]
+    head_numbers: dict[str, float]
+    sha256: dict[str, str]
+
+    def read(self, name: str) -> Any:
+        """Load one file, checked.
+
+        Raises:
+            CheckpointError: Missing, damaged or malformed.
+        """
+        path = self.folder / name
+        try:
+            intact = _sha256(path) == self.sha256.get(name)
+        except OSError as error:
+            raise CheckpointError(f"checkpoint {self.folder}: {error}; {REMEDY}") from error
+        if not intact:
+            raise CheckpointError(f"checkpoint {self.folder}: {name} is damaged; {REMEDY}")
+        try:
+            if name.endswith(".json"):
+                return json.loads(path.read_text(encoding="utf-8"))
+            return torch.load(path, map_location="cpu", weights_only=True, mmap=True)
+        except MALFORMED as error:
+            raise CheckpointError(
+                f"checkpoint {self.folder}: {name} cannot be read ({_first_line(error)}); {REMEDY}"
+            ) from error
+
+
+def read_manifest(folder: Path) -> Manifest:
+    """Read what a checkpoint says about itself.
+
+    Raises:
+        CheckpointError: Not a checkpoint, or one of a newer format.
+    """
+    try:
+        table = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
+        written = table["format"]
+        manifest = _parsed(folder, table) if written == FORMAT else None
+    except MALFORMED as error:
+        raise CheckpointError(
+            f"{folder} is not a checkpoint ({type(error).__name__}: {_first_line(error)}); name a "
+            "run folder or one of its checkpoints"
+        ) from error
+    if manifest is None:
+        raise CheckpointError(
+            f"checkpoint {folder} has format {written!r}, this version reads {FORMAT}; use the "
+            "version that wrote it"
+        )
+    return manifest
+
+
+def _parsed(folder: Path, table: dict[str, Any]) -> Manifest:
+    accuracy = table["accuracy"]
+    head = tuple((str(n), int(a), int(b)) for n, a, b in table["head"])
+    if any(Path(name).name != name for name, _, _ in head):
+        raise ValueError("a part of the head lies outside the folder")
+    step, stale = int(table["step"]), int(table["stale"])
+    if step < 0 or stale < 0:
+        raise ValueError(f"step {step} or stale {stale} is negative")
+    return Manifest(
+        folder=folder,
+        step=step,
+        config=parse_config(table["config"]),
+        accuracy=None if accuracy is None else float(accuracy),
+        stale=stale,
+        scale=float(table["scale"]),
+        head=head,
+        head_numbers={str(k): float(v) for k, v in table["head_numbers"].items()},
+        sha256={str(k): str(v) for k, v in table["sha256"].items()},
+    )
+
+
+def write_tensors(path: Path, value: Any) -> str:
+    """Write what :meth:`Manifest.read` reads, to the disk; return its sha256."""
+    torch.save(value, path)
+    _to_disk(path)
+    return _sha256(path)
+
+
+def write_json(path: Path, value: Any) -> str:
+    """Write plain values, to the disk; return the file's sha256."""
+    path.write_text(json.dumps(value, indent=1), encoding="utf-8")
+    _to_disk(path)
+    return _sha256(path)
+
+
+def _to_disk(path: Path) -> None:
+    with path.open("rb") as file:
+        os.fsync(file.fileno())
+
+
+def _sha256(path: Path) -> str:
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while block := file.read(_BLOCK):
+            digest.update(block)
+    return digest.hexdigest()
+
+
+def _first_line(error: BaseException) -> str:
+    return next(iter(str(error).splitlines()), type(error).__name__)

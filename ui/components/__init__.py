@@ -1,0 +1,1 @@
+"""Reusable parts of the pages: markup, charts, timeline, clickable lists."""

@@ -1,0 +1,207 @@
+"""Pieces of HTML for the screens: pure functions from results to text, every name escaped."""
+
+from __future__ import annotations
+
+import base64
+import re
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+
+from ui.components.timeline import Bar, bars_of, strip
+from vidsearch.datatypes import Hit
+from vidsearch.results.result import SearchResult, VideoHits, by_video
+from vidsearch.results.words import (
+    clock,
+    confidence_class,
+    confidence_number,
+    confidence_word,
+    counted,
+)
+from vidsearch.search.people_clusters import TrackCard
+from vidsearch.search.query import QueryFace
+from vidsearch.text.html import text
+from vidsearch.text.printable import printable
+
+_MARKDOWN = re.compile(r"([\\`*_{}\[\]()#+\-.!|<>~:$&])")
+
+
+def markdown(text: str) -> str:
+    r"""Return text that Streamlit's Markdown shows as it is.
+
+    Example:
+        >>> markdown("<b>[x](y)</b>")
+        '\\<b\\>\\[x\\]\\(y\\)\\</b\\>'
+    """
+    return _MARKDOWN.sub(r"\\\1", printable(text))
+
+
+def picture(jpeg: bytes | None, alt: str, css: str = "face") -> str:
+    """Return a picture that is part of the page."""
+    if jpeg is None or not jpeg.startswith(b"\xff\xd8\xff"):
+        return f'<div class="{css} none" role="img" aria-label="{text(alt)}">no picture</div>'
+    data = base64.b64encode(jpeg).decode("ascii")
+    return f'<img class="{css}" src="data:image/jpeg;base64,{data}" alt="{text(alt)}">'
+
+
+@dataclass(frozen=True, slots=True)
+class Marks:
+    """What is known of hits beside the search: ids of tracks judged one way or the other."""
+
+    confirmed: Collection[str] = ()
+    rejected: Collection[str] = ()
+
+
+def photo_with_faces(
+    jpeg: bytes, size_wh: tuple[int, int], faces: Sequence[QueryFace], chosen: int, number: int
+) -> str:
+    """Return a photo on which every face is a button; the chosen one is pressed.
+
+    Args:
+        jpeg: The photo.
+        size_wh: Width and height that the faces' boxes refer to.
+        faces: Largest first.
+        chosen: Which of them is searched for, from 0.
+        number: Of the photo, from 0: what its buttons say of themselves.
+    """
+    width, height = size_wh
+    buttons = []
+    for at, face in enumerate(faces):
+        left, top, right, bottom = (float(side) for side in face.box_xyxy)
+        place = (
+            f"left:{100 * left / width:.2f}%;top:{100 * top / height:.2f}%;"
+            f"width:{100 * (right - left) / width:.2f}%;height:{100 * (bottom - top) / height:.2f}%"
+        )
+        pressed = "true" if at == chosen else "false"
+        label = f"Face {at + 1} of {len(faces)}" + (", searched for" if at == chosen else "")
+        buttons.append(
+            f'<button type="button" class="box" data-act="face" data-photo="{number}" '
+            f'data-face="{at}" aria-pressed="{pressed}" aria-label="{label}" title="{label}" '
+            f'style="{place}"><span>{at + 1}</span></button>'
+        )
+    shown = picture(jpeg, "Your photo", "photo")
+    return f'<div class="photo-frame">{shown}{"".join(buttons)}</div>'
+
+
+def results(result: SearchResult, marks: Marks) -> str:
+    """Return all hits, grouped by video, likely ones first."""
+    likely, weaker = by_video(result.likely), by_video(result.weaker)
+    parts = [_group(group, result, marks) for group in likely]
+    if weaker:
+        heading = counted(len(result.weaker), "weaker hit")
+        inside = "".join(_group(group, result, marks) for group in weaker)
+        parts.append(
+            f"<details{'' if likely else ' open'}><summary>{heading} "
+            f'<span class="quiet">probably other people</span></summary>{inside}</details>'
+        )
+    return "".join(parts)
+
+
+def hit_list(hits: Sequence[Hit], result: SearchResult, marks: Marks) -> str:
+    """Return hits as cards without a frame around their video."""
+    cards = "".join(_card(hit, result.thumbnails.get(hit.track_id), marks) for hit in hits)
+    return f'<ol class="cards">{cards}</ol>'
+
+
+def _group(group: VideoHits, result: SearchResult, marks: Marks) -> str:
+    duration_s = result.durations_s.get(group.video_id)
+    length = f" &middot; {clock(duration_s)} of video" if duration_s is not None else ""
+    folder, slash, file = group.video.rpartition("/")
+    return (
+        f'<article aria-label="{text(file)}"><header><h3><bdi>{text(file)}</bdi></h3>'
+        f'<p class="quiet">{group.counted}{length}<br><bdi>{text(folder + slash)}</bdi></p>'
+        f"</header>{strip(bars_of(group.hits), duration_s, 'play', file)}"
+        f"{hit_list(group.hits, result, marks)}</article>"
+    )
+
+
+def badge(confidence: float) -> str:
+    """Return the word for a confidence, and its number."""
+    return (
+        f'<span class="badge {confidence_class(confidence)}">{confidence_word(confidence)}</span>'
+        f' <span class="number">{text(confidence_number(confidence))}</span>'
+    )
+
+
+def _card(hit: Hit, jpeg: bytes | None, marks: Marks) -> str:
+    start, end = clock(hit.span.start_s), clock(hit.span.end_s)
+    confirmed, rejected = hit.track_id in marks.confirmed, hit.track_id in marks.rejected
+    track = f'data-track="{text(hit.track_id)}"'
+    who = f'<p class="person">{text(hit.person)}</p>' if hit.person is not None else ""
+    state = " confirmed" if confirmed else " rejected" if rejected else ""
+    face = picture(jpeg, f"Face at {clock(hit.best_s)}")
+    return (
+        f'<li class="card{state}">'
+        f'<button type="button" class="play" data-act="play" {track} '
+        f'aria-label="Play from {start}">{face}<span class="triangle" aria-hidden="true"></span>'
+        f'</button><div class="facts"><p class="span">{start} &ndash; {end}</p>{who}'
+        f"<p>{badge(hit.confidence)}</p>"
+        f'<div class="acts">'
+        f'<button type="button" data-act="same" {track} aria-pressed="{_yes(confirmed)}" '
+        f'title="This is the person">&#10003; Same</button>'
+        f'<button type="button" data-act="not" {track} aria-pressed="{_yes(rejected)}" '
+        f'title="This is somebody else">&#10005; Not</button>'
+        f'<button type="button" data-act="more" {track} title="Search with this face">More like '
+        "this</button></div></div></li>"
+    )
+
+
+def bars_of_cards(cards: Sequence[TrackCard]) -> tuple[Bar, ...]:
+    """Return the bars of a person's appearances in one video."""
+    return tuple(
+        Bar(card.track_id, card.span.start_s, card.span.end_s, "confirmed", "almost-certain")
+        for card in cards
+    )
+
+
+def appearances(cards: Sequence[TrackCard], durations_s: Mapping[str, float | None]) -> str:
+    """Return every appearance of a person by video: a timeline, and a face for each."""
+    groups: dict[str, list[TrackCard]] = {}
+    for card in cards:
+        groups.setdefault(card.video_id, []).append(card)
+    parts = []
+    for video_id, group in groups.items():
+        folder, slash, file = group[0].video.rpartition("/")
+        faces = "".join(
+            f'<li><button type="button" class="play" data-act="play" '
+            f'data-track="{text(card.track_id)}" aria-label="Play from '
+            f'{clock(card.span.start_s)}">{picture(card.jpeg, f"Face at {clock(card.best_s)}")}'
+            f'<span class="triangle" aria-hidden="true"></span></button>'
+            f'<p class="span">{clock(card.span.start_s)}</p></li>'
+            for card in group
+        )
+        line = strip(bars_of_cards(group), durations_s.get(video_id), "play", file)
+        parts.append(
+            f'<article aria-label="{text(file)}"><header><h3><bdi>{text(file)}</bdi></h3>'
+            f'<p class="quiet"><bdi>{text(folder + slash)}</bdi></p></header>{line}'
+            f'<ol class="faces">{faces}</ol></article>'
+        )
+    return "".join(parts)
+
+
+def chooser(tracks: Sequence[tuple[str, bytes | None, str]], chosen: Collection[str]) -> str:
+    """Return faces that can be chosen.
+
+    Args:
+        tracks: Id, picture and caption of each.
+        chosen: Ids of those that are.
+    """
+    cards = "".join(
+        f'<li><button type="button" data-act="choose" data-track="{text(track_id)}" '
+        f'aria-pressed="{_yes(track_id in chosen)}">{picture(jpeg, "Face in " + caption)}'
+        f"<span>{text(caption)}</span></button></li>"
+        for track_id, jpeg, caption in tracks
+    )
+    return f'<ol class="chooser">{cards}</ol>'
+
+
+def _yes(is_so: bool) -> str:
+    return "true" if is_so else "false"
+
+
+def player(key: str, at_s: float, label: str) -> str:
+    """Return a player that starts at a moment of the film behind a key."""
+    return (
+        f'<video class="film" controls playsinline preload="auto" src="/film/{text(key)}" '
+        f'data-start="{at_s:.3f}" aria-label="{text(label)}"></video>'
+        '<p class="film-error" role="alert" hidden>The browser cannot play this film.</p>'
+    )

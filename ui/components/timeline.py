@@ -1,0 +1,87 @@
+"""The timeline of a video: where somebody appears, a button each."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from vidsearch.datatypes import Hit
+from vidsearch.results.words import clock, confidence_class, confidence_word, counted
+from vidsearch.text.html import text
+
+
+@dataclass(frozen=True, slots=True)
+class Bar:
+    """One appearance on a timeline.
+
+    Attributes:
+        track_id: What its button plays.
+        start_s: Where it begins.
+        end_s: Where it ends.
+        words: What it is, for those who cannot see its colour.
+        css: Its colour's class.
+        weight: The heavier of two that overlap lies on top.
+    """
+
+    track_id: str
+    start_s: float
+    end_s: float
+    words: str
+    css: str
+    weight: float = 0.0
+
+
+def bars_of(hits: Sequence[Hit]) -> tuple[Bar, ...]:
+    """Return the bars of hits of one video."""
+    return tuple(
+        Bar(
+            hit.track_id,
+            hit.span.start_s,
+            hit.span.end_s,
+            confidence_word(hit.confidence),
+            confidence_class(hit.confidence),
+            hit.confidence,
+        )
+        for hit in hits
+    )
+
+
+def strip(
+    bars: Sequence[Bar], duration_s: float | None, act: str, name: str = "", playing: str = ""
+) -> str:
+    """Return the timeline of one video: a button for every bar, where it is and as long as it is.
+
+    The buttons follow each other in time; the arrow keys go from one to the next.
+
+    Args:
+        bars: All of one video.
+        duration_s: Its length; without it there is no strip.
+        act: What a button asks for: ``play`` or ``seek``.
+        name: Of the video, for those who cannot see what stands above.
+        playing: Track that is being played.
+    """
+    if not duration_s or duration_s <= 0 or not bars:
+        return ""
+    length = max(duration_s, *(bar.end_s for bar in bars))
+    order = {bar.track_id: at for at, bar in enumerate(sorted(bars, key=lambda bar: bar.weight))}
+    buttons = []
+    for bar in sorted(bars, key=lambda bar: (bar.start_s, bar.end_s)):
+        left = 100 * min(max(bar.start_s / length, 0), 1)
+        wide = 100 * min(max((bar.end_s - bar.start_s) / length, 0), 1)
+        label = f"Play from {clock(bar.start_s)}, {bar.words}, until {clock(bar.end_s)}"
+        now = bar.track_id == playing
+        buttons.append(
+            f'<button type="button" class="bar {bar.css}{" now" if now else ""}" '
+            f'data-act="{act}" data-track="{text(bar.track_id)}" data-at="{bar.start_s:.3f}" '
+            f'style="left:min({left:.2f}%, calc(100% - 8px));width:max({wide:.2f}%, 8px);'
+            f'z-index:{1 + order[bar.track_id]}" '
+            f'aria-label="{text(label)}" title="{text(label)}"'
+            f"{' aria-current=true' if now else ''}></button>"
+        )
+    what = f"Timeline of {name}" if name else "Timeline"
+    group = f"{what}, {counted(len(bars), 'appearance')}"
+    return (
+        f'<div class="strip" role="group" aria-label="{text(group)}">{"".join(buttons)}</div>'
+        f'<p class="ends" aria-hidden="true"><span>{clock(0)}</span>'
+        f"<span>{clock(length)}</span></p>"
+    )

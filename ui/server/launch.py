@@ -1,0 +1,129 @@
+"""Starting the app's server as a child process."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+from typing import IO
+
+from ui.service.settings import FOLLOW, TOKEN_VARIABLE, UiSettings, is_local
+
+MAX_UPLOAD_MIB = 60
+GRACE_S = 10.0
+"""What the app may take to end before it is cut off."""
+
+_LIGHT = {
+    "primaryColor": "#0f5f73",
+    "backgroundColor": "#f5f6f8",
+    "secondaryBackgroundColor": "#ffffff",
+    "textColor": "#16202b",
+    "borderColor": "#dfe3e8",
+    "linkColor": "#0f5f73",
+}
+_DARK = {
+    "primaryColor": "#2486a0",
+    "backgroundColor": "#10151b",
+    "secondaryBackgroundColor": "#19212a",
+    "textColor": "#e8edf2",
+    "borderColor": "#2b3641",
+    "linkColor": "#74c8dc",
+}
+_FONT = 'system-ui, -apple-system, "Segoe UI", "Noto Sans", sans-serif'
+
+
+def options(settings: UiSettings, *, browser: bool) -> dict[str, str]:
+    """Return Streamlit's options: our look, nothing sent to anybody, no developer's menu."""
+    found = {
+        "server.address": settings.address,
+        "server.port": str(settings.port),
+        "server.headless": "false" if browser and is_local(settings.address) else "true",
+        "server.maxUploadSize": str(MAX_UPLOAD_MIB),
+        "server.fileWatcherType": "none",
+        "server.showEmailPrompt": "false",
+        "server.enableXsrfProtection": "true",
+        "server.enableCORS": "true",
+        "server.enableAgentApi": "false",
+        "server.enableStaticServing": "false",
+        "server.scriptHealthCheckEnabled": "false",
+        "server.baseUrlPath": "",
+        "server.disconnectedSessionTTL": "60",
+        "browser.gatherUsageStats": "false",
+        "client.toolbarMode": "minimal",
+        "client.showErrorDetails": "none",
+        "client.showErrorLinks": "false",
+        "global.developmentMode": "false",
+        "logger.level": "warning",
+        "logger.hideWelcomeMessage": "true",
+        "theme.font": _FONT,
+        "theme.baseRadius": "0.6rem",
+        "theme.showWidgetBorder": "true",
+        "theme.headingFontWeights": "[700, 650, 650]",
+        "theme.headingFontSizes": '["1.9rem", "1.35rem", "1.1rem"]',
+    }
+    found |= {f"theme.light.{name}": value for name, value in _LIGHT.items()}
+    found |= {f"theme.dark.{name}": value for name, value in _DARK.items()}
+    return found
+
+
+def command(settings: UiSettings, *, browser: bool) -> list[str]:
+    """Return the command line of the app's process; it names no secret."""
+    words = [sys.executable, "-m", "streamlit", "run", str(Path(__file__).with_name("serve.py"))]
+    for name, value in options(settings, browser=browser).items():
+        words.append(f"--{name}={value}")
+    return words
+
+
+def start(
+    settings: UiSettings, *, browser: bool, output: IO[bytes] | None = None
+) -> subprocess.Popen[bytes]:
+    """Start the app's process; it ends when this one does, however this one ends.
+
+    Args:
+        settings: How it runs.
+        browser: Whether it opens a window.
+        output: Where it writes; None: where this process does.
+    """
+    environment = {**os.environ, **settings.to_environment(), FOLLOW: "1"}
+    environment.pop(TOKEN_VARIABLE, None)
+    # The app reads this pipe, which ends with us: see ``end_with_parent``.
+    return subprocess.Popen(  # noqa: S603
+        command(settings, browser=browser),
+        env=environment,
+        stdin=subprocess.PIPE,
+        stdout=output,
+        stderr=output,
+    )
+
+
+def end_with_parent() -> None:
+    """End this process when the one that started it is gone, even if it was killed."""
+
+    def watch() -> None:
+        while os.read(0, 1024):
+            pass
+        os.kill(os.getpid(), signal.SIGTERM)
+        time.sleep(GRACE_S)
+        os._exit(1)
+
+    threading.Thread(target=watch, name="end-with-parent", daemon=True).start()
+
+
+def run(settings: UiSettings, *, browser: bool) -> int:
+    """Run the app until it ends or Ctrl-C; return its exit status."""
+    child = start(settings, browser=browser)
+
+    def stop(*_: object) -> None:
+        child.terminate()
+
+    before = {name: signal.signal(name, stop) for name in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        status = child.wait()
+    finally:
+        for name, handler in before.items():
+            signal.signal(name, handler)
+    return 0 if status in (0, -signal.SIGTERM, -signal.SIGINT) else 2

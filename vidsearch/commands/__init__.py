@@ -1,0 +1,1 @@
+"""The commands of the ``vidsearch`` program: one file per command."""

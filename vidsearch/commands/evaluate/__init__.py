@@ -1,0 +1,1 @@
+"""The protocols of ``vidsearch evaluate``: one file per sub-command."""

@@ -1,0 +1,1 @@
+"""Erasure of videos and people from an archive, with proof and receipt."""

@@ -1,0 +1,1 @@
+"""Evaluation protocols of the field, their metrics and their reports."""

@@ -1,0 +1,1 @@
+"""MegaFace protocol: identification and verification among distractors."""

@@ -1,0 +1,1 @@
+"""Open-set and closed-set identification."""

@@ -1,0 +1,187 @@
+"""Is B better than A on the same data? Both are resampled together, whole people at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from vidsearch.errors import ConfigError
+from vidsearch.evaluation.metrics.verification import checked_pairs, crossing, operating_point
+
+Floats = NDArray[np.float64]
+Weighted = Callable[[Floats], float]
+"""A measure of rows that count as often as their weights say."""
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """Two systems measured on the same rows.
+
+    Attributes:
+        a: The measure of the first.
+        b: The measure of the second.
+        low: 2.5th percentile of b - a over resamples.
+        high: 97.5th percentile.
+        b_above: Share of resamples in which b is above a; equal ones count half.
+        resamples: How many could be scored.
+    """
+
+    a: float
+    b: float
+    low: float
+    high: float
+    b_above: float
+    resamples: int
+
+    @property
+    def difference(self) -> float:
+        return self.b - self.a
+
+
+def compare(
+    a: Weighted,
+    b: Weighted,
+    groups: Sequence[NDArray[np.intp]],
+    *,
+    resamples: int = 2000,
+    seed: int = 0,
+) -> Comparison:
+    """Return both measures and the bootstrap distribution of their difference.
+
+    In every resample each group (a person) is drawn some number of times, with replacement, and a
+    row weighs the product of the counts of its people: a pair of two people is there only if both
+    were drawn. Resamples in which a measure is undefined (no genuine pair left) are left out.
+
+    Args:
+        a: Measure of the first system as a function of (N,) weights.
+        b: The same of the second.
+        groups: One or two arrays (N,) of group numbers from 0; where a row's two are equal, it
+            counts once.
+        resamples: How many.
+        seed: Of the random numbers.
+
+    Raises:
+        ConfigError: No rows, or no resample can be scored.
+
+    Source:
+        Efron and Tibshirani 1993, section 8.3 (clusters) and 13.3 (percentile interval); for pairs
+        of people the "subsets bootstrap" of Bolle, Ratha and Pankanti 2004.
+    """
+    found_a, found_b = (measure(np.ones(_rows(groups))) for measure in (a, b))
+    drawn = resampled((a, b), groups, resamples=resamples, seed=seed)
+    differences = drawn[:, 1] - drawn[:, 0]
+    low, high = np.percentile(differences, [2.5, 97.5])
+    above = float(np.mean((differences > 0) + 0.5 * (differences == 0)))
+    return Comparison(found_a, found_b, float(low), float(high), above, len(drawn))
+
+
+def interval(
+    measure: Weighted,
+    groups: Sequence[NDArray[np.intp]],
+    *,
+    resamples: int = 1000,
+    seed: int = 0,
+) -> tuple[float, float]:
+    """Return the middle 95 % of a measure over resamples drawn as in :func:`compare`."""
+    drawn = resampled((measure,), groups, resamples=resamples, seed=seed)
+    low, high = np.percentile(drawn[:, 0], [2.5, 97.5])
+    return float(low), float(high)
+
+
+def resampled(
+    measures: Sequence[Weighted],
+    groups: Sequence[NDArray[np.intp]],
+    *,
+    resamples: int,
+    seed: int = 0,
+) -> Floats:
+    """Return (R, M) values of the measures in the resamples in which all of them are defined.
+
+    Raises:
+        ConfigError: No rows, or no such resample.
+    """
+    count = int(max(group.max() for group in groups)) + 1 if _rows(groups) else 0
+    rng = np.random.default_rng(seed)
+    drawn = []
+    for _ in range(resamples):
+        times = rng.multinomial(count, np.full(count, 1 / count)).astype(np.float64)
+        weights = times[groups[0]]
+        if len(groups) > 1:
+            weights = np.where(groups[0] == groups[1], weights, weights * times[groups[1]])
+        values = [measure(weights) for measure in measures]
+        if np.isfinite(values).all():
+            drawn.append(values)
+    if not drawn:
+        raise ConfigError(
+            f"none of {resamples} resamples has what the measure needs; evaluate more people"
+        )
+    return np.array(drawn)
+
+
+def _rows(groups: Sequence[NDArray[np.intp]]) -> int:
+    if not groups or not len(groups[0]):
+        raise ConfigError("there are no rows to resample")
+    return len(groups[0])
+
+
+def weighted_mean(values: ArrayLike) -> Weighted:
+    """Return the mean as a function of weights; rows whose value is not finite never count."""
+    column = np.asarray(values, np.float64)
+    known = np.isfinite(column)
+    filled = np.where(known, column, 0.0)
+
+    def mean(weights: Floats) -> float:
+        total = float(weights[known].sum())
+        return float(weights @ filled) / total if total else float("nan")
+
+    return mean
+
+
+def weighted_tar(similarities: ArrayLike, genuine: ArrayLike, *, far: float) -> Weighted:
+    """Return TAR at a FAR as a function of weights: as if each pair stood there that often."""
+    counts = _counts(similarities, genuine)
+
+    def tar(weights: Floats) -> float:
+        true_accepts, false_accepts = counts(weights)
+        if not true_accepts[-1] or not false_accepts[-1]:
+            return float("nan")
+        nothing = np.zeros(len(true_accepts))  # thresholds do not matter here
+        return operating_point(nothing, true_accepts, false_accepts, far=far).tar
+
+    return tar
+
+
+def weighted_equal_error_rate(similarities: ArrayLike, genuine: ArrayLike) -> Weighted:
+    """Return the equal error rate as a function of weights."""
+    counts = _counts(similarities, genuine)
+
+    def rate(weights: Floats) -> float:
+        true_accepts, false_accepts = counts(weights)
+        if not true_accepts[-1] or not false_accepts[-1]:
+            return float("nan")
+        return crossing(false_accepts / false_accepts[-1], true_accepts / true_accepts[-1])
+
+    return rate
+
+
+def _counts(
+    similarities: ArrayLike, genuine: ArrayLike
+) -> Callable[[Floats], tuple[NDArray[np.int64], NDArray[np.int64]]]:
+    scores, labels = checked_pairs(similarities, genuine)
+    order = np.argsort(-scores, kind="stable")
+    ranked, same = scores[order], labels[order]
+    ends = np.append(np.flatnonzero(ranked[1:] != ranked[:-1]), len(ranked) - 1)
+
+    def counts(weights: Floats) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        here = weights[order]
+        genuine_here = np.cumsum(np.where(same, here, 0.0))[ends]
+        impostor_here = np.cumsum(np.where(same, 0.0, here))[ends]
+        return (
+            np.append(0, genuine_here).astype(np.int64),
+            np.append(0, impostor_here).astype(np.int64),
+        )
+
+    return counts

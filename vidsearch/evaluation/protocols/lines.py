@@ -1,0 +1,147 @@
+"""Text files of protocols, line by line, with errors that name file and line."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, Literal, NoReturn, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vidsearch.errors import ConfigError
+from vidsearch.text.printable import printable
+
+
+def read_lines(path: Path) -> Iterator[tuple[int, str]]:
+    """Yield number (from 1) and text of every line that is not blank.
+
+    Raises:
+        ConfigError: The file cannot be read or is not UTF-8.
+    """
+    try:
+        with path.open(encoding="utf-8-sig") as stream:
+            for number, line in enumerate(stream, 1):
+                if line.strip():
+                    yield number, line.rstrip("\r\n")
+    except OSError as error:
+        raise ConfigError(
+            f"{printable(str(path))} cannot be read ({error.strerror}); check the path"
+        ) from error
+    except UnicodeDecodeError as error:
+        raise ConfigError(
+            f"{printable(str(path))} is not text in UTF-8 (byte {error.start}); is it another file?"
+        ) from error
+
+
+Kind: TypeAlias = Literal["str", "int8", "int32", "float64"]
+
+_WHOLE = re.compile(r"[0-9]{1,10}", re.ASCII)
+_NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]{1,3})?", re.ASCII)
+
+
+def read_table(path: Path, columns: Mapping[str, Kind], expected: str) -> dict[str, NDArray[Any]]:
+    """Return the columns of a file whose lines are fields separated by blanks; it may be large.
+
+    Whole numbers are not negative; texts are arrays of objects.
+
+    Raises:
+        ConfigError: The file cannot be read, holds no line, or has one that does not fit.
+    """
+    import pyarrow as pa
+    from pyarrow import csv
+
+    types = {"str": pa.string(), "int8": pa.int8(), "int32": pa.int32(), "float64": pa.float64()}
+    try:
+        table = csv.read_csv(
+            path,
+            csv.ReadOptions(column_names=list(columns)),
+            csv.ParseOptions(delimiter=" ", quote_char=False),
+            csv.ConvertOptions(
+                column_types={name: types[kind] for name, kind in columns.items()},
+                null_values=[],
+                strings_can_be_null=False,
+            ),
+        )
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise ConfigError(
+            f"{printable(str(path))} cannot be read ({reason}); check the path"
+        ) from error
+    except pa.ArrowInvalid:
+        return _read_slowly(path, columns, expected)
+    if not len(table):
+        return _read_slowly(path, columns, expected)  # which says that there is nothing
+    found = {name: table[name].to_numpy() for name in columns}
+    for name, kind in columns.items():
+        negative = kind.startswith("int") and bool((found[name] < 0).any())
+        if negative or _has_blank(found[name], kind):
+            return _read_slowly(path, columns, expected)
+    return found
+
+
+def _has_blank(column: NDArray[Any], kind: Kind) -> bool:
+    return kind == "str" and any(not text or text.isspace() for text in column)
+
+
+def _read_slowly(path: Path, columns: Mapping[str, Kind], expected: str) -> dict[str, NDArray[Any]]:
+    """Read line by line: any run of blanks separates, and what does not fit is named."""
+    found: dict[str, list[Any]] = {name: [] for name in columns}
+    for number, line in read_lines(path):
+        fields = line.split()
+        if len(fields) != len(columns):
+            malformed(path, number, line, expected)
+        for (name, kind), text in zip(columns.items(), fields, strict=True):
+            value = _value(text, kind)
+            if value is None:
+                malformed(path, number, line, expected)
+            found[name].append(value)
+    if not found[next(iter(columns))]:
+        raise ConfigError(f"{printable(str(path))} holds no line; expected {expected}")
+    return {
+        name: np.array(found[name], object if kind == "str" else kind)
+        for name, kind in columns.items()
+    }
+
+
+def _value(text: str, kind: Kind) -> str | int | float | None:
+    if kind == "str":
+        return text
+    if kind == "float64":
+        return float(text) if _NUMBER.fullmatch(text) else None
+    if not _WHOLE.fullmatch(text) or int(text) > np.iinfo(kind).max:
+        return None
+    return int(text)
+
+
+def line_of_row(path: Path, row: int) -> tuple[int, str]:
+    """Return number and text of the line that holds a row, counted from 0."""
+    return next(line for at, line in enumerate(read_lines(path)) if at == row)
+
+
+def malformed(path: Path, number: int, line: str, expected: str) -> NoReturn:
+    """Raise the error of a line that cannot be used."""
+    shown = line if len(line) <= 80 else f"{line[:77]}..."
+    raise ConfigError(
+        f"{printable(str(path))}, line {number}: expected {expected}; got {printable(shown)!r}"
+    )
+
+
+def file_sha256(path: Path) -> str:
+    """Return the sha256 of a file, for reports.
+
+    Raises:
+        ConfigError: The file cannot be read.
+    """
+    digest = hashlib.sha256()
+    try:
+        with path.open("rb") as stream:
+            while chunk := stream.read(1 << 20):
+                digest.update(chunk)
+    except OSError as error:
+        raise ConfigError(
+            f"{printable(str(path))} cannot be read ({error.strerror}); check the path"
+        ) from error
+    return digest.hexdigest()

@@ -1,0 +1,203 @@
+"""IJB-B's and IJB-C's lists: media of templates, template pairs, landmarks, galleries and probes.
+
+The layouts are those of the release that InsightFace distributes (``IJBB/meta``, ``IJBC/meta``);
+the galleries and probes are the protocol's own CSV files. Template ids are numbers below 2^31.
+"""
+
+from __future__ import annotations
+
+import csv
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vidsearch.datatypes import Landmarks
+from vidsearch.errors import ConfigError
+from vidsearch.evaluation.protocols.lines import (
+    Kind,
+    line_of_row,
+    malformed,
+    read_lines,
+    read_table,
+)
+from vidsearch.text.printable import printable
+
+Ids = NDArray[np.int32]
+
+_POINTS = tuple(f"{axis}{number}" for number in range(1, 6) for axis in "xy")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class MediaList:
+    """``*_face_tid_mid.txt``: ``image template medium`` a line.
+
+    Attributes:
+        images: (N,) names.
+        templates: (N,) template of each.
+        media: (N,) medium of each: a still image, or a video whose frames count together.
+    """
+
+    images: NDArray[np.object_] = field(repr=False)
+    templates: Ids
+    media: Ids
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class TemplatePairs:
+    """``*_template_pair_label.txt``: ``template template 0 or 1`` a line."""
+
+    first: Ids
+    second: Ids
+    issame: NDArray[np.bool_]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class FaceList:
+    """``*_name_5pts_score.txt``: ``image x1 y1 ... x5 y5 score`` a line.
+
+    Attributes:
+        images: (N,) names.
+        landmarks: (N, 5, 2) pixels of the image.
+        scores: (N,) of the detection.
+    """
+
+    images: NDArray[np.object_] = field(repr=False)
+    landmarks: Landmarks
+    scores: NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Subjects:
+    """A gallery's or the probes' CSV: which templates, and whom they show.
+
+    Attributes:
+        name: Of the file, without its ending.
+        templates: (T,) each once, in the order of the file.
+        subjects: (T,) subject of each.
+    """
+
+    name: str
+    templates: Ids
+    subjects: NDArray[np.int64]
+
+
+def read_media(path: Path) -> MediaList:
+    """Read which image belongs to which template and medium.
+
+    Raises:
+        ConfigError: The file cannot be read, or a line is not ``image template medium``.
+    """
+    found = read_table(
+        path,
+        {"image": "str", "template": "int32", "medium": "int32"},
+        "'image template medium', ids being numbers",
+    )
+    return MediaList(found["image"], found["template"], found["medium"])
+
+
+def read_template_pairs(path: Path, known: Ids) -> TemplatePairs:
+    """Read which templates are compared.
+
+    Args:
+        path: Of the file.
+        known: Templates of the media list.
+
+    Raises:
+        ConfigError: The file cannot be read, a line is not ``template template 0 or 1``, a template
+            is not in the media list, or a kind of pair is missing.
+    """
+    expected = "'template template 0 or 1'"
+    found = read_table(path, {"first": "int32", "second": "int32", "issame": "int8"}, expected)
+    labels = found["issame"]
+    _check(path, (labels != 0) & (labels != 1), expected)
+    for side in ("first", "second"):
+        _check(path, ~np.isin(found[side], known), "templates of the media list")
+    genuine = int(labels.sum())
+    if not 0 < genuine < len(labels):
+        raise ConfigError(
+            f"{printable(str(path))} must hold pairs of both kinds; got {genuine} genuine and "
+            f"{len(labels) - genuine} impostor"
+        )
+    return TemplatePairs(found["first"], found["second"], labels.astype(bool))
+
+
+def read_faces(path: Path, images: NDArray[np.object_]) -> FaceList:
+    """Read landmarks and detection scores: line i is about line i of the media list.
+
+    Raises:
+        ConfigError: The file cannot be read, a line is malformed, a number is not finite, all five
+            points are one, a score is negative, or images differ from the media list's.
+    """
+    expected = "'image x1 y1 x2 y2 x3 y3 x4 y4 x5 y5 score', five different points"
+    columns: dict[str, Kind] = {"image": "str"}
+    columns |= dict.fromkeys((*_POINTS, "score"), "float64")
+    found = read_table(path, columns, expected)
+    points = np.stack([found[name] for name in _POINTS], axis=1)
+    scores = found["score"]
+    spread = np.ptp(points.reshape(-1, 5, 2), axis=1).max(axis=1)  # NaN and infinity stay
+    _check(path, ~np.isfinite(spread) | (spread < 0.01) | ~np.isfinite(scores), expected)
+    _check(path, scores < 0, "a detection score that is not negative")
+    if len(scores) != len(images):
+        raise ConfigError(
+            f"{printable(str(path))} must have the {len(images)} lines of the media list; got "
+            f"{len(scores)}"
+        )
+    other = np.flatnonzero(found["image"] != images)
+    if len(other):
+        row = int(other[0])
+        malformed(path, *line_of_row(path, row), f"image {images[row]!r}, as in the media list")
+    return FaceList(found["image"], points.reshape(-1, 5, 2).astype(np.float32), scores)
+
+
+def read_subjects(path: Path, known: Ids) -> Subjects:
+    """Read a gallery or the probes: a CSV with the columns TEMPLATE_ID and SUBJECT_ID.
+
+    Further columns are ignored; a template may stand in several lines, one an image.
+
+    Raises:
+        ConfigError: The file cannot be read, a column is missing, a line is malformed, a template
+            has two subjects, or is not in the media list.
+    """
+    numbers = set(known.tolist())
+    found: dict[int, int] = {}
+    at: tuple[int, int] | None = None
+    for number, line in read_lines(path):
+        fields = _fields(line)
+        if at is None:
+            names = [text.upper() for text in fields]
+            if not {"TEMPLATE_ID", "SUBJECT_ID"} <= set(names):
+                malformed(path, number, line, "headings, among them TEMPLATE_ID and SUBJECT_ID")
+            at = names.index("TEMPLATE_ID"), names.index("SUBJECT_ID")
+            continue
+        if len(fields) <= max(at) or not all(_is_id(fields[column]) for column in at):
+            malformed(path, number, line, "numbers under TEMPLATE_ID and SUBJECT_ID")
+        template, subject = int(fields[at[0]]), int(fields[at[1]])
+        if template not in numbers:
+            malformed(path, number, line, "a template of the media list")
+        if found.setdefault(template, subject) != subject:
+            malformed(path, number, line, f"subject {found[template]}, as before, of its template")
+    if not found:
+        raise ConfigError(f"{printable(str(path))} names no template; is it another file?")
+    return Subjects(
+        path.stem, np.array(list(found), np.int32), np.array(list(found.values()), np.int64)
+    )
+
+
+def _fields(line: str) -> list[str]:
+    try:
+        return [text.strip() for text in next(csv.reader([line]), [])]
+    except csv.Error:
+        return []
+
+
+def _is_id(text: str) -> bool:
+    return text.isascii() and text.isdecimal() and len(text) <= 9
+
+
+def _check(path: Path, wrong: Any, expected: str) -> None:
+    rows = np.flatnonzero(wrong)
+    if len(rows):
+        malformed(path, *line_of_row(path, int(rows[0])), expected)

@@ -1,0 +1,37 @@
+"""What an evaluation leaves behind: a folder with figures, tables, scores and one page to read."""
+
+from vidsearch.evaluation.report.as_json import read_outline
+from vidsearch.evaluation.report.read import StoredReport, read_report
+from vidsearch.evaluation.report.report import (
+    Figure,
+    Headline,
+    Measure,
+    Picture,
+    PictureRow,
+    PictureRows,
+    Provenance,
+    Report,
+    Scores,
+    Section,
+    Table,
+)
+from vidsearch.evaluation.report.write import check_target, write_report
+
+__all__ = [
+    "Figure",
+    "Headline",
+    "Measure",
+    "Picture",
+    "PictureRow",
+    "PictureRows",
+    "Provenance",
+    "Report",
+    "Scores",
+    "Section",
+    "StoredReport",
+    "Table",
+    "check_target",
+    "read_outline",
+    "read_report",
+    "write_report",
+]

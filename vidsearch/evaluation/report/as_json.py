@@ -1,0 +1,148 @@
+"""A report's order, words and pictures as data, for programs that show it their own way."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from vidsearch.errors import ConfigError
+from vidsearch.evaluation.report.report import (
+    Block,
+    Figure,
+    Headline,
+    Picture,
+    PictureRow,
+    PictureRows,
+    Report,
+    Section,
+    Table,
+)
+
+OUTLINE = "outline.json"
+PICTURES = "pictures"
+_JPEG_MARK = b"\xff\xd8\xff"
+
+
+def write_outline(folder: Path, report: Report) -> None:
+    """Write ``outline.json``, and ``pictures/`` where the report has any."""
+    jpegs: list[bytes] = []
+    outline = {
+        "lead": report.lead,
+        "headlines": [
+            {"label": line.label, "value": line.value, "note": line.note}
+            for line in report.headlines
+        ],
+        "sections": [
+            {
+                "title": section.title,
+                "text": section.text,
+                "blocks": [_block(block, jpegs) for block in section.blocks],
+            }
+            for section in report.sections
+        ],
+    }
+    text = json.dumps(outline, indent=1, ensure_ascii=False, default=_number)
+    (folder / OUTLINE).write_text(text + "\n", encoding="utf-8")
+    if jpegs:
+        (folder / PICTURES).mkdir()
+    for number, jpeg in enumerate(jpegs, start=1):
+        (folder / PICTURES / f"{number:04d}.jpg").write_bytes(jpeg)
+
+
+def _block(block: Block, jpegs: list[bytes]) -> dict[str, Any]:
+    if isinstance(block, Table):
+        return {
+            "kind": "table", "name": block.name, "caption": block.caption, "digits": block.digits,
+            "columns": list(block.columns), "rows": [list(row) for row in block.rows],
+        }  # fmt: skip
+    if isinstance(block, Figure):
+        return {"kind": "figure", "name": block.name, "caption": block.caption}
+    rows = [
+        {
+            "title": row.title,
+            "note": row.note,
+            "pictures": [_picture(picture, jpegs) for picture in row.pictures],
+        }
+        for row in block.rows
+    ]
+    return {"kind": "pictures", "caption": block.caption, "rows": rows}
+
+
+def _picture(picture: Picture, jpegs: list[bytes]) -> dict[str, Any]:
+    number = None
+    if picture.jpeg is not None and picture.jpeg.startswith(_JPEG_MARK):
+        jpegs.append(picture.jpeg)
+        number = len(jpegs)
+    return {"number": number, "label": picture.label, "tone": picture.tone}
+
+
+def _number(value: Any) -> Any:
+    return value.item()  # NumPy's
+
+
+def read_outline(
+    folder: Path,
+) -> tuple[str, tuple[Headline, ...], tuple[Section, ...]] | None:
+    """Return lead, headlines and sections; None for a report that was written without an outline.
+
+    Raises:
+        ConfigError: The outline is damaged.
+    """
+    try:
+        outline = json.loads((folder / OUTLINE).read_text(encoding="utf-8"))
+        headlines = tuple(Headline(**line) for line in outline["headlines"])
+        sections = tuple(
+            Section(
+                section["title"],
+                section["text"],
+                tuple(_read_block(block, folder) for block in section["blocks"]),
+            )
+            for section in outline["sections"]
+        )
+        return str(outline["lead"]), headlines, sections
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise ConfigError(f"{folder / OUTLINE} is damaged ({error!r}); evaluate again") from error
+
+
+def _read_block(block: dict[str, Any], folder: Path) -> Block:
+    if block["kind"] == "table":
+        return Table(
+            block["name"],
+            block["caption"],
+            tuple(block["columns"]),
+            tuple(tuple(row) for row in block["rows"]),
+            block["digits"],
+        )
+    if block["kind"] == "figure":
+        # Its name is checked to be a plain file stem before any file is opened.
+        empty = Figure(block["name"], block["caption"], "")
+        svg = _bytes(folder / "figures" / f"{empty.name}.svg")
+        return Figure(empty.name, empty.caption, (svg or b"").decode("utf-8", "replace"))
+    return PictureRows(
+        block["caption"],
+        tuple(
+            PictureRow(
+                row["title"],
+                row["note"],
+                tuple(
+                    Picture(_jpeg(picture["number"], folder), picture["label"], picture["tone"])
+                    for picture in row["pictures"]
+                ),
+            )
+            for row in block["rows"]
+        ),
+    )
+
+
+def _jpeg(number: int | None, folder: Path) -> bytes | None:
+    return _bytes(folder / PICTURES / f"{int(number):04d}.jpg") if number is not None else None
+
+
+def _bytes(path: Path) -> bytes | None:
+    try:
+        return path.read_bytes()
+    except FileNotFoundError:
+        return None

@@ -1,0 +1,159 @@
+"""Writing a report: the folder appears whole or not at all."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import shutil
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from vidsearch import __version__
+from vidsearch.errors import ConfigError
+from vidsearch.evaluation.report import page, tables
+from vidsearch.evaluation.report.as_json import write_outline
+from vidsearch.evaluation.report.report import Report, Scores
+
+METRICS = "metrics.json"
+SCORES = "scores.parquet"
+PAGE = "report.html"
+FORMAT = 1
+
+
+def check_target(folder: str | os.PathLike[str]) -> Path:
+    """Return where a report goes, or raise before any work is done for it.
+
+    A folder that holds a report is replaced; any other that is not empty is left alone.
+
+    Raises:
+        ConfigError: The place is taken by something that is not a report.
+    """
+    target = Path(folder)
+    if target.is_symlink() or (target.exists() and not target.is_dir()):
+        raise ConfigError(f"--out {str(folder)!r} is not a folder; name a new one")
+    if target.is_dir() and any(target.iterdir()) and not (target / METRICS).is_file():
+        raise ConfigError(
+            f"--out {str(folder)!r} holds other files than a report's; name a new folder"
+        )
+    return target
+
+
+def write_report(report: Report, folder: str | os.PathLike[str]) -> Path:
+    """Write ``metrics.json``, ``report.html``, ``tables/``, ``figures/`` and ``scores.parquet``.
+
+    Beside them go ``outline.json`` and ``pictures/``: what the page says, as data.
+
+    Returns:
+        The folder.
+
+    Raises:
+        ConfigError: See :func:`check_target`, or the folder cannot be written.
+    """
+    target = check_target(folder)
+    try:
+        target.absolute().parent.mkdir(parents=True, exist_ok=True)
+        partial = Path(tempfile.mkdtemp(prefix=".report-", dir=target.absolute().parent))
+        try:
+            _fill(partial, report)
+            _put(partial, target)
+        finally:
+            shutil.rmtree(partial, ignore_errors=True)
+    except OSError as error:
+        raise ConfigError(
+            f"--out {str(folder)!r} cannot be written ({error.strerror}); name another folder"
+        ) from error
+    return target
+
+
+def _put(partial: Path, target: Path) -> None:
+    mask = os.umask(0)
+    os.umask(mask)
+    partial.chmod(0o777 & ~mask)  # mkdtemp made it for this user alone
+    if not target.exists() or not any(target.iterdir()):
+        partial.replace(target)
+        return
+    old = Path(tempfile.mkdtemp(prefix=".report-old-", dir=target.absolute().parent))
+    target.replace(old)
+    partial.replace(target)
+    shutil.rmtree(old, ignore_errors=True)
+
+
+def _fill(folder: Path, report: Report) -> None:
+    (folder / METRICS).write_text(
+        json.dumps(_metrics(report), indent=2, ensure_ascii=False, allow_nan=False) + "\n",
+        encoding="utf-8",
+    )
+    for name, content in (("tables", report.tables), ("figures", report.figures)):
+        if content:
+            (folder / name).mkdir()
+    for table in report.tables:
+        stem = folder / "tables" / table.name
+        stem.with_suffix(".csv").write_text(tables.to_csv(table), encoding="utf-8", newline="")
+        stem.with_suffix(".md").write_text(tables.to_markdown(table), encoding="utf-8")
+    for figure in report.figures:
+        path = folder / "figures" / f"{figure.name}.svg"
+        path.write_text(figure.svg, encoding="utf-8")
+    (folder / PAGE).write_text(page.to_html(report), encoding="utf-8")
+    write_outline(folder, report)
+    if report.scores is not None:
+        _write_scores(folder / SCORES, report.scores)
+
+
+def _metrics(report: Report) -> dict[str, Any]:
+    origin = report.provenance
+    metrics: dict[str, Any] = {
+        "format": FORMAT,
+        "kind": report.kind,
+        "title": report.title,
+        "vidsearch": __version__,
+        "conventions": list(report.conventions),
+        "metrics": report.metrics,
+        "configuration": origin.configuration,
+        "data_sha256": origin.data,
+        "model": {"model_id": origin.model_id, "files_sha256": origin.pack_files},
+        "elapsed_s": origin.elapsed_s,
+    }
+    if report.scores is not None:
+        metrics["scores"] = {
+            "unit": report.scores.unit,
+            "identities": list(report.scores.identities),
+            "measures": [
+                {
+                    "name": measure.name,
+                    "kind": measure.kind,
+                    "column": measure.column,
+                    "far": measure.far,
+                    "higher_is_better": measure.higher_is_better,
+                }
+                for measure in report.scores.measures
+            ],
+        }
+    plain: dict[str, Any] = _plain(metrics)
+    return plain
+
+
+def _plain(value: Any) -> Any:
+    """Return what JSON can hold; a number that is not finite becomes null."""
+    if isinstance(value, Mapping):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, np.ndarray | np.generic):
+        return _plain(value.tolist())
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    if isinstance(value, os.PathLike):
+        return os.fspath(value)
+    return value
+
+
+def _write_scores(path: Path, scores: Scores) -> None:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    pq.write_table(pa.table(dict(scores.columns)), path, compression="zstd")

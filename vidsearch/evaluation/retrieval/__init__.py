@@ -1,0 +1,1 @@
+"""Retrieval over a labelled archive: MAP@k by probe."""

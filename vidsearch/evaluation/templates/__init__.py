@@ -1,0 +1,1 @@
+"""IJB protocol: template verification and identification."""

@@ -1,0 +1,1 @@
+"""Pair verification: accuracy, TAR at FAR, worst pairs."""

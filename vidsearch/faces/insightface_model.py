@@ -1,0 +1,92 @@
+"""One ONNX file opened through the ``insightface`` package, under this project's rules.
+
+That package chooses execution providers and thread counts by itself unless told, and reports a bad
+file by an assertion or by whatever went wrong inside; here both become explicit.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Literal
+
+from vidsearch.device import Device
+from vidsearch.errors import DeviceError, PackFormatError, PackNotFoundError
+from vidsearch.faces.embed.base import Normalisation
+
+
+def open_insightface(
+    path: Path, task: Literal["detection", "recognition"], scale: Normalisation, device: Device
+) -> Any:
+    """Return insightface's own model object for a file: one CPU thread, provider explicit.
+
+    Args:
+        path: The ONNX file.
+        task: What the pack says it is; nothing is guessed from its shapes.
+        scale: From pixels to the network's input; the same for all three channels.
+        device: From ``resolve_device``.
+
+    Raises:
+        PackNotFoundError: No such file.
+        PackFormatError: Not a model of that task.
+        DeviceError: The device's provider is missing or could not start.
+    """
+    if not path.is_file():
+        raise PackNotFoundError(f"model file {path} does not exist; put it there")
+    providers = device.onnx_providers
+    _require(providers, device)
+    from insightface.model_zoo import model_zoo
+
+    try:
+        model = model_zoo.get_model(
+            str(path),
+            model_task=task,
+            model_metadata={"preprocessing": _preprocessing(path, scale)},
+            providers=providers,
+            sess_options=_options(),
+            static_shape_sessions=False,  # one session serves every picture size
+        )
+    except Exception as error:  # bare assertions among them
+        reason = next(iter(str(error).splitlines()), "") or type(error).__name__
+        raise PackFormatError(
+            f"{path} is not a {task} model that insightface can run ({reason}); "
+            "check which file the pack names"
+        ) from error
+    if device.kind == "cuda" and "CUDAExecutionProvider" not in model.session.get_providers():
+        raise DeviceError(
+            f"device '{device}' could not be started by ONNX Runtime (CUDA or cuDNN libraries "
+            "missing or of another version?); pass --device cpu or auto"
+        )
+    return model
+
+
+def _require(providers: list[str | tuple[str, dict[str, str]]], device: Device) -> None:
+    import onnxruntime as ort
+
+    wanted = {entry if isinstance(entry, str) else entry[0] for entry in providers}
+    if not wanted <= set(ort.get_available_providers()):
+        raise DeviceError(
+            f"device '{device}' needs an onnxruntime built with CUDA; install the gpu extra, or "
+            "pass --device cpu or auto"
+        )
+
+
+def _preprocessing(path: Path, scale: Normalisation) -> str | dict[str, float]:
+    if scale.channels != "rgb" or len(set(scale.mean)) != 1 or len(set(scale.std)) != 1:
+        raise PackFormatError(
+            f"{path}: insightface normalises all channels alike, in RGB order; the pack states "
+            f'{scale}; use embedder kind "onnx"'
+        )
+    mean, std = scale.mean[0], scale.std[0]
+    # Written so, insightface also accepts networks that take the pixels as they are.
+    return "embedded" if (mean, std) == (0.0, 1.0) else {"mean": mean, "std": std}
+
+
+def _options() -> Any:
+    import onnxruntime as ort
+
+    options = ort.SessionOptions()
+    options.intra_op_num_threads = 1
+    options.inter_op_num_threads = 1
+    options.log_severity_level = 4
+    options.enable_mem_pattern = False
+    return options

@@ -1,0 +1,8 @@
+"""Tracking: the faces of sampled frames -> tracks, one person in one shot."""
+
+from __future__ import annotations
+
+from vidsearch.faces.track.config import TrackingConfig
+from vidsearch.faces.track.tracker import Tracker
+
+__all__ = ["Tracker", "TrackingConfig"]

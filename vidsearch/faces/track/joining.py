@@ -1,0 +1,88 @@
+"""Joining the tracklets of one shot into tracks.
+
+A tracklet breaks where a face was missed for longer than ``max_gap_s`` or changed its look at
+once (turned away, covered). One that begins within ``join_gap_s`` of another's end continues it if
+they are probably the same person, by the looks of their templates and by place. Links are made the
+most probable first, each tracklet having at most one before it and one after it, so that the order
+of the tracklets does not matter and one person is never in two places at a time.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from vidsearch.faces.track.association import (
+    Confidence,
+    View,
+    appearance_log_odds,
+    log_odds,
+    position_log_odds,
+)
+from vidsearch.faces.track.config import TrackingConfig
+from vidsearch.faces.track.tracklet import Tracklet
+
+_CLOCK_S = 1e-9
+"""Rounding of times that are equal."""
+
+
+def join(
+    tracklets: list[Tracklet],
+    picture_wh: tuple[int, int],
+    confidence: Confidence,
+    config: TrackingConfig,
+) -> list[Tracklet]:
+    """Return the joined tracklets of one shot, ordered by their first time and place."""
+    ordered = sorted(tracklets, key=lambda t: (t.times_s[0], *t.boxes[0].tolist()))
+    following: dict[int, int] = {}
+    preceded: set[int] = set()
+    for _, earlier, later in sorted(_links(ordered, picture_wh, confidence, config)):
+        if earlier not in following and later not in preceded:
+            following[earlier] = later
+            preceded.add(later)
+    joined = []
+    for first, tracklet in enumerate(ordered):
+        if first in preceded:
+            continue
+        at = first
+        while at in following:
+            at = following[at]
+            tracklet.absorb(ordered[at])
+        joined.append(tracklet)
+    return joined
+
+
+def _links(
+    ordered: list[Tracklet],
+    picture_wh: tuple[int, int],
+    confidence: Confidence,
+    config: TrackingConfig,
+) -> list[tuple[float, int, int]]:
+    """Return (negated log-odds, earlier, later) of every link that is probable enough."""
+    if len(ordered) < 2:
+        return []
+    starts = np.array([t.times_s[0] for t in ordered])
+    first_boxes = np.stack([t.boxes[0] for t in ordered])
+    centres = [t.centre() for t in ordered]
+    vectors = np.concatenate([c.vectors for c in centres])
+    quality = np.concatenate([c.quality for c in centres])
+    least = float(log_odds(np.array(config.join_confidence)))
+    links = []
+    for earlier, tracklet in enumerate(ordered):
+        end_s = tracklet.ends_s[-1]
+        low = int(np.searchsorted(starts, end_s - _CLOCK_S))
+        high = int(np.searchsorted(starts, end_s + config.join_gap_s, side="right"))
+        if low >= high:
+            continue
+        near = View(vectors[low:high], quality[low:high])
+        odds = appearance_log_odds([centres[earlier]], near, confidence) + position_log_odds(
+            tracklet.boxes[-1][None],
+            (starts[low:high] - tracklet.times_s[-1])[None],
+            first_boxes[low:high],
+            picture_wh,
+            config.drift_sizes_per_s,
+        )
+        links += [
+            (-float(odds[0, column]), earlier, low + int(column))
+            for column in np.flatnonzero(odds[0] >= least)
+        ]
+    return links

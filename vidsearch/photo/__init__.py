@@ -1,0 +1,1 @@
+"""Query photos: file kinds, decoding, face detection."""

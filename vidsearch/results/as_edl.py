@@ -1,0 +1,76 @@
+"""Hits as lists that players and cutting programs read: WebVTT and EDL (CMX 3600)."""
+
+from __future__ import annotations
+
+import re
+
+from vidsearch.results.result import SearchResult, by_video
+from vidsearch.results.words import clock, confidence_number, confidence_word
+from vidsearch.text.printable import printable
+
+EDL_FPS = 25
+"""Frames a second of the time codes: an EDL states none, 25 is what programs assume in Europe."""
+
+
+def to_webvtt(result: SearchResult) -> str:
+    """Return one cue a hit, video by video; a NOTE names the video that the cues belong to.
+
+    Names are escaped, and can start neither a cue nor a tag.
+    """
+    lines = ["WEBVTT", ""]
+    for group in by_video(result.hits):
+        lines += [f"NOTE {_plain(group.video)}", ""]
+        for hit in group.hits:
+            name = f"{_plain(hit.person)}: " if hit.person is not None else ""
+            words = f"{confidence_word(hit.confidence)} {confidence_number(hit.confidence)}"
+            words = words.replace("<", "&lt;").replace(">", "&gt;")
+            lines += [
+                f"{_vtt_time(hit.span.start_s)} --> {_vtt_time(hit.span.end_s)}",
+                f"{name}{words} #{hit.rank}",
+                "",
+            ]
+    return "\n".join(lines)
+
+
+def to_edl(result: SearchResult, title: str = "vidsearch") -> str:
+    """Return a cut list (CMX 3600): every hit one after the other, best video first."""
+    lines = [f"TITLE: {_ascii(title)}", "FCM: NON-DROP FRAME", ""]
+    at = 0
+    event = 0
+    for group in by_video(result.hits):
+        for hit in group.hits:
+            event += 1
+            first = round(hit.span.start_s * EDL_FPS)
+            length = max(round(hit.span.end_s * EDL_FPS) - first, 1)
+            times = (first, first + length, at, at + length)
+            at += length
+            words = f"{confidence_word(hit.confidence)} {confidence_number(hit.confidence)}"
+            lines += [
+                f"{event:03d}  AX       V     C        " + " ".join(map(_timecode, times)),
+                f"* FROM CLIP NAME: {_ascii(group.video)}",
+                f"* COMMENT: {words}, {clock(hit.span.start_s)}",
+            ]
+    return "\n".join(lines) + "\n"
+
+
+def _vtt_time(seconds: float) -> str:
+    thousandths = max(round(seconds * 1000), 0)
+    minutes, rest = divmod(thousandths, 60_000)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours:02d}:{minutes:02d}:{rest // 1000:02d}.{rest % 1000:03d}"
+
+
+def _timecode(frames: int) -> str:
+    seconds, left = divmod(max(frames, 0), EDL_FPS)
+    minutes, seconds = divmod(seconds, 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours:02d}:{minutes:02d}:{seconds:02d}:{left:02d}"
+
+
+def _plain(text: str) -> str:
+    shown = printable(text).replace("-->", "->")
+    return shown.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+
+
+def _ascii(text: str) -> str:
+    return re.sub(r"[^\x20-\x7e]", "?", printable(text))

@@ -1,0 +1,1 @@
+"""Paths, files and object stores below the catalog and the index."""

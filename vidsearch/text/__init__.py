@@ -1,0 +1,1 @@
+"""Printable text and HTML escapes."""

@@ -1,0 +1,1 @@
+"""The PyAV video backend."""
