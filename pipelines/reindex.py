@@ -21,7 +21,7 @@ from pipelines.cluster.shared_storage import require_shared_place
 from vidsearch.errors import ClusterLostError, ConfigError
 from vidsearch.index import BuildOptions
 from vidsearch.index.build import ShardTask, run_here
-from vidsearch.storage.path import Place
+from vidsearch.storage.path import StoragePath
 
 if TYPE_CHECKING:
     from vidsearch.catalog import Catalog
@@ -72,7 +72,7 @@ class OnCluster:
     """
 
     scheduler: str
-    place: Place
+    place: StoragePath
     or_here: bool = False
 
     def __call__(self, work: _Work, tasks: Sequence[ShardTask]) -> Sequence[Path]:
@@ -177,7 +177,7 @@ class _StoredTask:
     """
 
     task: ShardTask
-    store: Place
+    store: StoragePath
     threads: int = 1
 
     @property
@@ -185,12 +185,12 @@ class _StoredTask:
         return self.task.out
 
     @property
-    def vectors(self) -> Place:
+    def vectors(self) -> StoragePath:
         return self.store.child(f"{self.task.out.name}.npy")
 
 
 def _through_store(
-    client: Any, place: Place, work: _Work, tasks: Sequence[ShardTask]
+    client: Any, place: StoragePath, work: _Work, tasks: Sequence[ShardTask]
 ) -> Sequence[Path]:
     # Named like a generation, so that what a killed build leaves is removed like one.
     name = f"gen-{time.time_ns() // 1_000_000:012x}-parts"

@@ -34,14 +34,14 @@ from trainer.config.recipes import recipe
 from trainer.config.toml import to_toml
 from trainer.config.train import (
     BackboneConfig,
-    KeepConfig,
-    SpeedConfig,
+    CheckpointConfig,
+    ComputeConfig,
     TrainConfig,
     ValidationConfig,
 )
 from trainer.distributed.ranks import Ranks
 from trainer.training.checkpoint import checkpoints, load_backbone, new_backbone
-from trainer.training.loop import RunPlace
+from trainer.training.loop import RunContext
 from trainer.training.manifest import read_manifest
 from trainer.training.run import train
 from vidsearch.evaluation.metrics.angles import angle_statistics
@@ -149,7 +149,7 @@ def run_one(
         config,
         data.training,
         data.threshold if config.validation.held_out else None,
-        RunPlace(folder=place, ranks=Ranks(), device=device, resume=True),
+        RunContext(folder=place, ranks=Ranks(), device=device, resume=True),
     )
     if report.ended == "interrupted":
         raise SystemExit(f"{place}: interrupted at step {report.step}; the same command goes on")
@@ -183,12 +183,12 @@ def table_config(loss: str, args: argparse.Namespace) -> TrainConfig:
         ),
         schedule=replace(base.schedule, warmup_steps=min(100, args.steps // 5)),
         validation=ValidationConfig(),
-        speed=SpeedConfig(
+        speed=ComputeConfig(
             threads=args.threads,
             precision=args.precision,
             channels_last=args.device.type == "cuda",
         ),
-        keep=KeepConfig(checkpoint_every=max(200, args.steps // 2), tensorboard=False),
+        keep=CheckpointConfig(checkpoint_every=max(200, args.steps // 2), tensorboard=False),
     )
 
 
@@ -235,8 +235,8 @@ def finetune(args: argparse.Namespace) -> None:
         base,
         steps=args.finetune,
         validation=replace(base.validation, every=max(args.finetune // 3, 10), pairs=300),
-        speed=SpeedConfig(threads=args.threads),
-        keep=KeepConfig(checkpoint_every=20, tensorboard=False),
+        speed=ComputeConfig(threads=args.threads),
+        keep=CheckpointConfig(checkpoint_every=20, tensorboard=False),
         schedule=replace(base.schedule, warmup_steps=min(100, args.finetune // 5)),
     )
     found = run_one(args.work / "finetune", config, data, args.device, angles=False)

@@ -28,7 +28,7 @@ import torch
 from trainer.backbones import build_backbone
 from trainer.config.head import HeadConfig
 from trainer.config.loss import named_loss
-from trainer.config.train import BackboneConfig, SpeedConfig, TrainConfig
+from trainer.config.train import BackboneConfig, ComputeConfig, TrainConfig
 from trainer.data import FaceDataset, FaceLoader, LoaderConfig, open_dataset
 from trainer.data.base import Batch
 from trainer.distributed.ranks import Ranks
@@ -90,7 +90,7 @@ def build(
         backbone=BackboneConfig(name=case.backbone),
         loss=named_loss(case.loss),
         head=HeadConfig(sample_rate=case.sample_rate),
-        speed=SpeedConfig(
+        speed=ComputeConfig(
             precision="bfloat16" if device.type == "cuda" else "float32",
             channels_last=device.type == "cuda",
             compile=compiled,

@@ -189,7 +189,7 @@ class _Dispatcher:
         return self._died(job, f"{type(raised).__name__}: {reason(raised)}".splitlines()[0])
 
     def _outcome_lost(self, job: Job) -> Failure | Notice | None:
-        """Place a video again that was done: its worker died since, most likely of the next."""
+        """Queue a finished video again: its worker died before the result was fetched."""
         job.lost += 1
         if job.lost > TRIES:
             return self._died(job, "its outcome was lost")
@@ -200,7 +200,7 @@ class _Dispatcher:
         return Notice("retry", f"worker {job.worker} died with its outcome", job.source)
 
     def _died(self, job: Job, reason: str = "") -> Failure | Notice | None:
-        """Place a video again whose worker died; after the third, give it up."""
+        """Queue a video again whose worker died; fail it after the third death."""
         told = self._cluster.last_words(job.worker) or reason or "killed or crashed"
         job.died_on.append(job.worker)
         job.reasons.append(told)

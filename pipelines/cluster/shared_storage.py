@@ -7,10 +7,10 @@ import time
 from typing import Any
 
 from vidsearch.errors import ConfigError
-from vidsearch.storage.path import Place
+from vidsearch.storage.path import StoragePath
 
 
-def require_shared_place(client: Any, place: Place) -> None:
+def require_shared_place(client: Any, place: StoragePath) -> None:
     """Raise unless every worker reads what is written here, and the other way round.
 
     Raises:
@@ -42,7 +42,7 @@ def require_shared_place(client: Any, place: Place) -> None:
         )
 
 
-def _answer(probe: Place, word: str) -> str:
+def _answer(probe: StoragePath, word: str) -> str:
     """On a worker: return the name of a file that it wrote in answer, or why it could not."""
     try:
         if probe.child("asked").read() != word.encode():

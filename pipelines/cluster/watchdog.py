@@ -60,7 +60,7 @@ class TimeLimit:
         return self.start_s + (self.after_open(source, duration_s) - self.start_s) * share
 
 
-class Guard:
+class Watchdog:
     """Ends this process when a task overstays its time or the process outgrows its memory.
 
     Args:

@@ -8,7 +8,7 @@ from distributed import Worker, get_worker
 from distributed.diagnostics.plugin import WorkerPlugin
 
 from pipelines.cluster.fingerprint import pack_identity
-from pipelines.cluster.watchdog import Guard
+from pipelines.cluster.watchdog import Watchdog
 from vidsearch.device import resolve_device
 from vidsearch.errors import VidsearchError
 from vidsearch.models.registry import LoadedPack, load_pack
@@ -26,7 +26,7 @@ LAST_WORDS = "vidsearch-last-words"
 class _Equipment:
     """What our plugin keeps in a worker."""
 
-    guard: Guard
+    guard: Watchdog
     models: dict[str, LoadedPack] = field(default_factory=dict)
     errors: dict[str, str] = field(default_factory=dict)
 
@@ -78,7 +78,7 @@ def _equip(worker: Worker) -> _Equipment:
     if found is None:
         limit = int(worker.memory_manager.memory_limit or 0)
         found = worker.vidsearch = _Equipment(
-            Guard(
+            Watchdog(
                 lambda: int(worker.monitor.proc.memory_info().rss),
                 limit,
                 lambda reason: worker.log_event(LAST_WORDS, [worker.address, reason]),
@@ -93,9 +93,9 @@ def worker_models(identity: str) -> LoadedPack:
     return models
 
 
-def worker_guard() -> Guard:
+def worker_guard() -> Watchdog:
     """Return the guard of the worker that runs the calling task."""
-    guard: Guard = get_worker().vidsearch.guard
+    guard: Watchdog = get_worker().vidsearch.guard
     return guard
 
 

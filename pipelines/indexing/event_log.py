@@ -31,7 +31,7 @@ from datetime import UTC, datetime
 from types import TracebackType
 from typing import Any, Self, TextIO
 
-from vidsearch.storage.path import Place
+from vidsearch.storage.path import StoragePath
 
 FOLDER = "runs"
 _PART_EVERY_S = 30.0
@@ -46,7 +46,7 @@ class EventLog:
         run_id: Name of the run.
     """
 
-    def __init__(self, catalog: Place, run_id: str) -> None:
+    def __init__(self, catalog: StoragePath, run_id: str) -> None:
         self._folder = catalog.child(FOLDER)
         self._run_id = run_id
         self._lines: list[str] = []

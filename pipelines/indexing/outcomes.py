@@ -64,7 +64,7 @@ class IndexReport:
         }
 
 
-class Tally:
+class OutcomeCounter:
     """Hands outcomes to the writer, the progress line and the event log; holds no tracks.
 
     Args:

@@ -20,7 +20,7 @@ class _End:
         self.error = error
 
 
-class Ahead(Generic[T]):
+class Prefetcher(Generic[T]):
     """Iterates over what a generator yields, which runs up to ``limit`` items ahead.
 
     Leaving the context stops the generator, closes it in its own thread, and waits for that.

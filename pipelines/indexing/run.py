@@ -13,8 +13,8 @@ from typing import Any, cast
 from pipelines.cluster.watchdog import FEW_BYTES_A_SECOND
 from pipelines.indexing.duplicates import split_copies
 from pipelines.indexing.event_log import EventLog
-from pipelines.indexing.outcomes import QUARANTINE_STAGE, IndexReport, Tally
-from pipelines.indexing.prefetch import Ahead
+from pipelines.indexing.outcomes import QUARANTINE_STAGE, IndexReport, OutcomeCounter
+from pipelines.indexing.prefetch import Prefetcher
 from pipelines.indexing.progress import Progress
 from pipelines.stages import error_boundary as edge
 from pipelines.stages.payloads import Failure, IndexOptions, Notice, Outcome, SlicedVideo
@@ -39,7 +39,7 @@ class _Run:
     """What follows one run: its name, its counts, the progress line, the event log."""
 
     run_id: str
-    tally: Tally
+    tally: OutcomeCounter
     progress: Progress
     events: EventLog
 
@@ -91,7 +91,7 @@ def index(
     todo, quarantined = _sort_out(archive, files, used, poisonous)
     todo.sort(key=lambda file: (-file.size, file.uri))
     skipped = len(files) - len(todo) - len(quarantined)
-    tally = Tally(archive.model_id, skipped, quarantined, poisonous)
+    tally = OutcomeCounter(archive.model_id, skipped, quarantined, poisonous)
     if not todo:
         return tally.report(time.monotonic() - started)
     run_id = new_run_id()
@@ -215,14 +215,16 @@ def _work(
         return _outcomes(originals, models, pack, options, known)
 
     with (
-        nullcontext(outcomes()) if options.in_process else Ahead(outcomes, _AHEAD) as stream,
+        nullcontext(outcomes()) if options.in_process else Prefetcher(outcomes, _AHEAD) as stream,
         CatalogWriter(archive, run.run_id, WriterConfig(replace=options.again)) as writer,
     ):
         try:
             for outcome in stream:
                 run.tally.add(outcome, writer, run.progress, run.events)
         except KeyboardInterrupt:
-            for outcome in stream.drain() if isinstance(stream, Ahead) else ():  # finished as well
+            for outcome in (
+                stream.drain() if isinstance(stream, Prefetcher) else ()
+            ):  # finished as well
                 run.tally.add(outcome, writer, run.progress, run.events)
             raise
         for copy in copies:

@@ -11,7 +11,7 @@ from vidsearch.datatypes import FrameFaces, Track
 from vidsearch.errors import ConfigError
 from vidsearch.faces.track.config import TrackingConfig
 from vidsearch.video.discover import VideoSource
-from vidsearch.video.pyav.stream_timing import Promise
+from vidsearch.video.pyav.stream_timing import ExpectedStream
 from vidsearch.video.sampling import SamplingConfig
 from vidsearch.video.slices import SliceReading
 from vidsearch.video.types import Backend, VideoInfo
@@ -129,7 +129,7 @@ class SlicedVideo:
     source: VideoSource
     video_id: str
     info: VideoInfo
-    promise: Promise
+    promise: ExpectedStream
     borders: tuple[int, ...]
 
     @property

@@ -12,7 +12,7 @@ from PIL import Image as PilImage
 
 from trainer.config.train import (
     BackboneConfig,
-    KeepConfig,
+    CheckpointConfig,
     OptimConfig,
     ScheduleConfig,
     TrainConfig,
@@ -67,7 +67,7 @@ def tiny_config(steps: int = 12, batch: int = 12) -> TrainConfig:
         optim=OptimConfig(lr=0.05),
         schedule=ScheduleConfig(kind="cosine"),
         validation=ValidationConfig(pairs=40, every=1000),
-        keep=KeepConfig(checkpoint_every=1000, log_every=1, tensorboard=False),
+        keep=CheckpointConfig(checkpoint_every=1000, log_every=1, tensorboard=False),
     )
 
 

@@ -28,7 +28,7 @@ from vidsearch.index import BuildOptions, TrackSearcher, build, rebuild
 from vidsearch.index.build import ShardTask
 from vidsearch.index.generations import current_name
 from vidsearch.index.plan import Kind, choose
-from vidsearch.storage.path import Place
+from vidsearch.storage.path import StoragePath
 
 Work = Callable[[ShardTask], Path]
 
@@ -228,7 +228,7 @@ def test_through_an_object_store_the_shards_are_the_same(
     monkeypatch.setitem(fsspec.config.conf, "local", {"auto_mkdir": True})
     vectors = np.random.default_rng(0).normal(size=(400, 16)).astype(np.float32)
     vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
-    store = Place.of(f"local://{tmp_path}/store")
+    store = StoragePath.of(f"local://{tmp_path}/store")
     assert store.path is None
     runs: dict[str, build.RunShards] = {"one": build.run_here, "two": OnCluster("tcp://a:1", store)}
     for kind in ("flat-pq", "ivf-sq8"):
@@ -257,4 +257,4 @@ def test_a_stored_shard_that_cannot_be_read_is_said(
     task = ShardTask(tmp_path / "trained", tmp_path / build.VECTORS, 0, 10, tmp_path / "out")
     tasks: Sequence[ShardTask] = [task]
     with pytest.raises(OSError, match="a worker failed: RuntimeError: not an index"):
-        OnCluster("tcp://a:1", Place.of(f"local://{tmp_path}/store"))(work, tasks)
+        OnCluster("tcp://a:1", StoragePath.of(f"local://{tmp_path}/store"))(work, tasks)

@@ -20,17 +20,17 @@ from trainer.analysis.angles import embedder_of
 from trainer.config.loss import LossConfig, Margin
 from trainer.config.train import (
     BackboneConfig,
+    CheckpointConfig,
+    ComputeConfig,
     DataConfig,
-    KeepConfig,
     OptimConfig,
     ScheduleConfig,
-    SpeedConfig,
     TrainConfig,
 )
 from trainer.data.augment import Augmentation
 from trainer.distributed.ranks import Ranks
 from trainer.training.checkpoint import load_backbone
-from trainer.training.loop import RunPlace
+from trainer.training.loop import RunContext
 from trainer.training.run import train
 from vidsearch.datatypes import Image, Matrix
 from vidsearch.faces.geometry.align import ARCFACE_112, AlignmentTemplate
@@ -102,8 +102,8 @@ def toy_config(loss: LossConfig, steps: int = STEPS, weights: str = "") -> Train
         data=DataConfig(augmentation=Augmentation(mirror=0.0)),  # a mirrored digit is none
         optim=OptimConfig(lr=0.1),
         schedule=ScheduleConfig(kind="cosine", warmup_steps=min(50, steps - 1)),
-        speed=SpeedConfig(threads=1),
-        keep=KeepConfig(checkpoint_every=steps, log_every=steps, tensorboard=False),
+        speed=ComputeConfig(threads=1),
+        keep=CheckpointConfig(checkpoint_every=steps, log_every=steps, tensorboard=False),
     )
 
 
@@ -125,7 +125,7 @@ def toy_panels(steps: int = STEPS) -> dict[str, tuple[Matrix, NDArray[np.int64]]
         start = ""
         for name, loss in TOY_LOSSES.items():
             run = Path(folder) / name
-            place = RunPlace(folder=run, ranks=Ranks(), device=torch.device("cpu"))
+            place = RunContext(folder=run, ranks=Ranks(), device=torch.device("cpu"))
             train(toy_config(loss, steps, start), dataset, None, place)
             panels[name] = _embedded(run, dataset), dataset.labels
             start = start if start else str(run)

@@ -152,7 +152,7 @@ def _export_options(args: argparse.Namespace) -> ExportOptions | None:
 
 def _train(config: TrainConfig, args: argparse.Namespace, place: Any) -> RunReport:
     from trainer.export.pack import NOBODY_HELD_OUT
-    from trainer.training.loop import RunPlace
+    from trainer.training.loop import RunContext
     from trainer.training.run import open_sets, train
 
     ranks, device = place
@@ -163,7 +163,7 @@ def _train(config: TrainConfig, args: argparse.Namespace, place: Any) -> RunRepo
         config,
         dataset,
         validation,
-        RunPlace(folder=args.out, ranks=ranks, device=device, resume=args.resume),
+        RunContext(folder=args.out, ranks=ranks, device=device, resume=args.resume),
     )
 
 

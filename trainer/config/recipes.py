@@ -7,11 +7,11 @@ from collections.abc import Callable
 from trainer.config.loss import LossConfig, Margin
 from trainer.config.train import (
     BackboneConfig,
+    CheckpointConfig,
+    ComputeConfig,
     DataConfig,
-    KeepConfig,
     OptimConfig,
     ScheduleConfig,
-    SpeedConfig,
     TrainConfig,
     ValidationConfig,
 )
@@ -51,7 +51,7 @@ def modern_r50_arcface() -> TrainConfig:
         steps=100_000,
         batch=512,
         schedule=ScheduleConfig(kind="polynomial", warmup_steps=2_000),
-        speed=SpeedConfig(precision="bfloat16", channels_last=True),
+        speed=ComputeConfig(precision="bfloat16", channels_last=True),
     )
 
 
@@ -73,7 +73,7 @@ def vit_cosine() -> TrainConfig:
         backbone=BackboneConfig(name="vit_small"),
         optim=OptimConfig(kind="adamw", lr=1e-3, weight_decay=0.05, clip_norm=1.0),
         schedule=ScheduleConfig(kind="cosine", warmup_steps=4_000),
-        speed=SpeedConfig(precision="bfloat16"),
+        speed=ComputeConfig(precision="bfloat16"),
     )
 
 
@@ -92,7 +92,7 @@ def finetune_open() -> TrainConfig:
         optim=OptimConfig(lr=0.05, backbone_lr_factor=0.01),
         schedule=ScheduleConfig(kind="cosine", warmup_steps=100),
         validation=ValidationConfig(held_out=0.2, pairs=600, every=100, patience=5),
-        keep=KeepConfig(checkpoint_every=200),
+        keep=CheckpointConfig(checkpoint_every=200),
     )
 
 
@@ -108,7 +108,7 @@ def finetune_run() -> TrainConfig:
         optim=OptimConfig(lr=0.05, backbone_lr_factor=0.02),
         schedule=ScheduleConfig(kind="cosine", warmup_steps=200),
         validation=ValidationConfig(held_out=0.1, every=200, patience=5),
-        keep=KeepConfig(checkpoint_every=400),
+        keep=CheckpointConfig(checkpoint_every=400),
     )
 
 
@@ -122,7 +122,7 @@ def small_from_scratch() -> TrainConfig:
         schedule=ScheduleConfig(kind="cosine", warmup_steps=100),
         data=DataConfig(augmentation=Augmentation(mirror=0.5, shift_px=4)),
         validation=ValidationConfig(held_out=0.1, every=250),
-        keep=KeepConfig(checkpoint_every=250),
+        keep=CheckpointConfig(checkpoint_every=250),
     )
 
 

@@ -177,7 +177,7 @@ class ValidationConfig:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SpeedConfig:
+class ComputeConfig:
     """What changes speed and memory; only ``precision`` changes the numbers.
 
     Attributes:
@@ -201,7 +201,7 @@ class SpeedConfig:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class KeepConfig:
+class CheckpointConfig:
     """What a run writes.
 
     Attributes:
@@ -243,8 +243,8 @@ class TrainConfig:
     schedule: ScheduleConfig = field(default_factory=ScheduleConfig)
     data: DataConfig = field(default_factory=DataConfig)
     validation: ValidationConfig = field(default_factory=ValidationConfig)
-    speed: SpeedConfig = field(default_factory=SpeedConfig)
-    keep: KeepConfig = field(default_factory=KeepConfig)
+    speed: ComputeConfig = field(default_factory=ComputeConfig)
+    keep: CheckpointConfig = field(default_factory=CheckpointConfig)
 
     def __post_init__(self) -> None:
         _at_least("steps", self.steps, 1)

@@ -19,7 +19,7 @@ from trainer.data.base import Batch, FaceDataset
 from trainer.data.loader import FaceLoader, LoaderConfig
 from trainer.distributed.ranks import Ranks
 from trainer.training.checkpoint import RunState, checkpoints, prune, save_checkpoint
-from trainer.training.metrics_log import Journal
+from trainer.training.metrics_log import MetricsLogger
 from trainer.training.out_of_memory import enough_memory
 from trainer.training.step import StepResult, TrainStep
 from trainer.training.validation import Validation
@@ -28,7 +28,7 @@ from vidsearch.evaluation.metrics.verification import FoldedAccuracy
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RunPlace:
+class RunContext:
     """Where a run takes place.
 
     Attributes:
@@ -84,7 +84,7 @@ class Loop:
         dataset: FaceDataset,
         model: TrainStep,
         judge: Validation | None,
-        place: RunPlace,
+        place: RunContext,
     ) -> None:
         self._config, self._dataset, self._model, self._judge = config, dataset, model, judge
         self._place, self._ranks = place, place.ranks
@@ -130,7 +130,7 @@ class Loop:
             broken=len(self._loader.broken),
         )
 
-    def _step(self, batch: Batch, state: RunState, journal: Journal) -> tuple[RunState, str]:
+    def _step(self, batch: Batch, state: RunState, journal: MetricsLogger) -> tuple[RunState, str]:
         config = self._config
         # What is random in a step (dropout) depends on seed, step and rank alone: resumable.
         torch.manual_seed(hash((config.seed, state.step, self._ranks.rank)) & 0x7FFFFFFFFFFFFFFF)
@@ -153,7 +153,7 @@ class Loop:
             journal.pause(state.step)
         return state, ended
 
-    def _look(self, now: int, journal: Journal, *, log: bool) -> None:
+    def _look(self, now: int, journal: MetricsLogger, *, log: bool) -> None:
         """Bring the numbers of the steps since the last look here, and judge them."""
         for step, batch, result in self._unseen:
             loss, norm = float(result.loss), float(result.gradient_norm)
@@ -176,7 +176,7 @@ class Loop:
         journal.metrics(now, values)
         journal.angles(now, angles)
 
-    def _validate(self, state: RunState, journal: Journal) -> RunState:
+    def _validate(self, state: RunState, journal: MetricsLogger) -> RunState:
         assert self._judge is not None
         self._settle()
         with enough_memory(
@@ -246,8 +246,8 @@ class Loop:
         asked = torch.tensor(float(self._asked_to_stop), device=self._place.device)
         return bool(self._ranks.largest(asked))
 
-    def _journal(self, state: RunState) -> Journal:
-        return Journal(
+    def _journal(self, state: RunState) -> MetricsLogger:
+        return MetricsLogger(
             self._place.folder,
             start_step=state.step,
             steps=self._config.steps,
@@ -257,7 +257,7 @@ class Loop:
         )
 
 
-def _loader_config(config: TrainConfig, place: RunPlace) -> LoaderConfig:
+def _loader_config(config: TrainConfig, place: RunContext) -> LoaderConfig:
     return LoaderConfig(
         global_batch=config.batch,
         seed=config.seed,

@@ -22,7 +22,7 @@ ANGLES = "angles.jsonl"
 ANGLE_BINS_DEG = np.arange(0, 181, 2)
 
 
-class Journal:
+class MetricsLogger:
     """Rank 0 writes; the others keep silent.
 
     Args:

@@ -23,7 +23,7 @@ from trainer.training.checkpoint import (
     restore,
     start_from,
 )
-from trainer.training.loop import Loop, RunPlace, RunReport
+from trainer.training.loop import Loop, RunContext, RunReport
 from trainer.training.manifest import Manifest, read_manifest
 from trainer.training.out_of_memory import enough_memory
 from trainer.training.step import TrainStep
@@ -63,7 +63,7 @@ def _validation_set(config: TrainConfig, dataset: FaceDataset) -> Judged:
 
 
 def train(
-    config: TrainConfig, dataset: FaceDataset, validation: Judged | None, place: RunPlace
+    config: TrainConfig, dataset: FaceDataset, validation: Judged | None, place: RunContext
 ) -> RunReport:
     """Train, writing into the run's folder; every rank calls this.
 
@@ -107,7 +107,9 @@ def train(
     return Loop(config, dataset, model, judge, place).go(state)
 
 
-def _model(config: TrainConfig, dataset: FaceDataset, place: RunPlace, *, fresh: bool) -> TrainStep:
+def _model(
+    config: TrainConfig, dataset: FaceDataset, place: RunContext, *, fresh: bool
+) -> TrainStep:
     torch.manual_seed(config.seed)
     if config.speed.threads:
         torch.set_num_threads(config.speed.threads)
@@ -131,7 +133,7 @@ def _has_held_out_part(path: str) -> bool:
 
 
 def _checkpoint_to_resume(
-    config: TrainConfig, dataset: FaceDataset, place: RunPlace
+    config: TrainConfig, dataset: FaceDataset, place: RunContext
 ) -> Manifest | None:
     found = checkpoints(place.folder)
     if not found:
@@ -146,7 +148,7 @@ def _checkpoint_to_resume(
     return manifest
 
 
-def _check_batch(config: TrainConfig, place: RunPlace) -> None:
+def _check_batch(config: TrainConfig, place: RunContext) -> None:
     parts = place.ranks.world_size * config.speed.accumulation
     if config.batch < 2 * parts:
         raise ConfigError(

@@ -10,14 +10,14 @@ import pyarrow as pa
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from ui.service.searching import Wish
-from vidsearch.search.filter import Scope
+from ui.service.searching import SearchRequest
+from vidsearch.search.filter import SearchFilter
 from vidsearch.search.query import QueryFace
 
 
 def wish_for(
     videos: pa.Table, faces: tuple[QueryFace, ...], more: tuple[str, ...]
-) -> tuple[Wish, DeltaGenerator]:
+) -> tuple[SearchRequest, DeltaGenerator]:
     """Show what narrows a search; return it, and the place beside the threshold for its worth."""
     st.session_state.setdefault("least", 0.1)
     least = st.slider(
@@ -26,7 +26,7 @@ def wish_for(
     )  # fmt: skip
     beside = st.empty()
     top = st.slider("How many hits at most", 10, 300, 50, 10, key="top")
-    wish = Wish(
+    wish = SearchRequest(
         faces=() if more else faces,
         tracks=tuple(more),
         person_id=st.session_state.get("person"),
@@ -45,7 +45,7 @@ def wish_for(
     return wish, beside
 
 
-def _narrowed(wish: Wish, videos: list[dict[str, Any]]) -> Wish:
+def _narrowed(wish: SearchRequest, videos: list[dict[str, Any]]) -> SearchRequest:
     """Show what leaves videos out; return the wish with it."""
     # Plain text work: an archive has ten thousands of names, and this runs after every click.
     folders = sorted({row["uri"].rpartition("/")[0] or "/" for row in videos})
@@ -62,7 +62,7 @@ def _narrowed(wish: Wish, videos: list[dict[str, Any]]) -> Wish:
     least_min, most_min = st.slider(
         "Length of the video, minutes", 0.0, longest, (0.0, longest), key="lengths"
     )
-    scope = Scope(
+    scope = SearchFilter(
         videos=tuple(video),
         folders=tuple(folder),
         since=datetime.combine(since, time(), UTC) if since is not None else None,

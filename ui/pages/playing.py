@@ -12,7 +12,7 @@ from ui.components.clickable import clickable
 from ui.components.context import cutter, told_plainly
 from ui.components.markup import markdown, player
 from ui.components.timeline import Bar, bars_of, strip
-from ui.service.media_tokens import SHELF
+from ui.service.media_tokens import MEDIA_TOKENS
 from vidsearch.datatypes import Hit, TimeSpan, Vector
 from vidsearch.results import SearchResult, clock, confidence_number, confidence_word
 from vidsearch.text.html import text
@@ -73,8 +73,8 @@ def _dialog(moment: Moment, bars: tuple[Bar, ...], duration_s: float | None) -> 
             film = cutter().play(moment.video, moment.span.start_s, moment.span.end_s)
         keys: dict[str, str] = st.session_state.setdefault("film_keys", {})
         key = keys.get(str(film.served.path))
-        if key is None or SHELF.find(key) is None:
-            key = keys[str(film.served.path)] = SHELF.put(film.served)
+        if key is None or MEDIA_TOKENS.find(key) is None:
+            key = keys[str(film.served.path)] = MEDIA_TOKENS.put(film.served)
         line = "" if film.clip else strip(bars, duration_s, "seek", name, moment.track_id)
         label = f"{name} from {clock(moment.span.start_s)}"
         films, facts = st.columns([2, 1], gap="medium")

@@ -18,7 +18,7 @@ from ui.pages.photos import chosen_faces
 from ui.pages.playing import play
 from ui.service import verdicts
 from ui.service.running_jobs import being_indexed
-from ui.service.searching import Answer, Wish, too_poor_to_trust
+from ui.service.searching import Answer, SearchRequest, too_poor_to_trust
 from vidsearch.catalog.people import judgements
 from vidsearch.results import Searched, clock, to_csv, to_html, to_json
 from vidsearch.results import as_edl as cut_lists
@@ -98,7 +98,7 @@ def _invitation(videos: pa.Table) -> None:
     three.metric("Tracks of faces", f"{pc.sum(videos['tracks'], min_count=0).as_py():,}")
 
 
-def _answer(wish: Wish, beside: DeltaGenerator) -> None:
+def _answer(wish: SearchRequest, beside: DeltaGenerator) -> None:
     answer = searcher().search(wish)
     result = answer.result
     # Told to screen readers when it changes, like everything of the role "status".
@@ -129,7 +129,7 @@ def _coverage(searched: Searched) -> str:
     return words.replace('"vidsearch index"', "The Archive page").strip()
 
 
-def _doubts(wish: Wish, answer: Answer) -> None:
+def _doubts(wish: SearchRequest, answer: Answer) -> None:
     """Say what makes the whole answer unreliable, where it is read."""
     if wish.faces and all(too_poor_to_trust(face) for face in wish.faces):
         st.warning(
@@ -142,7 +142,7 @@ def _doubts(wish: Wish, answer: Answer) -> None:
             st.warning(markdown(warning), icon=":material/group:")
 
 
-def _no_hit(wish: Wish) -> None:
+def _no_hit(wish: SearchRequest) -> None:
     st.info(
         "Nobody in what was searched looks enough like this face. Try another photo, or a lower "
         "confidence.",
@@ -160,7 +160,7 @@ def _ids(hits: Any) -> frozenset[str]:
     return frozenset(hit.track_id for hit in hits)
 
 
-def _false_hits(answer: Answer, wish: Wish, beside: DeltaGenerator) -> None:
+def _false_hits(answer: Answer, wish: SearchRequest, beside: DeltaGenerator) -> None:
     """Say beside the threshold how many of the hits above it are expected to be wrong."""
     hits = answer.result.hits
     advice = answer.result.advice
@@ -177,7 +177,7 @@ def _false_hits(answer: Answer, wish: Wish, beside: DeltaGenerator) -> None:
     )
 
 
-def _person(wish: Wish) -> None:
+def _person(wish: SearchRequest) -> None:
     """Say whom the verdicts are about, and let it be named."""
     known = judgements(catalog())
     person_id = wish.person_id if wish.person_id in known.names else None
@@ -196,7 +196,7 @@ def _person(wish: Wish) -> None:
     )
 
 
-def _act(pressed: dict[str, str] | None, answer: Answer, wish: Wish) -> None:
+def _act(pressed: dict[str, str] | None, answer: Answer, wish: SearchRequest) -> None:
     """Do what a button among the hits asks for."""
     if pressed is None:
         return

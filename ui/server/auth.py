@@ -42,7 +42,7 @@ _HEADERS = {
 }
 
 
-class Gate:
+class AuthMiddleware:
     """Refuses what does not come from our own pages, and visitors who have not signed in.
 
     Args:

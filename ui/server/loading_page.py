@@ -20,7 +20,7 @@ _EMPTY = b'<div id="root"></div>'
 _TITLE = b"<title>Streamlit</title>"
 
 
-class Splash:
+class LoadingPage:
     """Fills the app's page, which is empty until its scripts run; they replace what is there.
 
     Args:

@@ -14,20 +14,20 @@ from starlette.responses import FileResponse, PlainTextResponse, Response
 from starlette.routing import Route
 from streamlit.starlette import App
 
-from ui.server.auth import Gate
+from ui.server.auth import AuthMiddleware
 from ui.server.launch import end_with_parent
-from ui.server.loading_page import Splash
+from ui.server.loading_page import LoadingPage
 from ui.server.oidc import has_signed_in
 from ui.server.tcp_nodelay import send_at_once
 from ui.service import shared
-from ui.service.media_tokens import SHELF
+from ui.service.media_tokens import MEDIA_TOKENS
 from ui.service.settings import FOLLOW, VARIABLE, UiSettings
 from ui.service.temp_dirs import remove_own
 
 
 async def film(request: Request) -> Response:
     """Answer with the bytes that were asked for of one film, or 404."""
-    found = SHELF.find(request.path_params["key"])
+    found = MEDIA_TOKENS.find(request.path_params["key"])
     if found is None or not found.path.is_file():
         return PlainTextResponse("not found", status_code=404)
     headers = {"Cache-Control": "private, no-store", "X-Content-Type-Options": "nosniff"}
@@ -47,8 +47,8 @@ def _gates() -> list[Middleware]:
         return []
     settings = UiSettings.from_environment(os.environ)
     shared.warm(settings.catalog)
-    gate = Middleware(Gate, settings=settings, has_signed_in=has_signed_in)
-    return [gate, Middleware(Splash)]
+    gate = Middleware(AuthMiddleware, settings=settings, has_signed_in=has_signed_in)
+    return [gate, Middleware(LoadingPage)]
 
 
 if os.environ.get(FOLLOW):

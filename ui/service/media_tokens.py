@@ -19,7 +19,7 @@ class Served:
     kind: str
 
 
-class Shelf:
+class MediaTokens:
     """Hands out unguessable keys for files, the latest few thousand of them.
 
     A key is made only for a session that has signed in, for a video of the catalog or a clip of
@@ -44,4 +44,4 @@ class Shelf:
             return self._files.get(key)
 
 
-SHELF = Shelf()
+MEDIA_TOKENS = MediaTokens()

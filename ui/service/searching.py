@@ -16,7 +16,7 @@ from vidsearch.datatypes import Hit
 from vidsearch.errors import ConfigError, VidsearchError
 from vidsearch.models.calibration import Calibration
 from vidsearch.results import SearchResult
-from vidsearch.search.filter import Scope
+from vidsearch.search.filter import SearchFilter
 from vidsearch.search.query import QueryFace, photo_faces
 from vidsearch.search.search import PhotoSearcher, SearchOptions
 from vidsearch.video.stills import jpeg
@@ -46,7 +46,7 @@ class SeenPhoto:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Wish:
+class SearchRequest:
     """What somebody asks for on the search page.
 
     Attributes:
@@ -65,7 +65,7 @@ class Wish:
     person_id: str | None = None
     top: int = 50
     min_confidence: float = 0.1
-    scope: Scope = field(default_factory=Scope)
+    scope: SearchFilter = field(default_factory=SearchFilter)
     shortest_s: float = 0.0
     longest_s: float | None = None
 
@@ -110,7 +110,7 @@ class ArchiveSearcher:
             models.embedder.embed(np.zeros((1, size, size, 3), np.uint8))
             some = self.catalog.snapshot().tracks(["track_id"])["track_id"][:1].to_pylist()
         if some:
-            self.search(Wish(tracks=tuple(some), top=10, min_confidence=0.0))
+            self.search(SearchRequest(tracks=tuple(some), top=10, min_confidence=0.0))
 
     @property
     def learning(self) -> bool:
@@ -152,7 +152,7 @@ class ArchiveSearcher:
         shown = jpeg(found.photo.image, SHOWN_SIDE)
         return SeenPhoto(found.photo.name, shown, (width, height), found.faces)
 
-    def search(self, wish: Wish) -> Answer:
+    def search(self, wish: SearchRequest) -> Answer:
         """Search, with everything that is known of the person.
 
         Raises:
@@ -180,8 +180,8 @@ class ArchiveSearcher:
             result = self._searcher.search_faces(wish.faces, options, tracks)
         return _answer(result, rejected, known, wish)
 
-    def _scope(self, wish: Wish) -> Scope:
-        """Turn a range of lengths into the videos that have it; names stand in ``Scope`` alone."""
+    def _scope(self, wish: SearchRequest) -> SearchFilter:
+        """Return the filter with the range of lengths turned into videos of such lengths."""
         if wish.shortest_s <= 0 and wish.longest_s is None:
             return wish.scope
         rows = self.catalog.videos(["video_id", "duration_s"]).to_pylist()
@@ -202,7 +202,7 @@ class ArchiveSearcher:
 
 
 def _answer(
-    result: SearchResult, rejected: frozenset[str], known: Judgements, wish: Wish
+    result: SearchResult, rejected: frozenset[str], known: Judgements, wish: SearchRequest
 ) -> Answer:
     kept = [hit for hit in result.hits if hit.track_id not in rejected][: wish.top]
     hits = tuple(dataclasses.replace(hit, rank=rank) for rank, hit in enumerate(kept, start=1))

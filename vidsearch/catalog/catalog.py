@@ -26,7 +26,7 @@ from vidsearch.errors import (
     ConfigError,
 )
 from vidsearch.storage.object_store import table_options
-from vidsearch.storage.path import Place
+from vidsearch.storage.path import StoragePath
 from vidsearch.text.printable import one_line
 
 
@@ -43,7 +43,10 @@ class Catalog:
     """
 
     def __init__(
-        self, place: Place, meta: CatalogMeta, storage_options: Mapping[str, str] | None = None
+        self,
+        place: StoragePath,
+        meta: CatalogMeta,
+        storage_options: Mapping[str, str] | None = None,
     ) -> None:
         self.place = place
         self.meta = meta
@@ -69,7 +72,7 @@ class Catalog:
             CatalogError: It is damaged.
             ConfigError: The path has a character that tables cannot be kept under.
         """
-        place = Place.of(uri)
+        place = StoragePath.of(uri)
         return cls(place, read_meta(place), storage_options)
 
     @classmethod
@@ -99,7 +102,7 @@ class Catalog:
             ConfigError: The folder holds other files, an argument is out of range, or the path has
                 a character that tables cannot be kept under.
         """
-        place = Place.of(uri)
+        place = StoragePath.of(uri)
         meta = new_meta(pack, model_id, dim)
         try:
             if not place.child(META_NAME).exists():
@@ -158,7 +161,7 @@ class Catalog:
         return self.meta.dim
 
     @property
-    def vectors(self) -> Place:
+    def vectors(self) -> StoragePath:
         """The folder that holds the tables of vectors, and the index made of them."""
         return self.place.child(self.meta.vectors) if self.meta.vectors else self.place
 
@@ -368,11 +371,11 @@ class Catalog:
         return self.table(name).read()
 
 
-def _options(place: Place, given: Mapping[str, str] | None) -> dict[str, str]:
+def _options(place: StoragePath, given: Mapping[str, str] | None) -> dict[str, str]:
     return {**table_options(place), **(given if given is not None else {})}
 
 
-def _make(place: Place, meta: CatalogMeta, options: dict[str, str]) -> None:
+def _make(place: StoragePath, meta: CatalogMeta, options: dict[str, str]) -> None:
     schemas = table_schemas(meta.dim)
     strangers = [
         name for name in place.names() if name not in schemas and not name.endswith(".part")

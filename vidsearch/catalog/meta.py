@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 
 from vidsearch.errors import CatalogError, CatalogNotFoundError, CatalogVersionError, ConfigError
-from vidsearch.storage.path import Place
+from vidsearch.storage.path import StoragePath
 
 FORMAT_VERSION = 2
 """The newest that this version reads; 1 is all in one folder, 2 has ``vectors``."""
@@ -60,7 +60,7 @@ def new_meta(pack: str, model_id: str, dim: int) -> CatalogMeta:
     return CatalogMeta(pack=pack, model_id=model_id, dim=dim, created=created)
 
 
-def read_meta(place: Place) -> CatalogMeta:
+def read_meta(place: StoragePath) -> CatalogMeta:
     """Return what the catalog at ``place`` says of itself.
 
     Raises:
@@ -89,7 +89,7 @@ def read_meta(place: Place) -> CatalogMeta:
         ) from error
 
 
-def _parse(raw: bytes, place: Place) -> CatalogMeta:
+def _parse(raw: bytes, place: StoragePath) -> CatalogMeta:
     fields = json.loads(raw)
     if not isinstance(fields, dict) or fields.get("format") != _FORMAT:
         raise ConfigError(f"its format is not {_FORMAT!r}")

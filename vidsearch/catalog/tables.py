@@ -21,7 +21,7 @@ import pyarrow as pa
 
 from vidsearch.errors import CatalogConflictError, CatalogError, CatalogWriteError
 from vidsearch.storage.object_store import dataset_filesystem
-from vidsearch.storage.path import Place
+from vidsearch.storage.path import StoragePath
 from vidsearch.text.printable import one_line
 
 _LOG = logging.getLogger(__name__)
@@ -49,7 +49,7 @@ class Table:
         folder: Folder of the catalog that the table's own folder is in; empty: the catalog's.
     """
 
-    place: Place
+    place: StoragePath
     name: str
     options: dict[str, str] = field(default_factory=dict)
     folder: str = ""
@@ -123,7 +123,7 @@ class Table:
 
     def _stamp(self) -> tuple[int, int, int] | None:
         """Return the newest version in the log, and how large its entries are and how old."""
-        folder = Place(self.uri).path
+        folder = StoragePath(self.uri).path
         if folder is None:
             return None
         try:
@@ -136,7 +136,7 @@ class Table:
 
     def dataset(self, opened: Any) -> Any:
         """Return the rows of an opened version as a pyarrow dataset."""
-        return opened.to_pyarrow_dataset(filesystem=dataset_filesystem(Place(self.uri)))
+        return opened.to_pyarrow_dataset(filesystem=dataset_filesystem(StoragePath(self.uri)))
 
     def add_missing_columns(self, schema: pa.Schema) -> None:
         """Give the table the columns that an earlier version of vidsearch did not know, empty.

@@ -34,7 +34,7 @@ from vidsearch.catalog.meta import META_NAME
 from vidsearch.catalog.schema import VECTOR_TABLES, table_schemas
 from vidsearch.datatypes import Matrix
 from vidsearch.errors import CatalogConflictError, CatalogError, CatalogWriteError
-from vidsearch.storage.path import Place
+from vidsearch.storage.path import StoragePath
 
 if TYPE_CHECKING:
     from vidsearch.catalog.catalog import Catalog
@@ -148,7 +148,7 @@ def discard_staged(catalog: Catalog, *, pieces: bool = True) -> None:
     _remove(catalog.place, gone)
 
 
-def _remove(place: Place, names: list[str]) -> None:
+def _remove(place: StoragePath, names: list[str]) -> None:
     from vidsearch.index.local_copies import remove_local_copies
 
     for name in names:

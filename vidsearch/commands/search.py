@@ -16,7 +16,7 @@ from vidsearch.text.printable import printable
 
 if TYPE_CHECKING:
     from vidsearch.results import SearchResult
-    from vidsearch.search.filter import Scope
+    from vidsearch.search.filter import SearchFilter
 
 
 def register(commands: Any) -> None:
@@ -81,13 +81,13 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def _scope(args: argparse.Namespace) -> Scope:
-    from vidsearch.search.filter import Scope, moment
+def _scope(args: argparse.Namespace) -> SearchFilter:
+    from vidsearch.search.filter import SearchFilter, moment
 
     def full(name: str) -> str:
         return name if "://" in name else os.path.abspath(name)  # noqa: PTH100 (keeps links)
 
-    return Scope(
+    return SearchFilter(
         # A name that is no file here is an id, or the full path of a video that has gone.
         videos=tuple(full(name) if Path(name).exists() else name for name in args.video),
         folders=tuple(map(full, args.folder)),

@@ -23,7 +23,7 @@ from vidsearch.catalog.tables import sql_text
 from vidsearch.catalog.versions import discard_staged, remove_superseded
 from vidsearch.datatypes import Matrix
 from vidsearch.errors import CatalogError, ConfigError
-from vidsearch.storage.path import Place
+from vidsearch.storage.path import StoragePath
 from vidsearch.text.printable import one_line
 
 if TYPE_CHECKING:
@@ -193,7 +193,7 @@ def remove_other_vectors(catalog: Catalog) -> None:
     discard_staged(catalog)
 
 
-def remove_old_indexes(place: Place) -> None:
+def remove_old_indexes(place: StoragePath) -> None:
     """Remove every generation of the index but the one in use: they hold what was erased."""
     from vidsearch.index.generations import current_name
 
@@ -203,7 +203,7 @@ def remove_old_indexes(place: Place) -> None:
             home.child(name).remove_tree()
 
 
-def _redact_logs(place: Place, traces: Traces) -> int:
+def _redact_logs(place: StoragePath, traces: Traces) -> int:
     """Remove the lines of the event logs that name the video."""
     removed = 0
     runs = place.child(_RUNS)

@@ -39,7 +39,7 @@ from vidsearch.index.base import VectorIndex, check_vectors
 from vidsearch.index.faiss import FaissFlatIndex
 from vidsearch.index.local_copies import local_copy, remove_local_copies
 from vidsearch.index.plan import Kind, Plan, choose
-from vidsearch.storage.path import Place
+from vidsearch.storage.path import StoragePath
 from vidsearch.text.printable import one_line
 
 _LOG = logging.getLogger(__name__)
@@ -138,7 +138,7 @@ class Content:
 
 
 def build_generation(
-    catalog: Place, content: Content, options: BuildOptions | None = None, *, shown: str = ""
+    catalog: StoragePath, content: Content, options: BuildOptions | None = None, *, shown: str = ""
 ) -> str:
     """Write a generation and make it the current one; return its name.
 
@@ -223,7 +223,7 @@ def _write_files(
     return raw, (*files, _META)
 
 
-def read_generation(catalog: Place, model_id: str, dim: int) -> Generation | None:
+def read_generation(catalog: StoragePath, model_id: str, dim: int) -> Generation | None:
     """Return the current generation, checked; None where none was ever built.
 
     Raises:
@@ -251,7 +251,7 @@ def read_generation(catalog: Place, model_id: str, dim: int) -> Generation | Non
     raise failure if failure is not None else BrokenGenerationError("unreadable")
 
 
-def _read(catalog: Place, pointer: bytes) -> Generation:
+def _read(catalog: StoragePath, pointer: bytes) -> Generation:
     try:
         fields = json.loads(pointer)
         name, meta_sha256 = str(fields["generation"]), str(fields["meta_sha256"])
@@ -278,7 +278,7 @@ def _read(catalog: Place, pointer: bytes) -> Generation:
         raise BrokenGenerationError(f"{type(error).__name__}: {one_line(error)}") from error
 
 
-def remove_old_generations(catalog: Place, keep: tuple[str, ...]) -> None:
+def remove_old_generations(catalog: StoragePath, keep: tuple[str, ...]) -> None:
     """Remove generations that no reader can have been told of lately.
 
     Args:
@@ -292,7 +292,7 @@ def remove_old_generations(catalog: Place, keep: tuple[str, ...]) -> None:
             home.child(name).remove_tree()
 
 
-def _is_over(folder: Place) -> bool:
+def _is_over(folder: StoragePath) -> bool:
     """Whether a generation that is not in use was replaced long ago, or never finished."""
     try:
         begun = int(folder.name.split("-")[1], 16) / 1000
@@ -308,7 +308,7 @@ def _is_over(folder: Place) -> bool:
     return begun < time.time() - _ABANDONED_AFTER_S
 
 
-def current_name(catalog: Place) -> str | None:
+def current_name(catalog: StoragePath) -> str | None:
     """Return the name that ``CURRENT`` holds, without looking at the generation itself."""
     try:
         fields: Any = json.loads(catalog.child("index").child(_CURRENT).read())

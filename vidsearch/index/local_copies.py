@@ -8,10 +8,10 @@ import shutil
 import tempfile
 from pathlib import Path
 
-from vidsearch.storage.path import Place
+from vidsearch.storage.path import StoragePath
 
 
-def _copies(catalog: Place) -> Path:
+def _copies(catalog: StoragePath) -> Path:
     """Return the folder for local copies of a catalog's generations."""
     import platformdirs
 
@@ -19,13 +19,13 @@ def _copies(catalog: Place) -> Path:
     return Path(platformdirs.user_cache_dir("vidsearch")) / "index" / key
 
 
-def remove_local_copies(catalog: Place) -> None:
+def remove_local_copies(catalog: StoragePath) -> None:
     """Remove this machine's copies of a catalog's generations in an object store."""
     if catalog.path is None:
         shutil.rmtree(_copies(catalog), ignore_errors=True)
 
 
-def local_copy(catalog: Place, name: str, description: str) -> Path:
+def local_copy(catalog: StoragePath, name: str, description: str) -> Path:
     """Copy a generation from an object store, once; return the local folder.
 
     Args:

@@ -11,7 +11,7 @@ from vidsearch.errors import ConfigError
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Scope:
+class SearchFilter:
     """What a video must be, in every respect that is given; a copy of it anywhere will do.
 
     Attributes:
@@ -38,7 +38,7 @@ class Scope:
             ConfigError: A named video is not in the catalog.
             CatalogError: A table is missing or damaged.
         """
-        if self == Scope():
+        if self == SearchFilter():
             return None
         files = catalog.known_files().values()
         known = {file.video_id for file in files} | {file.uri for file in files}

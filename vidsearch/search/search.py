@@ -24,7 +24,7 @@ from vidsearch.index.base import Neighbours
 from vidsearch.models.registry import LoadedPack, load_pack
 from vidsearch.results import QueryPhoto, Searched, SearchResult, clock
 from vidsearch.search.false_hits import CertainPairs, ThresholdAdvice, expected_false_hits
-from vidsearch.search.filter import Scope
+from vidsearch.search.filter import SearchFilter
 from vidsearch.search.known_impostors import bars, certain_pairs
 from vidsearch.search.query import QueryFace, disagreement, pool_query, query_face
 
@@ -62,7 +62,7 @@ class SearchOptions:
     min_confidence: float = 0.0
     face: int | None = None
     thumbnails: bool = False
-    scope: Scope = field(default_factory=Scope)
+    scope: SearchFilter = field(default_factory=SearchFilter)
     advice: bool = True
 
     def __post_init__(self) -> None:

@@ -12,12 +12,12 @@ import os
 from typing import Any
 from urllib.parse import urlsplit
 
-from vidsearch.storage.path import Place
+from vidsearch.storage.path import StoragePath
 
 _S3 = ("s3://", "s3a://")
 
 
-def table_options(place: Place) -> dict[str, str]:
+def table_options(place: StoragePath) -> dict[str, str]:
     """Return what the table store needs beside AWS's own settings; nothing for a local folder."""
     endpoint = _endpoint(place)
     if endpoint is None:
@@ -26,7 +26,7 @@ def table_options(place: Place) -> dict[str, str]:
     return {"AWS_ENDPOINT_URL": endpoint, **plain}
 
 
-def dataset_filesystem(place: Place) -> Any:
+def dataset_filesystem(place: StoragePath) -> Any:
     """Return pyarrow's file system below a table's folder; None where it has none of its own.
 
     Why its own: that of the table store is written in Python, and pyarrow's threads may still hold
@@ -47,7 +47,7 @@ def dataset_filesystem(place: Place) -> Any:
     return fs.SubTreeFileSystem(place.uri.split("://", 1)[1], bucket)
 
 
-def _endpoint(place: Place) -> str | None:
+def _endpoint(place: StoragePath) -> str | None:
     if not place.uri.startswith(_S3):
         return None
     return os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL") or None

@@ -23,13 +23,13 @@ _LONGEST_LINE = 240
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class StoragePath:
     """A folder or file by its absolute path or URI."""
 
     uri: str
 
     @staticmethod
-    def of(uri: str | os.PathLike[str]) -> Place:
+    def of(uri: str | os.PathLike[str]) -> StoragePath:
         """Return the place that a user named.
 
         Raises:
@@ -47,15 +47,15 @@ class Place:
                 f"catalog {text!r} {found}, which its tables cannot be kept under; "
                 "name the folder otherwise"
             )
-        return Place(text.rstrip("/") or "/")
+        return StoragePath(text.rstrip("/") or "/")
 
     @property
     def path(self) -> Path | None:
         """The local path; None in an object store."""
         return None if "://" in self.uri else Path(self.uri)
 
-    def child(self, name: str) -> Place:
-        return Place(f"{self.uri.rstrip('/')}/{name}")
+    def child(self, name: str) -> StoragePath:
+        return StoragePath(f"{self.uri.rstrip('/')}/{name}")
 
     @property
     def name(self) -> str:
@@ -124,17 +124,19 @@ class Place:
                 return []
         return sorted(str(name).rstrip("/").rsplit("/", 1)[-1] for name in listed)
 
-    def files(self) -> list[Place]:
+    def files(self) -> list[StoragePath]:
         """Return every file in this folder and the folders in it, sorted.
 
         Raises:
             OSError: It cannot be read.
         """
         if self.path is not None:
-            return [Place(str(p)) for p in sorted(self.path.rglob("*")) if p.is_file()]
+            return [StoragePath(str(p)) for p in sorted(self.path.rglob("*")) if p.is_file()]
         with self._storage() as (filesystem, path):
             filesystem.invalidate_cache()
-            return [Place(filesystem.unstrip_protocol(p)) for p in sorted(filesystem.find(path))]
+            return [
+                StoragePath(filesystem.unstrip_protocol(p)) for p in sorted(filesystem.find(path))
+            ]
 
     def keeps_versions(self) -> bool:
         """Tell whether what is removed here is kept as an old version, as S3 buckets may do.

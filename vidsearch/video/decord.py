@@ -19,7 +19,7 @@ from vidsearch.datatypes import Image
 from vidsearch.errors import VideoDecodeError, VideoOpenError
 from vidsearch.text.printable import printable
 from vidsearch.video.pyav.reader import PyAVReader
-from vidsearch.video.pyav.stream_timing import Promise
+from vidsearch.video.pyav.stream_timing import ExpectedStream
 from vidsearch.video.source import is_remote, local_path
 from vidsearch.video.types import DecodedFrame, ReadReport, VideoInfo, VideoReader
 
@@ -59,7 +59,7 @@ class DecordReader(VideoReader):
             )
         with PyAVReader(uri) as probe:
             self._info = probe.info
-            self._promise: Promise = probe.promise
+            self._promise: ExpectedStream = probe.promise
             self._first = next(probe.decode()).rgb()
         # Its complaint about repeated frames goes to the console whatever the log level.
         os.environ.setdefault("DECORD_DUPLICATE_WARNING_THRESHOLD", "1.0")
@@ -143,7 +143,7 @@ class DecordFrame(DecodedFrame):
 
     __slots__ = ("_image",)
 
-    def __init__(self, image: Image, pts: int, duration: int, promise: Promise) -> None:
+    def __init__(self, image: Image, pts: int, duration: int, promise: ExpectedStream) -> None:
         super().__init__(pts, duration, promise.time_base, promise.start)
         self._image = image
 

@@ -18,7 +18,7 @@ from vidsearch.errors import VideoDecodeError
 from vidsearch.text.printable import printable
 
 if TYPE_CHECKING:
-    from vidsearch.video.pyav.stream_timing import Promise
+    from vidsearch.video.pyav.stream_timing import ExpectedStream
 
 Backend: TypeAlias = Literal["pyav", "decord"]
 BACKENDS: tuple[str, ...] = get_args(Backend)
@@ -133,7 +133,7 @@ class VideoReader(ABC):
         """What the container says."""
 
     @property
-    def promise(self) -> Promise | None:
+    def promise(self) -> ExpectedStream | None:
         """Length and clock of the stream, by which slices are put together; None: not known."""
         return None
 

@@ -15,9 +15,9 @@ import pytest
 from pipelines.cluster.fingerprint import differences, fingerprint
 from pipelines.cluster.watchdog import TimeLimit
 from pipelines.indexing.event_log import EventLog
-from pipelines.indexing.prefetch import Ahead
+from pipelines.indexing.prefetch import Prefetcher
 from pipelines.indexing.progress import Progress
-from vidsearch.storage.path import Place
+from vidsearch.storage.path import StoragePath
 from vidsearch.video.discover import VideoSource
 
 
@@ -45,7 +45,7 @@ def test_nothing_is_drawn_where_there_is_no_terminal() -> None:
 
 
 def test_events_are_one_object_a_line(tmp_path: Path) -> None:
-    with EventLog(Place.of(tmp_path), "run-1") as events:
+    with EventLog(StoragePath.of(tmp_path), "run-1") as events:
         events.write("start", videos=2, scheduler=None)
         events.write("video", video="/a/new\nline.mkv")
     lines = (tmp_path / "runs/run-1.jsonl").read_text().splitlines()
@@ -56,10 +56,10 @@ def test_events_are_one_object_a_line(tmp_path: Path) -> None:
 
 
 def test_an_object_store_gets_the_log_whole(tmp_path: Path) -> None:
-    with EventLog(Place.of("memory://events/catalog"), "run-1") as events:
+    with EventLog(StoragePath.of("memory://events/catalog"), "run-1") as events:
         events.write("start")
         events.write("end")
-    part = Place.of("memory://events/catalog/runs/run-1.0000.jsonl")
+    part = StoragePath.of("memory://events/catalog/runs/run-1.0000.jsonl")
     assert len(part.read().splitlines()) == 2
 
 
@@ -91,7 +91,7 @@ def test_items_run_ahead_but_not_far_and_stop() -> None:
         finally:
             closed.set()
 
-    with Ahead(make, 3) as items:
+    with Prefetcher(make, 3) as items:
         assert next(iter(items)) == 0
         time.sleep(0.2)
         assert 3 <= len(made) <= 6
@@ -104,7 +104,7 @@ def test_an_error_arrives_where_items_are_taken() -> None:
         yield 1
         raise ValueError("broken")
 
-    with Ahead(make, 3) as items, pytest.raises(ValueError, match="broken"):
+    with Prefetcher(make, 3) as items, pytest.raises(ValueError, match="broken"):
         assert list(items) == []
 
 
@@ -112,6 +112,6 @@ def test_ctrl_c_is_the_main_threads() -> None:
     def make() -> Iterator[bool]:
         yield signal.SIGINT in signal.pthread_sigmask(signal.SIG_BLOCK, set())
 
-    with Ahead(make, 1) as items:
+    with Prefetcher(make, 1) as items:
         assert list(items) == [True]
     assert signal.SIGINT not in signal.pthread_sigmask(signal.SIG_BLOCK, set())

@@ -24,7 +24,7 @@ from trainer.analysis.target_angles import theta_moments
 from trainer.config.loss import LossConfig
 from trainer.distributed.ranks import Ranks
 from trainer.training.checkpoint import load_backbone
-from trainer.training.loop import RunPlace
+from trainer.training.loop import RunContext
 from trainer.training.manifest import read_manifest
 from trainer.training.run import train
 from vidsearch.commands.main import main
@@ -42,7 +42,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     write_prepared(faces, training, others)
     config = tiny_config(steps=9)
     config = replace(config, data=replace(config.data, path=str(faces)))
-    place = RunPlace(folder=run, ranks=Ranks(), device=torch.device("cpu"))
+    place = RunContext(folder=run, ranks=Ranks(), device=torch.device("cpu"))
     train(config, training, None, place)
     return run, faces
 
@@ -213,7 +213,7 @@ def test_losses_without_classes_have_no_weights(tmp_path: Path) -> None:
     config = tiny_config(steps=2)
     config = replace(config, loss=LossConfig(kind="none", triplet=1.0))
     run = tmp_path / "run"
-    train(config, training, None, RunPlace(folder=run, ranks=Ranks(), device=torch.device("cpu")))
+    train(config, training, None, RunContext(folder=run, ranks=Ranks(), device=torch.device("cpu")))
     found = measure_angles(AngleOptions(model=str(run), data=str(faces)))
     assert found.sets[0].values.w_ec is None
     assert theta_moments(run) == {}

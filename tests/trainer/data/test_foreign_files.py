@@ -24,7 +24,7 @@ from trainer.data.recordio import read_index
 from trainer.distributed.ranks import Ranks
 from trainer.head.class_head import ClassHead
 from trainer.training.checkpoint import checkpoints, load_backbone, restore
-from trainer.training.loop import RunPlace
+from trainer.training.loop import RunContext
 from trainer.training.manifest import read_manifest
 from trainer.training.run import train
 from trainer.training.step import TrainStep
@@ -43,7 +43,7 @@ VALUES: st.SearchStrategy[Any] = st.recursive(
 def kept(tmp_path_factory: pytest.TempPathFactory) -> Path:
     torch.set_num_threads(1)
     run = tmp_path_factory.mktemp("run")
-    place = RunPlace(folder=run, ranks=Ranks(), device=torch.device("cpu"))
+    place = RunContext(folder=run, ranks=Ranks(), device=torch.device("cpu"))
     train(tiny_config(steps=1), PEOPLE, None, place)
     return checkpoints(run)[-1]
 

@@ -10,8 +10,8 @@ import torch
 
 from trainer.config.train import (
     BackboneConfig,
+    CheckpointConfig,
     DataConfig,
-    KeepConfig,
     TrainConfig,
     ValidationConfig,
 )
@@ -19,7 +19,7 @@ from trainer.data import open_dataset
 from trainer.distributed.ranks import Ranks
 from trainer.export.onnx import TOLERANCE, largest_difference, write_onnx
 from trainer.export.pack import ExportOptions, export_pack
-from trainer.training.loop import RunPlace
+from trainer.training.loop import RunContext
 from trainer.training.run import open_sets, train
 from vidsearch.commands.main import main
 from vidsearch.device import CPU
@@ -48,11 +48,11 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
         backbone=BackboneConfig(name="iresnet_tiny", embedding_size=16, options={"width": 0.125}),
         data=DataConfig(path=str(place / "faces")),
         validation=ValidationConfig(held_out=0.6, pairs=40, every=2),
-        keep=KeepConfig(checkpoint_every=2, tensorboard=False),
+        keep=CheckpointConfig(checkpoint_every=2, tensorboard=False),
     )
     training, held_out = open_sets(config)
     train(config, training, held_out,
-          RunPlace(folder=place / "run", ranks=Ranks(), device=torch.device("cpu")))  # fmt: skip
+          RunContext(folder=place / "run", ranks=Ranks(), device=torch.device("cpu")))  # fmt: skip
     return place
 
 

@@ -23,7 +23,7 @@ from trainer.config.train import TrainConfig
 from trainer.distributed.ranks import Ranks
 from trainer.head.class_head import ClassHead
 from trainer.training.checkpoint import checkpoints, load_backbone
-from trainer.training.loop import RunPlace, RunReport
+from trainer.training.loop import RunContext, RunReport
 from trainer.training.run import train
 from trainer.training.step import TrainStep
 from trainer.training.validation import Validation, draw_pairs
@@ -55,7 +55,7 @@ def run_in(
     resume: bool = False,
     device: str = "cpu",
 ) -> RunReport:
-    place = RunPlace(folder=folder, ranks=Ranks(), device=torch.device(device), resume=resume)
+    place = RunContext(folder=folder, ranks=Ranks(), device=torch.device(device), resume=resume)
     return train(config, data, others, place)
 
 

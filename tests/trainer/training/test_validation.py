@@ -18,7 +18,7 @@ from trainer.config.toml import override
 from trainer.data.base import BrokenFaceError
 from trainer.data.pair_faces import PairFaces, open_pairs
 from trainer.distributed.ranks import Ranks
-from trainer.training.loop import RunPlace
+from trainer.training.loop import RunContext
 from trainer.training.run import open_sets, train
 from trainer.training.validation import Validation, pairs_of
 from vidsearch.datatypes import Image
@@ -138,7 +138,7 @@ def test_the_best_model_is_known_by_a_bin_set(
     )  # fmt: skip
     dataset, judged = open_sets(config)
     assert isinstance(judged, PairFaces)
-    place = RunPlace(folder=tmp_path / "run", ranks=Ranks(), device=torch.device("cpu"))
+    place = RunContext(folder=tmp_path / "run", ranks=Ranks(), device=torch.device("cpu"))
     report = train(config, dataset, judged, place)
     assert report.accuracy is not None
     assert 0 <= report.accuracy <= 1

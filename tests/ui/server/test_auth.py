@@ -14,7 +14,7 @@ from starlette.responses import PlainTextResponse
 from starlette.types import Message, Receive, Scope, Send
 
 from tests.helpers.app_server import Served, free_port, serving
-from ui.server.auth import Gate
+from ui.server.auth import AuthMiddleware
 from ui.service.settings import UiSettings
 
 SECRET = "0123456789abcdef"
@@ -27,7 +27,7 @@ async def behind(scope: Scope, receive: Receive, send: Send) -> None:
 
 
 def ask(
-    gate: Gate, method: str = "GET", path: str = "/", *, body: bytes = b"", **headers: str
+    gate: AuthMiddleware, method: str = "GET", path: str = "/", *, body: bytes = b"", **headers: str
 ) -> tuple[int, dict[str, str], str]:
     """Send one request through; return status, headers and body, or the code of a close."""
     told: list[Message] = []
@@ -56,9 +56,9 @@ def ask(
     return told[0]["status"], found, b"".join(m.get("body", b"") for m in told[1:]).decode()
 
 
-def gate(**options: Any) -> Gate:
+def gate(**options: Any) -> AuthMiddleware:
     settings = UiSettings(catalog="c", **options)
-    return Gate(behind, settings, lambda cookies: cookies.get("user") == "vouched for")
+    return AuthMiddleware(behind, settings, lambda cookies: cookies.get("user") == "vouched for")
 
 
 @pytest.fixture

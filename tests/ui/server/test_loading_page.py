@@ -10,7 +10,7 @@ import streamlit
 from starlette.responses import HTMLResponse, Response, StreamingResponse
 from starlette.types import Message, Receive, Scope, Send
 
-from ui.server.loading_page import Splash, filled
+from ui.server.loading_page import LoadingPage, filled
 
 SHELL = (Path(streamlit.__file__).parent / "static" / "index.html").read_bytes()
 
@@ -29,7 +29,7 @@ def ask(answer: Response, method: str = "GET") -> tuple[int, dict[str, str], byt
     async def send(message: Message) -> None:
         told.append(message)
 
-    asyncio.run(Splash(app)(scope, receive, send))
+    asyncio.run(LoadingPage(app)(scope, receive, send))
     headers = {name.decode(): value.decode() for name, value in told[0]["headers"]}
     return told[0]["status"], headers, b"".join(m.get("body", b"") for m in told[1:])
 

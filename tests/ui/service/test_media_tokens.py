@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from ui.service.clip_cache import ClipCutter, cut_clip, playable_as_it_is
-from ui.service.media_tokens import Served, Shelf
+from ui.service.media_tokens import MediaTokens, Served
 from vidsearch.errors import VideoError
 from vidsearch.video.stills import boxed, jpeg, still
 
@@ -91,7 +91,7 @@ def test_a_film_that_is_gone_is_an_error(tmp_path: Path) -> None:
 
 
 def test_keys_cannot_be_guessed_and_old_ones_go() -> None:
-    shelf = Shelf(size=2)
+    shelf = MediaTokens(size=2)
     keys = [shelf.put(Served(Path(str(number)), "video/mp4")) for number in range(3)]
     assert len(set(keys)) == 3
     assert all(len(key) >= 43 for key in keys), "256 bits"

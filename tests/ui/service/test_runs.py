@@ -13,7 +13,7 @@ from streamlit.testing.v1 import AppTest
 
 from trainer.config.toml import to_toml
 from trainer.config.train import TrainConfig
-from trainer.training.metrics_log import Journal
+from trainer.training.metrics_log import MetricsLogger
 from ui.components.charts import angle_chart, angle_map, run_chart, validation_chart
 from ui.service.runs import MOST_POINTS, list_runs, read_run
 from vidsearch.errors import ConfigError
@@ -28,7 +28,7 @@ def run(tmp_path: Path) -> Path:
     folder = tmp_path / "runs" / "first"
     folder.mkdir(parents=True)
     (folder / "config.toml").write_text(to_toml(TrainConfig(steps=40, batch=8)))
-    journal = Journal(folder, start_step=0, steps=40, batch=8, tensorboard=False, speaks=True)
+    journal = MetricsLogger(folder, start_step=0, steps=40, batch=8, tensorboard=False, speaks=True)
     for step in (5, 10, 15, 20):
         journal.metrics(step, {"loss": 20.0 / step, "lr": 0.1, "gradient_norm": 1.0 + step})
         journal.angles(step, np.radians(np.full(4, 90.0 - step, np.float32)))

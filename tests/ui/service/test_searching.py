@@ -12,13 +12,13 @@ from PIL import Image as Pillow
 
 from pipelines.demo.people import load_pictures
 from ui.service import shared
-from ui.service.searching import ArchiveSearcher, RecentFaces, Wish, expected_false_hits
+from ui.service.searching import ArchiveSearcher, RecentFaces, SearchRequest, expected_false_hits
 from ui.service.verdicts import judge_hit, rename
 from vidsearch.catalog import Catalog
 from vidsearch.catalog.people import judgements
 from vidsearch.errors import CatalogError, ConfigError, PhotoError
 from vidsearch.results import as_edl as cut_lists
-from vidsearch.search.filter import Scope
+from vidsearch.search.filter import SearchFilter
 from vidsearch.search.query import QueryFace
 from vidsearch.video.stills import jpeg
 
@@ -49,7 +49,7 @@ def test_a_picture_without_a_face_gives_none(searcher: ArchiveSearcher) -> None:
 
 
 def test_the_right_person_is_found_in_the_right_film(searcher: ArchiveSearcher, made: Path) -> None:
-    answer = searcher.search(Wish(faces=(face(searcher, made, "astronaut"),)))
+    answer = searcher.search(SearchRequest(faces=(face(searcher, made, "astronaut"),)))
     (hit,) = answer.result.likely
     assert Path(hit.video).name == "astronaut.mkv"
     assert hit.span.start_s == pytest.approx(1.0, abs=0.6)
@@ -63,15 +63,15 @@ def test_a_rejected_hit_is_pushed_out_and_comes_back(
     searcher: ArchiveSearcher, made: Path, catalog: Catalog
 ) -> None:
     query = (face(searcher, made, "lace"),)
-    before = searcher.search(Wish(faces=query)).result.hits
+    before = searcher.search(SearchRequest(faces=query)).result.hits
     wrong = before[0].track_id
     person = judge_hit(catalog, wrong, None, same=False)
-    answer = searcher.search(Wish(faces=query, person_id=person))
+    answer = searcher.search(SearchRequest(faces=query, person_id=person))
     assert wrong not in {hit.track_id for hit in answer.result.hits}
     assert [hit.track_id for hit in answer.rejected] == [wrong]
     assert [hit.rank for hit in answer.result.hits] == list(range(1, len(answer.result.hits) + 1))
     assert judge_hit(catalog, wrong, person, same=True) == person
-    answer = searcher.search(Wish(faces=query, person_id=person))
+    answer = searcher.search(SearchRequest(faces=query, person_id=person))
     assert answer.rejected == ()
     assert answer.confirmed == {wrong}
 
@@ -80,10 +80,10 @@ def test_a_confirmed_track_makes_its_own_person_likelier(
     searcher: ArchiveSearcher, made: Path, catalog: Catalog
 ) -> None:
     query = (face(searcher, made, "red-shirt"),)
-    first = searcher.search(Wish(faces=query)).result.hits[0]
+    first = searcher.search(SearchRequest(faces=query)).result.hits[0]
     person = judge_hit(catalog, first.track_id, None, same=True)
     rename(catalog, person, "Player <i>in red</i>")
-    second = searcher.search(Wish(faces=query, person_id=person)).result.hits[0]
+    second = searcher.search(SearchRequest(faces=query, person_id=person)).result.hits[0]
     assert second.track_id == first.track_id
     assert second.similarity > first.similarity
     assert second.person == "Player <i>in red</i>"
@@ -93,8 +93,10 @@ def test_a_confirmed_track_makes_its_own_person_likelier(
 
 
 def test_more_like_this_finds_the_track_itself(searcher: ArchiveSearcher, made: Path) -> None:
-    start = searcher.search(Wish(faces=(face(searcher, made, "astronaut"),))).result.hits[0]
-    answer = searcher.search(Wish(tracks=(start.track_id,)))
+    start = searcher.search(SearchRequest(faces=(face(searcher, made, "astronaut"),))).result.hits[
+        0
+    ]
+    answer = searcher.search(SearchRequest(tracks=(start.track_id,)))
     assert answer.result.hits[0].track_id == start.track_id
     assert answer.result.hits[0].similarity == pytest.approx(1.0, abs=1e-5)
     assert "astronaut.mkv at 0:00:0" in answer.result.query[0].photo
@@ -102,21 +104,21 @@ def test_more_like_this_finds_the_track_itself(searcher: ArchiveSearcher, made: 
 
 def test_filters_confine_the_search(searcher: ArchiveSearcher, made: Path) -> None:
     query = (face(searcher, made, "red-shirt"),)
-    sub = Scope(folders=(str(made / "archive" / "sub"),))
-    inside = searcher.search(Wish(faces=query, scope=sub, min_confidence=0)).result
+    sub = SearchFilter(folders=(str(made / "archive" / "sub"),))
+    inside = searcher.search(SearchRequest(faces=query, scope=sub, min_confidence=0)).result
     assert {Path(hit.video).parent.name for hit in inside.hits} == {"sub"}
     assert inside.searched.videos == 2
     # The films last 3.0, 3.5 and 2.0 s.
-    long = Wish(faces=query, shortest_s=2.9, longest_s=3.2, min_confidence=0)
+    long = SearchRequest(faces=query, shortest_s=2.9, longest_s=3.2, min_confidence=0)
     assert {Path(hit.video).name for hit in searcher.search(long).result.hits} == {"astronaut.mkv"}
     with pytest.raises(ConfigError, match="no video is within these limits"):
-        searcher.search(Wish(faces=query, shortest_s=1e6))
+        searcher.search(SearchRequest(faces=query, shortest_s=1e6))
     with pytest.raises(ConfigError, match="choose a photo"):
-        searcher.search(Wish())
+        searcher.search(SearchRequest())
 
 
 def test_cut_lists(searcher: ArchiveSearcher, made: Path) -> None:
-    wish = Wish(faces=(face(searcher, made, "red-shirt"),), min_confidence=0.5)
+    wish = SearchRequest(faces=(face(searcher, made, "red-shirt"),), min_confidence=0.5)
     result = searcher.search(wish).result
     vtt = cut_lists.to_webvtt(result)
     (hit,) = result.hits
@@ -144,7 +146,7 @@ def test_only_the_latest_photos_of_a_session_are_kept(
 
 
 def test_advice_is_looked_up_beside_the_searches(searcher: ArchiveSearcher, made: Path) -> None:
-    wish = Wish(faces=(face(searcher, made, "astronaut"),))
+    wish = SearchRequest(faces=(face(searcher, made, "astronaut"),))
     searcher.search(wish)
     deadline = time.monotonic() + 60
     while searcher.learning and time.monotonic() < deadline:

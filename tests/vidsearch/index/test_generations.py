@@ -22,7 +22,7 @@ from vidsearch.index.generations import (
     read_generation,
     remove_old_generations,
 )
-from vidsearch.storage.path import Place
+from vidsearch.storage.path import StoragePath
 
 VECTORS = np.eye(3, dtype=np.float32)
 ROWS = pa.table({"track_id": ["a", "b", "c"], "video_id": ["v", "w", "v"]})
@@ -30,13 +30,13 @@ ATTEMPTS = pa.table({"video_id": ["u", "v", "w"], "run_id": ["r", "r", "s"]})
 
 
 @pytest.fixture
-def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Place]:
+def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[StoragePath]:
     monkeypatch.setattr("platformdirs.user_cache_dir", lambda name: str(tmp_path / name))
-    yield Place.of("memory://bucket/catalog")
+    yield StoragePath.of("memory://bucket/catalog")
     fsspec.filesystem("memory").store.clear()
 
 
-def write(place: Place) -> str:
+def write(place: StoragePath) -> str:
     def templates(allocate: Allocate) -> tuple[pa.Table, Matrix]:
         held = allocate((3, 3))
         held[:] = VECTORS
@@ -50,10 +50,10 @@ def write(place: Place) -> str:
 
 
 def test_a_generation_in_an_object_store_is_copied_once(
-    store: Place, monkeypatch: pytest.MonkeyPatch
+    store: StoragePath, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert read_generation(store, "toy", 3) is None
-    read = Place.read
+    read = StoragePath.read
     name = write(store)
     for _ in range(2):
         generation = read_generation(store, "toy", 3)
@@ -66,11 +66,11 @@ def test_a_generation_in_an_object_store_is_copied_once(
         assert generation.index.search(VECTORS[1:2], 1)[0].ids == ("b",)
         # From here on only the pointer is read.
         monkeypatch.setattr(
-            Place, "read", lambda place: read(place) if place.uri.endswith("CURRENT") else b""
+            StoragePath, "read", lambda place: read(place) if place.uri.endswith("CURRENT") else b""
         )
 
 
-def test_a_damaged_copy_is_fetched_anew(store: Place, tmp_path: Path) -> None:
+def test_a_damaged_copy_is_fetched_anew(store: StoragePath, tmp_path: Path) -> None:
     write(store)
     read_generation(store, "toy", 3)
     (copy,) = tmp_path.glob("vidsearch/index/*/*/vectors.faiss")
@@ -80,7 +80,7 @@ def test_a_damaged_copy_is_fetched_anew(store: Place, tmp_path: Path) -> None:
     assert len(generation.index) == 3
 
 
-def test_a_generation_damaged_in_the_store_is_broken(store: Place) -> None:
+def test_a_generation_damaged_in_the_store_is_broken(store: StoragePath) -> None:
     file = store.child("index").child(write(store)).child("rows.arrow")
     file.write(file.read()[:-9])
     with pytest.raises(BrokenGenerationError, match=r"rows\.arrow is torn or damaged"):
@@ -89,14 +89,14 @@ def test_a_generation_damaged_in_the_store_is_broken(store: Place) -> None:
 
 @pytest.mark.parametrize(("model_id", "dim"), [("other", 3), ("toy", 4)])
 def test_another_models_generation_is_broken(tmp_path: Path, model_id: str, dim: int) -> None:
-    place = Place.of(tmp_path)
+    place = StoragePath.of(tmp_path)
     write(place)
     with pytest.raises(BrokenGenerationError, match=r"holds vectors of model 'toy' \(3\)"):
         read_generation(place, model_id, dim)
 
 
 def test_what_may_still_be_opened_is_kept(tmp_path: Path) -> None:
-    place = Place.of(tmp_path)
+    place = StoragePath.of(tmp_path)
     oldest, first, second = write(place), write(place), write(place)
     os.utime(tmp_path / "index" / oldest / "meta.json", (0, 0))  # replaced long ago
     hours_ago = f"gen-{time.time_ns() // 1_000_000 - 5 * 3600 * 1000:012x}-slow"

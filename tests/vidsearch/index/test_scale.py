@@ -259,12 +259,12 @@ def test_a_reader_keeps_what_it_has_open_when_its_generation_is_removed(
 KILLED = """
 import os, signal, sys
 from vidsearch import Catalog
-from vidsearch.storage.path import Place
+from vidsearch.storage.path import StoragePath
 from vidsearch.index import BuildOptions, build, generations, rebuild
 
 build.SHARD_ROWS = 100
 module, name = {"shards": (build, "join"), "files": (generations, "_sync"),
-                "pointer": (Place, "write")}[sys.argv[2]]
+                "pointer": (StoragePath, "write")}[sys.argv[2]]
 setattr(module, name, lambda *_: os.kill(os.getpid(), signal.SIGKILL))
 rebuild(Catalog.open(sys.argv[1]), BuildOptions(kind="flat-pq", threads=1))
 """

@@ -9,7 +9,7 @@ import pytest
 
 from vidsearch.catalog import Catalog, CatalogWriter
 from vidsearch.errors import ConfigError
-from vidsearch.search.filter import Scope, moment
+from vidsearch.search.filter import SearchFilter, moment
 
 # Made-up video n is /archive/000n é film.mp4, changed n ns after 1_700_000_000 s (2023-11-14).
 BEGUN = datetime.fromtimestamp(1_700_000_000, UTC)
@@ -19,16 +19,18 @@ LATER = datetime(2024, 1, 1, tzinfo=UTC)
 @pytest.mark.parametrize(
     ("scope", "numbers"),
     [
-        (Scope(videos=("video-0001", "/archive/0002 é film.mp4")), {1, 2}),
-        (Scope(folders=("/archive/",)), {0, 1, 2, 3}),
-        (Scope(folders=("/arch",)), set()),
-        (Scope(videos=("video-0001",), folders=("/elsewhere",)), set()),
-        (Scope(since=BEGUN, until=LATER), {0, 1, 2, 3}),
-        (Scope(since=LATER), set()),
-        (Scope(until=BEGUN), set()),
+        (SearchFilter(videos=("video-0001", "/archive/0002 é film.mp4")), {1, 2}),
+        (SearchFilter(folders=("/archive/",)), {0, 1, 2, 3}),
+        (SearchFilter(folders=("/arch",)), set()),
+        (SearchFilter(videos=("video-0001",), folders=("/elsewhere",)), set()),
+        (SearchFilter(since=BEGUN, until=LATER), {0, 1, 2, 3}),
+        (SearchFilter(since=LATER), set()),
+        (SearchFilter(until=BEGUN), set()),
     ],
 )
-def test_scopes(catalog: Catalog, synthetic: ModuleType, scope: Scope, numbers: set[int]) -> None:
+def test_scopes(
+    catalog: Catalog, synthetic: ModuleType, scope: SearchFilter, numbers: set[int]
+) -> None:
     with CatalogWriter(catalog) as writer:
         for number in range(4):
             writer.add(synthetic.make_video(number, status="indexed"))
@@ -38,11 +40,11 @@ def test_scopes(catalog: Catalog, synthetic: ModuleType, scope: Scope, numbers: 
 
 
 def test_no_scope_and_wrong_ones(catalog: Catalog) -> None:
-    assert Scope().video_ids(catalog) is None
+    assert SearchFilter().video_ids(catalog) is None
     with pytest.raises(ConfigError, match=r"video 'x' is not in the catalog; pass an id"):
-        Scope(videos=("x",)).video_ids(catalog)
+        SearchFilter(videos=("x",)).video_ids(catalog)
     with pytest.raises(ConfigError, match="since must lie before until"):
-        Scope(since=LATER, until=BEGUN)
+        SearchFilter(since=LATER, until=BEGUN)
     assert moment("2024-01-01") == LATER
     assert moment("2024-01-01T02:00:00+02:00") == LATER
     with pytest.raises(ConfigError, match="time 'soon' is not ISO 8601"):

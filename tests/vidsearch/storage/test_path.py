@@ -12,19 +12,19 @@ import pytest
 from vidsearch.catalog import Catalog
 from vidsearch.commands.main import main
 from vidsearch.errors import CatalogError, ConfigError, VidsearchError
-from vidsearch.storage.path import Place
+from vidsearch.storage.path import StoragePath
 
 
 @pytest.fixture(params=["disk", "store"])
-def place(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Place]:
+def place(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[StoragePath]:
     if request.param == "disk":
-        yield Place.of(tmp_path / "a b")
+        yield StoragePath.of(tmp_path / "a b")
         return
-    yield Place.of("memory://bucket/a b")
+    yield StoragePath.of("memory://bucket/a b")
     fsspec.filesystem("memory").store.clear()
 
 
-def test_what_is_written_is_read(place: Place) -> None:
+def test_what_is_written_is_read(place: StoragePath) -> None:
     file = place.child("x")
     assert not file.exists()
     assert place.names() == []
@@ -41,7 +41,7 @@ def test_what_is_written_is_read(place: Place) -> None:
     assert place.names() == []
 
 
-def test_writing_once_keeps_the_first(place: Place) -> None:
+def test_writing_once_keeps_the_first(place: StoragePath) -> None:
     assert place.child("x").write_once(b"one")
     assert not place.child("x").write_once(b"two")
     assert place.child("x").read() == b"one"
@@ -51,7 +51,7 @@ def test_writing_once_keeps_the_first(place: Place) -> None:
 def test_a_failed_write_leaves_the_old_bytes_and_no_litter(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    file = Place.of(tmp_path / "x")
+    file = StoragePath.of(tmp_path / "x")
     file.write(b"one")
 
     def full(handle: int) -> None:
@@ -60,22 +60,22 @@ def test_a_failed_write_leaves_the_old_bytes_and_no_litter(
     monkeypatch.setattr(os, "fsync", full)
     with pytest.raises(OSError, match="No space left"):
         file.write(b"two")
-    assert (file.read(), Place.of(tmp_path).names()) == (b"one", ["x"])
+    assert (file.read(), StoragePath.of(tmp_path).names()) == (b"one", ["x"])
 
 
 def test_others_may_read_what_is_written(tmp_path: Path) -> None:
-    Place.of(tmp_path / "x").write(b"one")
+    StoragePath.of(tmp_path / "x").write(b"one")
     assert stat.S_IMODE((tmp_path / "x").stat().st_mode) == 0o644
 
 
 def test_places_are_absolute(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    assert Place.of("a/").uri == f"{tmp_path}/a"
-    assert Place.of(f"file://{tmp_path}/a%20b").uri == f"{tmp_path}/a b"
-    assert Place.of("s3://bucket/key/").uri == "s3://bucket/key"
-    assert Place.of("s3://bucket/key").path is None
+    assert StoragePath.of("a/").uri == f"{tmp_path}/a"
+    assert StoragePath.of(f"file://{tmp_path}/a%20b").uri == f"{tmp_path}/a b"
+    assert StoragePath.of("s3://bucket/key/").uri == "s3://bucket/key"
+    assert StoragePath.of("s3://bucket/key").path is None
     with pytest.raises(ConfigError, match="is empty"):
-        Place.of("")
+        StoragePath.of("")
 
 
 UNREACHABLE = {

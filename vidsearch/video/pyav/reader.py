@@ -23,7 +23,7 @@ from vidsearch.video.pyav.clock import PresentationClock
 from vidsearch.video.pyav.open import can_seek, container_name, open_container, pick_stream, set_up
 from vidsearch.video.pyav.orientation import Orientation
 from vidsearch.video.pyav.pixels import FrameConverter
-from vidsearch.video.pyav.stream_timing import Promise, promise_of
+from vidsearch.video.pyav.stream_timing import ExpectedStream, promise_of
 from vidsearch.video.source import ByteSource
 from vidsearch.video.types import DecodedFrame, ReadReport, VideoInfo, VideoReader
 
@@ -45,7 +45,7 @@ class PyAVReader(VideoReader):
             set_up(self._container, self._stream, threads)
             self._errors = self._late = self._damaged = self._decoded = 0
             self._end: Fraction | None = None
-            self._promise: Promise = promise_of(self._container, self._stream)
+            self._promise: ExpectedStream = promise_of(self._container, self._stream)
             self._frames = self._raw_frames(self._packets())
             first = self._first_frame()
             self._convert = FrameConverter(first, self._stream.sample_aspect_ratio)
@@ -60,7 +60,7 @@ class PyAVReader(VideoReader):
         return self._info
 
     @property
-    def promise(self) -> Promise:
+    def promise(self) -> ExpectedStream:
         """Length and clock of the stream, which the other backend takes from here."""
         return self._promise
 
@@ -259,7 +259,7 @@ class PyAVFrame(DecodedFrame):
         pts: int,
         duration: int,
         convert: FrameConverter,
-        promise: Promise,
+        promise: ExpectedStream,
     ) -> None:
         super().__init__(pts, duration, promise.time_base, promise.start)
         self._frame = frame

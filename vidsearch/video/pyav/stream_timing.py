@@ -24,7 +24,7 @@ _ZERO_BASED = frozenset({"matroska", "webm", "flv", "live_flv", "kux"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Promise:
+class ExpectedStream:
     """Length and clock of a video stream, by its container.
 
     Attributes:
@@ -87,7 +87,7 @@ class Promise:
         return f"partly read ({100 * share:.1f} %): " + ", ".join(parts)
 
 
-def promise_of(container: av.container.InputContainer, stream: av.VideoStream) -> Promise:
+def promise_of(container: av.container.InputContainer, stream: av.VideoStream) -> ExpectedStream:
     """Read what ``container`` says about ``stream``."""
     time_base = stream.time_base or Fraction(1, _MICROSECONDS)
     first = stream.start_time if stream.start_time is not None else 0
@@ -97,7 +97,7 @@ def promise_of(container: av.container.InputContainer, stream: av.VideoStream) -
     if abs(start - first * time_base) <= Fraction(1, _MICROSECONDS):
         start = first * time_base
     duration_s, exact = _duration(container, stream, float(first * time_base), float(start))
-    return Promise(
+    return ExpectedStream(
         time_base=time_base,
         start=start,
         first=first,

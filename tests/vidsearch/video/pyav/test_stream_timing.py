@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 
-from vidsearch.video.pyav.stream_timing import Promise, promise_of
+from vidsearch.video.pyav.stream_timing import ExpectedStream, promise_of
 
 
-def promise(**changes: object) -> Promise:
+def promise(**changes: object) -> ExpectedStream:
     values: dict[str, object] = {
         "time_base": Fraction(1, 10),
         "start": Fraction(2),
@@ -18,7 +18,7 @@ def promise(**changes: object) -> Promise:
         "frames": 100,
         "has_pts": True,
     }
-    return Promise(**{**values, **changes})  # type: ignore[arg-type]
+    return ExpectedStream(**{**values, **changes})  # type: ignore[arg-type]
 
 
 def test_kept() -> None:
