@@ -29,8 +29,31 @@ _RIDDLE = re.compile(
 )
 _MARKS = re.compile(r"\b(TODO|FIXME|XXX|HACK)\b")
 BANNED_NAMES = frozenset(
-    "what whatever who whose whoever why mine ours theirs told known place places one ones wanted "
-    "shown seen made at kept used trouble".split()
+    {
+        "what",
+        "whatever",
+        "who",
+        "whose",
+        "whoever",
+        "why",
+        "mine",
+        "ours",
+        "theirs",
+        "told",
+        "known",
+        "place",
+        "places",
+        "one",
+        "ones",
+        "wanted",
+        "shown",
+        "seen",
+        "made",
+        "at",
+        "kept",
+        "used",
+        "trouble",
+    }
 )
 _ARRAYS = re.compile(
     r"\b(Image|Boxes|Landmarks|Vector|Matrix|AlignedFaces|NDArray|ndarray|Tensor|Embeddings)\b"
@@ -86,7 +109,8 @@ def riddles(path: Path) -> Iterator[str]:
     """Yield docstrings whose opening hides the subject."""
     for line, text in _loose_strings(ast.parse(path.read_text(encoding="utf-8"))):
         if _RIDDLE.match(text.strip()):
-            yield f"{_where(path, line)}: docstring opens with {text.strip().splitlines()[0][:60]!r}"
+            opening = text.strip().splitlines()[0][:60]
+            yield f"{_where(path, line)}: docstring opens with {opening!r}"
 
 
 def unfinished(path: Path) -> Iterator[str]:
