@@ -3,18 +3,20 @@ PYTHON ?= python3.11
 VENV   := .venv
 READY  := $(VENV)/.ready
 
-.PHONY: help setup demo test check bench clean
+.PHONY: help setup demo test check docs package bench clean
 help:
 	@echo 'make demo    set up, then index and search an archive made from real faces'
 	@echo 'make test    set up, then run the tests'
-	@echo 'make check   ruff, mypy --strict, import directions'
+	@echo 'make check   ruff, mypy --strict, arrows between folders, language, documents'
+	@echo 'make docs    the documentation site, into site/'
+	@echo 'make package wheel and sdist into dist/, tried in an empty environment'
 	@echo 'make bench   the measurements quoted in README.md'
 
 # The alias goes first: it stands for opencv-python, whose wheels need libGL (see its pyproject.toml).
 $(READY): pyproject.toml constraints.txt third_party/opencv-python/pyproject.toml
 	$(PYTHON) -m venv $(VENV)
 	$(VENV)/bin/pip install --quiet --disable-pip-version-check -c constraints.txt ./third_party/opencv-python
-	$(VENV)/bin/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	$(VENV)/bin/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev,docs]'
 	$(VENV)/bin/pip check
 	@touch $@
 
@@ -30,10 +32,23 @@ check: $(READY)
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/mypy
+	$(VENV)/bin/lint-imports --no-logo
 	$(VENV)/bin/python -m pytest -q tests/architecture
+	$(VENV)/bin/mkdocs build --quiet --strict --site-dir site
+
+docs: $(READY)
+	$(VENV)/bin/mkdocs build --strict --site-dir site
+
+package: $(READY)
+	rm -rf dist build/package-check
+	$(VENV)/bin/python -m build --outdir dist
+	$(PYTHON) -m venv build/package-check
+	build/package-check/bin/pip install --quiet --disable-pip-version-check -c constraints.txt ./third_party/opencv-python dist/*.whl
+	build/package-check/bin/pip check
+	build/package-check/bin/vidsearch demo build/package-check/demo
 
 bench: $(READY)
 	$(VENV)/bin/python -m benchmarks
 
 clean:
-	rm -rf $(VENV) demo build *.egg-info
+	rm -rf $(VENV) demo build dist site *.egg-info
