@@ -14,11 +14,11 @@ import numpy as np
 import pyarrow as pa
 from tqdm import tqdm
 
-from pipelines.indexing.run import lasting
 from pipelines.stages import reembed_faces
 from pipelines.stages.payloads import IndexOptions
 from pipelines.stages.reembed_faces import StoredFaces
 from vidsearch.catalog import Catalog
+from vidsearch.catalog.maintenance import repair
 from vidsearch.catalog.reembedding import Revectored, aligned_points, write_tables
 from vidsearch.catalog.snapshot import Snapshot
 from vidsearch.catalog.versions import (
@@ -35,7 +35,7 @@ from vidsearch.datatypes import Matrix
 from vidsearch.device import resolve_device
 from vidsearch.errors import CatalogConflictError, ConfigError, PackNotFoundError
 from vidsearch.faces.geometry.align import AlignmentTemplate
-from vidsearch.models.registry import LoadedPack, describe_pack, load_pack
+from vidsearch.models.registry import LoadedPack, describe_pack, lasting_name, load_pack
 
 _LOG = logging.getLogger(__name__)
 _ROUNDS = 5
@@ -156,7 +156,7 @@ def reembed(
     """
     started = time.monotonic()
     used = options if options is not None else ReembedOptions()
-    catalog, pack = Catalog.open(place), lasting(model)
+    catalog, pack = Catalog.open(place), lasting_name(model)
     with alone(catalog):
         remove_superseded(catalog)
         models = load_pack(pack, resolve_device(_device(used)))
@@ -165,7 +165,7 @@ def reembed(
         )
         if models.model_id != catalog.model_id:
             discard_staged(catalog, pieces=False)
-            catalog.repair()
+            repair(catalog)
             report = _Reembedding(catalog, pack, models, used, show_progress).run(report)
         discard_staged(Catalog.open(place))
         return replace(report, elapsed_s=time.monotonic() - started)

@@ -46,7 +46,7 @@ def build_options(
     """
     if scheduler is None:
         return BuildOptions()
-    return BuildOptions(run_shards=OnCluster(scheduler, catalog.place, or_here=or_here))
+    return BuildOptions(run_shards=OnCluster(scheduler, catalog.root, or_here=or_here))
 
 
 def require_shared(catalog: Catalog, scheduler: str) -> None:
@@ -58,7 +58,7 @@ def require_shared(catalog: Catalog, scheduler: str) -> None:
     from pipelines.cluster.cluster import open_client
 
     with open_client(scheduler) as client:
-        require_shared_place(client, catalog.place)
+        require_shared_place(client, catalog.root)
 
 
 @dataclass(frozen=True)

@@ -68,7 +68,7 @@ def _video(block: Block, rows: slice) -> IndexedVideo:
 
 def delete(catalog: Catalog) -> tuple[frozenset[str], Matrix]:
     """Delete videos that the index holds, in one commit; return their tracks and templates."""
-    generation = read_generation(catalog.place, MODEL_ID, catalog.dim)
+    generation = read_generation(catalog.root, MODEL_ID, catalog.dim)
     assert generation is not None
     step = generation.videos.num_rows // (CHANGED // TRACKS_A_VIDEO)
     videos = generation.videos["video_id"].to_pylist()[::step][: CHANGED // TRACKS_A_VIDEO]

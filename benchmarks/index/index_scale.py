@@ -77,7 +77,7 @@ class Exact:
 
     @staticmethod
     def of(catalog: Catalog) -> tuple[Exact, Generation]:
-        found = read_generation(catalog.place, MODEL_ID, catalog.dim)
+        found = read_generation(catalog.root, MODEL_ID, catalog.dim)
         assert found is not None
         folder = Path(catalog.uri) / "index" / found.name
         vectors = np.asarray(np.load(folder / build.VECTORS, mmap_mode="r"))

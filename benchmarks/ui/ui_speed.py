@@ -30,6 +30,7 @@ from tests.helpers.chromium import find_chromium, running
 from tests.helpers.screen import Screen
 from ui.service.settings import UiSettings
 from vidsearch.catalog import Catalog, CatalogWriter, IndexedVideo, VideoRecord, WriterConfig
+from vidsearch.catalog.maintenance import maintain
 from vidsearch.datatypes import KeptFace, Matrix, Template, TimeSpan, Track, Vector
 from vidsearch.device import resolve_device
 from vidsearch.index import rebuild
@@ -64,7 +65,7 @@ def make_catalog(folder: Path, tracks: int, spectrum: Path | None) -> None:
     with CatalogWriter(catalog, config=few_commits) as writer:
         for number, start in enumerate(range(0, tracks, TRACKS_A_VIDEO)):
             writer.add(make_video(number, vectors[start : start + TRACKS_A_VIDEO], models, picture))
-    catalog.maintain()
+    maintain(catalog)
     rebuild(catalog)
 
 

@@ -20,11 +20,11 @@ from pipelines.stages import error_boundary as edge
 from pipelines.stages.payloads import Failure, IndexOptions, Notice, Outcome, SlicedVideo
 from vidsearch import __version__
 from vidsearch.catalog import Catalog, CatalogWriter, WriterConfig
+from vidsearch.catalog.maintenance import maintain, repair, retire_replaced
 from vidsearch.catalog.writer import new_run_id
 from vidsearch.device import resolve_device
 from vidsearch.errors import CatalogNotFoundError, VidsearchError
-from vidsearch.models.own_pack import BUILT_IN
-from vidsearch.models.registry import LoadedPack, load_pack
+from vidsearch.models.registry import LoadedPack, lasting_name, load_pack
 from vidsearch.video.discover import VideoSource, discover
 
 __all__ = ["IndexReport", "RunStopped", "index"]
@@ -96,7 +96,7 @@ def index(
         return tally.report(time.monotonic() - started)
     run_id = new_run_id()
     total = sum(file.size for file in todo)
-    with EventLog(archive.place, run_id) as events:
+    with EventLog(archive.root, run_id) as events:
         told = _what_starts(used, len(todo), total, skipped)
         events.write("start", model_id=archive.model_id, vidsearch=__version__, **told)
         how, message = "error", None
@@ -172,7 +172,13 @@ def _open(
 ) -> tuple[Catalog, LoadedPack, str]:
     """Open the catalog with its pack; where there is none, make it once the pack has loaded."""
     archive = catalog if isinstance(catalog, Catalog) else _existing(catalog)
-    pack = lasting(model) if model is not None else archive.pack if archive is not None else "open"
+    pack = (
+        lasting_name(model)
+        if model is not None
+        else archive.pack
+        if archive is not None
+        else "open"
+    )
     # Where others do the work, this process needs the pack's name only, and maybe has no GPU.
     device = options.device if options.scheduler is None else "cpu"
     models = load_pack(pack, resolve_device(device))
@@ -182,11 +188,6 @@ def _open(
     place = cast("str | os.PathLike[str]", catalog)
     made = Catalog.create(place, pack=pack, model_id=models.model_id, dim=models.embedder.dim)
     return made, models, pack
-
-
-def lasting(pack: str) -> str:
-    """Return a pack's name, or its folder as it is found from any other folder."""
-    return pack if pack in BUILT_IN else os.path.abspath(pack)  # noqa: PTH100 (keeps links)
 
 
 def _existing(place: str | os.PathLike[str]) -> Catalog | None:
@@ -207,7 +208,7 @@ def _work(
     from pipelines.reindex import build_options
     from vidsearch.index import rebuild_if_stale
 
-    archive.repair()
+    repair(archive)
     known = _known_by_size(archive, options)
     originals, copies = split_copies(todo)
 
@@ -229,8 +230,8 @@ def _work(
             raise
         for copy in copies:
             run.tally.add_copy(copy, writer, run.progress, run.events)
-    archive.retire_replaced()
-    archive.maintain()
+    retire_replaced(archive)
+    maintain(archive)
     rebuild_if_stale(archive, options=build_options(archive, options.scheduler, or_here=True))
 
 

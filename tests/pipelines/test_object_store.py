@@ -274,7 +274,7 @@ def test_a_catalog_in_a_bucket_gets_another_model(
     catalog = Catalog.open(CATALOG)
     assert catalog.model_id.startswith("tiny-")
     assert sorted(catalog.tracks(["track_id"])["track_id"].to_pylist()) == sorted(before)
-    assert {name.split("-")[0] for name in catalog.place.names()} == {
+    assert {name.split("-")[0] for name in catalog.root.names()} == {
         "vectors", "people", "verdicts", "files", "runs", "catalog.json",
     }  # fmt: skip
     searcher = TrackSearcher(catalog)

@@ -24,6 +24,7 @@ from pipelines.stages import reembed_faces
 from pipelines.stages.payloads import IndexOptions
 from pipelines.stages.prepare_photos import PhotoOptions
 from vidsearch.catalog import Catalog, CatalogWriter, KnownFile
+from vidsearch.catalog.maintenance import repair
 from vidsearch.catalog.people import add_person, judge, judgements
 from vidsearch.catalog.schema import matrix
 from vidsearch.catalog.versions import Pieces, discard_staged, put_in_use
@@ -243,7 +244,7 @@ def kill_at(  # noqa: C901 (one branch a step)
         raise Killed
 
     if step == "repair":
-        monkeypatch.setattr(Catalog, "repair", after(Catalog.repair))
+        monkeypatch.setattr(module, "repair", after(repair))
     elif step == "embed":
         monkeypatch.setattr(Pieces, "write", after(Pieces.write))
     elif step == "write_tables":  # tracks are there, videos are not
@@ -497,7 +498,7 @@ def test_damaged_pictures_are_left_out_and_said(
     assert f"video {video} has tracks whose stored faces are damaged" in told.err
     catalog = Catalog.open(place)
     assert track not in catalog.tracks(["track_id"])["track_id"].to_pylist()
-    catalog.repair()
+    repair(catalog)
     assert video in catalog.videos(["video_id"])["video_id"].to_pylist()
 
 

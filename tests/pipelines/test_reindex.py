@@ -68,13 +68,13 @@ def catalog(tmp_path: Path, synthetic: ModuleType, monkeypatch: pytest.MonkeyPat
 
 
 def files(catalog: Catalog) -> dict[str, bytes]:
-    folder = Path(catalog.uri) / "index" / str(current_name(catalog.place))
+    folder = Path(catalog.uri) / "index" / str(current_name(catalog.root))
     return {path.name: path.read_bytes() for path in folder.iterdir() if path.suffix != ".json"}
 
 
 def on(scheduler: str, catalog: Catalog, kind: Kind, work: Work | None = None) -> BuildOptions:
     """Return how to build there; with another work than the build's."""
-    runs = OnCluster(scheduler, catalog.place)
+    runs = OnCluster(scheduler, catalog.root)
     return BuildOptions(
         kind=kind,
         threads=1,
@@ -127,7 +127,7 @@ def test_a_part_that_kills_every_worker_leaves_the_index_in_use(
 ) -> None:
     monkeypatch.setattr(reindexing, "TRIES", 2)
     rebuild(catalog, BuildOptions(kind="flat-pq", threads=1))
-    before, name = files(catalog), current_name(catalog.place)
+    before, name = files(catalog), current_name(catalog.root)
 
     def work(task: ShardTask) -> Path:
         if task.start == 0:
@@ -136,7 +136,7 @@ def test_a_part_that_kills_every_worker_leaves_the_index_in_use(
 
     with pytest.raises(ClusterLostError, match="2 workers died building one part"):
         rebuild(catalog, on(scheduler, catalog, "flat-pq", work))
-    assert current_name(catalog.place) == name
+    assert current_name(catalog.root) == name
     assert files(catalog) == before
 
 

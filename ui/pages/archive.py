@@ -11,8 +11,9 @@ import streamlit as st
 from ui.components.context import catalog, indexers, settings, told_plainly
 from ui.components.markup import markdown
 from ui.service.jobs import Job, jobs
+from vidsearch.archive import Archive, ArchiveStatus
 from vidsearch.catalog.people import judgements
-from vidsearch.catalog.status import CatalogStatus, VideoProblem
+from vidsearch.catalog.status import VideoProblem
 from vidsearch.erasure.person import forget_person
 from vidsearch.erasure.videos import forget
 from vidsearch.results import clock
@@ -29,7 +30,7 @@ def render() -> None:
     """Draw the page."""
     st.title("Archive", anchor=False)
     with told_plainly():
-        _numbers(catalog().status())
+        _numbers(Archive(catalog()).status())
     with told_plainly():
         _running()
     with told_plainly():
@@ -40,7 +41,7 @@ def render() -> None:
         _forget()
 
 
-def _numbers(status: CatalogStatus) -> None:
+def _numbers(status: ArchiveStatus) -> None:
     searchable = status.videos["indexed"] + status.videos["partial"]
     columns = st.columns(4)
     columns[0].metric("Searchable videos", f"{searchable:,}")

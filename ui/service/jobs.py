@@ -55,7 +55,7 @@ class Job:
 
 def jobs(catalog: Catalog, now: datetime | None = None) -> tuple[Job, ...]:
     """Return the latest runs, newest first; a log that cannot be read is left out."""
-    folder = catalog.place.child(FOLDER)
+    folder = catalog.root.child(FOLDER)
     lines: dict[str, list[str]] = {}
     for name in sorted(folder.names()):
         run_id = name.split(".")[0]

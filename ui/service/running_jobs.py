@@ -14,9 +14,9 @@ def being_indexed(catalog: Catalog) -> Job | None:
 
     A page that is drawn after every click must not wait for a bucket.
     """
-    if catalog.place.path is None:
+    if catalog.root.path is None:
         return None
-    folder = catalog.place.path / FOLDER
+    folder = catalog.root.path / FOLDER
     since = time.time() - SILENT_AFTER_S
     try:
         if not any(path.stat().st_mtime > since for path in folder.iterdir()):

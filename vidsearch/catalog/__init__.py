@@ -1,7 +1,7 @@
-"""An archive's tables: the only code that writes them, transactionally.
+"""Tables of an archive: schema, transactional writes and consistent reads.
 
 Example:
-    Open a catalog and look at what is in it::
+    Open a catalog and read its tables::
 
         from vidsearch.catalog import Catalog
 
@@ -14,14 +14,13 @@ from __future__ import annotations
 
 from vidsearch.catalog.catalog import Catalog
 from vidsearch.catalog.records import IndexedVideo, KnownFile, VideoRecord, VideoStatus
-from vidsearch.catalog.status import CatalogStatus, IndexStatus, VideoProblem
+from vidsearch.catalog.status import CatalogStatus, VideoProblem
 from vidsearch.catalog.writer import CatalogWriter, WriterConfig
 
 __all__ = [
     "Catalog",
     "CatalogStatus",
     "CatalogWriter",
-    "IndexStatus",
     "IndexedVideo",
     "KnownFile",
     "VideoProblem",

@@ -60,8 +60,8 @@ def new_meta(pack: str, model_id: str, dim: int) -> CatalogMeta:
     return CatalogMeta(pack=pack, model_id=model_id, dim=dim, created=created)
 
 
-def read_meta(place: StoragePath) -> CatalogMeta:
-    """Return what the catalog at ``place`` says of itself.
+def read_meta(root: StoragePath) -> CatalogMeta:
+    """Return what the catalog at ``root`` says of itself.
 
     Raises:
         CatalogNotFoundError: There is no catalog there.
@@ -69,34 +69,34 @@ def read_meta(place: StoragePath) -> CatalogMeta:
         CatalogError: The file is damaged.
     """
     try:
-        raw = place.child(META_NAME).read()
+        raw = root.child(META_NAME).read()
     except (FileNotFoundError, NotADirectoryError) as error:
         raise CatalogNotFoundError(
-            f"no catalog at {place.uri!r}; make one with: vidsearch index {place.uri} FOLDER"
+            f"no catalog at {root.uri!r}; make one with: vidsearch index {root.uri} FOLDER"
         ) from error
     except OSError as error:
         raise CatalogError(
-            f"{META_NAME} of the catalog {place.uri!r} cannot be read ({error}); "
+            f"{META_NAME} of the catalog {root.uri!r} cannot be read ({error}); "
             "check that you may read that folder"
         ) from error
     try:
-        return _parse(raw, place)
+        return _parse(raw, root)
     except (ValueError, TypeError, KeyError) as error:
         reason = str(error) if isinstance(error, ConfigError) else type(error).__name__
         raise CatalogError(
-            f"{META_NAME} of the catalog {place.uri!r} is damaged ({reason}); "
+            f"{META_NAME} of the catalog {root.uri!r} is damaged ({reason}); "
             "restore it from a copy, or index into a new folder"
         ) from error
 
 
-def _parse(raw: bytes, place: StoragePath) -> CatalogMeta:
+def _parse(raw: bytes, root: StoragePath) -> CatalogMeta:
     fields = json.loads(raw)
     if not isinstance(fields, dict) or fields.get("format") != _FORMAT:
         raise ConfigError(f"its format is not {_FORMAT!r}")
     version = int(fields["format_version"])
     if version > FORMAT_VERSION:
         raise CatalogVersionError(
-            f"catalog {place.uri!r} has format {version}, this vidsearch reads up to "
+            f"catalog {root.uri!r} has format {version}, this vidsearch reads up to "
             f"{FORMAT_VERSION}; upgrade vidsearch"
         )
     return CatalogMeta(

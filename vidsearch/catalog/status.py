@@ -1,18 +1,25 @@
-"""What a catalog holds, in numbers: the answer of ``vidsearch status``."""
+"""Contents of a catalog in numbers, and the videos that failed."""
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
+
+import pyarrow as pa
+
+from vidsearch.catalog.meta import CatalogMeta
+from vidsearch.catalog.records import usable_uri
 
 
 @dataclass(frozen=True, slots=True)
 class VideoProblem:
-    """One video that failed or was partly read.
+    """A video that failed or was partly read.
 
     Attributes:
         video: Path or URI.
-        stage: Stage that failed, or None where it was not recorded.
+        stage: Stage that failed, or None where the stage was not recorded.
         error: Type of the error, or None.
         message: One line.
     """
@@ -23,36 +30,25 @@ class VideoProblem:
     message: str
 
 
-@dataclass(frozen=True, slots=True)
-class IndexStatus:
-    """The state of the index beside the tables.
-
-    Attributes:
-        kind: Index of the current generation; ``none`` where there is none that can be read.
-        built: When it was built, ISO 8601 in UTC; None where there is none.
-        pending: Tracks that are searched exactly because the generation lacks them.
-    """
-
-    kind: str
-    built: str | None
-    pending: int
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CatalogStatus:
-    """Everything ``vidsearch status`` shows.
+    """Contents of a catalog in numbers.
 
     Attributes:
+        uri: Path or URI of the catalog.
+        pack: Name or folder of the model pack.
+        model_id: Model of the catalog's vectors.
+        created: Time of creation, ISO 8601, UTC.
         videos: Count by status: ``indexed``, ``partial``, ``failed``.
-        tracks: Tracks that can be found.
-        faces: Faces seen in sampled frames.
-        faces_too_poor: Those of them that are too small or too blurred to be matched: a search
-            that finds nobody has not looked at these.
+        tracks: Tracks that a search can find.
+        faces: Faces detected in sampled frames.
+        faces_too_poor: Faces among them that are too small or too blurred to be matched; a search
+            does not cover these.
         people: Named persons.
         duration_s: Seconds of video that were read and can be searched.
-        share_read: Part of those videos' whole length that this is, in [0, 1].
-        failures: Videos that failed; none of their tracks can be found.
-        partly_read: Videos of which a part is missing.
+        share_read: Share of the readable videos' total length that was read, in [0, 1].
+        failures: Failed videos; none of their tracks can be found.
+        partly_read: Videos of which a part could not be read.
     """
 
     uri: str
@@ -66,13 +62,62 @@ class CatalogStatus:
     people: int
     duration_s: float
     share_read: float
-    index: IndexStatus
     failures: tuple[VideoProblem, ...]
     partly_read: tuple[VideoProblem, ...]
 
     def to_json(self) -> dict[str, Any]:
-        """Return plain lists, dictionaries, numbers and text."""
+        """Return the status as plain lists, dictionaries, numbers and text."""
         plain = asdict(self)
         plain["failures"] = list(plain["failures"])
         plain["partly_read"] = list(plain["partly_read"])
         return plain
+
+
+def summarise(uri: str, meta: CatalogMeta, videos: pa.Table, people: int) -> CatalogStatus:
+    """Return the status of a catalog.
+
+    Args:
+        uri: Path or URI of the catalog.
+        meta: Content of its ``catalog.json``.
+        videos: All rows of the table ``videos``.
+        people: Number of named persons.
+    """
+    rows = videos.sort_by("uri").to_pylist()
+    counts = Counter(row["status"] for row in rows)
+    readable = [row for row in rows if row["status"] != "failed"]
+    duration_s = sum(_read_s(row) for row in readable)
+    expected_s = sum(row["duration_s"] or 0.0 for row in readable)
+    return CatalogStatus(
+        uri=uri,
+        pack=meta.pack,
+        model_id=meta.model_id,
+        created=meta.created,
+        videos={name: counts[name] for name in ("indexed", "partial", "failed")},
+        tracks=sum(row["tracks"] or 0 for row in rows),
+        faces=sum(row["faces_seen"] or 0 for row in rows),
+        faces_too_poor=sum(row.get("faces_too_poor") or 0 for row in rows),
+        people=people,
+        duration_s=duration_s,
+        share_read=duration_s / expected_s if expected_s else 1.0,
+        failures=_problems(rows, "failed"),
+        partly_read=_problems(rows, "partial"),
+    )
+
+
+def _read_s(row: Mapping[str, Any]) -> float:
+    """Return the seconds of a video that were read; without a record, its whole duration."""
+    read_s = row.get("read_s")
+    return (row["duration_s"] if read_s is None else read_s) or 0.0
+
+
+def _problems(rows: Sequence[Mapping[str, Any]], status: str) -> tuple[VideoProblem, ...]:
+    return tuple(
+        VideoProblem(
+            usable_uri(row["uri"]),
+            row["failure_stage"],
+            row["failure_error"],
+            row["failure"] if row["failure"] is not None else status,
+        )
+        for row in rows
+        if row["status"] == status
+    )

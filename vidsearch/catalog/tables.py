@@ -43,13 +43,13 @@ class Table:
     """A table of a catalog.
 
     Attributes:
-        place: Folder of the catalog.
+        root: Folder of the catalog.
         name: Name of the table, and of its folder.
         options: Credentials and endpoint of an object store.
         folder: Folder of the catalog that the table's own folder is in; empty: the catalog's.
     """
 
-    place: StoragePath
+    root: StoragePath
     name: str
     options: dict[str, str] = field(default_factory=dict)
     folder: str = ""
@@ -57,11 +57,11 @@ class Table:
 
     def __reduce__(self) -> tuple[Any, ...]:
         # What is open stays here.
-        return Table, (self.place, self.name, self.options, self.folder)
+        return Table, (self.root, self.name, self.options, self.folder)
 
     @property
     def uri(self) -> str:
-        inside = self.place.child(self.folder) if self.folder else self.place
+        inside = self.root.child(self.folder) if self.folder else self.root
         return inside.child(self.name).uri
 
     def create(self, schema: pa.Schema) -> None:
@@ -270,7 +270,7 @@ class Table:
                 )
         except CommitFailedError as error:
             raise CatalogConflictError(
-                f"table {self.name!r} of the catalog {self.place.uri!r} changed while its files "
+                f"table {self.name!r} of the catalog {self.root.uri!r} changed while its files "
                 f"were joined ({one_line(error)}); it will be done another time"
             ) from error
 
@@ -329,7 +329,7 @@ class Table:
             except CommitFailedError as error:
                 if time.monotonic() >= give_up:
                     raise CatalogConflictError(
-                        f"other writers of the catalog {self.place.uri!r} won for "
+                        f"other writers of the catalog {self.root.uri!r} won for "
                         f"{RETRY_FOR_S:.0f} s ({one_line(error)}); repeat the command, with "
                         "fewer of them at a time"
                     ) from error
@@ -349,7 +349,7 @@ class Table:
             raise
         except (OSError, DeltaError, pa.ArrowException) as error:
             raise CatalogWriteError(
-                f"catalog {self.place.uri!r} cannot be written ({one_line(error)}); free space "
+                f"catalog {self.root.uri!r} cannot be written ({one_line(error)}); free space "
                 "or check that you may write there, then repeat the command"
             ) from error
 
@@ -366,7 +366,7 @@ class Table:
             yield
         except (OSError, DeltaError, pa.ArrowException) as error:
             raise CatalogError(
-                f"table {self.name!r} of the catalog {self.place.uri!r} cannot be read "
+                f"table {self.name!r} of the catalog {self.root.uri!r} cannot be read "
                 f"({one_line(error)}); restore it from a copy, or index into a new folder"
             ) from error
 
@@ -376,19 +376,19 @@ class Table:
         Raises:
             CatalogWriteError: The disk has less than the rows need.
         """
-        path = self.place.path
+        path = self.root.path
         if path is None:
             return
         try:
             free = shutil.disk_usage(path).free
         except OSError as error:
             raise CatalogWriteError(
-                f"catalog {self.place.uri!r} cannot be written ({one_line(error)}); "
+                f"catalog {self.root.uri!r} cannot be written ({one_line(error)}); "
                 "check that the folder is still there, then repeat the command"
             ) from error
         if free < size + _FREE_MARGIN:
             raise CatalogWriteError(
-                f"catalog {self.place.uri!r} cannot be written: the disk has "
+                f"catalog {self.root.uri!r} cannot be written: the disk has "
                 f"{free >> 10} KiB free and {(size + _FREE_MARGIN) >> 10} KiB are needed; "
                 "free space, then repeat the command"
             )

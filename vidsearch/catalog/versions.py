@@ -65,7 +65,7 @@ def stage(catalog: Catalog, pack: str, model_id: str, dim: int) -> Catalog:
     stamp = max(time.time_ns() // 1_000_000, _stamp(catalog.meta.vectors) + 1)
     name = f"{PREFIX}{stamp:012x}-{secrets.token_hex(4)}"
     meta = replace(catalog.meta, pack=pack, model_id=model_id, dim=dim, vectors=name)
-    staged = type(catalog)(catalog.place, meta, catalog.storage_options)
+    staged = type(catalog)(catalog.root, meta, catalog.storage_options)
     schemas = table_schemas(dim)
     for table in VECTOR_TABLES:
         staged.table(table).create(schemas[table])
@@ -93,7 +93,7 @@ def put_in_use(catalog: Catalog, staged: Catalog, snapshot: Snapshot) -> None:
             "repeat the command when that is done"
         )
     try:
-        catalog.place.child(META_NAME).write(staged.meta.to_bytes())
+        catalog.root.child(META_NAME).write(staged.meta.to_bytes())
     except OSError as error:
         raise CatalogWriteError(
             f"{META_NAME} of the catalog {catalog.uri!r} cannot be written ({error}); the old "
@@ -125,10 +125,10 @@ def remove_superseded(catalog: Catalog) -> list[str]:
     newest = _stamp(catalog.meta.vectors)
     old = [
         name
-        for name in catalog.place.names()
+        for name in catalog.root.names()
         if name in (*VECTOR_TABLES, _INDEX) or (_stamp(name) and _stamp(name) < newest)
     ]
-    _remove(catalog.place, old)
+    _remove(catalog.root, old)
     return old
 
 
@@ -143,22 +143,22 @@ def discard_staged(catalog: Catalog, *, pieces: bool = True) -> None:
         CatalogError: Something cannot be removed; the message names it.
     """
     newest = _stamp(catalog.meta.vectors)
-    names = catalog.place.names()
+    names = catalog.root.names()
     gone = [name for name in names if (pieces and name == WORK) or _stamp(name) > newest]
-    _remove(catalog.place, gone)
+    _remove(catalog.root, gone)
 
 
-def _remove(place: StoragePath, names: list[str]) -> None:
-    from vidsearch.index.local_copies import remove_local_copies
+def _remove(root: StoragePath, names: list[str]) -> None:
+    from vidsearch.storage.local_copies import remove_local_copies
 
     for name in names:
         if name == _INDEX or name.startswith(PREFIX):
-            remove_local_copies(place if name == _INDEX else place.child(name))
-        place.child(name).remove_tree()
-    left = sorted(set(names) & set(place.names()))
+            remove_local_copies(root if name == _INDEX else root.child(name))
+        root.child(name).remove_tree()
+    left = sorted(set(names) & set(root.names()))
     if left:
         raise CatalogError(
-            f"{place.child(left[0]).uri!r} cannot be removed and holds vectors that are no longer "
+            f"{root.child(left[0]).uri!r} cannot be removed and holds vectors that are no longer "
             "in use; check that you may write there, then repeat the command"
         )
 
@@ -182,7 +182,7 @@ def alone(catalog: Catalog) -> Iterator[None]:
     Raises:
         CatalogConflictError: Another process is at it.
     """
-    path = catalog.place.path
+    path = catalog.root.path
     if path is None:
         yield
         return
@@ -214,7 +214,7 @@ class Pieces:
     """
 
     def __init__(self, catalog: Catalog, model_id: str) -> None:
-        self._work = catalog.place.child(WORK)
+        self._work = catalog.root.child(WORK)
         self._folder = self._work.child(hashlib.sha256(model_id.encode()).hexdigest()[:16])
         self._there = set(self._folder.names())
 

@@ -25,13 +25,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from vidsearch.catalog.maintenance import STALE_AFTER_S, remove_incomplete
+from vidsearch.catalog.maintenance import STALE_AFTER_S, maintain, remove_incomplete
 from vidsearch.catalog.records import IndexedVideo, KnownFile
 from vidsearch.catalog.schema import face_rows, file_rows, track_rows, video_rows
 from vidsearch.datatypes import Vector
 from vidsearch.errors import (
     CatalogError,
-    CatalogModelError,
     CatalogWriteError,
     ConfigError,
     ShapeError,
@@ -191,7 +190,7 @@ class CatalogWriter:
         self._files.clear()
         self._flushes += 1
         if self._flushes % _FLUSHES_A_MAINTENANCE == 0:
-            self._catalog.maintain()
+            maintain(self._catalog)
         self._bytes = 0
         self._since = time.monotonic()
 
@@ -230,8 +229,7 @@ class CatalogWriter:
         name = indexed.video.uri
         models = {indexed.video.model_id, *(track.template.model_id for track in indexed.tracks)}
         for model_id in sorted(models):
-            if model_id != self._catalog.model_id:
-                raise CatalogModelError(self._catalog.other_model(model_id))
+            self._catalog.require_model(model_id)
         for track in indexed.tracks:
             vector = track.template.vector
             self._check_vector(f"template of a track of {name!r}", vector)

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 from vidsearch.text.printable import printable
 
 if TYPE_CHECKING:
-    from vidsearch.catalog.status import CatalogStatus, IndexStatus
+    from vidsearch.archive import ArchiveStatus
+    from vidsearch.search.track_index import IndexStatus
 
 
 def register(commands: Any) -> None:
@@ -41,9 +42,9 @@ def register(commands: Any) -> None:
 
 
 def _run_status(args: argparse.Namespace) -> int:
-    from vidsearch.catalog import Catalog
+    from vidsearch.archive import Archive
 
-    status = Catalog.open(args.catalog).status()
+    status = Archive.open(args.catalog).status()
     print(json.dumps(status.to_json()) if args.json else describe(status))
     return 0
 
@@ -51,19 +52,17 @@ def _run_status(args: argparse.Namespace) -> int:
 def _run_forget(args: argparse.Namespace) -> int:
     from dataclasses import asdict
 
-    from vidsearch.catalog import Catalog
-    from vidsearch.erasure.person import forget_person
-    from vidsearch.erasure.videos import forget
+    from vidsearch.archive import Archive
 
-    catalog = Catalog.open(args.catalog)
+    archive = Archive.open(args.catalog)
     receipt = (
-        forget(catalog, args.video) if args.person is None else forget_person(catalog, args.person)
+        archive.forget(args.video) if args.person is None else archive.forget_person(args.person)
     )
     print(json.dumps(asdict(receipt)))
     return 0
 
 
-def describe(status: CatalogStatus) -> str:
+def describe(status: ArchiveStatus) -> str:
     """Return the text of ``vidsearch status``."""
     videos = status.videos
     lines = [

@@ -62,7 +62,7 @@ def forget_person(catalog: Catalog, person: str) -> PersonReceipt:
         CatalogWriteError: The catalog cannot be written.
     """
     from vidsearch.index import rebuild
-    from vidsearch.index.local_copies import remove_local_copies
+    from vidsearch.storage.local_copies import remove_local_copies
 
     _videos.require_erasable(catalog)
     known = judgements(catalog)
@@ -94,7 +94,7 @@ def forget_person(catalog: Catalog, person: str) -> PersonReceipt:
     )
     stamp = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime())
     written = f"forget-person-{stamp}-{receipt.person_id[:8]}.json"
-    place = catalog.place.child(_videos.RECEIPTS).child(written)
+    place = catalog.root.child(_videos.RECEIPTS).child(written)
     place.write((json.dumps(asdict(receipt), indent=2) + "\n").encode())
     return receipt
 

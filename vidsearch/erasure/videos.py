@@ -93,7 +93,7 @@ def forget(catalog: Catalog, video_id: str) -> Receipt:
         CatalogWriteError: The catalog cannot be written.
     """
     from vidsearch.index import rebuild
-    from vidsearch.index.local_copies import remove_local_copies
+    from vidsearch.storage.local_copies import remove_local_copies
 
     require_erasable(catalog)
     if catalog.videos(["video_id"], [video_id]).num_rows:
@@ -112,7 +112,7 @@ def forget(catalog: Catalog, video_id: str) -> Receipt:
     rebuild(catalog)
     remove_old_indexes(catalog.vectors)
     remove_local_copies(catalog.vectors)
-    lines = _redact_logs(catalog.place, traces)
+    lines = _redact_logs(catalog.root, traces)
     searched = prove(catalog, traces)
     receipt = Receipt(
         video_id=video_id,
@@ -123,7 +123,7 @@ def forget(catalog: Catalog, video_id: str) -> Receipt:
         tracks_searched=searched[1],
     )
     name = f"forget-{time.strftime('%Y%m%dT%H%M%SZ', time.gmtime())}-{video_id[:8]}.json"
-    place = catalog.place.child(RECEIPTS).child(name)
+    place = catalog.root.child(RECEIPTS).child(name)
     place.write((json.dumps(asdict(receipt), indent=2) + "\n").encode())
     return receipt
 
@@ -136,7 +136,7 @@ def require_erasable(catalog: Catalog) -> None:
         CatalogError: Whether it does cannot be found out.
     """
     try:
-        keeps = catalog.place.keeps_versions()
+        keeps = catalog.root.keeps_versions()
     except OSError as error:
         raise CatalogError(
             f"whether the bucket of {catalog.uri!r} keeps versions cannot be found out "
@@ -157,7 +157,7 @@ def trace_of_id(catalog: Catalog, identity: str) -> Traces:
 
 def _traces(catalog: Catalog, video_id: str) -> Traces:
     uris = catalog.videos(["uri"], [video_id])["uri"].to_pylist()
-    uris += catalog.places([video_id])[video_id]
+    uris += catalog.locations([video_id])[video_id]
     ids = catalog.tracks(["track_id"], video_ids=[video_id])["track_id"].to_pylist()
     found, templates = catalog.snapshot().templates(catalog.dim)
     mine = np.asarray(pc.is_in(found["track_id"], value_set=pa.array(ids, pa.string())), np.bool_)
@@ -234,8 +234,8 @@ def prove(catalog: Catalog, traces: Traces) -> tuple[int, int]:
 
 def search_files(catalog: Catalog, traces: Traces) -> tuple[int, str | None]:
     """Return how many files were read, and the first that holds a trace."""
-    receipts = catalog.place.child(RECEIPTS).uri + "/"
-    files = [file for file in catalog.place.files() if not file.uri.startswith(receipts)]
+    receipts = catalog.root.child(RECEIPTS).uri + "/"
+    files = [file for file in catalog.root.files() if not file.uri.startswith(receipts)]
     for file in files:
         content = file.read()
         if any(trace in content for trace in (*traces.texts, *traces.vectors)) or (

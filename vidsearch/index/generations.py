@@ -37,8 +37,8 @@ from vidsearch.errors import CatalogWriteError, VidsearchError
 from vidsearch.index import build
 from vidsearch.index.base import VectorIndex, check_vectors
 from vidsearch.index.faiss import FaissFlatIndex
-from vidsearch.index.local_copies import local_copy, remove_local_copies
 from vidsearch.index.plan import Kind, Plan, choose
+from vidsearch.storage.local_copies import local_copy, remove_local_copies
 from vidsearch.storage.path import StoragePath
 from vidsearch.text.printable import one_line
 

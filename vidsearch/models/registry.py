@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -21,7 +22,15 @@ if TYPE_CHECKING:
     from vidsearch.faces.detect.base import Detector
     from vidsearch.faces.embed.base import Embedder
 
-__all__ = ["LoadedPack", "ModelHome", "PackStatus", "describe_pack", "list_packs", "load_pack"]
+__all__ = [
+    "LoadedPack",
+    "ModelHome",
+    "PackStatus",
+    "describe_pack",
+    "lasting_name",
+    "list_packs",
+    "load_pack",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +54,11 @@ class LoadedPack:
     @property
     def calibration(self) -> Calibration:
         return self.pack.calibration
+
+
+def lasting_name(pack: str) -> str:
+    """Return a built-in pack's name unchanged, and a pack's folder as an absolute path."""
+    return pack if pack in BUILT_IN else os.path.abspath(pack)  # noqa: PTH100 (keeps links)
 
 
 def load_pack(

@@ -81,13 +81,13 @@ def certain_pairs(
     found = _measure(catalog, snapshot, known, bars(calibration, prior), sample)
     content = {"key": key, "certain": astuple(found)}
     with suppress(OSError, VidsearchError):  # an archive that is read-only is searched as well
-        catalog.place.child(_FILE).write(json.dumps(content).encode())
+        catalog.root.child(_FILE).write(json.dumps(content).encode())
     return found
 
 
 def _kept(catalog: Catalog, key: dict[str, object]) -> CertainPairs | None:
     try:
-        content = json.loads(catalog.place.child(_FILE).read())
+        content = json.loads(catalog.root.child(_FILE).read())
         if content["key"] != key:
             return None
         pairs, reached, expected = content["certain"]

@@ -146,7 +146,7 @@ def track_cards(catalog: Catalog, track_ids: Sequence[str]) -> tuple[TrackCard, 
     jpegs = {
         row["track_id"]: row["aligned_jpeg"] for row in faces.to_pylist() if row["position"] == 0
     }
-    places = catalog.places({row["video_id"] for row in rows})
+    places = catalog.locations({row["video_id"] for row in rows})
     rows.sort(key=lambda row: (row["video_id"], row["start_s"], row["track_id"]))
     return tuple(
         TrackCard(

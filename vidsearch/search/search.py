@@ -213,7 +213,7 @@ class PhotoSearcher:
         """Say of tracks that were searched with what is said of photos."""
         pictures = self._thumbnails(tracks)
         rows = self._tracks.snapshot.tracks([*_TRACK_COLUMNS, "quality"], track_ids=tracks)
-        places = self._catalog.places(set(rows["video_id"].to_pylist()))
+        places = self._catalog.locations(set(rows["video_id"].to_pylist()))
         return tuple(
             QueryPhoto(
                 photo=next(iter(places[row["video_id"]]), row["video_id"])
@@ -235,7 +235,7 @@ class PhotoSearcher:
         video_ids = {track["video_id"] for track in tracks.values()}
         videos = self._tracks.snapshot.videos(["video_id", "uri", "duration_s"], video_ids)
         by_id = {row["video_id"]: row for row in videos.to_pylist()}
-        places = self._catalog.places(video_ids)
+        places = self._catalog.locations(video_ids)
         known = judgements(self._catalog)
         hits: list[Hit] = []
         for row in likely:

@@ -13,7 +13,6 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from vidsearch.catalog.snapshot import Snapshot
-from vidsearch.catalog.status import IndexStatus
 from vidsearch.datatypes import Matrix
 from vidsearch.index.base import Neighbours, VectorIndex, check_search
 from vidsearch.index.faiss import FaissFlatIndex
@@ -35,6 +34,21 @@ if TYPE_CHECKING:
 _LOG = logging.getLogger(__name__)
 
 _FEW = 500
+
+
+@dataclass(frozen=True, slots=True)
+class IndexStatus:
+    """State of the index beside the tables.
+
+    Attributes:
+        kind: Kind of the current generation; ``none`` without a readable generation.
+        built: Time of the build, ISO 8601 in UTC; None without a readable generation.
+        pending: Tracks that the generation lacks; a search compares these exactly.
+    """
+
+    kind: str
+    built: str | None
+    pending: int
 
 
 class TrackSearcher:

@@ -16,7 +16,7 @@ from pipelines.indexing.run import IndexReport
 from pipelines.stages import error_boundary as edge
 from pipelines.stages import index_video
 from pipelines.stages.payloads import Failure, IndexOptions
-from vidsearch import Catalog
+from vidsearch import Archive, Catalog
 from vidsearch.errors import CatalogModelError, ConfigError, VideoOpenError, VidsearchError
 from vidsearch.models.registry import LoadedPack
 from vidsearch.video.discover import VideoSource
@@ -38,8 +38,8 @@ def same_tables(one: Path, other: Path) -> bool:
 
 def test_five_lines(films: Path, photos: Path, tmp_path: Path) -> None:
     report = index(tmp_path / "catalog", [films])
-    catalog = Catalog.open(tmp_path / "catalog")
-    result = catalog.search([photos / "astronaut.jpg"])
+    archive = Archive.open(tmp_path / "catalog")
+    result = archive.search([photos / "astronaut.jpg"])
     assert (report.indexed, report.skipped, report.failed) == (2, 0, 0)
     best = result.hits[0]
     assert Path(best.video).name == "astronaut film.mp4"
@@ -88,7 +88,7 @@ def test_a_copy_and_a_moved_file_are_recognised(films: Path, photos: Path, tmp_p
     report = index(catalog, [films])
     assert (report.indexed, report.skipped) == (0, 3)
     assert len(table(catalog, "videos")) == 2
-    hit = Catalog.open(catalog).search([photos / "astronaut.jpg"]).hits[0]
+    hit = Archive.open(catalog).search([photos / "astronaut.jpg"]).hits[0]
     assert hit.video == str(films / "moved/renamed é.mp4")
 
 

@@ -17,8 +17,8 @@ NOON = datetime(2024, 5, 31, 12, tzinfo=UTC)
 
 
 def write_log(catalog: Catalog, name: str, events: list[tuple[int, dict[str, object]]]) -> None:
-    assert catalog.place.path is not None
-    folder = catalog.place.path / "runs"
+    assert catalog.root.path is not None
+    folder = catalog.root.path / "runs"
     folder.mkdir(exist_ok=True)
     lines = [
         json.dumps({"time": (NOON + timedelta(seconds=at)).isoformat(), **event})

@@ -12,7 +12,9 @@ from types import ModuleType
 import numpy as np
 import pytest
 
+from vidsearch.archive import Archive
 from vidsearch.catalog import Catalog, CatalogWriter, KnownFile, WriterConfig
+from vidsearch.catalog.maintenance import repair
 from vidsearch.errors import (
     CatalogError,
     CatalogModelError,
@@ -35,7 +37,7 @@ def test_an_opened_catalog_knows_what_it_was_created_with(tmp_path: Path) -> Non
     opened = Catalog.open(tmp_path / "a")
     assert (opened.pack, opened.model_id, opened.dim) == ("open", "dlib-128", 128)
     assert opened.tracks().num_rows == opened.videos().num_rows == opened.faces().num_rows == 0
-    status = opened.status()
+    status = Archive(opened).status()
     assert (status.tracks, status.index.kind, status.index.pending) == (0, "none", 0)
 
 
@@ -151,7 +153,7 @@ def test_status_counts_what_is_there(catalog: Catalog, synthetic: ModuleType) ->
         ),
         synthetic.make_video(4),
     )
-    status = catalog.status()
+    status = Archive(catalog).status()
     assert status.videos == {"indexed": 1, "partial": 1, "failed": 1}
     assert (status.tracks, status.faces, status.people) == (3, 21, 0)
     assert status.duration_s == 20.0  # the failed video's ten seconds cannot be searched
@@ -178,13 +180,13 @@ def test_known_files_and_places_follow_a_move(catalog: Catalog, synthetic: Modul
     with CatalogWriter(catalog) as writer:
         writer.add_file(KnownFile("/elsewhere.mp4", 1000, 7, "video-0000"))
     assert set(catalog.known_files()) == {record.uri, "/elsewhere.mp4"}
-    assert catalog.places(["video-0000", "video-9"]) == {
+    assert catalog.locations(["video-0000", "video-9"]) == {
         "video-0000": ["/elsewhere.mp4", record.uri],
         "video-9": [],
     }
     with CatalogWriter(catalog) as writer:  # other content under the old name
         writer.add(synthetic.make_video(1, uri=record.uri))
-    assert catalog.places(["video-0000"]) == {"video-0000": ["/elsewhere.mp4"]}
+    assert catalog.locations(["video-0000"]) == {"video-0000": ["/elsewhere.mp4"]}
     assert catalog.known_files()[record.uri].video_id == "video-0001"
 
 
@@ -203,7 +205,7 @@ def test_any_file_name_comes_back_as_it_was(
 ) -> None:
     write(catalog, synthetic.make_video(0, uri=uri))
     assert list(catalog.known_files()) == [uri]
-    assert catalog.places(["video-0000"])["video-0000"] == [uri]
+    assert catalog.locations(["video-0000"])["video-0000"] == [uri]
     write(catalog, synthetic.make_video(1, uri=uri))  # the same place is recognised
     assert list(catalog.known_files()) == [uri]
 
@@ -264,8 +266,6 @@ def test_another_model_is_refused(catalog: Catalog, synthetic: ModuleType) -> No
     with pytest.raises(CatalogModelError, match=both):
         catalog.require_model("arc-512")
     with pytest.raises(CatalogModelError, match=both):
-        Catalog.open_or_create(catalog.uri, pack="arc", model_id="arc-512", dim=512)
-    with pytest.raises(CatalogModelError, match=both):
         Catalog.create(catalog.uri, pack="arc", model_id="arc-512", dim=512)
     with pytest.raises(CatalogModelError, match=both):
         CatalogWriter(catalog).add(synthetic.make_video(0, model_id="arc-512"))
@@ -313,7 +313,7 @@ def test_a_catalog_killed_while_it_was_made_is_made_again(tmp_path: Path) -> Non
 def test_a_file_in_place_of_the_folder_is_one_line(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("x")
     for place in (tmp_path / "file", tmp_path / "file" / "below"):
-        with pytest.raises(CatalogWriteError, match="cannot be made") as caught:
+        with pytest.raises(CatalogWriteError, match="cannot be created") as caught:
             Catalog.create(place, pack="open", model_id="m", dim=4)
         assert "\n" not in str(caught.value)
 
@@ -391,7 +391,7 @@ def test_a_catalog_of_before_gets_the_new_columns(catalog: Catalog, synthetic: M
     table.create(before.schema)
     table.append(before)
     assert catalog.status().share_read == 1.0
-    catalog.repair()
+    repair(catalog)
     write(catalog, synthetic.make_video(1, tracks=1, read_s=0.5))
     rows = catalog.videos(columns=["video_id", "read_s"]).sort_by("video_id").to_pylist()
     assert [row["read_s"] for row in rows] == [None, 0.5]

@@ -119,7 +119,7 @@ def test_forgetting_a_person_erases_their_tracks_and_proves_it(catalog: Catalog)
     assert catalog.status().tracks == 4
     assert judgements(catalog).names == {bob: "Bob"}
     assert judgements(catalog).person_of == {third: bob}
-    (written,) = (catalog.place.path or Path()).glob("receipts/*.json")
+    (written,) = (catalog.root.path or Path()).glob("receipts/*.json")
     assert "Ada" not in written.read_text()
     with pytest.raises(ConfigError, match="nothing to forget"):
         forget_person(catalog, ada)

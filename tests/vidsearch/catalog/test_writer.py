@@ -20,6 +20,7 @@ import pyarrow as pa
 import pytest
 
 from vidsearch.catalog import Catalog, CatalogWriter, WriterConfig, tables, writer
+from vidsearch.catalog.maintenance import maintain, repair
 from vidsearch.catalog.tables import Table
 from vidsearch.errors import CatalogConflictError, CatalogWriteError, ConfigError
 
@@ -74,7 +75,7 @@ def assert_whole(catalog: Catalog) -> None:
 
 
 def assert_no_remains(catalog: Catalog) -> None:
-    catalog.repair(stale_after_s=0)
+    repair(catalog, stale_after_s=0)
     for name, frame in contents(catalog).items():
         assert raw(catalog, name).num_rows == len(frame)
 
@@ -202,7 +203,7 @@ def test_a_snapshot_taken_while_a_video_is_replaced_is_whole(
             replaced = True
             with CatalogWriter(catalog, config=WriterConfig(replace=True)) as again:
                 again.add(synthetic.make_video(0, tracks=3))
-            catalog.repair(stale_after_s=0)
+            repair(catalog, stale_after_s=0)
         return opened(table, *arguments)
 
     monkeypatch.setattr(Table, "open", replaced_before)
@@ -215,8 +216,8 @@ def test_upkeep_while_others_write_loses_nothing(
     process = start(synthetic, catalog, "0", "30")
     with finishing(process):
         while process.poll() is None:
-            catalog.repair()
-            catalog.maintain()
+            repair(catalog)
+            maintain(catalog)
         assert process.returncode == 0
     assert_same(catalog, undisturbed)
 
@@ -230,7 +231,7 @@ def test_repair_leaves_a_live_writer_alone(
         if table.name == "videos":
             assert raw(catalog, "tracks").num_rows == 2
             assert catalog.tracks().num_rows == 0
-            assert catalog.repair().rows == 0
+            assert repair(catalog).rows == 0
         merge(table, *arguments)
 
     monkeypatch.setattr(Table, "merge", repaired_before)
@@ -246,7 +247,7 @@ def test_a_writer_that_was_taken_for_dead_finds_out(
 
     def taken_for_dead(table: Table, *arguments: Any) -> None:
         if table.name == "videos":
-            assert catalog.repair(stale_after_s=0).rows == 6
+            assert repair(catalog, stale_after_s=0).rows == 6
         merge(table, *arguments)
 
     video = synthetic.make_video(0, tracks=2)
@@ -269,7 +270,7 @@ def test_repair_gives_up_videos_whose_tracks_are_lost(
         writing.add(synthetic.make_video(0, tracks=2))
         writing.add(synthetic.make_video(1, tracks=1))
     catalog.table("tracks").delete("video_id = 'video-0000' AND shot = 0")
-    assert catalog.repair().videos == 1
+    assert repair(catalog).videos == 1
     assert set(catalog.video_statuses()) == {"video-0001"}
     assert [file.video_id for file in catalog.known_files().values()] == ["video-0001"]
 
@@ -306,8 +307,8 @@ def test_writing_nothing_makes_no_version(catalog: Catalog, synthetic: ModuleTyp
     synthetic.write_missing(catalog, 0, 5)
     before = {name: catalog.table(name).open().version() for name in catalog.table_names}
     synthetic.write_missing(catalog, 0, 5)
-    catalog.repair()
-    catalog.maintain()
+    repair(catalog)
+    maintain(catalog)
     after = {name: catalog.table(name).open().version() for name in catalog.table_names}
     assert before == after
 
@@ -333,6 +334,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(sys.argv[1]).parent))
 import synthetic_catalog as synthetic
 from vidsearch.catalog import Catalog, CatalogWriter
+from vidsearch.catalog.maintenance import maintain, repair
 from vidsearch.catalog.tables import Table
 from vidsearch.errors import CatalogWriteError
 
@@ -420,7 +422,7 @@ def test_maintenance_joins_files_and_changes_no_row(
     before = contents(catalog)
     reader = catalog.snapshot()
     assert len(catalog.table("faces").open().file_uris()) == 24
-    catalog.maintain()
+    maintain(catalog)
     assert len(catalog.table("faces").open().file_uris()) == 1
     assert_same(catalog, before)
     assert reader.faces().num_rows == 48  # an open reader still has its files

@@ -25,6 +25,7 @@ from vidsearch.index.build import ShardTask
 from vidsearch.index.flat import FlatIndex
 from vidsearch.index.generations import current_name
 from vidsearch.index.plan import KINDS, Kind, choose
+from vidsearch.search.track_index import index_status
 
 DIM = 32
 PER_IDENTITY = 20
@@ -179,7 +180,11 @@ def test_a_catalog_searched_while_it_changes(
 ) -> None:
     fill(catalog, synthetic, *range(14))
     status = rebuild(catalog, BuildOptions(kind=kind, threads=1))
-    assert (status.kind, status.pending, catalog.status().index.kind) == (kind, 0, kind)
+    assert (status.kind, status.pending, index_status(catalog, catalog.snapshot()).kind) == (
+        kind,
+        0,
+        kind,
+    )
     fill(catalog, synthetic, 14)
     catalog.table("videos").delete("video_id = 'video-0003'")
     searcher = TrackSearcher(catalog)
@@ -202,7 +207,7 @@ def test_damage_is_found_before_it_is_searched(
 ) -> None:
     fill(catalog, synthetic, *range(13))
     rebuild(catalog, BuildOptions(kind=kind, threads=1))
-    folder = Path(catalog.uri) / "index" / str(current_name(catalog.place))
+    folder = Path(catalog.uri) / "index" / str(current_name(catalog.root))
     largest = max(folder.iterdir(), key=lambda path: path.stat().st_size)
     largest.write_bytes(largest.read_bytes()[:-1])
     assert TrackSearcher(catalog).status.kind == "none"
@@ -241,7 +246,7 @@ def test_a_reader_keeps_what_it_has_open_when_its_generation_is_removed(
     monkeypatch.setattr(rerank, "EXACT_ROWS", 0)
     fill(catalog, synthetic, *range(20))
     rebuild(catalog, BuildOptions(kind=kind, threads=1))
-    first = Path(catalog.uri) / "index" / str(current_name(catalog.place))
+    first = Path(catalog.uri) / "index" / str(current_name(catalog.root))
     reader = TrackSearcher(catalog)
     queries = np.eye(catalog.dim, dtype=np.float32)[:4]
     before = reader.search(queries, 7)
@@ -276,12 +281,12 @@ def test_a_build_killed_at_any_moment_leaves_the_index_in_use(
 ) -> None:
     fill(catalog, synthetic, *range(14))
     rebuild(catalog, BuildOptions(kind="flat-pq", threads=1))
-    name = current_name(catalog.place)
+    name = current_name(catalog.root)
     done = subprocess.run([sys.executable, "-c", KILLED, catalog.uri, moment], check=False)
     assert done.returncode == -signal.SIGKILL
-    assert current_name(catalog.place) == name
+    assert current_name(catalog.root) == name
     assert len(list((Path(catalog.uri) / "index").glob("gen-*"))) == 2
     searcher = TrackSearcher(catalog)
     assert (len(searcher), searcher.status.kind, searcher.status.pending) == (280, "flat-pq", 0)
     assert rebuild(catalog, BuildOptions(kind="flat-pq", threads=1)).pending == 0
-    assert current_name(catalog.place) != name
+    assert current_name(catalog.root) != name

@@ -129,7 +129,7 @@ def test_it_is_kept_until_something_changes(
     # Ann with both of Bob's, and whoever is beside Bob in video 1 with Bob in video 2.
     assert measured(archive, synthetic).pairs == 3
     assert calls
-    archive.place.child("advice.json").write(b"{")
+    archive.root.child("advice.json").write(b"{")
     assert measured(archive, synthetic).pairs == 3
 
 

@@ -12,12 +12,14 @@ import numpy as np
 import pytest
 
 from vidsearch.catalog import Catalog, CatalogWriter, WriterConfig
+from vidsearch.catalog.maintenance import maintain
 from vidsearch.catalog.schema import matrix
 from vidsearch.datatypes import Matrix
 from vidsearch.errors import CatalogWriteError, ConfigError, ShapeError
 from vidsearch.index import TrackSearcher, rebuild, rebuild_if_stale
 from vidsearch.index.flat import FlatIndex
 from vidsearch.index.generations import current_name
+from vidsearch.search.track_index import index_status
 
 
 def write(
@@ -46,7 +48,7 @@ def assert_exact(catalog: Catalog, searcher: TrackSearcher, synthetic: ModuleTyp
 
 
 def current(catalog: Catalog) -> Path:
-    name = current_name(catalog.place)
+    name = current_name(catalog.root)
     assert name is not None
     return Path(catalog.uri) / "index" / name
 
@@ -77,7 +79,7 @@ def test_new_tracks_are_found_at_once(catalog: Catalog, synthetic: ModuleType) -
     searcher.refresh()
     assert (searcher.status.pending, searcher.status.built) == (6, built.built)
     assert_exact(catalog, searcher, synthetic)
-    assert catalog.status().index == searcher.status
+    assert index_status(catalog, catalog.snapshot()) == searcher.status
     newest = synthetic.make_video(4, tracks=3, status="indexed").tracks[0].template.vector
     answer = searcher.search(newest[None], 1)[0]
     assert answer.similarities[0] == pytest.approx(1, abs=1e-6)
@@ -114,7 +116,7 @@ def test_joined_files_leave_the_index_valid(catalog: Catalog, synthetic: ModuleT
         write(catalog, synthetic, number, tracks=1)
     rebuild(catalog)
     version = catalog.table("tracks").open().version()
-    catalog.maintain()
+    maintain(catalog)
     assert catalog.table("tracks").open().version() > version
     searcher = TrackSearcher(catalog)
     assert searcher.status.pending == 0
@@ -147,7 +149,7 @@ def test_a_damaged_generation_is_said_and_passed_over(
     assert f"rebuild it with: vidsearch reindex {catalog.uri}" in caplog.text
     assert "\n" not in caplog.records[0].getMessage()
     assert_exact(catalog, searcher, synthetic)
-    assert catalog.status().index.kind == "none"
+    assert index_status(catalog, catalog.snapshot()).kind == "none"
     rebuild(catalog)
     searcher.refresh()
     assert (searcher.status.kind, searcher.status.pending) == ("faiss-flat", 0)
@@ -264,7 +266,7 @@ def test_searching_while_others_rebuild(
     try:
         while process.poll() is None:
             searcher.refresh()
-            generations.add(current_name(catalog.place))
+            generations.add(current_name(catalog.root))
             assert searcher.status.kind == "faiss-flat"
             assert_exact(catalog, searcher, synthetic)
         assert process.returncode == 0

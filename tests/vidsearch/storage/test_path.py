@@ -114,7 +114,6 @@ def test_storage_that_cannot_be_had_is_one_clear_line(
     uses: tuple[Callable[[], object], ...] = (
         lambda: Catalog.open(uri),
         lambda: Catalog.create(uri, **wanted),
-        lambda: Catalog.open_or_create(uri, **wanted),
     )
     for use in uses:
         with pytest.raises(kind, match=message) as caught:

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from vidsearch.archive import Archive
 from vidsearch.catalog import Catalog
 from vidsearch.device import resolve_device
 from vidsearch.evaluation.metrics.open_set import OpenSetPoint, tpir_at_fpir
@@ -149,7 +150,7 @@ def retrieval_report(
         models = load_pack(catalog.pack, resolve_device(options.device))
     found = measure(catalog, labels, options, models=models, progress=progress)
     confidence, levels = slices.confidence_table(found.present, found.absent, labels)
-    status = catalog.status()
+    status = Archive(catalog).status()
     blind = [photo for a in (*found.present, *found.absent) for photo in a.no_face]
     metrics: dict[str, Any] = {
         "videos": found.videos.metrics(),
