@@ -303,8 +303,8 @@ class _Reembedding:
         """Return MAP and the number of queries; None without labels."""
         if self._options.labels is None:
             return None
+        from vidsearch.evaluation.retrieval.evaluate import RetrievalOptions, measure
         from vidsearch.evaluation.retrieval.labels import read_labels
-        from vidsearch.evaluation.retrieval.run import RetrievalOptions, measure
 
         labels = read_labels(self._options.labels, catalog)
         found = measure(

@@ -28,9 +28,9 @@ from vidsearch.datatypes import Matrix
 from vidsearch.device import resolve_device
 from vidsearch.errors import NoFaceError
 from vidsearch.evaluation.metrics.retrieval import LIMIT, Rankings, found_at
+from vidsearch.evaluation.report.ranked_retrieval import RetrievalFigures
+from vidsearch.evaluation.retrieval.evaluate import Measured, RetrievalOptions, measure
 from vidsearch.evaluation.retrieval.labels import Labels, read_labels
-from vidsearch.evaluation.retrieval.report import RetrievalFigures
-from vidsearch.evaluation.retrieval.run import Measured, RetrievalOptions, measure
 from vidsearch.faces.template import pool
 from vidsearch.models.registry import LoadedPack, load_pack
 from vidsearch.search.query import query_face

@@ -57,7 +57,7 @@ def write_set(folder: Path, probes: int, gallery: int, dim: int) -> None:
 
 def stream_all(folder: Path, scheduler: str | None) -> dict[str, Any]:
     """Run the evaluation and return its figures; rows are all kept."""
-    from vidsearch.evaluation.distractors.run import DistractorOptions, evaluate_distractors
+    from vidsearch.evaluation.distractors.evaluate import DistractorOptions, evaluate_distractors
 
     options = DistractorOptions(
         probes=folder / "probes.npy",

@@ -7,8 +7,10 @@ import json
 import logging
 import signal
 import sys
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
+from vidsearch.commands.parser import protocols
 from vidsearch.errors import ConfigError
 from vidsearch.text.printable import printable
 
@@ -28,9 +30,20 @@ def register(commands: argparse._SubParsersAction[Any]) -> None:
 
     _register_index(commands)
     _register_demo(commands)
+    protocols(commands)
+    commands.choices["evaluate"].set_defaults(map_on_cluster=_map_on_cluster)
     pipelines.commands.prepare.register(commands)
     pipelines.commands.reembed.register(commands)
     pipelines.commands.reindex.register(commands)
+
+
+def _map_on_cluster(
+    function: Callable[[Any], Any], items: Sequence[Any], *, scheduler: str
+) -> Iterator[Any]:
+    """Return ``function`` of every item, computed on a Dask cluster."""
+    from pipelines.cluster.tasks import map_on_cluster
+
+    return map_on_cluster(function, items, scheduler)
 
 
 def _register_index(commands: argparse._SubParsersAction[Any]) -> None:

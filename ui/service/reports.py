@@ -12,7 +12,7 @@ from typing import Any
 
 from ui.service.allowed_folders import folders_with, opened
 from vidsearch.errors import ConfigError
-from vidsearch.evaluation.compare.compare import compare_reports
+from vidsearch.evaluation.compare import compare_reports
 from vidsearch.evaluation.report import (
     Headline,
     Report,

@@ -185,3 +185,21 @@ def mirror_sum(aligned: AlignedFaces, pack: LoadedPack) -> Matrix:
     if pack.pack.embedder.mirror:
         return raw
     return raw + pack.embedder.embed(np.ascontiguousarray(aligned[:, :, ::-1]))
+
+
+def pooled_items(
+    embedded: PhotoEmbeddings, owners: NDArray[np.intp], items: int
+) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+    """Return each item's template, the centre of its pictures' raw embeddings, and if it has one.
+
+    Raises:
+        ConfigError: The model gave an embedding that is not finite.
+    """
+    raw: Matrix = embedded.raw
+    if not np.isfinite(raw).all():
+        raise ConfigError("the model gave embeddings that are not finite; use another pack")
+    sums = np.zeros((items, raw.shape[1]))
+    np.add.at(sums, owners[embedded.found], raw[embedded.found])
+    norms = np.linalg.norm(sums, axis=1)
+    found = norms > 0
+    return sums / np.where(found, norms, 1)[:, None], found

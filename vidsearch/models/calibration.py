@@ -15,9 +15,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from vidsearch.errors import ConfigError
-from vidsearch.evaluation.metrics.verification import checked_pairs
-
-Floats = NDArray[np.float64]
+from vidsearch.models.pair_scores import Floats, checked_pairs
 
 NEWTON_STEPS = 100
 """Far more than a two-parameter logistic fit needs (about ten)."""

@@ -41,8 +41,8 @@ def register(protocols: argparse._SubParsersAction[Any]) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Climb and write the report."""
+    from vidsearch.evaluation.ablation.evaluate import LadderOptions, ladder_report
     from vidsearch.evaluation.ablation.network import NetConfig
-    from vidsearch.evaluation.ablation.run import LadderOptions, ladder_report
     from vidsearch.evaluation.report import check_target
 
     check_target(args.out)
@@ -66,7 +66,7 @@ def _read(args: argparse.Namespace) -> LabelledSet:
     from tqdm import tqdm
 
     from vidsearch.evaluation.ablation.data import from_folder, from_parquet
-    from vidsearch.evaluation.provenance import colour_and_edges, onnx_classifier
+    from vidsearch.evaluation.ablation.frame_context import colour_and_edges, onnx_classifier
 
     folders = [name for name in args.sets if Path(name).is_dir()]
     if not folders:

@@ -26,7 +26,7 @@ def register(protocols: argparse._SubParsersAction[Any]) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Compare and write the report."""
-    from vidsearch.evaluation.compare.compare import compare_reports
+    from vidsearch.evaluation.compare import compare_reports
     from vidsearch.evaluation.report import check_target, read_report
 
     if args.resamples < 100:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import functools
 from pathlib import Path
 from typing import Any
 
@@ -46,7 +47,7 @@ def register(protocols: argparse._SubParsersAction[Any]) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Evaluate and write the report."""
-    from vidsearch.evaluation.distractors.run import DistractorOptions, evaluate_distractors
+    from vidsearch.evaluation.distractors.evaluate import DistractorOptions, evaluate_distractors
     from vidsearch.evaluation.report import check_target
 
     far, fpr, ranks = _PROTOCOLS[args.protocol_name]
@@ -68,4 +69,7 @@ def run(args: argparse.Namespace) -> int:
         ranks=ranks,
         scheduler=args.scheduler,
     )
-    return finish(evaluate_distractors(options), args)
+    if args.scheduler is None:
+        return finish(evaluate_distractors(options), args)
+    mapper = functools.partial(args.map_on_cluster, scheduler=args.scheduler)
+    return finish(evaluate_distractors(options, mapper), args)

@@ -37,7 +37,7 @@ def register(protocols: argparse._SubParsersAction[Any]) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Evaluate and write the report."""
-    from vidsearch.evaluation.identification.run import evaluate_identification
+    from vidsearch.evaluation.identification.evaluate import evaluate_identification
     from vidsearch.evaluation.photo_embeddings import EmbeddingOptions
     from vidsearch.evaluation.report import check_target
 

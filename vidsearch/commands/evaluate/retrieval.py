@@ -38,7 +38,7 @@ def run(args: argparse.Namespace) -> int:
 
     from vidsearch.catalog import Catalog
     from vidsearch.evaluation.report import check_target
-    from vidsearch.evaluation.retrieval.run import RetrievalOptions, retrieval_report
+    from vidsearch.evaluation.retrieval.evaluate import RetrievalOptions, retrieval_report
 
     if args.worst < 0:
         raise ConfigError(f"--worst must not be negative; got {args.worst}")

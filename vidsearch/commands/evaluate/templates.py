@@ -52,7 +52,7 @@ def run(args: argparse.Namespace) -> int:
     from vidsearch.evaluation.photo_embeddings import EmbeddingOptions
     from vidsearch.evaluation.report import check_target
     from vidsearch.evaluation.templates.data import TemplateOptions
-    from vidsearch.evaluation.templates.run import evaluate_templates
+    from vidsearch.evaluation.templates.evaluate import evaluate_templates
 
     check_target(args.out)
     embedding = EmbeddingOptions(

@@ -47,7 +47,7 @@ def run(args: argparse.Namespace) -> int:
     from vidsearch.device import resolve_device
     from vidsearch.evaluation.photo_embeddings import EmbeddingOptions
     from vidsearch.evaluation.report import check_target
-    from vidsearch.evaluation.verification.run import evaluate_pairs
+    from vidsearch.evaluation.verification.evaluate import evaluate_pairs
     from vidsearch.faces.geometry.align import ARCFACE_112
     from vidsearch.models.registry import load_pack
 

@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from vidsearch.errors import ConfigError
-from vidsearch.evaluation.metrics.verification import checked_pairs, crossing, operating_point
+from vidsearch.evaluation.metrics.verification import crossing, operating_point
+from vidsearch.models.pair_scores import checked_pairs
 
 Floats = NDArray[np.float64]
 Weighted = Callable[[Floats], float]

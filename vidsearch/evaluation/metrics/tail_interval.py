@@ -13,7 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vidsearch.errors import ConfigError
-from vidsearch.evaluation.metrics.verification import checked_pairs, operating_point
+from vidsearch.evaluation.metrics.verification import operating_point
+from vidsearch.models.pair_scores import checked_pairs
 
 Floats = NDArray[np.float64]
 Rows = NDArray[np.intp]

@@ -12,10 +12,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from vidsearch.errors import ConfigError
+from vidsearch.models.pair_scores import Flags, Floats, checked_pairs
 
-Floats = NDArray[np.float64]
 Counts = NDArray[np.int64]
-Flags = NDArray[np.bool_]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -62,31 +61,6 @@ class FoldedAccuracy:
     def std(self) -> float:
         """Standard deviation over folds (dividing by their number)."""
         return float(np.std(self.accuracies))
-
-
-def checked_pairs(similarities: ArrayLike, issame: ArrayLike) -> tuple[Floats, Flags]:
-    """Return similarities and labels as arrays, or raise where they cannot be scored.
-
-    Raises:
-        ConfigError: Unequal lengths, a similarity that is not finite, or a kind of pair missing.
-    """
-    scores = np.asarray(similarities, np.float64)
-    labels = np.asarray(issame, bool)
-    if scores.ndim != 1 or scores.shape != labels.shape:
-        raise ConfigError(
-            "similarities and issame must be two equally long lists; "
-            f"got shapes {scores.shape} and {labels.shape}"
-        )
-    wrong = int((~np.isfinite(scores)).sum())
-    if wrong:
-        raise ConfigError(f"similarities must be finite numbers; {wrong} of {len(scores)} are not")
-    genuine = int(labels.sum())
-    if not 0 < genuine < len(labels):
-        raise ConfigError(
-            "pairs must be of both kinds; "
-            f"got {genuine} genuine and {len(labels) - genuine} impostor"
-        )
-    return scores, labels
 
 
 def roc(similarities: ArrayLike, issame: ArrayLike) -> Roc:

@@ -25,7 +25,7 @@ from vidsearch.evaluation.report import (
     Section,
     Table,
 )
-from vidsearch.evaluation.retrieval.report import SOURCES, RetrievalFigures
+from vidsearch.evaluation.report.ranked_retrieval import SOURCES, RetrievalFigures
 from vidsearch.faces.template import normalise
 
 LADDER = (

@@ -10,7 +10,7 @@ import pytest
 from tests.vidsearch.evaluation.report.conftest import make_report
 from vidsearch.commands.main import main
 from vidsearch.errors import ConfigError
-from vidsearch.evaluation.compare.compare import compare_reports
+from vidsearch.evaluation.compare import compare_reports
 from vidsearch.evaluation.report import Report, StoredReport, read_report, write_report
 
 

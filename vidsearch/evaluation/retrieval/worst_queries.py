@@ -10,9 +10,9 @@ import numpy as np
 from vidsearch.catalog import Catalog
 from vidsearch.datatypes import Hit
 from vidsearch.evaluation.report import Picture, PictureRow, PictureRows, Section
+from vidsearch.evaluation.report.ranked_retrieval import RetrievalFigures
 from vidsearch.evaluation.retrieval.answers import Answer, best_of_videos
 from vidsearch.evaluation.retrieval.labels import Known, Labels
-from vidsearch.evaluation.retrieval.report import RetrievalFigures
 from vidsearch.results import clock, confidence_number
 
 _PICTURES = 4

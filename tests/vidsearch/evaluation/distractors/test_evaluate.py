@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from vidsearch.commands.main import main
-from vidsearch.evaluation.distractors import run as distractors
+from vidsearch.evaluation.distractors import evaluate as distractors
 
 
 @pytest.fixture

@@ -9,8 +9,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vidsearch.errors import ConfigError
-from vidsearch.evaluation.identification import tables
-from vidsearch.evaluation.identification.tables import Identified, identified
 from vidsearch.evaluation.metrics.distractors import StreamPlan, blocks_of, stream
 from vidsearch.evaluation.metrics.identification import search
 from vidsearch.evaluation.metrics.tail_interval import tar_intervals
@@ -18,12 +16,14 @@ from vidsearch.evaluation.metrics.templates import Templates, pair_similarities
 from vidsearch.evaluation.metrics.verification import (
     OperatingPoint,
     accepts,
-    checked_pairs,
     crossing,
     operating_point,
 )
 from vidsearch.evaluation.protocols.templates import Subjects
+from vidsearch.evaluation.report import identification as tables
+from vidsearch.evaluation.report.identification import Identified, identified
 from vidsearch.evaluation.templates.data import TemplateSet
+from vidsearch.models.pair_scores import checked_pairs
 
 FARS = (1e-6, 1e-5, 1e-4, 1e-3, 1e-2, 1e-1)
 SMALL_FARS = (1e-5, 1e-4, 1e-3)

@@ -13,13 +13,17 @@ from numpy.typing import NDArray
 
 from vidsearch.device import resolve_device
 from vidsearch.errors import ConfigError
-from vidsearch.evaluation.identification import tables
-from vidsearch.evaluation.identification.tables import Identified, identified
 from vidsearch.evaluation.metrics.identification import search
-from vidsearch.evaluation.photo_embeddings import EmbeddingOptions, PhotoEmbeddings, embed_photos
+from vidsearch.evaluation.photo_embeddings import (
+    EmbeddingOptions,
+    PhotoEmbeddings,
+    embed_photos,
+    pooled_items,
+)
 from vidsearch.evaluation.protocols.pairs import PICTURE_ENDINGS
 from vidsearch.evaluation.report import Measure, Provenance, Report, Scores, Section
-from vidsearch.evaluation.verification.run import pooled_items
+from vidsearch.evaluation.report import identification as tables
+from vidsearch.evaluation.report.identification import Identified, identified
 from vidsearch.models.registry import load_pack
 from vidsearch.text.printable import printable
 

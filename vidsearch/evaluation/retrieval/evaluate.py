@@ -18,12 +18,17 @@ from vidsearch.device import resolve_device
 from vidsearch.evaluation.metrics.open_set import OpenSetPoint, tpir_at_fpir
 from vidsearch.evaluation.metrics.retrieval import Rankings, cmc
 from vidsearch.evaluation.report import Figure, Headline, Provenance, Report, Section, Table
+from vidsearch.evaluation.report.ranked_retrieval import (
+    NAMES,
+    SOURCES,
+    RetrievalFigures,
+    file_sha256,
+)
 from vidsearch.evaluation.report.svg import COLOURS, canvas
 from vidsearch.evaluation.retrieval import slices
 from vidsearch.evaluation.retrieval.answers import Answer, ask, moment_flags, moments, video_flags
 from vidsearch.evaluation.retrieval.labels import Labels, read_labels
-from vidsearch.evaluation.retrieval.report import NAMES, SOURCES, RetrievalFigures, file_sha256
-from vidsearch.evaluation.verification.worst_pairs import worst_queries
+from vidsearch.evaluation.retrieval.worst_queries import worst_queries
 from vidsearch.models.registry import LoadedPack, load_pack
 from vidsearch.search.search import PhotoSearcher
 

@@ -10,8 +10,6 @@ from typing import Any
 import numpy as np
 
 from vidsearch.device import resolve_device
-from vidsearch.evaluation.identification import tables
-from vidsearch.evaluation.identification.tables import Identified
 from vidsearch.evaluation.photo_embeddings import EmbeddingOptions
 from vidsearch.evaluation.report import (
     Headline,
@@ -22,9 +20,11 @@ from vidsearch.evaluation.report import (
     Section,
     Table,
 )
+from vidsearch.evaluation.report import identification as tables
 from vidsearch.evaluation.report.figures import roc_curves
+from vidsearch.evaluation.report.identification import Identified
 from vidsearch.evaluation.templates.data import TemplateOptions, TemplateSet, read_template_set
-from vidsearch.evaluation.templates.figures import Verified, identify, merge_galleries, verify
+from vidsearch.evaluation.templates.measure import Verified, identify, merge_galleries, verify
 from vidsearch.models.registry import load_pack
 
 CONVENTIONS = (

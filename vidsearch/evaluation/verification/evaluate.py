@@ -11,7 +11,6 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from vidsearch.datatypes import Matrix
 from vidsearch.device import Device, resolve_device
 from vidsearch.errors import ConfigError, PhotoError
 from vidsearch.evaluation.metrics.paired import (
@@ -28,7 +27,7 @@ from vidsearch.evaluation.metrics.verification import (
     folded_accuracy,
     tar_at_far,
 )
-from vidsearch.evaluation.photo_embeddings import EmbeddingOptions, PhotoEmbeddings, embed_photos
+from vidsearch.evaluation.photo_embeddings import EmbeddingOptions, embed_photos, pooled_items
 from vidsearch.evaluation.protocols.pairs import PairSet
 from vidsearch.evaluation.report import (
     Headline,
@@ -117,24 +116,6 @@ def score_pairs(pairs: PairSet, options: EmbeddingOptions) -> ScoredPairs:
         int(gone.sum()),
         int(broken.sum()),
     )
-
-
-def pooled_items(
-    embedded: PhotoEmbeddings, owners: NDArray[np.intp], items: int
-) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
-    """Return each item's template, the centre of its pictures' raw embeddings, and if it has one.
-
-    Raises:
-        ConfigError: The model gave an embedding that is not finite.
-    """
-    raw: Matrix = embedded.raw
-    if not np.isfinite(raw).all():
-        raise ConfigError("the model gave embeddings that are not finite; use another pack")
-    sums = np.zeros((items, raw.shape[1]))
-    np.add.at(sums, owners[embedded.found], raw[embedded.found])
-    norms = np.linalg.norm(sums, axis=1)
-    found = norms > 0
-    return sums / np.where(found, norms, 1)[:, None], found
 
 
 def _of_all(flags: NDArray[np.bool_], owners: NDArray[np.intp], items: int) -> NDArray[np.bool_]:

@@ -11,9 +11,8 @@ import pytest
 
 from vidsearch.commands.main import main
 from vidsearch.errors import ConfigError
-from vidsearch.evaluation.photo_embeddings import PhotoEmbeddings
+from vidsearch.evaluation.photo_embeddings import PhotoEmbeddings, pooled_items
 from vidsearch.evaluation.report import read_report
-from vidsearch.evaluation.verification.run import pooled_items
 
 
 def test_videos_are_centres_of_raw_embeddings() -> None:

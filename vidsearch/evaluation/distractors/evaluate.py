@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -57,7 +57,7 @@ class DistractorOptions:
         far: Of the verification.
         fpr: Of the identification.
         ranks: Length of the CMC.
-        scheduler: Address of a Dask scheduler; None: this process.
+        scheduler: Address of the Dask scheduler behind the mapper; recorded in the report.
     """
 
     probes: Path
@@ -122,11 +122,22 @@ class _Found:
     tar: NDArray[np.float64]
 
 
-Mapper = Callable[[Callable[[Any], Any], Sequence[Any]], Iterator[Any]]
+class Mapper(Protocol):
+    """A ``map`` over gallery parts: the built-in one, or one that uses a cluster."""
+
+    def __call__(
+        self, function: Callable[[GalleryPart], Streamed], parts: Sequence[GalleryPart], /
+    ) -> Iterable[Streamed]:
+        """Return ``function(part)`` of every part, in any order."""
+        ...
 
 
-def evaluate_distractors(options: DistractorOptions) -> Report:
+def evaluate_distractors(options: DistractorOptions, mapper: Mapper = map) -> Report:
     """Stream all pairs and return the report.
+
+    Args:
+        options: Files and operating points.
+        mapper: Runs the tasks, one per part of the gallery.
 
     Raises:
         ConfigError: Files that do not fit together; see the readers.
@@ -143,10 +154,10 @@ def evaluate_distractors(options: DistractorOptions) -> Report:
     labels = np.array([numbers[who] for who in people], np.int64)
     gallery_names, subjects = _gallery_names(options, len(gallery), numbers)
     everything = np.ones(len(labels), bool), np.ones(len(gallery), bool)
-    results = {"all": _run(options, labels, subjects, everything)}
+    results = {"all": _run(options, mapper, labels, subjects, everything)}
     if options.noise:
         kept = read_noise(options.noise, names, gallery_names)
-        results["R"] = _run(options, labels, subjects, (kept[0], kept[1]))
+        results["R"] = _run(options, mapper, labels, subjects, (kept[0], kept[1]))
     return _report(options, results, time.perf_counter() - started)
 
 
@@ -165,6 +176,7 @@ def _gallery_names(
 
 def _run(
     options: DistractorOptions,
+    mapper: Mapper,
     labels: NDArray[np.int64],
     subjects: NDArray[np.int64] | None,
     keep: tuple[NDArray[np.bool_], NDArray[np.bool_]],
@@ -184,26 +196,18 @@ def _run(
         )
         for top in range(0, len(keep_gallery), PART_ROWS)
     ]  # fmt: skip
+    from tqdm import tqdm
+
     seen: Streamed | None = None
-    for part in _mapped(parts, options):
+    for part in tqdm(
+        mapper(stream_part, parts), total=len(parts), desc="gallery", unit="part", disable=None
+    ):
         seen = part if seen is None else merge([seen, part], plan)
     assert seen is not None
     if subjects is None:
         seen = with_mates_among_probes(seen, _probes(options.probes, keep_probes), mine)
     far, tar = tail_roc(seen)
     return _Found(distractor_result(seen, far=options.far, fpr=options.fpr), far, tar)
-
-
-def _mapped(parts: Sequence[GalleryPart], options: DistractorOptions) -> Iterator[Streamed]:
-    from tqdm import tqdm
-
-    if options.scheduler is not None:
-        from pipelines.cluster.tasks import map_on_cluster
-
-        found: Iterator[Streamed] = map_on_cluster(stream_part, parts, options.scheduler)
-    else:
-        found = map(stream_part, parts)
-    yield from tqdm(found, total=len(parts), desc="gallery", unit="part", disable=None)
 
 
 def _report(options: DistractorOptions, found: dict[str, _Found], elapsed_s: float) -> Report:

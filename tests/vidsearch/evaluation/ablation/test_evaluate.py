@@ -16,9 +16,9 @@ from onnx import TensorProto, helper
 from vidsearch.commands.main import main
 from vidsearch.errors import ConfigError
 from vidsearch.evaluation.ablation.data import LabelledSet, from_folder, from_parquet
+from vidsearch.evaluation.ablation.evaluate import LadderOptions, climb
+from vidsearch.evaluation.ablation.frame_context import colour_and_edges, onnx_classifier
 from vidsearch.evaluation.ablation.network import NetConfig, train_and_apply
-from vidsearch.evaluation.ablation.run import LadderOptions, climb
-from vidsearch.evaluation.provenance import colour_and_edges, onnx_classifier
 from vidsearch.faces.template import normalise
 
 NET = NetConfig(width=32, epochs=30, batch=32, dropout=0.0)

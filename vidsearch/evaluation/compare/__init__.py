@@ -1,1 +1,0 @@
-"""Paired comparison of two stored reports."""

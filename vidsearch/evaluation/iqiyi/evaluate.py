@@ -1,0 +1,57 @@
+"""Score of an iQIYI-VID result file: ground truth and results in, report out."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+from vidsearch.evaluation.iqiyi.lists import read_lists, score
+from vidsearch.evaluation.report import Provenance, Report, Section
+from vidsearch.evaluation.report.ranked_retrieval import SOURCES, RetrievalFigures, file_sha256
+
+
+def evaluate_results(truth_file: str, results_file: str) -> Report:
+    """Return the report of a result file.
+
+    Raises:
+        ConfigError: A file is malformed: which, in which line, and what was expected.
+    """
+    started = time.perf_counter()
+    scored = score(read_lists(truth_file), read_lists(results_file))
+    figures = RetrievalFigures.of(scored.rankings, scored.identities, scored.identities)
+    said = [
+        f"{len(scored.missing):,} identities are missing from the results and score 0."
+        if scored.missing else "",
+        f"{len(scored.without_clips):,} identities have no clip in the ground truth but an answer: "
+        "the official script divides by zero there, here they score 0."
+        if scored.without_clips else "",
+        f"{scored.duplicates:,} repeated clips were dropped, the first kept."
+        if scored.duplicates else "",
+    ]  # fmt: skip
+    return Report(
+        kind="retrieval",
+        title=f"iQIYI-VID: {Path(results_file).name}",
+        lead="The official score of a result file. Published leader-board scores come from "
+        "closed-set classifiers trained on the same identities: a photo query is another task.",
+        conventions=SOURCES,
+        headlines=figures.headlines(),
+        metrics=figures.metrics()
+        | {
+            "missing": len(scored.missing),
+            "answered_without_clips": len(scored.without_clips),
+            "duplicates_dropped": scored.duplicates,
+        },
+        provenance=Provenance(
+            configuration={"truth": truth_file, "results": results_file},
+            data={Path(name).name: file_sha256(name) for name in (truth_file, results_file)},
+            elapsed_s=time.perf_counter() - started,
+        ),
+        sections=(
+            Section(
+                "Score",
+                " ".join(filter(None, said)),
+                (figures.conventions_table(), figures.ranks_table()),
+            ),
+        ),
+        scores=figures.scores(),
+    )
