@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.vidsearch.evaluation.report.conftest import make_report
+from tests.vidsearch.evaluation.conftest import make_report
 from vidsearch.commands.main import main
 from vidsearch.errors import ConfigError
 from vidsearch.evaluation.compare import compare_reports
