@@ -218,7 +218,7 @@ class _Reembedding:
 
     def _build(self) -> tuple[Snapshot, Catalog, Revectored]:
         """Embed what is there, also what is indexed meanwhile, and write tables and index."""
-        from vidsearch.index import rebuild
+        from vidsearch.search.track_index import rebuild
 
         for _ in range(_ROUNDS):
             snapshot = self._catalog.snapshot()

@@ -19,8 +19,8 @@ import numpy as np
 
 from pipelines.cluster.shared_storage import require_shared_place
 from vidsearch.errors import ClusterLostError, ConfigError
-from vidsearch.index import BuildOptions
 from vidsearch.index.build import ShardTask, run_here
+from vidsearch.index.generations import BuildOptions
 from vidsearch.storage.path import StoragePath
 
 if TYPE_CHECKING:

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from vidsearch.catalog import Catalog
 from vidsearch.errors import NoFaceError
 from vidsearch.evaluation.retrieval.labels import read_labels
-from vidsearch.search.false_hits import LEVELS
+from vidsearch.results.threshold_advice import LEVELS
 from vidsearch.search.query import query_face
 from vidsearch.search.search import PhotoSearcher, SearchOptions
 

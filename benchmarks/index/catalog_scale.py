@@ -19,7 +19,7 @@ import numpy as np
 from vidsearch.catalog import Catalog, CatalogWriter, IndexedVideo, VideoRecord, WriterConfig
 from vidsearch.catalog.maintenance import maintain
 from vidsearch.datatypes import KeptFace, Matrix, Template, TimeSpan, Track, Vector
-from vidsearch.index import TrackSearcher, rebuild
+from vidsearch.search.track_index import TrackSearcher, rebuild
 
 DIM = 128
 TRACKS_A_VIDEO = 10
@@ -126,7 +126,8 @@ def searched(catalog: Catalog) -> tuple[float, float]:
 def in_new_process(folder: Path) -> None:
     code = (
         "import sys, numpy as np; from vidsearch import Catalog; "
-        "from vidsearch.index import TrackSearcher; s = TrackSearcher(Catalog.open(sys.argv[1])); "
+        "from vidsearch.search.track_index import TrackSearcher; "
+        "s = TrackSearcher(Catalog.open(sys.argv[1])); "
         f"s.search(np.full((1, {DIM}), {DIM} ** -0.5, np.float32), 100)"
     )
     subprocess.run([sys.executable, "-c", code, str(folder)], check=True)

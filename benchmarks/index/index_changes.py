@@ -16,8 +16,8 @@ from benchmarks.made_archive import (
 )
 from vidsearch.catalog import Catalog, CatalogWriter, IndexedVideo, VideoRecord, WriterConfig
 from vidsearch.datatypes import Matrix, Template, TimeSpan, Track, Vector
-from vidsearch.index import TrackSearcher
 from vidsearch.index.generations import read_generation
+from vidsearch.search.track_index import TrackSearcher
 
 CHANGED = 10_000
 _VIDEOS_A_BATCH = 32  # as the indexing command commits them

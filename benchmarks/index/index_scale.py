@@ -35,10 +35,11 @@ from benchmarks.made_archive import (
 )
 from vidsearch.catalog import Catalog
 from vidsearch.datatypes import Matrix, Vector
-from vidsearch.index import BuildOptions, TrackSearcher, build, rebuild
+from vidsearch.index import build
 from vidsearch.index.faiss import library
-from vidsearch.index.generations import Generation, read_generation
+from vidsearch.index.generations import BuildOptions, Generation, read_generation
 from vidsearch.index.plan import KINDS
+from vidsearch.search.track_index import TrackSearcher, rebuild
 
 K = 100
 STEPS = ("make", "build", "search", "change")

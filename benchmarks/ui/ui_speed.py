@@ -33,9 +33,9 @@ from vidsearch.catalog import Catalog, CatalogWriter, IndexedVideo, VideoRecord,
 from vidsearch.catalog.maintenance import maintain
 from vidsearch.datatypes import KeptFace, Matrix, Template, TimeSpan, Track, Vector
 from vidsearch.device import resolve_device
-from vidsearch.index import rebuild
 from vidsearch.models.registry import LoadedPack, load_pack
 from vidsearch.search.query import photo_faces
+from vidsearch.search.track_index import rebuild
 
 TRACKS_A_VIDEO, TRACKS_AN_IDENTITY, FACES, LIKE_THE_PHOTO = 10, 20, 2, 30
 _PAINT = "() => performance.getEntriesByName('first-contentful-paint')[0]?.startTime"

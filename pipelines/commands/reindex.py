@@ -27,7 +27,8 @@ def run(args: argparse.Namespace) -> int:
     """Rebuild and say what became of it."""
     from vidsearch.catalog import Catalog
     from vidsearch.commands.catalog import describe_index
-    from vidsearch.index import BuildOptions, rebuild
+    from vidsearch.index.generations import BuildOptions
+    from vidsearch.search.track_index import rebuild
 
     catalog = Catalog.open(args.catalog)
     options = BuildOptions()

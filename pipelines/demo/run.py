@@ -17,7 +17,9 @@ from pipelines.indexing.run import IndexReport, index
 from pipelines.stages.payloads import IndexOptions
 from vidsearch.catalog import Catalog
 from vidsearch.errors import ConfigError
-from vidsearch.results import SearchResult, clock, confidence_number, to_html
+from vidsearch.results.as_html import to_html
+from vidsearch.results.result import SearchResult
+from vidsearch.results.words import clock, confidence_number
 from vidsearch.search.search import PhotoSearcher, SearchOptions
 from vidsearch.text.printable import printable
 

@@ -206,7 +206,7 @@ def _work(
     run: _Run,
 ) -> None:
     from pipelines.reindex import build_options
-    from vidsearch.index import rebuild_if_stale
+    from vidsearch.search.track_index import rebuild_if_stale
 
     repair(archive)
     known = _known_by_size(archive, options)

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from vidsearch.datatypes import Matrix
 from vidsearch.errors import ConfigError, ShapeError
-from vidsearch.index import VectorIndex
+from vidsearch.index.base import VectorIndex
 from vidsearch.index.faiss import FaissFlatIndex
 from vidsearch.index.flat import FlatIndex
 

@@ -263,7 +263,7 @@ def test_a_catalog_in_a_bucket_gets_another_model(
 ) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     from pipelines.reembed import reembed
-    from vidsearch.index import TrackSearcher
+    from vidsearch.search.track_index import TrackSearcher
 
     pack = tiny_packs.write_tiny_pack(tmp_path / "tiny")
     index(CATALOG, [archive / "videos"])

@@ -34,9 +34,9 @@ from vidsearch.erasure.videos import forget
 from vidsearch.errors import CatalogConflictError, CatalogModelError, ConfigError, PackNotFoundError
 from vidsearch.faces.geometry.align import ARCFACE_112, DLIB_150, with_rim
 from vidsearch.faces.template import pool
-from vidsearch.index import TrackSearcher
 from vidsearch.models.registry import load_pack
 from vidsearch.photo.open import read_photo
+from vidsearch.search.track_index import TrackSearcher
 from vidsearch.trainingset.assemble import SetOptions
 
 DIM = 24
@@ -252,9 +252,9 @@ def kill_at(  # noqa: C901 (one branch a step)
 
         monkeypatch.setattr(written, "_write_videos", before)
     elif step == "rebuild":
-        import vidsearch.index
+        from vidsearch.search import track_index
 
-        monkeypatch.setattr(vidsearch.index, "rebuild", after(vidsearch.index.rebuild))
+        monkeypatch.setattr(track_index, "rebuild", after(track_index.rebuild))
     elif step == "_measure_new":
         measure = module._Reembedding._measure
 

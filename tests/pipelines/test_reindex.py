@@ -24,10 +24,11 @@ from tests.helpers import synthetic_catalog
 from vidsearch.catalog import Catalog, CatalogWriter
 from vidsearch.commands.main import main
 from vidsearch.errors import CatalogWriteError, ClusterLostError, ConfigError
-from vidsearch.index import BuildOptions, TrackSearcher, build, rebuild
+from vidsearch.index import build
 from vidsearch.index.build import ShardTask
-from vidsearch.index.generations import current_name
+from vidsearch.index.generations import BuildOptions, current_name
 from vidsearch.index.plan import Kind, choose
+from vidsearch.search.track_index import TrackSearcher, rebuild
 from vidsearch.storage.path import StoragePath
 
 Work = Callable[[ShardTask], Path]

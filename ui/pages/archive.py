@@ -16,8 +16,7 @@ from vidsearch.catalog.people import judgements
 from vidsearch.catalog.status import VideoProblem
 from vidsearch.erasure.person import forget_person
 from vidsearch.erasure.videos import forget
-from vidsearch.results import clock
-from vidsearch.results.words import counted
+from vidsearch.results.words import clock, counted
 from vidsearch.text.printable import printable
 
 _STATES = {

@@ -24,8 +24,7 @@ from vidsearch.catalog.people import (
 from vidsearch.errors import ConfigError
 from vidsearch.evaluation.report import Table
 from vidsearch.evaluation.report.tables import to_html
-from vidsearch.results import clock
-from vidsearch.results.words import counted
+from vidsearch.results.words import clock, counted
 from vidsearch.search.people_clusters import TrackCard, company, track_cards, unknown_people
 
 _SHOWN = 12

@@ -14,7 +14,8 @@ from ui.components.markup import markdown, player
 from ui.components.timeline import Bar, bars_of, strip
 from ui.service.media_tokens import MEDIA_TOKENS
 from vidsearch.datatypes import Hit, TimeSpan, Vector
-from vidsearch.results import SearchResult, clock, confidence_number, confidence_word
+from vidsearch.results.result import SearchResult
+from vidsearch.results.words import clock, confidence_number, confidence_word
 from vidsearch.text.html import text
 from vidsearch.video.stills import boxed, jpeg, still
 

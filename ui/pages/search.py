@@ -20,10 +20,12 @@ from ui.service import verdicts
 from ui.service.running_jobs import being_indexed
 from ui.service.searching import Answer, SearchRequest, too_poor_to_trust
 from vidsearch.catalog.people import judgements
-from vidsearch.results import Searched, clock, to_csv, to_html, to_json
 from vidsearch.results import as_edl as cut_lists
-from vidsearch.results.result import advice_line, coverage, headline
-from vidsearch.results.words import counted
+from vidsearch.results.as_csv import to_csv
+from vidsearch.results.as_html import to_html
+from vidsearch.results.as_json import to_json
+from vidsearch.results.result import Searched, advice_line, coverage, headline
+from vidsearch.results.words import clock, counted
 from vidsearch.text.html import text
 
 _STEPS = """<ol class="vs-steps">

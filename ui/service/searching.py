@@ -15,7 +15,7 @@ from vidsearch.catalog.people import Judgements, judgements
 from vidsearch.datatypes import Hit
 from vidsearch.errors import ConfigError, VidsearchError
 from vidsearch.models.calibration import Calibration
-from vidsearch.results import SearchResult
+from vidsearch.results.result import SearchResult
 from vidsearch.search.filter import SearchFilter
 from vidsearch.search.query import QueryFace, photo_faces
 from vidsearch.search.search import PhotoSearcher, SearchOptions

@@ -15,7 +15,7 @@ from vidsearch.errors import ConfigError
 from vidsearch.text.printable import printable
 
 if TYPE_CHECKING:
-    from vidsearch.results import SearchResult
+    from vidsearch.results.result import SearchResult
     from vidsearch.search.filter import SearchFilter
 
 
@@ -99,7 +99,10 @@ def _scope(args: argparse.Namespace) -> SearchFilter:
 def _print(result: SearchResult, args: argparse.Namespace) -> None:
     import json
 
-    from vidsearch.results import to_csv, to_html, to_json, to_text
+    from vidsearch.results.as_csv import to_csv
+    from vidsearch.results.as_html import to_html
+    from vidsearch.results.as_json import to_json
+    from vidsearch.results.as_text import to_text
 
     if not (args.html is None and args.csv is None and not args.json):
         for photo in result.query:

@@ -92,8 +92,8 @@ def forget(catalog: Catalog, video_id: str) -> Receipt:
         CatalogError: Something is left; the message says where.
         CatalogWriteError: The catalog cannot be written.
     """
-    from vidsearch.index import rebuild
     from vidsearch.storage.local_copies import remove_local_copies
+    from vidsearch.search.track_index import rebuild
 
     require_erasable(catalog)
     if catalog.videos(["video_id"], [video_id]).num_rows:
@@ -251,7 +251,7 @@ def _prove_by_search(catalog: Catalog, traces: Traces) -> int:
     Raises:
         CatalogError: An erased track is found.
     """
-    from vidsearch.index import TrackSearcher
+    from vidsearch.search.track_index import TrackSearcher
 
     searcher = TrackSearcher(catalog)
     for start in range(0, len(traces.templates), _QUERIES):

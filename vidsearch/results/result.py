@@ -11,6 +11,7 @@ import numpy as np
 
 from vidsearch.datatypes import Hit, Vector, check_array
 from vidsearch.errors import ShapeError
+from vidsearch.results.threshold_advice import FEWEST_TRACKS, FEWEST_VIDEOS, ThresholdAdvice
 from vidsearch.results.words import (
     LIKELY,
     clock,
@@ -18,7 +19,6 @@ from vidsearch.results.words import (
     confidence_word,
     counted,
 )
-from vidsearch.search.false_hits import FEWEST_TRACKS, FEWEST_VIDEOS, ThresholdAdvice
 
 
 @dataclass(frozen=True, slots=True, eq=False)

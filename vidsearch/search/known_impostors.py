@@ -27,7 +27,8 @@ from vidsearch.catalog.snapshot import Snapshot
 from vidsearch.datatypes import Matrix
 from vidsearch.errors import VidsearchError
 from vidsearch.models.calibration import Calibration
-from vidsearch.search.false_hits import LEVELS, CertainPairs, expected_shares
+from vidsearch.results.threshold_advice import LEVELS, CertainPairs
+from vidsearch.search.false_hits import expected_shares
 
 _FILE = "advice.json"
 _FORMAT = 2

@@ -19,14 +19,16 @@ from vidsearch.datatypes import Hit, Matrix, TimeSpan, Vector
 from vidsearch.device import resolve_device
 from vidsearch.errors import ConfigError
 from vidsearch.faces.template import normalise, pool
-from vidsearch.index import TrackSearcher
 from vidsearch.index.base import Neighbours
 from vidsearch.models.registry import LoadedPack, load_pack
-from vidsearch.results import QueryPhoto, Searched, SearchResult, clock
-from vidsearch.search.false_hits import CertainPairs, ThresholdAdvice, expected_false_hits
+from vidsearch.results.result import QueryPhoto, Searched, SearchResult
+from vidsearch.results.threshold_advice import CertainPairs, ThresholdAdvice
+from vidsearch.results.words import clock
+from vidsearch.search.false_hits import expected_false_hits
 from vidsearch.search.filter import SearchFilter
 from vidsearch.search.known_impostors import bars, certain_pairs
 from vidsearch.search.query import QueryFace, disagreement, pool_query, query_face
+from vidsearch.search.track_index import TrackSearcher
 
 PRIOR = 0.01
 """Share of an archive's tracks that show the person sought, before any is looked at.

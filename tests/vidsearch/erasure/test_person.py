@@ -15,7 +15,7 @@ from vidsearch.commands.main import main
 from vidsearch.erasure.person import forget_person
 from vidsearch.erasure.videos import RECEIPTS
 from vidsearch.errors import CatalogError, ConfigError
-from vidsearch.index import TrackSearcher, rebuild
+from vidsearch.search.track_index import TrackSearcher, rebuild
 
 NAME = 'Ada "the first" Lövelace'
 

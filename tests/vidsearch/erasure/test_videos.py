@@ -13,7 +13,7 @@ from vidsearch.catalog.schema import track_rows
 from vidsearch.commands.main import main
 from vidsearch.erasure.videos import forget
 from vidsearch.errors import CatalogError, ConfigError
-from vidsearch.index import TrackSearcher, rebuild
+from vidsearch.search.track_index import TrackSearcher, rebuild
 
 
 @pytest.fixture

@@ -19,13 +19,14 @@ from numpy.typing import NDArray
 from vidsearch.catalog import Catalog, CatalogWriter
 from vidsearch.datatypes import Matrix
 from vidsearch.errors import ConfigError, ShapeError
-from vidsearch.index import BuildOptions, TrackSearcher, build, rebuild, rerank
+from vidsearch.index import build, rerank
 from vidsearch.index.base import Neighbours, VectorIndex
 from vidsearch.index.build import ShardTask
 from vidsearch.index.flat import FlatIndex
-from vidsearch.index.generations import current_name
+from vidsearch.index.generations import BuildOptions, current_name
 from vidsearch.index.plan import KINDS, Kind, choose
 from vidsearch.search.track_index import index_status
+from vidsearch.search.track_index import TrackSearcher, rebuild
 
 DIM = 32
 PER_IDENTITY = 20
@@ -265,7 +266,9 @@ KILLED = """
 import os, signal, sys
 from vidsearch import Catalog
 from vidsearch.storage.path import StoragePath
-from vidsearch.index import BuildOptions, build, generations, rebuild
+from vidsearch.index import build, generations
+from vidsearch.index.generations import BuildOptions
+from vidsearch.search.track_index import rebuild
 
 build.SHARD_ROWS = 100
 module, name = {"shards": (build, "join"), "files": (generations, "_sync"),

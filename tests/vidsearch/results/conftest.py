@@ -11,7 +11,7 @@ import pytest
 from PIL import Image as Pillow
 
 from vidsearch.datatypes import Hit, TimeSpan
-from vidsearch.results import QueryPhoto, Searched, SearchResult
+from vidsearch.results.result import QueryPhoto, Searched, SearchResult
 
 MakeHit: TypeAlias = Callable[..., Hit]
 

@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from vidsearch.datatypes import Hit, TimeSpan
-from vidsearch.results import Searched, SearchResult, to_csv
+from vidsearch.results.as_csv import to_csv
+from vidsearch.results.result import Searched, SearchResult
 
 MakeHit = Callable[..., Hit]
 

@@ -17,8 +17,8 @@ from hypothesis import strategies as st
 from PIL import Image as Pillow
 
 from vidsearch.datatypes import Hit, TimeSpan
-from vidsearch.results import QueryPhoto, Searched, SearchResult, to_html
-from vidsearch.results.result import by_video
+from vidsearch.results.as_html import to_html
+from vidsearch.results.result import QueryPhoto, Searched, SearchResult, by_video
 from vidsearch.results.timeline import LEAST_WIDTH, WIDTH, timeline_svg
 from vidsearch.text.printable import printable
 

@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from vidsearch.datatypes import Hit, TimeSpan
-from vidsearch.results import QueryPhoto, Searched, SearchResult, to_json
+from vidsearch.results.as_json import to_json
+from vidsearch.results.result import QueryPhoto, Searched, SearchResult
 
 names = st.text(st.characters(codec=None, exclude_characters="\0"), max_size=30)
 finite = st.floats(-1e6, 1e6, width=32)

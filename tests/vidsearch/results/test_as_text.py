@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from vidsearch.datatypes import Hit, TimeSpan
-from vidsearch.results import QueryPhoto, Searched, SearchResult, to_text
+from vidsearch.results.as_text import to_text
+from vidsearch.results.result import QueryPhoto, Searched, SearchResult
 
 MakeHit = Callable[..., Hit]
 

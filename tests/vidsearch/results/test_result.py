@@ -8,8 +8,14 @@ import pytest
 
 from vidsearch.datatypes import Hit, TimeSpan
 from vidsearch.errors import ConfigError, ShapeError
-from vidsearch.results import QueryPhoto, Searched, SearchResult
-from vidsearch.results.result import by_video, coverage, headline
+from vidsearch.results.result import (
+    QueryPhoto,
+    Searched,
+    SearchResult,
+    by_video,
+    coverage,
+    headline,
+)
 
 
 def test_groups_follow_the_best_hit_and_time(result: SearchResult) -> None:

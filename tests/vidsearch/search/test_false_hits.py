@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from vidsearch.errors import ConfigError
-from vidsearch.search.false_hits import CertainPairs, expected_false_hits, expected_shares
+from vidsearch.results.threshold_advice import CertainPairs
+from vidsearch.search.false_hits import expected_false_hits, expected_shares
 
 BARS = (0.5, 0.6, 0.7, 0.45)
 

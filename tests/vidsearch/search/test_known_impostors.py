@@ -12,12 +12,13 @@ import pytest
 from vidsearch.catalog import Catalog, CatalogWriter, IndexedVideo
 from vidsearch.catalog.people import add_person, judge
 from vidsearch.datatypes import Matrix
-from vidsearch.index import TrackSearcher
 from vidsearch.models.calibration import Calibration
-from vidsearch.results import to_json, to_text
+from vidsearch.results.as_json import to_json
+from vidsearch.results.as_text import to_text
 from vidsearch.results.result import Searched, SearchResult
+from vidsearch.results.threshold_advice import CertainPairs, FalseHits, ThresholdAdvice
 from vidsearch.search import known_impostors as advice
-from vidsearch.search.false_hits import CertainPairs, FalseHits, ThresholdAdvice
+from vidsearch.search.track_index import TrackSearcher
 
 CURVE = Calibration(slope=10.0, intercept=-5.0, fitted_on="a test", pairs=2)
 # With prior 0.5 the bars of 0.5, 0.9, 0.99 and 0.1 are 0.5, 0.72, 0.96 and 0.28.

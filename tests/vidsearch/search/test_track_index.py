@@ -16,10 +16,10 @@ from vidsearch.catalog.maintenance import maintain
 from vidsearch.catalog.schema import matrix
 from vidsearch.datatypes import Matrix
 from vidsearch.errors import CatalogWriteError, ConfigError, ShapeError
-from vidsearch.index import TrackSearcher, rebuild, rebuild_if_stale
 from vidsearch.index.flat import FlatIndex
 from vidsearch.index.generations import current_name
 from vidsearch.search.track_index import index_status
+from vidsearch.search.track_index import TrackSearcher, rebuild, rebuild_if_stale
 
 
 def write(
@@ -243,7 +243,7 @@ def test_only_generations_that_nobody_opens_are_removed(
 REBUILD = """
 import sys
 from vidsearch import Catalog
-from vidsearch.index import rebuild
+from vidsearch.search.track_index import rebuild
 catalog = Catalog.open(sys.argv[1])
 print("ready", flush=True)
 for _ in range(15):

@@ -13,7 +13,7 @@ from vidsearch.evaluation.report import Picture, PictureRow, PictureRows, Sectio
 from vidsearch.evaluation.report.ranked_retrieval import RetrievalFigures
 from vidsearch.evaluation.retrieval.answers import Answer, best_of_videos
 from vidsearch.evaluation.retrieval.labels import Known, Labels
-from vidsearch.results import clock, confidence_number
+from vidsearch.results.words import clock, confidence_number
 
 _PICTURES = 4
 """False hits, and as many misses, shown of one query."""
