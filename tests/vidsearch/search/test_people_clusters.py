@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -9,6 +10,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pipelines.demo.filming import encode_film
+from pipelines.demo.people import load_pictures
+from pipelines.demo.screenplay import Film, Shot
+from pipelines.indexing.run import index
+from pipelines.stages.payloads import IndexOptions
 from vidsearch.catalog import Catalog
 from vidsearch.catalog.people import add_person, judge, judgements
 from vidsearch.device import resolve_device
@@ -23,6 +29,16 @@ from vidsearch.search.people_clusters import (
     unknown_people,
 )
 from vidsearch.search.search import PRIOR
+
+
+@pytest.fixture
+def catalog(films: Path, tmp_path: Path) -> Catalog:
+    """A catalog of short videos with real faces, one of them with two faces at the same time."""
+    shot = Shot("group", 2.0, (330, 320, 640), (330, 320, 600))
+    film = Film("two.mp4", "libx264", (shot,))
+    encode_film(films / film.name, film, load_pictures())
+    index(tmp_path / "catalog", [films], IndexOptions(workers=1))
+    return Catalog.open(tmp_path / "catalog")
 
 
 def row(video: str, start_s: float, end_s: float) -> dict[str, Any]:
