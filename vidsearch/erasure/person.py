@@ -61,8 +61,8 @@ def forget_person(catalog: Catalog, person: str) -> PersonReceipt:
         CatalogError: Something is left; the message says where.
         CatalogWriteError: The catalog cannot be written.
     """
-    from vidsearch.storage.local_copies import remove_local_copies
     from vidsearch.search.track_index import rebuild
+    from vidsearch.storage.local_copies import remove_local_copies
 
     _videos.require_erasable(catalog)
     known = judgements(catalog)

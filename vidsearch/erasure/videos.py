@@ -92,8 +92,8 @@ def forget(catalog: Catalog, video_id: str) -> Receipt:
         CatalogError: Something is left; the message says where.
         CatalogWriteError: The catalog cannot be written.
     """
-    from vidsearch.storage.local_copies import remove_local_copies
     from vidsearch.search.track_index import rebuild
+    from vidsearch.storage.local_copies import remove_local_copies
 
     require_erasable(catalog)
     if catalog.videos(["video_id"], [video_id]).num_rows:

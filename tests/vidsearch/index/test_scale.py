@@ -25,8 +25,7 @@ from vidsearch.index.build import ShardTask
 from vidsearch.index.flat import FlatIndex
 from vidsearch.index.generations import BuildOptions, current_name
 from vidsearch.index.plan import KINDS, Kind, choose
-from vidsearch.search.track_index import index_status
-from vidsearch.search.track_index import TrackSearcher, rebuild
+from vidsearch.search.track_index import TrackSearcher, index_status, rebuild
 
 DIM = 32
 PER_IDENTITY = 20

@@ -18,8 +18,7 @@ from vidsearch.datatypes import Matrix
 from vidsearch.errors import CatalogWriteError, ConfigError, ShapeError
 from vidsearch.index.flat import FlatIndex
 from vidsearch.index.generations import current_name
-from vidsearch.search.track_index import index_status
-from vidsearch.search.track_index import TrackSearcher, rebuild, rebuild_if_stale
+from vidsearch.search.track_index import TrackSearcher, index_status, rebuild, rebuild_if_stale
 
 
 def write(
