@@ -11,8 +11,9 @@ from typing import Any
 from vidsearch.catalog.catalog import Catalog
 from vidsearch.catalog.status import CatalogStatus
 from vidsearch.device import resolve_device
-from vidsearch.erasure.person import PersonReceipt, forget_person
-from vidsearch.erasure.videos import Receipt, forget
+from vidsearch.erasure.person import forget_person
+from vidsearch.erasure.receipt import PersonReceipt, VideoReceipt
+from vidsearch.erasure.videos import forget_video
 from vidsearch.models.registry import LoadedPack, lasting_name, load_pack
 from vidsearch.results.result import SearchResult
 from vidsearch.search.search import PhotoSearcher, SearchOptions
@@ -167,7 +168,7 @@ class Archive:
         fields = {name: getattr(tables, name) for name in CatalogStatus.__dataclass_fields__}
         return ArchiveStatus(**fields, index=index_status(self.catalog, snapshot))
 
-    def forget(self, video_id: str) -> Receipt:
+    def forget(self, video_id: str) -> VideoReceipt:
         """Erase a video's rows, faces and vectors for good, and prove it.
 
         Args:
@@ -181,7 +182,7 @@ class Archive:
             CatalogError: A trace of the video is left; the message names the file.
             CatalogWriteError: The catalog cannot be written.
         """
-        return forget(self.catalog, video_id)
+        return forget_video(self.catalog, video_id)
 
     def forget_person(self, person: str) -> PersonReceipt:
         """Erase a person's name, verdicts, tracks and faces for good, and prove it.

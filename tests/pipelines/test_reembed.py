@@ -30,7 +30,7 @@ from vidsearch.catalog.schema import matrix
 from vidsearch.catalog.versions import Pieces, discard_staged, put_in_use
 from vidsearch.commands.main import main
 from vidsearch.device import CPU
-from vidsearch.erasure.videos import forget
+from vidsearch.erasure.videos import forget_video
 from vidsearch.errors import CatalogConflictError, CatalogModelError, ConfigError, PackNotFoundError
 from vidsearch.faces.geometry.align import ARCFACE_112, DLIB_150, with_rim
 from vidsearch.faces.template import pool
@@ -410,7 +410,7 @@ def test_a_video_indexed_meanwhile_comes_along(
 ) -> None:
     catalog = Catalog.open(place)
     gone = catalog.videos(["video_id"])["video_id"].to_pylist()[0]
-    forget(catalog, gone)
+    forget_video(catalog, gone)
     write = Pieces.write
     done: list[IndexReport] = []
 
@@ -475,12 +475,12 @@ def test_forgetting_reaches_what_is_not_in_use_yet(
             reembed(place, str(packs / "tiny"))
     assert list(place.glob("vectors-*"))
     catalog = Catalog.open(place)
-    forget(catalog, catalog.videos(["video_id"])["video_id"].to_pylist()[0])
+    forget_video(catalog, catalog.videos(["video_id"])["video_id"].to_pylist()[0])
     assert not list(place.glob("vectors-*"))
     assert not (place / "reembed").exists()
     reembed(place, str(packs / "tiny"))
     catalog = Catalog.open(place)
-    forget(catalog, catalog.videos(["video_id"])["video_id"].to_pylist()[0])
+    forget_video(catalog, catalog.videos(["video_id"])["video_id"].to_pylist()[0])
     assert catalog.tracks(["track_id"]).num_rows == 0
 
 

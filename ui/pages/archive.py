@@ -15,7 +15,7 @@ from vidsearch.archive import Archive, ArchiveStatus
 from vidsearch.catalog.people import judgements
 from vidsearch.catalog.status import VideoProblem
 from vidsearch.erasure.person import forget_person
-from vidsearch.erasure.videos import forget
+from vidsearch.erasure.videos import forget_video
 from vidsearch.results.words import clock, counted
 from vidsearch.text.printable import printable
 
@@ -196,6 +196,6 @@ def _ask(identity: str, name: str, is_person: bool) -> None:
     if really:
         del st.session_state["asking"]
         with st.spinner("Erasing, then searching for what may be left ..."):
-            receipt = (forget_person if is_person else forget)(catalog(), identity)
+            receipt = (forget_person if is_person else forget_video)(catalog(), identity)
         st.session_state["receipt"] = asdict(receipt)
         st.rerun()

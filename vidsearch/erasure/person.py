@@ -1,156 +1,113 @@
-"""Erasing a person for good: name, verdicts, and every track and face confirmed to be theirs."""
+"""Erasure of a person: the name, the verdicts, and every confirmed track and face."""
 
 from __future__ import annotations
 
 import json
-import time
-from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
-from typing import TYPE_CHECKING
 
-import numpy as np
-import pyarrow as pa
-import pyarrow.compute as pc
-
+from vidsearch.catalog.catalog import Catalog
 from vidsearch.catalog.people import Judgements, judgements
 from vidsearch.catalog.tables import sql_text
-from vidsearch.erasure import videos as _videos
+from vidsearch.erasure.erase import Selection, delete_by_track, erase, require_erasable
+from vidsearch.erasure.proof import Traces, search_files, traces_of_id, traces_of_tracks
+from vidsearch.erasure.receipt import PersonReceipt, current_time, write_receipt
 from vidsearch.errors import ConfigError
 from vidsearch.text.printable import printable
 
-if TYPE_CHECKING:
-    from vidsearch.catalog.catalog import Catalog
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PersonReceipt:
-    """What was erased, and what was searched to prove it; names nobody.
-
-    Attributes:
-        person_id: Of the erased person.
-        erased_at: ISO 8601, UTC.
-        rows: Erased rows by table.
-        files_searched: Files of the catalog that were read after erasing.
-        tracks_searched: Tracks that were searched for the erased ones.
-        found: Traces found by that search; always 0, or there is no receipt.
-    """
-
-    person_id: str
-    erased_at: str
-    rows: dict[str, int]
-    files_searched: int
-    tracks_searched: int
-    found: int = 0
-
 
 def forget_person(catalog: Catalog, person: str) -> PersonReceipt:
-    """Erase a person and prove it, as ``vidsearch.erasure.videos.forget`` does for a video.
+    """Erase a person for good and prove it.
 
-    Tracks that nobody confirmed to be the person stay: nobody has said whose they are. The videos
-    stay indexed, so they are not looked at again unless somebody asks for it.
+    Tracks without a confirmed verdict for the person stay. The videos stay indexed: indexing the
+    same files again does not bring the tracks back, ``index --again`` does.
 
     Args:
-        catalog: The catalog; nothing should be indexing into it meanwhile.
+        catalog: The catalog; no run should index into it meanwhile.
         person: ``person_id``, or the name where only one person has it.
 
     Returns:
         The receipt, also written to ``receipts/`` in the catalog.
 
     Raises:
-        ConfigError: No such person, or the catalog is in a bucket that keeps versions.
-        CatalogError: Something is left; the message says where.
+        ConfigError: The catalog has no such person, or is in a bucket that keeps versions.
+        CatalogError: A trace of the person is left; the message names the file.
         CatalogWriteError: The catalog cannot be written.
     """
-    from vidsearch.search.track_index import rebuild
-    from vidsearch.storage.local_copies import remove_local_copies
-
-    _videos.require_erasable(catalog)
-    known = judgements(catalog)
-    person_id = _id_of(person, known)
-    tracks = known.confirmed(person_id)
-    if person_id in known.names:
-        traces = _traces(catalog, person_id, tracks, known)
-    else:  # erased in part by a call that was killed or found something left, or never there
-        traces = _videos.trace_of_id(catalog, person_id)
-        if not person_id or _videos.search_files(catalog, traces)[1] is None:
-            raise ConfigError(
-                f"person {printable(person)!r} is not in the catalog {catalog.uri!r}; nothing to "
-                "forget. The People page and the table 'people' name who is"
-            )
-    _videos.remove_other_vectors(catalog)
-    rows = _delete_rows(catalog, person_id, tracks)
-    for name in catalog.table_names:
-        catalog.table(name).drop_history()
-    rebuild(catalog)
-    _videos.remove_old_indexes(catalog.vectors)
-    remove_local_copies(catalog.vectors)
-    files, searched = _videos.prove(catalog, traces)
+    require_erasable(catalog)
+    people = judgements(catalog)
+    person_id = _id_of(person, people)
+    erasure = erase(catalog, _select(catalog, person_id, person, people))
     receipt = PersonReceipt(
         person_id=person_id,
-        erased_at=datetime.now(UTC).isoformat(timespec="seconds"),
-        rows=rows,
-        files_searched=files,
-        tracks_searched=searched,
+        erased_at=current_time(),
+        rows=erasure.rows,
+        files_searched=erasure.files_searched,
+        tracks_searched=erasure.tracks_searched,
     )
-    stamp = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime())
-    written = f"forget-person-{stamp}-{receipt.person_id[:8]}.json"
-    place = catalog.root.child(_videos.RECEIPTS).child(written)
-    place.write((json.dumps(asdict(receipt), indent=2) + "\n").encode())
+    write_receipt(catalog.root, "forget-person", receipt)
     return receipt
 
 
-def _id_of(person: str, known: Judgements) -> str:
-    if person in known.names:
+def _id_of(person: str, people: Judgements) -> str:
+    if person in people.names:
         return person
-    same = [person_id for person_id, name in known.names.items() if name == person]
-    if len(same) > 1:
+    namesakes = [person_id for person_id, name in people.names.items() if name == person]
+    if len(namesakes) > 1:
         raise ConfigError(
-            f"{len(same)} people are named {printable(person)!r}; pass the person_id: "
-            + ", ".join(same)
+            f"{len(namesakes)} people are named {printable(person)!r}; pass the person_id: "
+            + ", ".join(namesakes)
         )
-    return same[0] if same else person
+    return namesakes[0] if namesakes else person
 
 
-def _traces(
-    catalog: Catalog, person_id: str, tracks: tuple[str, ...], known: Judgements
-) -> _videos.Traces:
-    found, templates = catalog.snapshot().templates(catalog.dim)
-    ids = pa.array(tracks, pa.string())
-    mine = np.asarray(pc.is_in(found["track_id"], value_set=ids), np.bool_)
-    vectors = {row.tobytes() for row in templates[mine]}
-    vectors -= {row.tobytes() for row in templates[~mine]}
-    texts = {person_id, *tracks}
-    name = known.names[person_id]
-    alone = sum(other == name for other in known.names.values()) == 1
-    if alone:  # as the tables' logs write it: JSON, or JSON within JSON
-        quoted = json.dumps(name)
-        texts |= {quoted, json.dumps(quoted)[1:-1], f'"{name}"'}
-    return _videos.Traces(
-        tuple(sorted(text.encode("utf-8", "surrogateescape") for text in texts)),
-        frozenset(tracks),
-        templates[mine],
-        frozenset(vectors),
-        (name,) if alone else (),
+def _select(catalog: Catalog, person_id: str, person: str, people: Judgements) -> Selection:
+    """Select the data of a person; of a person who was erased in part, the rest.
+
+    Raises:
+        ConfigError: The catalog has no such person.
+    """
+    track_ids = people.confirmed(person_id)
+    if person_id in people.names:
+        traces = _traces(catalog, person_id, track_ids, people)
+    else:
+        traces = traces_of_id(catalog, person_id)
+        if not person_id or search_files(catalog, traces)[1] is None:
+            raise ConfigError(
+                f"person {printable(person)!r} is not in the catalog {catalog.uri!r}; nothing to "
+                "forget. The People page and the table 'people' list all people"
+            )
+    return Selection(
+        traces=traces,
+        delete_rows=lambda: _delete_rows(catalog, person_id, track_ids),
+        in_event_logs=False,
     )
 
 
-def _delete_rows(catalog: Catalog, person_id: str, tracks: tuple[str, ...]) -> dict[str, int]:
-    """Delete from every table; the counts of the videos stay true."""
-    lost = catalog.tracks(["video_id"], track_ids=tracks)["video_id"].value_counts().to_pylist()
-    for count in lost:
-        catalog.table("videos").update(
-            f"video_id = {sql_text(count['values'])}", {"tracks": f"tracks - {count['counts']}"}
-        )
-    rows = dict.fromkeys(("tracks", "faces", "verdicts"), 0)
-    for start in range(0, len(tracks), _videos.IDS_A_STATEMENT):
-        some = ", ".join(map(sql_text, tracks[start : start + _videos.IDS_A_STATEMENT]))
-        for name in ("tracks", "faces"):
-            rows[name] += catalog.table(name).delete(f"track_id IN ({some})")
-    # Only now: what is killed before can be repeated, because the verdicts say which tracks.
-    for start in range(0, len(tracks), _videos.IDS_A_STATEMENT):
-        some = ", ".join(map(sql_text, tracks[start : start + _videos.IDS_A_STATEMENT]))
-        rows["verdicts"] += catalog.table("verdicts").delete(f"track_id IN ({some})")
-    person = f"person_id = {sql_text(person_id)}"
-    rows["verdicts"] += catalog.table("verdicts").delete(person)
-    rows["people"] = catalog.table("people").delete(person)
+def _traces(
+    catalog: Catalog, person_id: str, track_ids: tuple[str, ...], people: Judgements
+) -> Traces:
+    texts = {person_id}
+    name = people.names[person_id]
+    unique = sum(other == name for other in people.names.values()) == 1
+    if unique:
+        # Table logs contain the name as JSON, or as JSON within JSON.
+        quoted = json.dumps(name)
+        texts |= {quoted, json.dumps(quoted)[1:-1], f'"{name}"'}
+    return traces_of_tracks(catalog, track_ids, texts, (name,) if unique else ())
+
+
+def _delete_rows(catalog: Catalog, person_id: str, track_ids: tuple[str, ...]) -> dict[str, int]:
+    affected = set(catalog.tracks(["video_id"], track_ids=track_ids)["video_id"].to_pylist())
+    remaining = dict.fromkeys(sorted(affected), 0)
+    for track in catalog.tracks(["track_id", "video_id"], video_ids=affected).to_pylist():
+        remaining[track["video_id"]] += track["track_id"] not in track_ids
+    for video_id, count in remaining.items():
+        condition = f"video_id = {sql_text(video_id)}"
+        catalog.table("videos").update(condition, {"tracks": str(count)})
+    rows = {
+        name: delete_by_track(catalog.table(name), track_ids)
+        for name in ("tracks", "faces", "verdicts")  # a repeated call needs the verdicts last
+    }
+    condition = f"person_id = {sql_text(person_id)}"
+    rows["verdicts"] += catalog.table("verdicts").delete(condition)
+    rows["people"] = catalog.table("people").delete(condition)
     return rows

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
 
 from vidsearch.catalog import Catalog, CatalogWriter
+from vidsearch.catalog.maintenance import repair
 from vidsearch.catalog.people import add_person, judge, judgements, rename_person
+from vidsearch.catalog.tables import Table
 from vidsearch.commands.main import main
 from vidsearch.erasure.person import forget_person
-from vidsearch.erasure.videos import RECEIPTS
+from vidsearch.erasure.receipt import RECEIPTS
 from vidsearch.errors import CatalogError, ConfigError
 from vidsearch.search.track_index import TrackSearcher, rebuild
 
@@ -101,6 +105,37 @@ def test_what_a_killed_call_left_is_erased_by_the_next(catalog: Catalog) -> None
     assert (receipt.rows["people"], receipt.rows["verdicts"]) == (0, 1)
     with pytest.raises(ConfigError, match="nothing to forget"):
         forget_person(catalog, ada)
+
+
+@pytest.mark.parametrize("step", ["videos", "tracks", "faces", "verdicts", "people"])
+def test_an_interrupted_erasure_is_completed_by_the_next(
+    catalog: Catalog, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: str
+) -> None:
+    first, second, *_ = ids(catalog)
+    ada = add_person(catalog, NAME)
+    judge(catalog, [first, second], ada, same=True)
+
+    def interrupted(method: Any) -> Any:
+        def call(table: Table, *arguments: Any) -> Any:
+            answer = method(table, *arguments)
+            if table.name == step:
+                raise KeyboardInterrupt
+            return answer
+
+        return call
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Table, "delete", interrupted(Table.delete))
+        patched.setattr(Table, "update", interrupted(Table.update))
+        with pytest.raises(KeyboardInterrupt):
+            forget_person(catalog, ada)
+    forget_person(catalog, ada)
+    for path, text in everything(tmp_path / "c"):
+        assert [secret for secret in (ada, first, second, "velace") if secret in text] == [], path
+    tracks = catalog.tracks(["video_id"])["video_id"].to_pylist()
+    videos = catalog.videos(["video_id", "tracks"]).to_pylist()
+    assert {row["video_id"]: row["tracks"] for row in videos if row["tracks"]} == Counter(tracks)
+    assert repair(catalog).videos == 0
 
 
 def test_what_is_left_is_found(catalog: Catalog, tmp_path: Path) -> None:

@@ -9,9 +9,12 @@ from types import ModuleType
 import pytest
 
 from vidsearch.catalog import Catalog, CatalogWriter
+from vidsearch.catalog.people import add_person, judge
 from vidsearch.catalog.schema import track_rows
+from vidsearch.catalog.tables import Table
 from vidsearch.commands.main import main
-from vidsearch.erasure.videos import forget
+from vidsearch.erasure.receipt import RECEIPTS
+from vidsearch.erasure.videos import forget_video
 from vidsearch.errors import CatalogError, ConfigError
 from vidsearch.search.track_index import TrackSearcher, rebuild
 
@@ -32,9 +35,7 @@ def catalog(tmp_path: Path, synthetic: ModuleType) -> Catalog:
 
 
 def rows(catalog: Catalog) -> dict[str, list[str]]:
-    found = {
-        "videos": catalog.videos(), "tracks": catalog.tracks(), "faces": catalog.faces()
-    }  # fmt: skip
+    found = {"videos": catalog.videos(), "tracks": catalog.tracks(), "faces": catalog.faces()}
     return {name: sorted(map(str, table.to_pylist())) for name, table in found.items()}
 
 
@@ -44,7 +45,7 @@ def test_nothing_is_left_and_nothing_else_is_touched(
     before = rows(catalog)
     template = synthetic.make_video(1, tracks=3).tracks[0].template.vector
     assert TrackSearcher(catalog).search(template[None], 1)[0].similarities[0] > 0.999
-    receipt = forget(catalog, "video-0001")
+    receipt = forget_video(catalog, "video-0001")
     assert receipt.rows == {"videos": 1, "files": 1, "faces": 6, "tracks": 3, "verdicts": 0}
     assert receipt.log_lines == 1
     assert receipt.tracks_searched == 9
@@ -72,22 +73,49 @@ def test_nothing_is_left_and_nothing_else_is_touched(
 def test_what_is_left_is_found(catalog: Catalog, tmp_path: Path) -> None:
     (tmp_path / "c/notes.txt").write_text("see video-0002")
     with pytest.raises(CatalogError, match=r"notes\.txt"):
-        forget(catalog, "video-0002")
+        forget_video(catalog, "video-0002")
     assert not (tmp_path / "c/receipts").exists()
     (tmp_path / "c/notes.txt").write_text("see nothing")
     with pytest.raises(ConfigError, match="not in the catalog"):
-        forget(catalog, "video-0002")
+        forget_video(catalog, "video-0002")
 
 
 def test_a_killed_indexers_rows_go_too(catalog: Catalog, synthetic: ModuleType) -> None:
     again = synthetic.make_video(2, tracks=3)
     catalog.table("tracks").append(track_rows([again], "dead.000000000001", 16))
-    assert forget(catalog, "video-0002").rows["tracks"] == 6
+    assert forget_video(catalog, "video-0002").rows["tracks"] == 6
+
+
+@pytest.mark.parametrize("name", ["verdicts", "videos", "files", "faces", "tracks"])
+def test_an_interrupted_erasure_is_completed_by_the_next(
+    catalog: Catalog, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    tracks = catalog.tracks(["track_id"], video_ids=["video-0001"])["track_id"].to_pylist()
+    judge(catalog, tracks, add_person(catalog, "Ada"), same=True)
+    delete = Table.delete
+
+    def interrupted(table: Table, predicate: str) -> int:
+        rows = delete(table, predicate)
+        if table.name == name:
+            raise KeyboardInterrupt
+        return rows
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Table, "delete", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            forget_video(catalog, "video-0001")
+    forget_video(catalog, "video-0001")
+    assert catalog.table("verdicts").read().num_rows == 0
+    assert not [row for table in rows(catalog).values() for row in table if "video-0001" in row]
+    for path in (tmp_path / "c").rglob("*"):
+        if path.is_file() and path.parent.name != RECEIPTS:
+            assert b"video-0001" not in path.read_bytes(), path
+            assert not any(track.encode() in path.read_bytes() for track in tracks), path
 
 
 def test_an_unknown_video_is_refused(catalog: Catalog) -> None:
     with pytest.raises(ConfigError, match="no-such"):
-        forget(catalog, "no-such")
+        forget_video(catalog, "no-such")
 
 
 def test_the_command_prints_its_receipt(

@@ -1,0 +1,162 @@
+"""Proof of an erasure: no file of the catalog and no search contains a trace of the erased data."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from vidsearch.catalog.catalog import Catalog
+from vidsearch.datatypes import Matrix
+from vidsearch.erasure.receipt import RECEIPTS
+from vidsearch.errors import CatalogError
+from vidsearch.search.track_index import TrackSearcher
+
+_QUERIES_A_BATCH = 64
+_HITS_A_QUERY = 100
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Traces:
+    """Data that must be absent after an erasure.
+
+    Attributes:
+        texts: Ids, paths and quoted names, as bytes.
+        track_ids: Ids of the erased tracks.
+        templates: (N, D) float32, templates of the erased tracks.
+        vectors: Bytes of those templates that no remaining track shares.
+        names: Names of erased people. Short names occur by chance in arbitrary bytes, so they are
+            compared with whole values of text columns only.
+    """
+
+    texts: tuple[bytes, ...]
+    track_ids: frozenset[str]
+    templates: Matrix
+    vectors: frozenset[bytes]
+    names: tuple[str, ...] = ()
+
+
+def traces_of_tracks(
+    catalog: Catalog,
+    track_ids: Collection[str],
+    texts: Collection[str],
+    names: tuple[str, ...] = (),
+) -> Traces:
+    """Return the traces of tracks that are still in the catalog.
+
+    Args:
+        catalog: The catalog.
+        track_ids: Ids of the tracks.
+        texts: Further texts that must be absent afterwards.
+        names: Names of erased people.
+
+    Raises:
+        CatalogError: A table is missing or damaged.
+    """
+    rows, templates = catalog.snapshot().templates(catalog.dim)
+    ids = pa.array(list(track_ids), pa.string())
+    erased = np.asarray(pc.is_in(rows["track_id"], value_set=ids), np.bool_)
+    vectors = {row.tobytes() for row in templates[erased]}
+    vectors -= {row.tobytes() for row in templates[~erased]}
+    return Traces(
+        tuple(sorted(map(_encoded, {*texts, *track_ids}))),
+        frozenset(track_ids),
+        templates[erased],
+        frozenset(vectors),
+        names,
+    )
+
+
+def traces_of_id(catalog: Catalog, identity: str) -> Traces:
+    """Return the traces of an id whose rows are gone already."""
+    no_templates = np.zeros((0, catalog.dim), np.float32)
+    return Traces((_encoded(identity),), frozenset(), no_templates, frozenset())
+
+
+def prove(catalog: Catalog, traces: Traces) -> tuple[int, int]:
+    """Search every file of the catalog and the index; return the numbers of files and tracks.
+
+    Raises:
+        CatalogError: A trace is left.
+    """
+    files, leftover = search_files(catalog, traces)
+    if leftover is not None:
+        raise CatalogError(
+            f"{leftover!r} still contains a trace of the erased data; wait until no run indexes "
+            "into this catalog, remove that file if the catalog did not write it, and repeat the "
+            "command"
+        )
+    return files, _search_tracks(catalog, traces)
+
+
+def search_files(catalog: Catalog, traces: Traces) -> tuple[int, str | None]:
+    """Return the number of files in the catalog, and the first file that contains a trace.
+
+    Raises:
+        OSError: A file cannot be read.
+    """
+    receipts = catalog.root.child(RECEIPTS).uri + "/"
+    files = [file for file in catalog.root.files() if not file.uri.startswith(receipts)]
+    for file in files:
+        content = file.read()
+        if any(trace in content for trace in (*traces.texts, *traces.vectors)) or (
+            file.uri.endswith(".parquet") and _parquet_contains(content, traces)
+        ):
+            return len(files), file.uri
+    return len(files), None
+
+
+def _search_tracks(catalog: Catalog, traces: Traces) -> int:
+    """Search with every erased template; return the number of tracks searched.
+
+    Raises:
+        CatalogError: The search finds an erased track.
+    """
+    searcher = TrackSearcher(catalog)
+    for start in range(0, len(traces.templates), _QUERIES_A_BATCH):
+        queries = traces.templates[start : start + _QUERIES_A_BATCH]
+        for hits in searcher.search(queries, k=_HITS_A_QUERY):
+            if not traces.track_ids.isdisjoint(hits.ids):
+                raise CatalogError(
+                    f"a search of {catalog.uri!r} still finds the erased data: another run indexed "
+                    "it again; end that run and repeat the command"
+                )
+    return len(searcher)
+
+
+def _parquet_contains(content: bytes, traces: Traces) -> bool:
+    """Search the columns of a compressed file: text columns, templates, and checkpoint entries."""
+    words = [text.decode() for text in traces.texts if _is_utf8(text)]
+    texts = pa.array([*words, *traces.names], pa.string())
+    file = pq.ParquetFile(pa.BufferReader(content))
+    for batch in file.iter_batches(batch_size=2048):
+        for name, column in zip(batch.schema.names, batch.columns, strict=True):
+            kind = column.type
+            if pa.types.is_string(kind) or pa.types.is_large_string(kind):
+                if pc.any(pc.is_in(column.cast(pa.string()), value_set=texts)).as_py():
+                    return True
+            elif name == "template":
+                flat = column.flatten().to_numpy(zero_copy_only=False).reshape(len(column), -1)
+                if any(row.tobytes() in traces.vectors for row in flat):
+                    return True
+            elif pa.types.is_struct(kind) or pa.types.is_map(kind):  # checkpoint of the table log
+                entries = _encoded(str(column.to_pylist()))
+                if any(text in entries for text in traces.texts):
+                    return True
+    return False
+
+
+def _encoded(text: str) -> bytes:
+    return text.encode("utf-8", "surrogateescape")
+
+
+def _is_utf8(text: bytes) -> bool:
+    try:
+        text.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
