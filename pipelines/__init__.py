@@ -5,15 +5,25 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from pipelines.cluster.config import ClusterConfig
     from pipelines.indexing.run import index
+    from pipelines.stages.options import IndexConfig
 
-__all__ = ["index"]
+__all__ = ["ClusterConfig", "IndexConfig", "index"]
 
 
 def __getattr__(name: str) -> Any:
-    """Load ``index`` on first use: the command line must answer at once."""
+    """Load the public names on first use, so that importing the package stays fast."""
     if name == "index":
         from pipelines.indexing.run import index
 
         return index
+    if name == "IndexConfig":
+        from pipelines.stages.options import IndexConfig
+
+        return IndexConfig
+    if name == "ClusterConfig":
+        from pipelines.cluster.config import ClusterConfig
+
+        return ClusterConfig
     raise AttributeError(f"module 'pipelines' has no attribute {name!r}")

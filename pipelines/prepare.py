@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 from tqdm import tqdm
 
+from pipelines.cluster.config import ClusterConfig
 from pipelines.stages import prepare_photos, reembed_faces
-from pipelines.stages.payloads import IndexOptions
 from pipelines.stages.prepare_photos import PhotoOptions, RawPhoto
 from vidsearch.catalog import Catalog
 from vidsearch.catalog.people import judgements
@@ -40,13 +40,13 @@ class PrepareOptions:
         photo: How a face is taken from a photo.
         result: Name, split and layout of the set.
         pack: Whose detector finds faces, and whose embedder knows duplicates.
-        work: Processes, device and scheduler.
+        cluster: Workers, device and scheduler.
     """
 
     photo: PhotoOptions
     result: SetOptions
     pack: str = "open"
-    work: IndexOptions = field(default_factory=IndexOptions)
+    cluster: ClusterConfig = field(default_factory=ClusterConfig)
 
 
 def prepare(
@@ -70,7 +70,7 @@ def prepare(
     """
     work = _fresh(out)
     photos = _photos(raw)
-    models = load_pack(options.pack, resolve_device(options.work.device))
+    models = load_pack(options.pack, resolve_device(options.cluster.device))
     batches = [photos[i : i + PHOTOS_IN_BATCH] for i in range(0, len(photos), PHOTOS_IN_BATCH)]
     paths = [work / f"{_name(batch, models, options.photo)}.parquet" for batch in batches]
     todo = [pair for pair in zip(batches, paths, strict=True) if not pair[1].exists()]
@@ -101,7 +101,7 @@ def prepare_from_catalog(
     """
     work = _fresh(out)
     catalog = Catalog.open(place)
-    models = load_pack(catalog.pack, resolve_device(options.work.device))
+    models = load_pack(catalog.pack, resolve_device(options.cluster.device))
     catalog.require_model(models.model_id)
     known = judgements(catalog)
     if not known.person_of:
@@ -181,7 +181,7 @@ def _name(batch: Sequence[RawPhoto], models: LoadedPack, options: PhotoOptions) 
 def _worked(
     todo: Sequence[tuple[Sequence[RawPhoto], Path]], models: LoadedPack, options: PrepareOptions
 ) -> Iterator[tuple[Path, tuple[Candidate, ...]]]:
-    if options.work.in_process or not todo:
+    if options.cluster.in_process or not todo:
         for batch, path in todo:
             yield path, prepare_photos.run(batch, models, options.photo)
         return
@@ -191,7 +191,7 @@ def _worked(
     paths = {number: path for number, (_, path) in enumerate(todo)}
     photos = [tuple(batch) for batch, _ in todo]
     for number, candidates in batches.prepare(
-        photos, options.pack, pack_identity(models.pack), options.photo, options.work
+        photos, options.pack, pack_identity(models.pack), options.photo, options.cluster
     ):
         yield paths[number], candidates
 

@@ -14,8 +14,8 @@ import numpy as np
 import pyarrow as pa
 from tqdm import tqdm
 
+from pipelines.cluster.config import ClusterConfig
 from pipelines.stages import reembed_faces
-from pipelines.stages.payloads import IndexOptions
 from pipelines.stages.reembed_faces import StoredFaces
 from vidsearch.catalog import Catalog
 from vidsearch.catalog.maintenance import repair
@@ -50,12 +50,12 @@ class ReembedOptions:
     Attributes:
         labels: Who is seen where, as for ``evaluate retrieval``; None: nothing is measured.
         force: Go live even if MAP falls.
-        work: Processes, device and scheduler.
+        cluster: Workers, device and scheduler.
     """
 
     labels: Path | None = None
     force: bool = False
-    work: IndexOptions = field(default_factory=IndexOptions)
+    cluster: ClusterConfig = field(default_factory=ClusterConfig)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -159,7 +159,7 @@ def reembed(
     catalog, pack = Catalog.open(place), lasting_name(model)
     with alone(catalog):
         remove_superseded(catalog)
-        models = load_pack(pack, resolve_device(_device(used)))
+        models = load_pack(pack, resolve_device(used.cluster.client_device))
         report = ReembedReport(
             catalog=catalog.uri, old_model=catalog.model_id, new_model=models.model_id, live=True
         )
@@ -169,11 +169,6 @@ def reembed(
             report = _Reembedding(catalog, pack, models, used, show_progress).run(report)
         discard_staged(Catalog.open(place))
         return replace(report, elapsed_s=time.monotonic() - started)
-
-
-def _device(options: ReembedOptions) -> str:
-    """Return where this process works: where others do the work, it may have no GPU."""
-    return options.work.device if options.work.scheduler is None else "cpu"
 
 
 class _Reembedding:
@@ -282,9 +277,9 @@ class _Reembedding:
         return max(seen.values(), key=lambda s: (s.outside, s.enlarged), default=None)
 
     def _worked(self, pieces: Iterator[StoredFaces], faces: int) -> Iterator[tuple[int, Matrix]]:
-        work = self._options.work
-        processes = min(work.workers, max(faces // (2 * FACES_IN_PIECE), 1))
-        if work.scheduler is None and processes == 1:
+        cluster = self._options.cluster
+        processes = min(cluster.workers, max(faces // (2 * FACES_IN_PIECE), 1))
+        if cluster.scheduler is None and processes == 1:
             embedder = self._models.embedder
             for number, piece in enumerate(pieces):
                 yield number, reembed_faces.run(piece, embedder)
@@ -296,7 +291,7 @@ class _Reembedding:
             pieces,
             self._pack,
             pack_identity(self._models.pack),
-            replace(work, workers=processes),
+            replace(cluster, workers=processes),
         )
 
     def _measure(self, catalog: Catalog, models: LoadedPack | None) -> tuple[float, int] | None:
@@ -307,9 +302,8 @@ class _Reembedding:
         from vidsearch.evaluation.retrieval.labels import read_labels
 
         labels = read_labels(self._options.labels, catalog)
-        found = measure(
-            catalog, labels, RetrievalOptions(device=_device(self._options)), models=models
-        ).videos
+        retrieval = RetrievalOptions(device=self._options.cluster.client_device)
+        found = measure(catalog, labels, retrieval, models=models).videos
         return found.intervals["iqiyi"].mean, len(found.queries)
 
 

@@ -59,7 +59,6 @@ def aligned(work: Path, template: str) -> Path:
     if not out.exists():
         # Not needed where the faces are there already: on a machine with a GPU and little else.
         from pipelines.prepare import PrepareOptions, prepare
-        from pipelines.stages.payloads import IndexOptions
         from pipelines.stages.prepare_photos import PhotoOptions
         from vidsearch.trainingset.assemble import SetOptions
 
@@ -72,7 +71,6 @@ def aligned(work: Path, template: str) -> Path:
                     name="LFW", licence="research only", held_out=0, min_faces=1,
                     layout="shards", duplicates=True,
                 ),
-                work=IndexOptions(),
             ),
             show_progress=True,
         )  # fmt: skip

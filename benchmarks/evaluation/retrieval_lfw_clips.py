@@ -20,8 +20,7 @@ import numpy as np
 
 from benchmarks.evaluation.lfw_clips import ClipPlan, film_clips
 from benchmarks.media import media_folder
-from pipelines.indexing.run import index
-from pipelines.stages.payloads import IndexOptions
+from pipelines import ClusterConfig, IndexConfig, index
 from vidsearch.catalog import Catalog
 from vidsearch.catalog.schema import matrix
 from vidsearch.datatypes import Matrix
@@ -45,8 +44,9 @@ def one_rate(
     """Index at a rate, measure, and print one row."""
     catalog_dir = work / f"catalog-{fps:g}"
     started = time.perf_counter()
-    options = IndexOptions(sampling=SamplingConfig(fps=fps), workers=workers, isolate=workers > 1)
-    index(catalog_dir, [work / "clips"], options, model=models.pack.name)
+    config = IndexConfig(sampling=SamplingConfig(fps=fps))
+    cluster = ClusterConfig(workers=workers, isolate=workers > 1)
+    index(catalog_dir, [work / "clips"], config, cluster=cluster, model=models.pack.name)
     spent = time.perf_counter() - started
     catalog = Catalog.open(catalog_dir)
     found = measure(catalog, read_labels(labels_file, catalog), RetrievalOptions(), models=models)

@@ -28,8 +28,7 @@ import cv2
 import psutil
 
 from benchmarks.media import media_folder
-from pipelines import index
-from pipelines.stages.payloads import IndexOptions
+from pipelines import ClusterConfig, index
 
 LOOP, TWO_LOOPS = "loop", "2 loops"
 WAYS = (LOOP, TWO_LOOPS, "1", "2")
@@ -76,7 +75,7 @@ def run(
     catalog: Path, videos: list[str], workers: int, *, isolate: bool
 ) -> tuple[float, float, float]:
     """Return when the work began and ended, and the seconds of video."""
-    report = index(catalog, videos, IndexOptions(workers=workers, isolate=isolate))
+    report = index(catalog, videos, cluster=ClusterConfig(workers=workers, isolate=isolate))
     assert not report.failures, report.failures
     (log,) = (catalog / "runs").glob("*.jsonl")
     moments = {}

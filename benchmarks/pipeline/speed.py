@@ -56,7 +56,7 @@ def ours(path: str) -> dict[str, Any]:
     import cv2
 
     from pipelines.stages import index_video
-    from pipelines.stages.payloads import IndexOptions
+    from pipelines.stages.options import IndexConfig
     from vidsearch.catalog import IndexedVideo
     from vidsearch.video.discover import discover
 
@@ -64,7 +64,7 @@ def ours(path: str) -> dict[str, Any]:
     models = load_pack("open", resolve_device("cpu"))
     (source,) = discover([path])
     started = time.process_time()
-    outcome = index_video.run(source, models, IndexOptions())
+    outcome = index_video.run(source, models, IndexConfig())
     assert isinstance(outcome, IndexedVideo), outcome
     templates = np.stack([track.template.vector for track in outcome.tracks])
     return _result(started, outcome.video.frames_decoded, templates)

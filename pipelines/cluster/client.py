@@ -13,8 +13,8 @@ from distributed import Client, LocalCluster
 from distributed.core import Status
 from distributed.system import MEMORY_LIMIT
 
+from pipelines.cluster.config import ClusterConfig
 from pipelines.cluster.timeouts import Later, within
-from pipelines.stages.payloads import IndexOptions
 from vidsearch.errors import ClusterLostError, ConfigError, reason
 
 MEMORY_PER_WORKER = 1 << 30
@@ -60,7 +60,7 @@ def default_workers() -> int:
 
 
 @contextmanager
-def client_of(options: IndexOptions) -> Iterator[Client]:
+def client_of(config: ClusterConfig) -> Iterator[Client]:
     """Yield a client of the scheduler that the options name, or of a cluster of our own.
 
     What cannot be closed is said in the log and ended by force: the work is done by then.
@@ -72,19 +72,19 @@ def client_of(options: IndexOptions) -> Iterator[Client]:
     _quiet()
     with dask_config.set(_SETTINGS), ExitStack() as opened:
         local = None
-        if options.scheduler is None:
-            local = _start(options)
+        if config.scheduler is None:
+            local = _start(config)
             opened.callback(_end, local)
-        client = _client(options, local)
+        client = _client(config, local)
         opened.callback(_close, "the client", client)
         yield client
 
 
-def _client(options: IndexOptions, local: LocalCluster | None) -> Client:
+def _client(config: ClusterConfig, local: LocalCluster | None) -> Client:
     try:
         if local is not None:
             return Client(local, timeout=ANSWERED_WITHIN_S)
-        return Client(options.scheduler, timeout=SCHEDULER_WITHIN_S)
+        return Client(config.scheduler, timeout=SCHEDULER_WITHIN_S)
     except (OSError, ValueError) as error:
         if local is not None:
             raise ClusterLostError(
@@ -92,12 +92,12 @@ def _client(options: IndexOptions, local: LocalCluster | None) -> Client:
                 "repeat the command when the machine is less busy"
             ) from error
         raise ConfigError(
-            f"no Dask scheduler answers at {options.scheduler!r} ({reason(error)}); "
+            f"no Dask scheduler answers at {config.scheduler!r} ({reason(error)}); "
             "start one with 'dask scheduler', or leave --scheduler out"
         ) from error
 
 
-def _start(options: IndexOptions) -> LocalCluster:
+def _start(config: ClusterConfig) -> LocalCluster:
     """Start workers on this machine; one that dies while it starts is no reason to give up.
 
     Raises:
@@ -107,13 +107,13 @@ def _start(options: IndexOptions) -> LocalCluster:
     for tries in range(1, STARTS + 1):
         start = Later(
             LocalCluster,
-            n_workers=options.workers,
+            n_workers=config.workers,
             threads_per_worker=1,
             processes=True,
             host="127.0.0.1",
             dashboard_address="127.0.0.1:0",
             silence_logs=logging.CRITICAL,
-            memory_limit=options.worker_memory or "auto",
+            memory_limit=config.worker_memory or "auto",
         )
         if not start.wait(STARTED_WITHIN_S):
             raise ClusterLostError(

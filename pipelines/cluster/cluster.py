@@ -11,10 +11,10 @@ from typing import Any
 from distributed import Client, Future
 
 from pipelines.cluster.client import STARTS, client_of, revive
+from pipelines.cluster.config import ClusterConfig
 from pipelines.cluster.fingerprint import differences, fingerprint
 from pipelines.cluster.timeouts import Later, within
 from pipelines.cluster.worker_plugin import GPU, LAST_WORDS, ModelsPlugin, model_trouble
-from pipelines.stages.payloads import IndexOptions
 from vidsearch.errors import ClusterLostError, ConfigError, reason
 
 WORKERS_WITHIN_S = 60.0
@@ -215,28 +215,28 @@ def _told(answer: Any, read: Callable[[Any], str]) -> str:
 
 
 @contextmanager
-def connect(pack: str, identity: str, options: IndexOptions) -> Iterator[Cluster]:
+def connect(pack: str, identity: str, config: ClusterConfig) -> Iterator[Cluster]:
     """Yield a cluster whose workers are alike and have their models; close what was opened.
 
     Args:
         pack: Name or folder, as the workers find it.
         identity: What it must be there, see ``pack_identity``.
-        options: Whose cluster, which device.
+        config: Cluster and device.
 
     Raises:
         ConfigError: No scheduler answers, it has no workers, or a worker has another version of
             vidsearch or of the pack.
     """
-    with client_of(options) as client:
+    with client_of(config) as client:
         cluster = Cluster(client, identity)
-        _need_workers(client, options)
+        _need_workers(client, config)
         with _answering():
             versions = cluster._ask(_versions, workers=list(cluster.members()))  # noqa: SLF001
             ours = fingerprint()
             _refuse(
                 {a: _told(about, lambda told: differences(ours, told)) for a, about in versions}
             )
-            _equip_all(client, ModelsPlugin(pack, identity, options.device))
+            _equip_all(client, ModelsPlugin(pack, identity, config.device))
             cluster.require_fit()
         yield cluster
 
@@ -270,13 +270,13 @@ def _equip_all(client: Client, plugin: ModelsPlugin) -> None:
             return
 
 
-def _need_workers(client: Client, options: IndexOptions) -> None:
+def _need_workers(client: Client, config: ClusterConfig) -> None:
     try:
         client.wait_for_workers(1, timeout=WORKERS_WITHIN_S)
     except TimeoutError as error:
         raise ConfigError(
-            f"the Dask scheduler {options.scheduler or 'of this machine'!r} has no workers; "
-            f"start some with 'dask worker {options.scheduler or 'ADDRESS'}', or leave --scheduler "
+            f"the Dask scheduler {config.scheduler or 'of this machine'!r} has no workers; "
+            f"start some with 'dask worker {config.scheduler or 'ADDRESS'}', or leave --scheduler "
             "out"
         ) from error
 
@@ -299,9 +299,9 @@ def open_client(scheduler: str) -> Iterator[Client]:
     Raises:
         ConfigError: No scheduler answers, it has no workers, or they run another vidsearch.
     """
-    options = IndexOptions(scheduler=scheduler)
-    with client_of(options) as client:
-        _need_workers(client, options)
+    config = ClusterConfig(scheduler=scheduler)
+    with client_of(config) as client:
+        _need_workers(client, config)
         with _answering():
             answers = within(ANSWER_WITHIN_S, "a worker", client.run, _versions, on_error="return")
         ours = fingerprint()

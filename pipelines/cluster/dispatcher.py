@@ -16,14 +16,15 @@ from typing import Any
 from distributed import Future, KilledWorker
 
 from pipelines.cluster.cluster import BACK_WITHIN_S, TRIES, Cluster, connect, lost
+from pipelines.cluster.config import ClusterConfig
 from pipelines.cluster.fingerprint import pack_identity
 from pipelines.cluster.watchdog import TimeLimit
 from pipelines.cluster.worker_plugin import worker_guard, worker_models
 from pipelines.indexing.jobs import Job, WaitingJobs
 from pipelines.stages import error_boundary as edge
+from pipelines.stages.options import IndexConfig
 from pipelines.stages.payloads import (
     Failure,
-    IndexOptions,
     Notice,
     Outcome,
     SlicedVideo,
@@ -46,7 +47,8 @@ def run(
     sources: Sequence[VideoSource],
     pack: str,
     models: LoadedPack,
-    options: IndexOptions,
+    config: IndexConfig,
+    machines: ClusterConfig,
     known: Mapping[int, frozenset[str]],
 ) -> Iterator[Outcome | Notice | None]:
     """Yield every video's outcome as it is ready, in no particular order.
@@ -57,9 +59,9 @@ def run(
         ConfigError: No scheduler at the address, or its workers are not fit for this run.
         ClusterLostError: The scheduler, or the last worker, is gone.
     """
-    with connect(pack, pack_identity(models.pack), options) as cluster:
+    with connect(pack, pack_identity(models.pack), machines) as cluster:
         yield Notice("cluster", cluster.dashboard)
-        yield from _Dispatcher(cluster, sources, models, options, known).outcomes()
+        yield from _Dispatcher(cluster, sources, models, config, machines, known).outcomes()
 
 
 class _Dispatcher:
@@ -70,12 +72,14 @@ class _Dispatcher:
         cluster: Cluster,
         sources: Sequence[VideoSource],
         models: LoadedPack,
-        options: IndexOptions,
+        config: IndexConfig,
+        machines: ClusterConfig,
         known: Mapping[int, frozenset[str]],
     ) -> None:
         self._cluster = cluster
         self._models = models
-        self._options = options
+        self._config = config
+        self._machines = machines
         self._known = known
         self._waiting = WaitingJobs(sources)
         self._running: dict[Future, Job] = {}
@@ -134,7 +138,7 @@ class _Dispatcher:
                 yield self._died(job)
 
     def _lost(self, what: str, why: str = "") -> ClusterLostError:
-        return lost(what, self._options.scheduler, why)
+        return lost(what, self._machines.scheduler, why)
 
     def _assign(self) -> None:
         busy: dict[str, int] = {}
@@ -152,20 +156,21 @@ class _Dispatcher:
         threads = sum(self._threads.values())
         return (
             not job.whole
-            and self._options.slice_minutes > 0
+            and self._config.slice_minutes > 0
             and threads > 1
             and self._waiting.outweighed_by(job, threads)
         )
 
     def _submit(self, job: Job, worker: str) -> None:
         job.worker = worker
-        options, identity = self._options, self._cluster.identity
+        config, identity = self._config, self._cluster.identity
+        per_minute_s = self._machines.timeout_per_video_minute_s
         work: tuple[Any, ...]
         if job.joiner is not None:
-            work = (_slice_task, job.joiner.video, job.number, identity, options)
+            work = (_slice_task, job.joiner.video, job.number, identity, config, per_minute_s)
         else:
             known = self._known.get(job.source.size, frozenset())
-            work = (_task, job.source, identity, options, known, self._may_slice(job))
+            work = (_task, job.source, identity, config, per_minute_s, known, self._may_slice(job))
         future = self._cluster.submit(worker, *work)
         self._running[future] = job
         future.add_done_callback(self._done.put)
@@ -178,7 +183,7 @@ class _Dispatcher:
             if job.joiner is not None:
                 return self._waiting.join(job, job.joiner, done)
             if isinstance(done, SlicedVideo):
-                return self._waiting.cut(done, self._models, self._options)
+                return self._waiting.cut(done, self._models, self._config)
             outcome: Outcome = done
             return outcome
         if not self._cluster.alive:
@@ -226,17 +231,18 @@ class _Dispatcher:
 def _task(
     source: VideoSource,
     identity: str,
-    options: IndexOptions,
+    config: IndexConfig,
+    per_video_minute_s: float,
     known: frozenset[str],
     may_slice: bool,
 ) -> Outcome | SlicedVideo:
-    limit = TimeLimit(options.timeout_per_video_minute_s)
+    limit = TimeLimit(per_video_minute_s)
     with worker_guard().task() as allow:
         allow(limit.before_open(source))
         return edge.run(
             source,
             worker_models(identity),
-            options,
+            config,
             known,
             opened=lambda duration_s: allow(limit.after_open(source, duration_s)),
             may_slice=may_slice,
@@ -244,9 +250,9 @@ def _task(
 
 
 def _slice_task(
-    video: SlicedVideo, number: int, identity: str, options: IndexOptions
+    video: SlicedVideo, number: int, identity: str, config: IndexConfig, per_video_minute_s: float
 ) -> SliceOutcome | Failure:
-    limit = TimeLimit(options.timeout_per_video_minute_s)
+    limit = TimeLimit(per_video_minute_s)
     share = video.share(number)
     with worker_guard().task() as allow:
         allow(limit.before_open(video.source))
@@ -254,6 +260,6 @@ def _slice_task(
             video,
             number,
             worker_models(identity),
-            options,
+            config,
             opened=lambda length_s: allow(limit.after_slice_open(video.source, length_s, share)),
         )

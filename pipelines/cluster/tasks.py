@@ -18,10 +18,10 @@ from pipelines.cluster.cluster import (
     lost,
     open_client,
 )
+from pipelines.cluster.config import ClusterConfig
 from pipelines.cluster.timeouts import within
 from pipelines.cluster.worker_plugin import worker_guard, worker_models
 from pipelines.stages import prepare_photos, reembed_faces
-from pipelines.stages.payloads import IndexOptions
 from pipelines.stages.prepare_photos import PhotoOptions, RawPhoto
 from pipelines.stages.reembed_faces import StoredFaces
 from vidsearch.datatypes import Matrix
@@ -40,7 +40,7 @@ def prepare(
     pack: str,
     identity: str,
     photo: PhotoOptions,
-    options: IndexOptions,
+    config: ClusterConfig,
 ) -> Iterator[tuple[int, tuple[Candidate, ...]]]:
     """Yield (number, candidates) of batches of photos as they are ready.
 
@@ -56,16 +56,16 @@ def prepare(
         why = f"worker died: {TRIES} workers died of this batch of photos"
         return tuple(Candidate(p.identity, p.path, dropped=why) for p in batch)
 
-    with connect(pack, identity, options) as cluster:
+    with connect(pack, identity, config) as cluster:
 
         def submit(batch: tuple[RawPhoto, ...]) -> Future:
             return cluster.client.submit(_prepare_task, batch, identity, photo, pure=False)
 
-        yield from _tried(cluster.client, batches, submit, given_up, options.scheduler)
+        yield from _tried(cluster.client, batches, submit, given_up, config.scheduler)
 
 
 def reembed(
-    pieces: Iterable[StoredFaces], pack: str, identity: str, options: IndexOptions
+    pieces: Iterable[StoredFaces], pack: str, identity: str, config: ClusterConfig
 ) -> Iterator[tuple[int, Matrix]]:
     """Yield (number, embeddings) of pieces of stored faces as they are ready.
 
@@ -83,12 +83,12 @@ def reembed(
             "kept: repeat the command, with fewer --workers or more memory"
         )
 
-    with connect(pack, identity, options) as cluster:
+    with connect(pack, identity, config) as cluster:
 
         def submit(piece: StoredFaces) -> Future:
             return cluster.client.submit(_reembed_task, piece, identity, pure=False)
 
-        yield from _tried(cluster.client, pieces, submit, given_up, options.scheduler)
+        yield from _tried(cluster.client, pieces, submit, given_up, config.scheduler)
 
 
 def _tried(

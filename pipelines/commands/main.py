@@ -15,8 +15,9 @@ from vidsearch.errors import ConfigError
 from vidsearch.text.printable import printable
 
 if TYPE_CHECKING:
+    from pipelines.cluster.config import ClusterConfig
     from pipelines.indexing.outcomes import IndexReport
-    from pipelines.stages.payloads import IndexOptions
+    from pipelines.stages.options import IndexConfig
 
 SOME_FAILED = 3
 INTERRUPTED = 130
@@ -143,8 +144,9 @@ def _register_demo(commands: argparse._SubParsersAction[Any]) -> None:
 
 
 def _run_index(args: argparse.Namespace) -> int:
+    from pipelines.cluster.config import ClusterConfig
     from pipelines.indexing.run import RunStopped, index
-    from pipelines.stages.payloads import IndexOptions
+    from pipelines.stages.options import IndexConfig
     from vidsearch.video.sampling import SamplingConfig
 
     if args.workers is not None and args.workers < 1:
@@ -152,18 +154,20 @@ def _run_index(args: argparse.Namespace) -> int:
     memory = args.worker_memory
     if memory is not None and not memory > 0:
         raise ConfigError(f"--worker-memory must be above 0 GiB; got {memory}")
-    options = IndexOptions(
+    config = IndexConfig(
         sampling=SamplingConfig(fps=args.sample_fps),
         decoder=args.decoder,
-        device=args.device,
+        retry_failed=args.retry_failed,
+        again=args.again,
+        slice_minutes=args.slice_minutes,
+    )
+    cluster = ClusterConfig(
         workers=_workers(args),
+        device=args.device,
         isolate=args.isolate or args.workers is None,
         scheduler=args.scheduler,
         timeout_per_video_minute_s=args.timeout_per_video_minute,
         worker_memory=None if memory is None else int(memory * (1 << 30)),
-        retry_failed=args.retry_failed,
-        again=args.again,
-        slice_minutes=args.slice_minutes,
     )
     if args.log is not None:
         _log_to_file(args.log)
@@ -171,8 +175,15 @@ def _run_index(args: argparse.Namespace) -> int:
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         if args.watch is not None:
-            return _watch(args, options)
-        report = index(args.catalog, args.sources, options, model=args.model, show_progress=True)
+            return _watch(args, config, cluster)
+        report = index(
+            args.catalog,
+            args.sources,
+            config,
+            cluster=cluster,
+            model=args.model,
+            show_progress=True,
+        )
     except RunStopped as stopped:
         print(
             f"vidsearch: stopped: {_videos(stopped.report.indexed)} done in this run and kept, "
@@ -185,12 +196,15 @@ def _run_index(args: argparse.Namespace) -> int:
     return SOME_FAILED if report.failures else 0
 
 
-def _watch(args: argparse.Namespace, options: IndexOptions) -> int:
+def _watch(args: argparse.Namespace, config: IndexConfig, cluster: ClusterConfig) -> int:
     from pipelines.indexing.watch import watch
 
     if not args.watch > 0:
         raise ConfigError(f"--watch must be above 0 s; got {args.watch}")
-    for report in watch(args.catalog, args.sources, options, every_s=args.watch, model=args.model):
+    reports = watch(
+        args.catalog, args.sources, config, cluster, every_s=args.watch, model=args.model
+    )
+    for report in reports:
         _complain(report)
         print(json.dumps(report.to_json()) if args.json else summary(report), flush=True)
     return 0

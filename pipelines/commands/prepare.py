@@ -71,8 +71,8 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _options(args: argparse.Namespace) -> Any:
+    from pipelines.cluster.config import ClusterConfig
     from pipelines.prepare import PrepareOptions
-    from pipelines.stages.payloads import IndexOptions
     from pipelines.stages.prepare_photos import PhotoOptions
     from vidsearch.faces.geometry.align import TEMPLATES
     from vidsearch.trainingset.assemble import SetOptions
@@ -95,7 +95,7 @@ def _options(args: argparse.Namespace) -> Any:
             duplicates=args.keep_duplicates,
         ),
         pack=args.model,
-        work=IndexOptions(workers=_workers(args), scheduler=args.scheduler, device=args.device),
+        cluster=ClusterConfig(workers=_workers(args), scheduler=args.scheduler, device=args.device),
     )
 
 

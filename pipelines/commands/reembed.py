@@ -45,15 +45,15 @@ def register(commands: argparse._SubParsersAction[Any]) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Re-embed and say what came of it."""
+    from pipelines.cluster.config import ClusterConfig
     from pipelines.reembed import ReembedOptions, reembed
-    from pipelines.stages.payloads import IndexOptions
 
     if args.force and args.labels is None:
         raise ConfigError("--force overrides what --labels measure; leave it out, or name labels")
     options = ReembedOptions(
         labels=args.labels,
         force=args.force,
-        work=IndexOptions(workers=_workers(args), scheduler=args.scheduler, device=args.device),
+        cluster=ClusterConfig(workers=_workers(args), scheduler=args.scheduler, device=args.device),
     )
     # A service manager's way of saying Ctrl-C.
     signal.signal(signal.SIGTERM, signal.default_int_handler)

@@ -9,12 +9,12 @@ import time
 from pathlib import Path
 
 from pipelines.cluster.client import default_workers
+from pipelines.cluster.config import ClusterConfig
 from pipelines.demo.checking import complaints
 from pipelines.demo.filming import film_archive, take_photos
 from pipelines.demo.people import PEOPLE, Person, load_pictures
 from pipelines.demo.screenplay import ABSENT, DAMAGED, appearances
 from pipelines.indexing.run import IndexReport, index
-from pipelines.stages.payloads import IndexOptions
 from vidsearch.catalog import Catalog
 from vidsearch.errors import ConfigError
 from vidsearch.results.as_html import to_html
@@ -44,7 +44,10 @@ def run(folder: str) -> int:
     photos = take_photos(place / "photos", pictures)
     _say(f"2. Indexing it with {default_workers()} worker(s) ...")
     report = index(
-        catalog_dir, [archive], IndexOptions(workers=default_workers()), show_progress=True
+        catalog_dir,
+        [archive],
+        cluster=ClusterConfig(workers=default_workers()),
+        show_progress=True,
     )
     _report(report)
     wrong = _check_report(report)

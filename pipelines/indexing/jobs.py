@@ -13,9 +13,9 @@ from dataclasses import dataclass, field
 
 from pipelines.stages import error_boundary as edge
 from pipelines.stages.join_slices import SliceJoiner
+from pipelines.stages.options import IndexConfig
 from pipelines.stages.payloads import (
     Failure,
-    IndexOptions,
     Notice,
     Outcome,
     SlicedVideo,
@@ -95,9 +95,9 @@ class WaitingJobs:
         self._jobs = deque(job for job in self._jobs if job.joiner is not joiner)
         self._bytes = sum(job.size for job in self._jobs)
 
-    def cut(self, video: SlicedVideo, models: LoadedPack, options: IndexOptions) -> Notice:
+    def cut(self, video: SlicedVideo, models: LoadedPack, config: IndexConfig) -> Notice:
         """Put a video's slices in front of all."""
-        joiner = SliceJoiner(video, models, options)
+        joiner = SliceJoiner(video, models, config)
         for number in reversed(range(video.slices)):
             self.add(Job(video.source, joiner, number), first=True)
         return Notice("sliced", f"read in {video.slices} slices", video.source)

@@ -10,14 +10,17 @@ from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from typing import Any, cast
 
+from pipelines.cluster.config import ClusterConfig
 from pipelines.cluster.watchdog import FEW_BYTES_A_SECOND
 from pipelines.indexing.duplicates import split_copies
 from pipelines.indexing.event_log import EventLog
+from pipelines.indexing.index_options import IndexOptions
 from pipelines.indexing.outcomes import QUARANTINE_STAGE, IndexReport, OutcomeCounter
 from pipelines.indexing.prefetch import Prefetcher
 from pipelines.indexing.progress import Progress
 from pipelines.stages import error_boundary as edge
-from pipelines.stages.payloads import Failure, IndexOptions, Notice, Outcome, SlicedVideo
+from pipelines.stages.options import IndexConfig
+from pipelines.stages.payloads import Failure, Notice, Outcome, SlicedVideo
 from vidsearch import __version__
 from vidsearch.catalog import Catalog, CatalogWriter, WriterConfig
 from vidsearch.catalog.maintenance import maintain, repair, retire_replaced
@@ -61,8 +64,9 @@ class RunStopped(KeyboardInterrupt):
 def index(
     catalog: Catalog | str | os.PathLike[str],
     sources: Sequence[str | os.PathLike[str]],
-    options: IndexOptions | None = None,
+    options: IndexConfig | IndexOptions | None = None,
     *,
+    cluster: ClusterConfig | None = None,
     model: str | None = None,
     show_progress: bool = False,
 ) -> IndexReport:
@@ -74,7 +78,8 @@ def index(
     Args:
         catalog: A catalog, or the folder of one; a new folder becomes a catalog.
         sources: Files, folders (searched recursively), globs, or ``@list.txt``.
-        options: How to index.
+        options: Configuration of the run; None: the defaults. ``IndexOptions`` is deprecated.
+        cluster: Workers, device and limits; None: the defaults.
         model: Name or folder of the pack; None: the catalog's own, ``open`` for a new one.
         show_progress: Draw a progress line if stderr is a terminal.
 
@@ -84,11 +89,11 @@ def index(
             video never raises: it is counted in the report.
     """
     started = time.monotonic()
-    used = options if options is not None else IndexOptions()
+    config, cluster = _configs(options, cluster)
     files = discover([os.fspath(source) for source in sources])
-    archive, models, pack = _open(catalog, model, used)
-    poisonous = {} if used.retry_failed else _poisonous(archive)
-    todo, quarantined = _sort_out(archive, files, used, poisonous)
+    archive, models, pack = _open(catalog, model, cluster)
+    poisonous = {} if config.retry_failed else _poisonous(archive)
+    todo, quarantined = _sort_out(archive, files, config, poisonous)
     todo.sort(key=lambda file: (-file.size, file.uri))
     skipped = len(files) - len(todo) - len(quarantined)
     tally = OutcomeCounter(archive.model_id, skipped, quarantined, poisonous)
@@ -97,13 +102,13 @@ def index(
     run_id = new_run_id()
     total = sum(file.size for file in todo)
     with EventLog(archive.root, run_id) as events:
-        told = _what_starts(used, len(todo), total, skipped)
+        told = _what_starts(cluster, len(todo), total, skipped)
         events.write("start", model_id=archive.model_id, vidsearch=__version__, **told)
         how, message = "error", None
         try:
             with Progress(len(todo), total, show=show_progress) as progress:
                 run = _Run(run_id, tally, progress, events)
-                _work(archive, models, pack, used, todo, run)
+                _work(archive, models, pack, config, cluster, todo, run)
             how = "done"
         except KeyboardInterrupt as error:
             how = "stopped"
@@ -118,13 +123,24 @@ def index(
     return report
 
 
-def _what_starts(options: IndexOptions, videos: int, size: int, skipped: int) -> dict[str, Any]:
+def _configs(
+    options: IndexConfig | IndexOptions | None, cluster: ClusterConfig | None
+) -> tuple[IndexConfig, ClusterConfig]:
+    if isinstance(options, IndexOptions):
+        return options.config, cluster if cluster is not None else options.cluster
+    return (
+        options if options is not None else IndexConfig(),
+        cluster if cluster is not None else ClusterConfig(),
+    )
+
+
+def _what_starts(cluster: ClusterConfig, videos: int, size: int, skipped: int) -> dict[str, Any]:
     return {
         "videos": videos,
         "bytes": size,
         "skipped": skipped,
-        "scheduler": options.scheduler,
-        "workers": options.workers if options.scheduler is None else None,
+        "scheduler": cluster.scheduler,
+        "workers": cluster.workers if cluster.scheduler is None else None,
     }
 
 
@@ -137,7 +153,7 @@ def _what_ends(report: IndexReport) -> dict[str, Any]:
 def _sort_out(
     archive: Catalog,
     files: Sequence[VideoSource],
-    options: IndexOptions,
+    config: IndexConfig,
     poisonous: Mapping[str, tuple[str, str]],
 ) -> tuple[list[VideoSource], list[Failure]]:
     """Return the files that need work, and those left out because they killed their workers."""
@@ -152,7 +168,7 @@ def _sort_out(
             error, message = poisonous[before.video_id]
             failure = Failure(QUARANTINE_STAGE, file, error, message, before.video_id)
             quarantined.append(failure)
-        elif options.again or before.status == "failed":
+        elif config.again or before.status == "failed":
             # Causes of failures pass, and a second look at a broken file costs little.
             todo.append(file)
     return todo, quarantined
@@ -168,7 +184,7 @@ def _poisonous(archive: Catalog) -> dict[str, tuple[str, str]]:
 
 
 def _open(
-    catalog: Catalog | str | os.PathLike[str], model: str | None, options: IndexOptions
+    catalog: Catalog | str | os.PathLike[str], model: str | None, cluster: ClusterConfig
 ) -> tuple[Catalog, LoadedPack, str]:
     """Open the catalog with its pack; where there is none, make it once the pack has loaded."""
     archive = catalog if isinstance(catalog, Catalog) else _existing(catalog)
@@ -180,8 +196,7 @@ def _open(
         else "open"
     )
     # Where others do the work, this process needs the pack's name only, and maybe has no GPU.
-    device = options.device if options.scheduler is None else "cpu"
-    models = load_pack(pack, resolve_device(device))
+    models = load_pack(pack, resolve_device(cluster.client_device))
     if archive is not None:
         archive.require_model(models.model_id)
         return archive, models, pack
@@ -201,7 +216,8 @@ def _work(
     archive: Catalog,
     models: LoadedPack,
     pack: str,
-    options: IndexOptions,
+    config: IndexConfig,
+    cluster: ClusterConfig,
     todo: list[VideoSource],
     run: _Run,
 ) -> None:
@@ -209,15 +225,15 @@ def _work(
     from vidsearch.search.track_index import rebuild_if_stale
 
     repair(archive)
-    known = _known_by_size(archive, options)
+    known = _known_by_size(archive, config)
     originals, copies = split_copies(todo)
 
     def outcomes() -> Iterator[Outcome | Notice | None]:
-        return _outcomes(originals, models, pack, options, known)
+        return _outcomes(originals, models, pack, config, cluster, known)
 
     with (
-        nullcontext(outcomes()) if options.in_process else Prefetcher(outcomes, _AHEAD) as stream,
-        CatalogWriter(archive, run.run_id, WriterConfig(replace=options.again)) as writer,
+        nullcontext(outcomes()) if cluster.in_process else Prefetcher(outcomes, _AHEAD) as stream,
+        CatalogWriter(archive, run.run_id, WriterConfig(replace=config.again)) as writer,
     ):
         try:
             for outcome in stream:
@@ -232,10 +248,10 @@ def _work(
             run.tally.add_copy(copy, writer, run.progress, run.events)
     retire_replaced(archive)
     maintain(archive)
-    rebuild_if_stale(archive, options=build_options(archive, options.scheduler, or_here=True))
+    rebuild_if_stale(archive, options=build_options(archive, cluster.scheduler, or_here=True))
 
 
-def _known_by_size(archive: Catalog, options: IndexOptions) -> dict[int, frozenset[str]]:
+def _known_by_size(archive: Catalog, config: IndexConfig) -> dict[int, frozenset[str]]:
     """Return size -> contents of that size that need no second look.
 
     A copy or a moved file has the size of what it is a copy of, so a task is told of no others.
@@ -244,8 +260,8 @@ def _known_by_size(archive: Catalog, options: IndexOptions) -> dict[int, frozens
     found: dict[int, set[str]] = defaultdict(set)
     rows = archive.videos(columns=["video_id", "size", "status", "failure_stage"]).to_pylist()
     for row in rows:
-        poisonous = row["failure_stage"] == QUARANTINE_STAGE and not options.retry_failed
-        if poisonous or (row["status"] != "failed" and not options.again):
+        poisonous = row["failure_stage"] == QUARANTINE_STAGE and not config.retry_failed
+        if poisonous or (row["status"] != "failed" and not config.again):
             found[row["size"]].add(row["video_id"])
     return {size: frozenset(ids) for size, ids in found.items()}
 
@@ -254,24 +270,25 @@ def _outcomes(
     todo: list[VideoSource],
     models: LoadedPack,
     pack: str,
-    options: IndexOptions,
+    config: IndexConfig,
+    cluster: ClusterConfig,
     known: dict[int, frozenset[str]],
 ) -> Iterator[Outcome | Notice | None]:
-    if options.in_process:
+    if cluster.in_process:
         for source in todo:
-            done = edge.run(source, models, options, known.get(source.size, frozenset()))
+            done = edge.run(source, models, config, known.get(source.size, frozenset()))
             assert not isinstance(done, SlicedVideo)
             yield done
         return
     from pipelines.cluster import dispatcher as graph
 
-    fewer = replace(options, workers=min(options.workers, _most_tasks(todo, options)))
-    yield from graph.run(todo, pack, models, fewer, known)
+    fewer = replace(cluster, workers=min(cluster.workers, _most_tasks(todo, config)))
+    yield from graph.run(todo, pack, models, config, fewer, known)
 
 
-def _most_tasks(todo: list[VideoSource], options: IndexOptions) -> int:
+def _most_tasks(todo: list[VideoSource], config: IndexConfig) -> int:
     """Return how many tasks the files may become at most: long ones are cut."""
-    if not options.slice_minutes:
+    if not config.slice_minutes:
         return len(todo)
-    slice_bytes = options.slice_minutes * 60 * FEW_BYTES_A_SECOND
+    slice_bytes = config.slice_minutes * 60 * FEW_BYTES_A_SECOND
     return sum(max(1, int(source.size / slice_bytes)) for source in todo)

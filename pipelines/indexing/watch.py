@@ -7,9 +7,10 @@ import os
 import time
 from collections.abc import Callable, Iterator, Sequence
 
+from pipelines.cluster.config import ClusterConfig
 from pipelines.indexing.outcomes import IndexReport
 from pipelines.indexing.run import index
-from pipelines.stages.payloads import IndexOptions
+from pipelines.stages.options import IndexConfig
 from vidsearch.catalog import Catalog
 from vidsearch.errors import (
     CatalogNotFoundError,
@@ -28,7 +29,8 @@ _LOG = logging.getLogger(__name__)
 def watch(
     catalog: str | os.PathLike[str],
     sources: Sequence[str],
-    options: IndexOptions,
+    config: IndexConfig,
+    cluster: ClusterConfig,
     *,
     every_s: float,
     model: str | None = None,
@@ -43,7 +45,8 @@ def watch(
     Args:
         catalog: Folder of the catalog.
         sources: As for ``index``; they may be empty for now.
-        options: How to index.
+        config: Configuration of the indexing runs.
+        cluster: Workers, device and limits.
         every_s: Seconds between two looks.
         model: As for ``index``.
         wait: Waits so many seconds.
@@ -64,7 +67,12 @@ def watch(
         try:
             if ready:
                 report = index(
-                    catalog, [file.uri for file in ready], options, model=model, show_progress=True
+                    catalog,
+                    [file.uri for file in ready],
+                    config,
+                    cluster=cluster,
+                    model=model,
+                    show_progress=True,
                 )
                 tried.update(ready)
                 if report.indexed or report.failed:

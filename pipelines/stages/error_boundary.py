@@ -9,7 +9,8 @@ from pipelines.stages import index_slice, index_video
 from pipelines.stages.index_video import Opened
 from pipelines.stages.join_slices import SliceJoiner
 from pipelines.stages.malloc_trim import give_back
-from pipelines.stages.payloads import Failure, IndexOptions, Outcome, SlicedVideo, SliceOutcome
+from pipelines.stages.options import IndexConfig
+from pipelines.stages.payloads import Failure, Outcome, SlicedVideo, SliceOutcome
 from vidsearch.errors import VideoError, reason
 from vidsearch.models.registry import LoadedPack
 from vidsearch.video.discover import VideoSource
@@ -21,7 +22,7 @@ _LOG = logging.getLogger(__name__)
 def run(
     source: VideoSource,
     models: LoadedPack,
-    options: IndexOptions,
+    config: IndexConfig,
     known: Collection[str],
     opened: Opened | None = None,
     *,
@@ -29,7 +30,7 @@ def run(
 ) -> Outcome | SlicedVideo:
     """Run ``index_video.run``; an error that nobody foresaw becomes a ``Failure`` that says so."""
     try:
-        return index_video.run(source, models, options, known, opened, may_slice=may_slice)
+        return index_video.run(source, models, config, known, opened, may_slice=may_slice)
     except Exception as error:  # noqa: BLE001 (the one place where everything is caught)
         return _unforeseen(source, error, _content(source))
     finally:
@@ -40,12 +41,12 @@ def run_slice(
     video: SlicedVideo,
     number: int,
     models: LoadedPack,
-    options: IndexOptions,
+    config: IndexConfig,
     opened: Opened | None = None,
 ) -> SliceOutcome | Failure:
     """Index one slice of a video, in the same way."""
     try:
-        return index_slice.run(video, number, models, options, opened)
+        return index_slice.run(video, number, models, config, opened)
     except Exception as error:  # noqa: BLE001 (as above)
         return _unforeseen(video.source, error, video.video_id)
     finally:

@@ -6,7 +6,8 @@ from dataclasses import replace
 
 from pipelines.stages import faces
 from pipelines.stages.index_video import Opened, new_tracker
-from pipelines.stages.payloads import Failure, IndexOptions, SeenFrame, SlicedVideo, SliceOutcome
+from pipelines.stages.options import IndexConfig
+from pipelines.stages.payloads import Failure, SeenFrame, SlicedVideo, SliceOutcome
 from vidsearch.datatypes import TimeSpan, Track
 from vidsearch.errors import VideoError
 from vidsearch.models.registry import LoadedPack
@@ -18,7 +19,7 @@ def run(
     video: SlicedVideo,
     number: int,
     models: LoadedPack,
-    options: IndexOptions,
+    config: IndexConfig,
     opened: Opened | None = None,
 ) -> SliceOutcome | Failure:
     """Decode, detect, embed and, within shots that begin and end in the slice, track.
@@ -27,11 +28,11 @@ def run(
         video: Where it is cut.
         number: The slice's, from 0.
         models: Detector, embedder and calibration.
-        options: How to sample and track.
+        config: How to sample and track.
         opened: See ``index_video.run``.
     """
     try:
-        return _watch(video, number, models, options, opened)
+        return _watch(video, number, models, config, opened)
     except VideoError as error:
         kind, message = type(error).__name__, str(error)
     except MemoryError as error:
@@ -43,17 +44,17 @@ def _watch(
     video: SlicedVideo,
     number: int,
     models: LoadedPack,
-    options: IndexOptions,
+    config: IndexConfig,
     opened: Opened | None,
 ) -> SliceOutcome:
     head: list[SeenFrame] = []
     tracks: list[Track] = []
     shot: list[SeenFrame] = []
     sampled = seen = poor = at = 0
-    with open_video(video.source.uri, options.decoder) as reader:
+    with open_video(video.source.uri, config.decoder) as reader:
         if opened is not None:
             opened(reader.info.duration_s)
-        sampler = SliceSampler(reader, options.sampling, *video.ends_of(number))
+        sampler = SliceSampler(reader, config.sampling, *video.ends_of(number))
         for frame in sampler:
             if frame.shot > at:
                 if at == 0:
@@ -61,12 +62,12 @@ def _watch(
                 else:
                     begun = sampler.reading.shots
                     span = TimeSpan(begun[at - 1].time_s, begun[at].time_s)
-                    tracks += _track(shot, span, at, video, models, options)
+                    tracks += _track(shot, span, at, video, models, config)
                     sampled += len(shot)
                     seen += sum(len(f.faces) for f in shot)
                     poor += sum(int(f.faces.too_poor.sum()) for f in shot)
                 at, shot = frame.shot, []
-            found = faces.run(frame, models, options.tracking.jpeg_quality)
+            found = faces.run(frame, models, config.tracking.jpeg_quality)
             shot.append(SeenFrame(frame.pts, found))
     if at == 0:
         head, shot = shot, []
@@ -81,9 +82,9 @@ def _track(
     shot: int,
     video: SlicedVideo,
     models: LoadedPack,
-    options: IndexOptions,
+    config: IndexConfig,
 ) -> list[Track]:
-    tracker = new_tracker(video.info, models, options)
+    tracker = new_tracker(video.info, models, config)
     for frame in frames:
         tracker.update(replace(frame.faces, shot=0))
     return [replace(track, shot=shot) for track in tracker.finish((span,))]

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from pipelines.stages import faces
-from pipelines.stages.payloads import Failure, IndexOptions, KnownVideo, Outcome, SlicedVideo
+from pipelines.stages.options import IndexConfig
+from pipelines.stages.payloads import Failure, KnownVideo, Outcome, SlicedVideo
 from vidsearch.catalog.records import IndexedVideo, VideoRecord
 from vidsearch.datatypes import Track
 from vidsearch.errors import VideoError
@@ -37,7 +38,7 @@ class Watched:
 def run(
     source: VideoSource,
     models: LoadedPack,
-    options: IndexOptions,
+    config: IndexConfig,
     known: Collection[str] = (),
     opened: Opened | None = None,
     *,
@@ -48,7 +49,7 @@ def run(
     Args:
         source: The file.
         models: Detector, embedder and calibration.
-        options: How to sample and track.
+        config: How to sample and track.
         known: Contents that are indexed already; they are not looked at again.
         opened: Told the video's length in seconds (None if unknown) once it is open.
         may_slice: Whether a long video may be given back to be read in slices.
@@ -63,10 +64,10 @@ def run(
         if video_id in known:
             return KnownVideo(source, video_id)
         stage = "decode"
-        sliced = _slices(source, video_id, options) if may_slice else None
+        sliced = _slices(source, video_id, config) if may_slice else None
         if sliced is not None:
             return sliced
-        watched = _watch(source, models, options, opened)
+        watched = _watch(source, models, config, opened)
     except VideoError as error:
         return Failure(stage, source, type(error).__name__, str(error), video_id)
     except MemoryError as error:
@@ -74,17 +75,17 @@ def run(
     return IndexedVideo(record(source, video_id, watched, models.model_id), watched.tracks)
 
 
-def new_tracker(info: VideoInfo, models: LoadedPack, options: IndexOptions) -> Tracker:
+def new_tracker(info: VideoInfo, models: LoadedPack, config: IndexConfig) -> Tracker:
     """Return a tracker for a video's frames."""
     return Tracker(
-        (info.width, info.height), models.model_id, models.calibration.confidence, options.tracking
+        (info.width, info.height), models.model_id, models.calibration.confidence, config.tracking
     )
 
 
-def _slices(source: VideoSource, video_id: str, options: IndexOptions) -> SlicedVideo | None:
+def _slices(source: VideoSource, video_id: str, config: IndexConfig) -> SlicedVideo | None:
     """Return where to cut a video, if it is long enough and can be cut."""
-    every_s = options.slice_minutes * 60
-    with open_video(source.uri, options.decoder) as reader:
+    every_s = config.slice_minutes * 60
+    with open_video(source.uri, config.decoder) as reader:
         info, promise = reader.info, reader.promise
         if promise is None or not promise.duration_s or promise.duration_s <= 2 * every_s:
             return None
@@ -95,17 +96,17 @@ def _slices(source: VideoSource, video_id: str, options: IndexOptions) -> Sliced
 
 
 def _watch(
-    source: VideoSource, models: LoadedPack, options: IndexOptions, opened: Opened | None
+    source: VideoSource, models: LoadedPack, config: IndexConfig, opened: Opened | None
 ) -> Watched:
-    with open_video(source.uri, options.decoder) as reader:
+    with open_video(source.uri, config.decoder) as reader:
         info = reader.info
         if opened is not None:
             opened(info.duration_s)
-        tracker = new_tracker(info, models, options)
-        sampler = FrameSampler(reader, options.sampling)
+        tracker = new_tracker(info, models, config)
+        sampler = FrameSampler(reader, config.sampling)
         seen = poor = 0
         for frame in sampler:
-            found = faces.run(frame, models, options.tracking.jpeg_quality)
+            found = faces.run(frame, models, config.tracking.jpeg_quality)
             seen += len(found)
             poor += int(found.too_poor.sum())
             tracker.update(found)

@@ -7,7 +7,8 @@ from dataclasses import replace
 from fractions import Fraction
 
 from pipelines.stages.index_video import Watched, new_tracker, record
-from pipelines.stages.payloads import IndexOptions, SeenFrame, SlicedVideo, SliceOutcome
+from pipelines.stages.options import IndexConfig
+from pipelines.stages.payloads import SeenFrame, SlicedVideo, SliceOutcome
 from vidsearch.catalog.records import IndexedVideo
 from vidsearch.datatypes import TimeSpan, Track
 from vidsearch.faces.track import Tracker
@@ -23,13 +24,13 @@ class SliceJoiner:
     Args:
         video: Where it was cut.
         models: For their name and calibration.
-        options: How to track.
+        config: How to track.
     """
 
-    def __init__(self, video: SlicedVideo, models: LoadedPack, options: IndexOptions) -> None:
+    def __init__(self, video: SlicedVideo, models: LoadedPack, config: IndexConfig) -> None:
         self.video = video
         self._models = models
-        self._options = options
+        self._options = config
         self._early: dict[int, SliceOutcome] = {}
         self._next = 0
         self._expected: list[Fingerprint] = []
@@ -37,7 +38,7 @@ class SliceJoiner:
         self._tracks: list[Track] = []
         self._shots = 0
         self._shot: ShotStart | None = None
-        self._tracker: Tracker = new_tracker(video.info, models, options)
+        self._tracker: Tracker = new_tracker(video.info, models, config)
         self._sampled = self._seen = self._poor = 0
         self._decoded = self._errors = self._damaged = 0
         self._end: Fraction | None = None

@@ -2,74 +2,15 @@
 
 from __future__ import annotations
 
-import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TypeAlias
 
 from vidsearch.catalog.records import IndexedVideo
 from vidsearch.datatypes import FrameFaces, Track
-from vidsearch.errors import ConfigError
-from vidsearch.faces.track.config import TrackingConfig
 from vidsearch.video.discover import VideoSource
 from vidsearch.video.pyav.stream_timing import ExpectedStream
-from vidsearch.video.sampling import SamplingConfig
 from vidsearch.video.slices import SliceReading
-from vidsearch.video.types import Backend, VideoInfo
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class IndexOptions:
-    """How an archive is indexed.
-
-    Attributes:
-        sampling: Which frames are looked at.
-        tracking: How faces become tracks.
-        decoder: Video backend.
-        device: Where the models run: ``auto``, ``cpu`` or ``cuda[:i]``.
-        workers: Processes. 1 works in this process; more start a cluster on this machine (a script
-            that asks for more needs the guard ``if __name__ == "__main__":``, because each process
-            imports it anew), where a video that kills one is left out and the run goes on.
-        isolate: One worker, too, gets a process of its own and with it that protection.
-        again: Index videos anew that are in the catalog already, and replace them; those in
-            quarantine still need ``retry_failed``.
-        scheduler: Address of a running Dask scheduler, whose workers are used instead.
-        timeout_per_video_minute_s: Seconds of work after which a minute of video counts as hung;
-            needs worker processes, for only a process can be ended.
-        worker_memory: Bytes that a worker of this machine may take; None: its share of what there
-            is.
-        retry_failed: Try videos again that killed their workers in an earlier run.
-        slice_minutes: A video of more than two slices of this length is read in slices, where it
-            would keep others waiting; 0 for never.
-    """
-
-    sampling: SamplingConfig = field(default_factory=SamplingConfig)
-    tracking: TrackingConfig = field(default_factory=TrackingConfig)
-    decoder: Backend = "pyav"
-    device: str = "auto"
-    workers: int = 1
-    isolate: bool = False
-    again: bool = False
-    scheduler: str | None = None
-    timeout_per_video_minute_s: float = 300.0
-    worker_memory: int | None = None
-    retry_failed: bool = False
-    slice_minutes: float = 10.0
-
-    @property
-    def in_process(self) -> bool:
-        """Whether the videos are worked through in this process, without Dask."""
-        return self.scheduler is None and self.workers == 1 and not self.isolate
-
-    def __post_init__(self) -> None:
-        if self.workers < 1:
-            raise ConfigError(f"workers must be at least 1; got {self.workers}")
-        if not 0 <= self.slice_minutes < math.inf:
-            raise ConfigError(f"slices must be 0 minutes long or more; got {self.slice_minutes}")
-        if not self.timeout_per_video_minute_s > 0:
-            raise ConfigError(
-                "the time allowed for a minute of video must be above 0 s; "
-                f"got {self.timeout_per_video_minute_s}"
-            )
+from vidsearch.video.types import VideoInfo
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,11 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from pipelines import index
+from pipelines import IndexConfig, index
 from pipelines.indexing.outcomes import QUARANTINE_STAGE
 from pipelines.stages import error_boundary as edge
 from pipelines.stages import index_video
-from pipelines.stages.payloads import Failure, IndexOptions
+from pipelines.stages.payloads import Failure
 from vidsearch import Catalog
 from vidsearch.catalog import CatalogWriter, IndexedVideo, VideoRecord, WriterConfig
 from vidsearch.models.registry import LoadedPack
@@ -110,7 +110,7 @@ def test_copies_in_one_run_are_decoded_once(
 def test_again_looks_closer_and_replaces(films: Path, tmp_path: Path) -> None:
     film, catalog = films / "astronaut film.mp4", tmp_path / "catalog"
     index(catalog, [film])
-    closer = IndexOptions(sampling=SamplingConfig(fps=8), again=True)
+    closer = IndexConfig(sampling=SamplingConfig(fps=8), again=True)
     assert index(catalog, [film], closer).indexed == 1
     (row,) = Catalog.open(catalog).videos().to_pylist()
     assert row["frames_sampled"] == 24
@@ -134,12 +134,12 @@ def test_a_video_in_quarantine_is_left_out_under_any_name(films: Path, tmp_path:
         writer.add(IndexedVideo(record))
     film.rename(films / "moved.mkv")
     for _ in range(2):  # the place is new, and known
-        report = index(catalog, [films], IndexOptions(again=True))
+        report = index(catalog, [films], IndexConfig(again=True))
         assert (report.indexed, report.skipped, report.failed) == (1, 0, 1)
         (failure,) = report.failures
         assert Path(failure.source.uri).name == "moved.mkv"
         assert failure.message == "3 workers died of it"
-    report = index(catalog, [films], IndexOptions(again=True, retry_failed=True))
+    report = index(catalog, [films], IndexConfig(again=True, retry_failed=True))
     assert (report.indexed, report.failed) == (2, 0)
     assert Catalog.open(catalog).status().failures == ()
 
@@ -168,7 +168,7 @@ def test_every_failure_reaches_the_status(films: Path, tmp_path: Path) -> None:
 
 def test_an_unforeseen_error_keeps_the_content(films: Path, models: LoadedPack) -> None:
     (source,) = discover([str(films / "sub/group.mkv")])
-    outcome = edge.run(source, None, IndexOptions(), ())  # type: ignore[arg-type]
+    outcome = edge.run(source, None, IndexConfig(), ())  # type: ignore[arg-type]
     assert isinstance(outcome, Failure)
     assert outcome.video_id == content_id(source.uri)
 

@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 
 from pipelines import prepare as module
+from pipelines.cluster.config import ClusterConfig
 from pipelines.demo.people import PEOPLE, load_pictures
 from pipelines.prepare import PrepareOptions, prepare, prepare_from_catalog
 from pipelines.stages import prepare_photos
-from pipelines.stages.payloads import IndexOptions
 from pipelines.stages.prepare_photos import PhotoOptions, RawPhoto
 from vidsearch.catalog import Catalog
 from vidsearch.catalog.people import add_person, judge
@@ -106,7 +106,7 @@ def test_a_stopped_run_goes_on(raw: Path, tmp_path: Path, monkeypatch: pytest.Mo
 @pytest.mark.slow
 def test_processes_make_the_same_set(raw: Path, tmp_path: Path) -> None:
     prepare(raw, tmp_path / "one", options())
-    prepare(raw, tmp_path / "two", options(work=IndexOptions(workers=1, isolate=True)))
+    prepare(raw, tmp_path / "two", options(cluster=ClusterConfig(isolate=True)))
     for path in (tmp_path / "one").rglob("*.jpg"):
         other = tmp_path / "two" / path.relative_to(tmp_path / "one")
         assert path.read_bytes() == other.read_bytes()

@@ -17,11 +17,11 @@ import numpy as np
 import pytest
 
 import pipelines.reembed as module
+from pipelines.cluster.config import ClusterConfig
 from pipelines.indexing.run import IndexReport, index
 from pipelines.prepare import PrepareOptions, prepare_from_catalog
 from pipelines.reembed import ReembedOptions, how_stored, reembed
 from pipelines.stages import reembed_faces
-from pipelines.stages.payloads import IndexOptions
 from pipelines.stages.prepare_photos import PhotoOptions
 from vidsearch.catalog import Catalog, CatalogWriter, KnownFile
 from vidsearch.catalog.maintenance import repair
@@ -400,8 +400,8 @@ def test_processes_make_the_same_vectors(
     monkeypatch.setattr(staging, "FACES_IN_PIECE", 4)
     monkeypatch.setattr(module, "FACES_IN_PIECE", 4)
     reembed(place, str(packs / "tiny"))
-    work = IndexOptions(workers=2)
-    reembed(other, str(packs / "tiny"), ReembedOptions(work=work))
+    two = ReembedOptions(cluster=ClusterConfig(workers=2))
+    reembed(other, str(packs / "tiny"), two)
     assert contents(place) == contents(other)
 
 

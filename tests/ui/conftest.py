@@ -11,7 +11,6 @@ from pipelines.demo.filming import encode_film, take_photos
 from pipelines.demo.people import load_pictures
 from pipelines.demo.screenplay import Film, Shot
 from pipelines.indexing.run import index
-from pipelines.stages.payloads import IndexOptions
 from ui.service.settings import VARIABLE, UiSettings
 from vidsearch.catalog import Catalog
 
@@ -37,7 +36,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "archive" / "damaged.mp4").write_bytes(b"\0\0\0\x18ftypmp42" + bytes(200))
     photos = take_photos(folder / "photos", pictures)
     assert photos
-    index(folder / "catalog", [folder / "archive"], IndexOptions(workers=1))
+    index(folder / "catalog", [folder / "archive"])
     return folder
 
 

@@ -9,12 +9,12 @@ from pathlib import Path
 import pytest
 from distributed import Future, LocalCluster
 
-from pipelines import index
+from pipelines import ClusterConfig, IndexConfig, index
 from pipelines.cluster import cluster
 from pipelines.cluster import dispatcher as graph
 from pipelines.cluster.fingerprint import pack_identity
 from pipelines.cluster.worker_plugin import ModelsPlugin
-from pipelines.stages.payloads import IndexOptions, Outcome
+from pipelines.stages.payloads import Outcome
 from vidsearch import Catalog
 from vidsearch.device import resolve_device
 from vidsearch.errors import ConfigError
@@ -36,7 +36,7 @@ def test_a_scheduler_without_workers_is_said(
     monkeypatch.setattr(cluster, "WORKERS_WITHIN_S", 1)
     address = empty_cluster.scheduler_address
     with pytest.raises(ConfigError, match=f"{address}' has no workers; start some"):
-        index(tmp_path / "catalog", [films], IndexOptions(scheduler=address))
+        index(tmp_path / "catalog", [films], cluster=ClusterConfig(scheduler=address))
 
 
 @pytest.mark.slow
@@ -44,8 +44,8 @@ def test_a_running_cluster_does_the_work(
     films: Path, tmp_path: Path, empty_cluster: LocalCluster
 ) -> None:
     empty_cluster.scale(1)
-    options = IndexOptions(scheduler=empty_cluster.scheduler_address)
-    assert index(tmp_path / "catalog", [films], options).indexed == 2
+    options = ClusterConfig(scheduler=empty_cluster.scheduler_address)
+    assert index(tmp_path / "catalog", [films], cluster=options).indexed == 2
     assert Catalog.open(tmp_path / "catalog").status().tracks == 3
 
 
@@ -58,15 +58,16 @@ def test_no_more_workers_than_videos(
         sources: Sequence[VideoSource],
         pack: str,
         model_id: str,
-        options: IndexOptions,
+        config: IndexConfig,
+        machines: ClusterConfig,
         known: object,
     ) -> Iterator[Outcome]:
-        asked.append((len(sources), options.workers))
+        asked.append((len(sources), machines.workers))
         yield from ()
 
     monkeypatch.setattr(graph, "run", run)
-    index(tmp_path / "catalog", [films], IndexOptions(workers=4))
-    index(tmp_path / "catalog", [films / "sub"], IndexOptions(workers=4))
+    index(tmp_path / "catalog", [films], cluster=ClusterConfig(workers=4))
+    index(tmp_path / "catalog", [films / "sub"], cluster=ClusterConfig(workers=4))
     assert asked == [(2, 2), (1, 1)]
 
 
@@ -80,15 +81,15 @@ def test_one_worker_has_a_process_of_its_own_where_that_is_asked_for(
         yield from ()
 
     monkeypatch.setattr(graph, "run", run)
-    assert index(tmp_path / "a", [films / "sub"], IndexOptions(workers=1)).indexed == 1
+    assert index(tmp_path / "a", [films / "sub"], cluster=ClusterConfig(workers=1)).indexed == 1
     assert asked == []
-    index(tmp_path / "b", [films / "sub"], IndexOptions(workers=1, isolate=True))
+    index(tmp_path / "b", [films / "sub"], cluster=ClusterConfig(workers=1, isolate=True))
     assert asked == ["cluster"]
 
 
 @pytest.mark.slow
 def test_a_running_cluster_replaces_a_worker_whose_nanny_is_gone(models: LoadedPack) -> None:
-    options = IndexOptions(workers=1, isolate=True)
+    options = ClusterConfig(workers=1, isolate=True)
     with cluster.connect("open", pack_identity(models.pack), options) as running:
         (before,) = running.fit()
         (nanny,) = running.client.cluster.workers.values()
@@ -133,8 +134,8 @@ def test_a_worker_takes_as_many_videos_at_once_as_it_has_gpus(
         resources={"GPU": 1},
         dashboard_address="127.0.0.1:0",
     ) as running:
-        options = IndexOptions(scheduler=running.scheduler_address, device="cpu")
-        assert index(tmp_path / "catalog", [films], options).indexed == 2
+        options = ClusterConfig(scheduler=running.scheduler_address, device="cpu")
+        assert index(tmp_path / "catalog", [films], cluster=options).indexed == 2
         assert slots == [1, 1]
         # A worker that was given a GPU does not quietly do without: here there is none.
         if resolve_device("auto").kind == "cpu":

@@ -10,9 +10,10 @@ from typing import Any
 
 import pytest
 
+from pipelines import ClusterConfig, IndexConfig
 from pipelines.cluster import dispatcher as graph
 from pipelines.indexing.jobs import Job, WaitingJobs
-from pipelines.stages.payloads import Failure, IndexOptions, KnownVideo, Notice
+from pipelines.stages.payloads import Failure, KnownVideo, Notice
 from vidsearch.errors import ClusterLostError
 from vidsearch.video.discover import VideoSource
 
@@ -79,7 +80,7 @@ def run(monkeypatch: pytest.MonkeyPatch, cluster: PaperCluster) -> Iterator[Any]
     monkeypatch.setattr(graph, "_LOOK_EVERY_S", 0)
     monkeypatch.setattr(graph, "pack_identity", str)
     models: Any = SimpleNamespace(pack="open")
-    return graph.run(VIDEOS, "open", models, IndexOptions(workers=2), {})
+    return graph.run(VIDEOS, "open", models, IndexConfig(), ClusterConfig(workers=2), {})
 
 
 def silent() -> dict[str, int]:

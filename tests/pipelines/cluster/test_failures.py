@@ -12,9 +12,8 @@ from types import ModuleType
 
 import pytest
 
-from pipelines import index
+from pipelines import ClusterConfig, IndexConfig, index
 from pipelines.cluster import dispatcher as graph
-from pipelines.stages.payloads import IndexOptions
 from tests.helpers import toy_models
 from vidsearch import Catalog
 from vidsearch.errors import ConfigError
@@ -85,7 +84,7 @@ def test_a_video_that_kills_its_worker_is_tried_thrice_and_left_out(
     status, out, err = processes.run(*command, *closer, "--retry-failed")
     assert status == 0, err
     assert json.loads(out)["videos"] == {"indexed": 3, "skipped": 0, "failed": 0}
-    index(tmp_path / "first", [films], IndexOptions(sampling=SamplingConfig(fps=4)))
+    index(tmp_path / "first", [films], IndexConfig(sampling=SamplingConfig(fps=4)))
     assert processes.tables(catalog) == processes.tables(tmp_path / "first")
 
 
@@ -282,7 +281,12 @@ def refuses_another_pack(
 
     monkeypatch.setattr(graph, "run", on_other_machines)
     with pytest.raises(ConfigError, match=r"cannot work .*: its pack .* is 'my-faces") as e:
-        index(folder / "refused", [archive], IndexOptions(scheduler=scheduler), model=str(place))
+        index(
+            folder / "refused",
+            [archive],
+            cluster=ClusterConfig(scheduler=scheduler),
+            model=str(place),
+        )
     assert "where the client has" in str(e.value)
     assert Catalog.open(folder / "refused").videos().num_rows == 0
 

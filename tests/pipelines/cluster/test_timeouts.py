@@ -13,12 +13,12 @@ from typing import Any, NoReturn
 
 import pytest
 
+from pipelines import ClusterConfig
 from pipelines.cluster import client as clients
 from pipelines.cluster import cluster
 from pipelines.cluster.timeouts import Later, within
 from pipelines.cluster.worker_plugin import ModelsPlugin
 from pipelines.indexing import run as indexing
-from pipelines.stages.payloads import IndexOptions
 from vidsearch.commands.main import main
 from vidsearch.errors import ClusterLostError, ConfigError, reason
 
@@ -111,17 +111,17 @@ def test_workers_that_do_not_start_are_said_with_a_remedy(
     monkeypatch.setattr(clients, "LocalCluster", start)
     monkeypatch.setattr(clients, "STARTED_WITHIN_S", 0.05 if start is hangs else 30)
     with pytest.raises(ClusterLostError, match=words) as caught:
-        clients._start(IndexOptions(workers=2))
+        clients._start(ClusterConfig(workers=2))
     assert "repeat the command" in str(caught.value)
 
 
 def test_a_scheduler_that_gives_up_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(clients, "Client", gives_up)
-    options = IndexOptions(scheduler="tcp://far:1")
+    options = ClusterConfig(scheduler="tcp://far:1")
     with pytest.raises(ConfigError, match=r"no Dask scheduler answers at 'tcp://far:1' .TimeoutE"):
         clients._client(options, None)
     with pytest.raises(ClusterLostError, match=r"of this machine does not answer .TimeoutE"):
-        clients._client(IndexOptions(workers=2), object())
+        clients._client(ClusterConfig(workers=2), object())
 
 
 def test_workers_that_give_up_while_they_load_are_said(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,11 +11,11 @@ import av
 import numpy as np
 import pytest
 
-from pipelines import index
+from pipelines import ClusterConfig, IndexConfig, index
 from pipelines.indexing.run import IndexReport
 from pipelines.stages import error_boundary as edge
 from pipelines.stages import index_video
-from pipelines.stages.payloads import Failure, IndexOptions
+from pipelines.stages.payloads import Failure
 from vidsearch import Archive, Catalog
 from vidsearch.errors import CatalogModelError, ConfigError, VideoOpenError, VidsearchError
 from vidsearch.models.registry import LoadedPack
@@ -73,7 +73,7 @@ def test_order_and_grouping_do_not_change_the_tables(films: Path, tmp_path: Path
 def test_worker_processes_give_the_same_tables(films: Path, tmp_path: Path) -> None:
     (films / "broken.mp4").write_bytes(b"\x00" * 5000)
     one = index(tmp_path / "a", [films])
-    two = index(tmp_path / "b", [films], IndexOptions(workers=2))
+    two = index(tmp_path / "b", [films], cluster=ClusterConfig(workers=2))
     assert (one.indexed, one.failed) == (two.indexed, two.failed) == (2, 1)
     assert same_tables(tmp_path / "a", tmp_path / "b")
 
@@ -159,7 +159,7 @@ def test_a_failed_file_is_tried_again(films: Path, tmp_path: Path) -> None:
 
 def test_a_vanished_file_is_a_failure(films: Path, tmp_path: Path, models: LoadedPack) -> None:
     source = VideoSource(str(films / "gone.mp4"), 100, 1)
-    outcome = index_video.run(source, models, IndexOptions())
+    outcome = index_video.run(source, models, IndexConfig())
     assert isinstance(outcome, Failure)
     assert (outcome.stage, outcome.error) == ("identify", VideoOpenError.__name__)
     assert "gone.mp4" in outcome.message
@@ -179,7 +179,7 @@ def test_an_unforeseen_error_is_a_failure_too(films: Path, models: LoadedPack) -
 
     stat = (films / "sub/group.mkv").stat()
     source = VideoSource(str(films / "sub/group.mkv"), stat.st_size, stat.st_mtime_ns)
-    outcome = edge.run(source, Broken(), IndexOptions(), ())  # type: ignore[arg-type]
+    outcome = edge.run(source, Broken(), IndexConfig(), ())  # type: ignore[arg-type]
     assert isinstance(outcome, Failure)
     assert outcome.error == "RuntimeError"
     assert "a bug" in outcome.message
@@ -230,7 +230,7 @@ def test_a_catalog_of_another_model_is_refused(films: Path, tmp_path: Path) -> N
 
 def test_options_are_checked() -> None:
     with pytest.raises(ConfigError, match="workers"):
-        IndexOptions(workers=0)
+        ClusterConfig(workers=0)
 
 
 def test_report_as_json(films: Path, tmp_path: Path) -> None:
@@ -244,3 +244,18 @@ def test_report_as_json(films: Path, tmp_path: Path) -> None:
     assert plain["duration_s"] == pytest.approx(7.0, abs=0.2)
     (failure,) = plain["failures"]
     assert sorted(failure) == ["error", "message", "stage", "video"]
+
+
+def test_index_options_of_version_0_1_still_work(films: Path, tmp_path: Path) -> None:
+    from pipelines.payloads import IndexOptions
+
+    with pytest.warns(DeprecationWarning, match="pass IndexConfig and ClusterConfig"):
+        options = IndexOptions(workers=1, device="cpu", again=True, slice_minutes=0)
+    assert options.config == IndexConfig(again=True, slice_minutes=0)
+    assert options.cluster == ClusterConfig(workers=1, device="cpu")
+    assert index(tmp_path / "catalog", [films], options=options).indexed == 2
+    with (
+        pytest.warns(DeprecationWarning, match="IndexOptions is deprecated"),
+        pytest.raises(TypeError, match="unexpected keyword argument 'frames'"),
+    ):
+        IndexOptions(frames=2)

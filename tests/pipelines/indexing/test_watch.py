@@ -10,11 +10,11 @@ from pathlib import Path
 
 import pytest
 
+from pipelines import ClusterConfig, IndexConfig
 from pipelines.indexing import watch as module
 from pipelines.indexing.outcomes import IndexReport
 from pipelines.indexing.run import index
 from pipelines.indexing.watch import watch
-from pipelines.stages.payloads import IndexOptions
 from vidsearch.errors import ClusterLostError
 
 
@@ -34,7 +34,9 @@ def look(catalog: Path, folder: Path, *steps: Callable[[], object]) -> list[Inde
 
     reports: list[IndexReport] = []
     with suppress(_Over):
-        reports.extend(watch(catalog, [str(folder)], IndexOptions(), every_s=60, wait=wait))
+        reports.extend(
+            watch(catalog, [str(folder)], IndexConfig(), ClusterConfig(), every_s=60, wait=wait)
+        )
     return reports
 
 

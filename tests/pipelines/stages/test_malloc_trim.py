@@ -8,11 +8,12 @@ from collections.abc import Iterator
 
 import pytest
 
+from pipelines import IndexConfig
 from pipelines.stages import error_boundary as edge
 from pipelines.stages import index_video
 from pipelines.stages import malloc_trim as returned_memory
 from pipelines.stages.malloc_trim import give_back
-from pipelines.stages.payloads import Failure, IndexOptions
+from pipelines.stages.payloads import Failure
 from vidsearch.models.registry import LoadedPack
 from vidsearch.video.discover import VideoSource
 
@@ -64,12 +65,12 @@ def test_every_video_ends_so_even_one_that_fails(
     times: list[None] = []
     monkeypatch.setattr(edge, "give_back", lambda: times.append(None))
     missing = VideoSource("/nowhere/gone.mp4", 1, 0)
-    edge.run(missing, models, IndexOptions(), set())
+    edge.run(missing, models, IndexConfig(), set())
     assert len(times) == 1
 
     def unforeseen(*_: object, **__: object) -> None:
         raise RuntimeError
 
     monkeypatch.setattr(index_video, "run", unforeseen)
-    assert isinstance(edge.run(missing, models, IndexOptions(), set()), Failure)
+    assert isinstance(edge.run(missing, models, IndexConfig(), set()), Failure)
     assert len(times) == 2

@@ -16,13 +16,13 @@ import av
 import numpy as np
 import pytest
 
-from pipelines import index
+from pipelines import IndexConfig, index
 from pipelines.demo.people import load_pictures
 from pipelines.indexing.jobs import WaitingJobs
 from pipelines.stages import error_boundary as edge
 from pipelines.stages import index_slice, index_video
 from pipelines.stages.join_slices import SliceJoiner
-from pipelines.stages.payloads import Failure, IndexOptions, Notice, Outcome, SlicedVideo
+from pipelines.stages.payloads import Failure, Notice, Outcome, SlicedVideo
 from tests.helpers import videos
 from vidsearch.catalog.records import IndexedVideo
 from vidsearch.datatypes import AlignedFaces, Detections, Image, Matrix
@@ -120,12 +120,12 @@ def source_of(path: Path) -> VideoSource:
     return VideoSource(str(path), about.st_size, about.st_mtime_ns)
 
 
-def options(slice_s: float, **sampling: Any) -> IndexOptions:
-    return IndexOptions(slice_minutes=slice_s / 60, sampling=SamplingConfig(**sampling))
+def options(slice_s: float, **sampling: Any) -> IndexConfig:
+    return IndexConfig(slice_minutes=slice_s / 60, sampling=SamplingConfig(**sampling))
 
 
 def in_slices(
-    path: Path, models: LoadedPack, used: IndexOptions, seed: int = 0
+    path: Path, models: LoadedPack, used: IndexConfig, seed: int = 0
 ) -> tuple[SliceJoiner, IndexedVideo | None]:
     """Read a video in slices, in any order; None where they do not join."""
     video = index_video.run(source_of(path), models, used, may_slice=True)
@@ -373,7 +373,7 @@ def test_real_clips_one_after_the_other(media: Path, tmp_path: Path, models: Loa
                     number += 1
                     out.mux(stream.encode(small))
         out.mux(stream.encode(None))
-    whole = index_video.run(source_of(path), models, IndexOptions())
+    whole = index_video.run(source_of(path), models, IndexConfig())
     assert isinstance(whole, IndexedVideo)
     assert len(whole.tracks) >= 4
     for slice_s in (1.5, 4.0):

@@ -1,0 +1,39 @@
+"""Configuration of indexing: sampling, tracking, decoder, and the treatment of indexed videos."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+
+from vidsearch.errors import ConfigError
+from vidsearch.faces.track.config import TrackingConfig
+from vidsearch.video.sampling import SamplingConfig
+from vidsearch.video.types import Backend
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IndexConfig:
+    """Configuration of an indexing run, independent of the machines that run it.
+
+    Attributes:
+        sampling: Selection of the frames in which faces are detected.
+        tracking: Grouping of faces into tracks.
+        decoder: Video backend.
+        again: Index videos again that are in the catalog already, and replace their rows.
+            Quarantined videos still need ``retry_failed``.
+        retry_failed: Also index the quarantined videos, which killed their workers in an earlier
+            run.
+        slice_minutes: Length of a slice. A video longer than two slices is read in slices when it
+            would finish long after the other videos; 0 disables slices.
+    """
+
+    sampling: SamplingConfig = field(default_factory=SamplingConfig)
+    tracking: TrackingConfig = field(default_factory=TrackingConfig)
+    decoder: Backend = "pyav"
+    again: bool = False
+    retry_failed: bool = False
+    slice_minutes: float = 10.0
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.slice_minutes < math.inf:
+            raise ConfigError(f"slices must be 0 minutes long or more; got {self.slice_minutes}")
