@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.media import media_folder
-from trainer.data import open_dataset
 from trainer.data.base import BrokenFaceError
+from trainer.data.opening import open_dataset
 from vidsearch.datatypes import Image
 from vidsearch.faces.geometry.align import TEMPLATES, AlignmentTemplate
 

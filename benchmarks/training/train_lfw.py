@@ -28,7 +28,8 @@ import torch
 from numpy.typing import NDArray
 
 from benchmarks.evaluation.lfw_split import Faces, Split, aligned, first_people, split
-from trainer.backbones import Backbone, build_backbone
+from trainer.backbones.base import Backbone
+from trainer.backbones.build import build_backbone
 from trainer.config.loss import NAMED_LOSSES, LossConfig, Margin
 from trainer.config.recipes import recipe
 from trainer.config.toml import to_toml
@@ -41,8 +42,8 @@ from trainer.config.train import (
 )
 from trainer.distributed.ranks import Ranks
 from trainer.training.checkpoint import checkpoints, load_backbone, new_backbone
+from trainer.training.checkpoint_manifest import read_checkpoint_manifest
 from trainer.training.loop import RunContext
-from trainer.training.manifest import read_manifest
 from trainer.training.run import train
 from vidsearch.evaluation.metrics.angles import angle_statistics
 from vidsearch.evaluation.metrics.verification import best_threshold
@@ -156,7 +157,7 @@ def run_one(
     kept_model = (checkpoints(place, "best") or [report.checkpoint])[-1]
     weights = None
     if config.loss.has_classes and config.loss.sub_centres == 1:
-        weights = read_manifest(kept_model).read("head-0.pt")["weight"][:, 0].numpy()
+        weights = read_checkpoint_manifest(kept_model).read("head-0.pt")["weight"][:, 0].numpy()
     network = load_backbone(kept_model)[0].to(device)
     found = {
         **(measured(network, data, weights) if angles else accuracies(network, data)),

@@ -25,15 +25,16 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from trainer.backbones import build_backbone
+from trainer.backbones.build import build_backbone
 from trainer.config.head import HeadConfig
 from trainer.config.loss import named_loss
 from trainer.config.train import BackboneConfig, ComputeConfig, TrainConfig
-from trainer.data import FaceDataset, FaceLoader, LoaderConfig, open_dataset
-from trainer.data.base import Batch
+from trainer.data.base import Batch, FaceDataset
+from trainer.data.loader import FaceLoader, LoaderConfig
+from trainer.data.opening import open_dataset
 from trainer.distributed.ranks import Ranks
 from trainer.head.class_head import ClassHead
-from trainer.training.out_of_memory import enough_memory
+from trainer.training.out_of_memory import explain_out_of_memory
 from trainer.training.step import TrainStep
 from vidsearch.errors import DeviceMemoryError
 
@@ -122,7 +123,7 @@ def measure(
         torch.cuda.empty_cache()
         torch.cuda.reset_peak_memory_stats()
     try:
-        with enough_memory(str(case), ""):
+        with explain_out_of_memory(str(case), ""):
             model = build(case, device, head, compiled=compiled)
             batch = made_batch(case)
             whole = timed(lambda step: model.run(batch, step), device, repeats)

@@ -13,12 +13,16 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from trainer.backbones import Backbone
+from trainer.backbones.base import Backbone
 from trainer.data.base import BrokenFaceError, FaceDataset
 from trainer.data.opening import open_dataset
 from trainer.data.pair_faces import PairFaces
 from trainer.training.checkpoint import checkpoints, load_backbone
-from trainer.training.manifest import MANIFEST, Manifest, read_manifest
+from trainer.training.checkpoint_manifest import (
+    MANIFEST,
+    CheckpointManifest,
+    read_checkpoint_manifest,
+)
 from trainer.training.run import open_sets
 from vidsearch.datatypes import AlignedFaces, Matrix
 from vidsearch.device import resolve_device
@@ -172,7 +176,7 @@ def _checkpoint(place: Path) -> Path | None:
 
 def _of_checkpoint(folder: Path) -> tuple[AngleModel, Any]:
     backbone, config, identities = load_backbone(folder)
-    manifest = read_manifest(folder)
+    manifest = read_checkpoint_manifest(folder)
     weights = class_weights(manifest) if config.loss.has_classes else None
     model = AngleModel(
         name=f"{folder.resolve().parents[1].name}, {folder.name}",
@@ -212,7 +216,7 @@ def _held_out(path: str) -> FaceDataset | None:
         return None  # a set without one
 
 
-def class_weights(manifest: Manifest) -> NDArray[np.float32]:
+def class_weights(manifest: CheckpointManifest) -> NDArray[np.float32]:
     """Return (C, K, D): the class weights of a checkpoint, K sub-centres each.
 
     Raises:

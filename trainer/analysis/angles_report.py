@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from trainer.analysis.angles import AngleOptions, MeasuredAngles, MeasuredSet
-from trainer.analysis.target_angles import theta_moments
+from trainer.analysis.target_angles import target_angle_histograms
 from vidsearch.evaluation.metrics.bootstrap import Interval, bootstrap_mean
 from vidsearch.evaluation.report import Figure, Headline, Provenance, Report, Section, Table
 from vidsearch.evaluation.report.angle_figures import angle_panels, theta_distributions
@@ -147,7 +147,7 @@ def _sections(
         Section("Pairs", "", (_pair_figure(measured),)),
     ]
     run = measured.model.run
-    moments = theta_moments(run) if run is not None else {}
+    moments = target_angle_histograms(run) if run is not None else {}
     if moments:
         sections.append(Section("Through training", "", (theta_distributions(moments),)))
     return tuple(sections)

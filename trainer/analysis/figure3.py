@@ -41,7 +41,7 @@ STEPS = 300
 _TEMPLATE = AlignmentTemplate("digits_16", SIDE, ARCFACE_112.points)  # digits have no eyes
 # s and m are smaller than the paper's 64 and 0.5: on a circle eight classes are 45 degrees apart,
 # and a margin of more than half of that cannot be kept by anybody.
-TOY_LOSSES: dict[str, LossConfig] = {
+PANEL_LOSSES: dict[str, LossConfig] = {
     "Softmax": LossConfig(kind="softmax", margin=Margin()),
     "ArcFace": LossConfig(margin=Margin(angle_margin_rad=0.3), scale=16.0),
 }
@@ -80,7 +80,7 @@ def digits() -> Digits:
     return Digits(pictures, data.target[rows].astype(np.int64))
 
 
-def toy_config(loss: LossConfig, steps: int = STEPS, weights: str = "") -> TrainConfig:
+def panel_config(loss: LossConfig, steps: int = STEPS, weights: str = "") -> TrainConfig:
     """Return the run of one panel; every panel has the same seed and batches.
 
     Args:
@@ -107,7 +107,7 @@ def toy_config(loss: LossConfig, steps: int = STEPS, weights: str = "") -> Train
     )
 
 
-def toy_panels(steps: int = STEPS) -> dict[str, tuple[Matrix, NDArray[np.int64]]]:
+def figure3_panels(steps: int = STEPS) -> dict[str, tuple[Matrix, NDArray[np.int64]]]:
     """Return what Figure 3 draws: by name of the loss, embeddings and identities.
 
     The first loss starts from nothing, the others from its network: on a circle, class weights
@@ -123,10 +123,10 @@ def toy_panels(steps: int = STEPS) -> dict[str, tuple[Matrix, NDArray[np.int64]]
     panels = {}
     with tempfile.TemporaryDirectory(prefix="vidsearch-toy-") as folder:
         start = ""
-        for name, loss in TOY_LOSSES.items():
+        for name, loss in PANEL_LOSSES.items():
             run = Path(folder) / name
             place = RunContext(folder=run, ranks=Ranks(), device=torch.device("cpu"))
-            train(toy_config(loss, steps, start), dataset, None, place)
+            train(panel_config(loss, steps, start), dataset, None, place)
             panels[name] = _embedded(run, dataset), dataset.labels
             start = start if start else str(run)
     return panels

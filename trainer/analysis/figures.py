@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from trainer.analysis.target_angles import theta_moments
+from trainer.analysis.target_angles import target_angle_histograms
 from vidsearch.errors import ConfigError
 from vidsearch.evaluation.metrics.verification import roc
 from vidsearch.evaluation.report import (
@@ -116,13 +116,13 @@ Draw = Callable[[FigureOptions, Sequence[StoredReport]], Figure | None]
 
 
 def _toy(options: FigureOptions, _: Sequence[StoredReport]) -> Figure:
-    from trainer.analysis.figure3 import toy_panels
+    from trainer.analysis.figure3 import figure3_panels
 
-    return toy_embeddings(toy_panels(options.steps))
+    return toy_embeddings(figure3_panels(options.steps))
 
 
 def _theta(options: FigureOptions, _: Sequence[StoredReport]) -> Figure | None:
-    moments = theta_moments(Path(options.run)) if options.run else {}
+    moments = target_angle_histograms(Path(options.run)) if options.run else {}
     return theta_distributions(moments) if moments else None
 
 

@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from trainer.training.metrics_log import ANGLES
 from vidsearch.errors import TrainingError
 from vidsearch.evaluation.report.angle_figures import AngleCounts
+from vidsearch.training_runs import ANGLES
 
 LEAST_FACES = 1000
 """Faces behind one curve, where the run logged as many: several logged batches make one."""
@@ -18,7 +18,7 @@ LEAST_FACES = 1000
 Logged = tuple[int, NDArray[np.float64]]
 
 
-def theta_moments(run: Path) -> dict[str, AngleCounts]:
+def target_angle_histograms(run: Path) -> dict[str, AngleCounts]:
     """Return the distribution at the start, in the middle and at the end of a run.
 
     A curve holds as many logged batches as make ``LEAST_FACES``, but never more than a third of

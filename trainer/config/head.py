@@ -1,4 +1,4 @@
-"""How a step looks at the classes. No torch in sight."""
+"""Configuration of the classification head; imports no torch."""
 
 from __future__ import annotations
 
@@ -10,11 +10,14 @@ from vidsearch.errors import ConfigError
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HeadConfig:
-    """How the classes are looked at.
+    """Configuration of the classification head.
 
     Attributes:
         sample_rate: Share of the classes in a step, (0, 1]; 1 takes all. The classes of the
-            faces at hand are always among them.
+            batch's faces are always included.
+
+    Source:
+        An et al. 2021, "Partial FC".
     """
 
     sample_rate: float = 1.0
@@ -24,14 +27,14 @@ class HeadConfig:
             raise ConfigError(f"head sample_rate must lie in (0, 1]; got {self.sample_rate}")
 
     def check(self, loss: LossConfig) -> None:
-        """Raise where a loss needs all classes.
+        """Check that the loss is defined for sampled classes.
 
         Raises:
-            ConfigError: Sampling with a loss that is not stated for a part of the classes.
+            ConfigError: Classes are sampled, and the loss needs all of them.
         """
         if self.sample_rate < 1 and (loss.kind != "margin" or loss.inter):
-            what = "the inter-loss" if loss.inter else f"loss kind {loss.kind!r}"
+            term = "the inter-loss" if loss.inter else f"loss kind {loss.kind!r}"
             raise ConfigError(
-                f"head sample_rate {self.sample_rate} leaves classes out, and {what} needs all of "
+                f"head sample_rate {self.sample_rate} leaves classes out, and {term} needs all of "
                 "them; set head.sample_rate=1"
             )

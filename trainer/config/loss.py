@@ -1,4 +1,7 @@
-"""Which loss: the paper's losses by name, and every number in them. No torch in sight."""
+"""Loss configuration, and the losses of the ArcFace paper by name; imports no torch.
+
+The paper is Deng et al. 2019, "ArcFace". Equation and table numbers are those of the paper.
+"""
 
 from __future__ import annotations
 
@@ -16,14 +19,15 @@ Mining: TypeAlias = Literal["hard", "semi-hard"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Margin:
-    """The combined margin of eq. 4; ``trainer.head.margins`` explains each choice.
+    """Combined margin, eq. 4; ``trainer.head.margins`` explains each field.
 
     Attributes:
-        angle_factor: m1; 1 for none.
-        angle_margin_rad: m2; 0 for none.
-        cosine_margin: m3; 0 for none.
-        gradient: The formula's, or that of the plain cosine.
-        beyond_pi: What stands where the formula's logit would rise again.
+        angle_factor: m1, multiplies the angle; 1 for no margin.
+        angle_margin_rad: m2, added to the angle, radians; 0 for no margin.
+        cosine_margin: m3, subtracted from the cosine; 0 for no margin.
+        gradient: ``exact`` for the gradient of eq. 4, or ``straight-through`` for the gradient of
+            the plain cosine.
+        beyond_pi: Target logit where the logit of eq. 4 would rise with the angle.
     """
 
     angle_factor: float = 1.0
@@ -43,32 +47,32 @@ class Margin:
             raise ConfigError(f"margin cosine_margin must lie in [0, 2); got {self.cosine_margin}")
         if self.beyond_pi == "jump" and self.angle_factor != 1:
             raise ConfigError(
-                "margin beyond_pi 'jump' is stated for angle_factor 1; "
+                "margin beyond_pi 'jump' is defined for angle_factor 1 only; "
                 f"got {self.angle_factor}: choose 'continue'"
             )
 
     @property
     def last_angle_rad(self) -> float:
-        """Return the angle from which on the formula's logit would rise again; pi if none."""
+        """Largest angle, radians, up to which the logit of eq. 4 falls; at most pi."""
         return min((math.pi - self.angle_margin_rad) / self.angle_factor, math.pi)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LossConfig:
-    """A sum of the paper's losses.
+    """Weighted sum of the losses of the paper.
 
     Attributes:
         kind: ``margin`` (eq. 2 to 4), ``softmax`` (eq. 1: neither weights nor embeddings
             normalised) or ``none`` (triplets alone).
-        margin: Of the class a face belongs to.
-        scale: s, the radius of the sphere of embeddings; not used by ``softmax``.
-        intra: Weight of the intra-loss's second term (eq. 5); 0 leaves it out.
-        inter: Weight of the inter-loss's second term (eq. 6); 0 leaves it out.
-        triplet: Weight of the triplet-loss on angles; 0 leaves it out.
-        triplet_margin_rad: Its margin.
-        triplet_mining: Which triplets of a batch count.
-        sub_centres: Weights a class; the nearest counts, so that mislabelled faces find a place
-            of their own (Deng et al. 2020, "Sub-center ArcFace").
+        margin: Margin on the logit of a face's own class.
+        scale: s, the radius of the embedding hypersphere; ``softmax`` does not use it.
+        intra: Weight of the second term of the intra-loss (eq. 5); 0 leaves it out.
+        inter: Weight of the second term of the inter-loss (eq. 6); 0 leaves it out.
+        triplet: Weight of the triplet loss on angles; 0 leaves it out.
+        triplet_margin_rad: Margin of the triplet loss, radians.
+        triplet_mining: Selection of the triplets of a batch, see ``trainer.head.triplet``.
+        sub_centres: Weight vectors of a class. The nearest one counts, so mislabelled faces can
+            gather at a sub-centre (Deng et al. 2020, "Sub-center ArcFace").
     """
 
     kind: Kind = "margin"
@@ -92,7 +96,7 @@ class LossConfig:
             raise ConfigError(f"loss sub_centres must lie in 1..32; got {self.sub_centres}")
         if self.sub_centres > 1 and (self.kind != "margin" or self.inter):
             raise ConfigError(
-                "loss sub_centres needs kind 'margin' without the inter-loss, which is stated for "
+                "loss sub_centres needs kind 'margin' without the inter-loss, which is defined for "
                 "one centre a class; set loss.sub_centres=1"
             )
         if self.kind == "none" and (not self.triplet or self.intra or self.inter):
@@ -103,7 +107,7 @@ class LossConfig:
 
     @property
     def has_classes(self) -> bool:
-        """Whether the loss needs class weights at all."""
+        """True if the loss has class weights; the triplet loss alone has none."""
         return self.kind != "none"
 
 
@@ -115,7 +119,7 @@ def _margin(**values: float) -> LossConfig:
     return LossConfig(margin=Margin(**values))  # type: ignore[arg-type]
 
 
-# Every row of the paper's Table 2 that it trained itself, and eq. 1 to 6.
+# The losses of Table 2 that the paper trained, and eq. 1 to 6.
 NAMED_LOSSES: dict[str, LossConfig] = {
     "softmax": LossConfig(kind="softmax", margin=Margin()),
     "norm-softmax": _NS,
@@ -142,7 +146,7 @@ def named_loss(name: str) -> LossConfig:
     """Return a loss of the paper by name.
 
     Raises:
-        ConfigError: No such name.
+        ConfigError: The name is unknown.
 
     Example:
         >>> named_loss("cosface").margin.cosine_margin

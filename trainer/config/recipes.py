@@ -1,4 +1,4 @@
-"""Complete configs by name: each a published run, or a start that fits a kind of data."""
+"""Complete configurations by name: published runs, and starting points for kinds of data."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ from vidsearch.errors import ConfigError
 def casia_r50_arcface() -> TrainConfig:
     """ArcFace on CASIA, ResNet50: Deng et al. 2019, section 3.1 and Table 2.
 
-    Dropout 0.4 is that of the authors' published code; the paper names no figure. Gradients are not
-    clipped, as in the paper.
+    Dropout 0.4 comes from the authors' published code; the paper states no value. Gradients are
+    not clipped, as in the paper.
     """
     return TrainConfig(
         steps=32_000,
@@ -46,7 +46,7 @@ def ms1mv2_r100_arcface() -> TrainConfig:
 
 
 def modern_r50_arcface() -> TrainConfig:
-    """Today's habits on the paper's loss: warm-up, polynomial decay, bfloat16, channels last."""
+    """ArcFace with warm-up, polynomial decay, bfloat16 and channels-last memory layout."""
     return TrainConfig(
         steps=100_000,
         batch=512,
@@ -56,7 +56,7 @@ def modern_r50_arcface() -> TrainConfig:
 
 
 def mobile_cosine() -> TrainConfig:
-    """MobileFaceNet with a cosine schedule: a small model for processors."""
+    """MobileFaceNet with a cosine schedule: a small model for CPUs."""
     return TrainConfig(
         steps=60_000,
         batch=256,
@@ -66,7 +66,7 @@ def mobile_cosine() -> TrainConfig:
 
 
 def vit_cosine() -> TrainConfig:
-    """The small vision transformer; AdamW, because SGD trains transformers badly."""
+    """Small vision transformer with AdamW, because SGD trains transformers badly."""
     return TrainConfig(
         steps=100_000,
         batch=512,
@@ -78,11 +78,11 @@ def vit_cosine() -> TrainConfig:
 
 
 def finetune_open() -> TrainConfig:
-    """Small data: the ``open`` pack's network with a new head; stops when it gets no better.
+    """Small data: the ``open`` pack's network with a new head, and early stopping.
 
-    The first half of the network stays as it is and the rest learns at a hundredth of the head's
-    rate. ArcFace's margin and scale are lower than in the paper: with few identities and clean
-    starts, s = 64 overfits.
+    The first half of the network is frozen. The rest learns at a hundredth of the head's learning
+    rate. Margin and scale are lower than in the paper: with few identities and a trained network,
+    s = 64 overfits.
     """
     return TrainConfig(
         steps=2_000,
@@ -97,9 +97,9 @@ def finetune_open() -> TrainConfig:
 
 
 def finetune_run() -> TrainConfig:
-    """Small data on a model of your own: set ``backbone.weights`` to its run folder.
+    """Small data, from a trained run: set ``backbone.weights`` to its run folder.
 
-    ``backbone.name`` and its options must be those of that run.
+    ``backbone.name`` and ``backbone.options`` must equal those of that run.
     """
     return TrainConfig(
         steps=4_000,
@@ -113,7 +113,7 @@ def finetune_run() -> TrainConfig:
 
 
 def small_from_scratch() -> TrainConfig:
-    """A few hundred identities and a processor: a narrow network, mirrored and shifted faces."""
+    """A few hundred identities on a CPU: a narrow network, mirrored and shifted faces."""
     return TrainConfig(
         steps=3_000,
         batch=128,
@@ -142,10 +142,10 @@ RECIPES: dict[str, Callable[[], TrainConfig]] = {
 
 
 def recipe(name: str) -> TrainConfig:
-    """Return the config of a recipe.
+    """Return the configuration of a recipe.
 
     Raises:
-        ConfigError: No such recipe.
+        ConfigError: The name is unknown.
 
     Example:
         >>> recipe("casia_r50_arcface").schedule.milestones

@@ -1,26 +1,38 @@
-"""TrainConfig from and to TOML, and single fields overridden by name: all by the fields' types."""
+"""Training configuration as TOML, and single fields overridden by name.
+
+The field types of the configuration classes are the schema. A value that does not fit gives one
+line: the field, the rule and the value.
+"""
 
 from __future__ import annotations
 
+import difflib
 import json
 import tomllib
-import types
 from collections.abc import Iterable, Mapping
 from dataclasses import fields, is_dataclass
 from pathlib import Path
-from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
+from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 
 from trainer.config.train import TrainConfig
 from vidsearch.errors import ConfigError
 
 Config = TypeVar("Config")
 
+_TYPE_NAMES: dict[Any, str] = {
+    int: "a whole number",
+    float: "a number",
+    str: "a text",
+    bool: "true or false",
+}
+
 
 def read_config(path: Path) -> TrainConfig:
-    """Read a config file; fields that it does not name keep their defaults.
+    """Read a configuration file; fields that are absent keep their defaults.
 
     Raises:
-        ConfigError: Not TOML, an unknown field, a value of another type or that breaks a rule.
+        ConfigError: The file cannot be read, is not TOML, names an unknown field, or has a value of
+            the wrong type or one that breaks a rule.
     """
     try:
         text = path.read_text(encoding="utf-8")
@@ -33,7 +45,7 @@ def read_config(path: Path) -> TrainConfig:
 
 
 def parse_config(text: str) -> TrainConfig:
-    """Return the config that a TOML text describes.
+    """Return the configuration that a TOML text describes.
 
     Raises:
         ConfigError: See :func:`read_config`.
@@ -45,49 +57,64 @@ def parse_config(text: str) -> TrainConfig:
     return from_table(TrainConfig, table)
 
 
-def from_table(kind: type[Config], table: Mapping[str, Any], path: str = "") -> Config:
-    """Build a config class from a table of plain values.
+def from_table(kind: type[Config], table: Mapping[str, Any], prefix: str = "") -> Config:
+    """Build a configuration class from a table of plain values.
+
+    Args:
+        kind: The class.
+        table: Values by field name.
+        prefix: Dotted name of the table in the file, with a dot at the end.
 
     Raises:
-        ConfigError: An unknown field, a value of another type or that breaks a rule.
+        ConfigError: A field is unknown, has the wrong type, or breaks a rule.
     """
     hints = get_type_hints(kind)
     unknown = sorted(set(table) - set(hints))
     if unknown:
         raise ConfigError(
-            f"unknown field {path}{unknown[0]}; "
-            f"{path.rstrip('.') if path else 'a config'} has {', '.join(hints)}"
+            f"unknown field {prefix}{unknown[0]}{_nearest(unknown[0], hints)}; "
+            f"{prefix.rstrip('.') if prefix else 'a config'} has {', '.join(hints)}"
         )
-    return kind(**{name: _value(hints[name], value, path + name) for name, value in table.items()})
+    return kind(
+        **{name: _value(hints[name], value, prefix + name) for name, value in table.items()}
+    )
 
 
 def to_table(config: Any) -> dict[str, Any]:
-    """Return a config as a table of plain values, every field named."""
+    """Return a configuration as a table of plain values with every field."""
     table: dict[str, Any] = {}
     for field in fields(config):
         value = getattr(config, field.name)
-        table[field.name] = (
-            to_table(value)
-            if is_dataclass(value)
-            else list(value)
-            if isinstance(value, tuple)
-            else value
-        )
+        if is_dataclass(value):
+            value = to_table(value)
+        elif isinstance(value, tuple):
+            value = list(value)
+        table[field.name] = value
     return table
 
 
 def to_toml(config: TrainConfig) -> str:
-    """Return a config as TOML, every field named; ``parse_config`` reads it back equal."""
+    """Return a configuration as TOML with every field; :func:`parse_config` reads it back equal.
+
+    Raises:
+        ConfigError: A text is not valid Unicode.
+    """
     return "\n".join(_lines(to_table(config), "")) + "\n"
 
 
 def override(config: TrainConfig, settings: Iterable[str]) -> TrainConfig:
-    """Return the config with fields replaced, e.g. ``optim.lr=0.05``.
+    """Return the configuration with fields replaced, e.g. ``optim.lr=0.05``.
 
-    Values are written as in TOML; texts need no quotes. All are set before rules are checked.
+    Values are written as in TOML; texts need no quotes. Rules are checked after all settings have
+    been applied.
+
+    Args:
+        config: The configuration; it stays unchanged.
+        settings: ``field=value``, the field with its table: ``optim.lr``.
 
     Raises:
-        ConfigError: Not ``field=value``, an unknown field, or a value that does not fit.
+        ConfigError: A setting is not ``field=value``, names an unknown field, or has a value that
+            does not fit.
 
     Example:
         >>> override(TrainConfig(), ["optim.lr=0.05", "backbone.name=iresnet18"]).optim.lr
@@ -98,16 +125,30 @@ def override(config: TrainConfig, settings: Iterable[str]) -> TrainConfig:
         name, equals, text = setting.partition("=")
         if not equals:
             raise ConfigError(f"--set needs field=value, e.g. optim.lr=0.05; got {setting!r}")
-        *folders, last = name.strip().split(".")
-        place = table
-        for folder in folders:
-            place = place.get(folder, {}) if isinstance(place, dict) else {}
-        if not isinstance(place, dict) or (
-            last not in place and folders != ["backbone", "options"]
-        ):
-            raise ConfigError(f"--set {setting}: there is no field {name.strip()!r}")
-        place[last] = _literal(text.strip())
+        name = name.strip()
+        *tables, field = name.split(".")
+        target: Any = table
+        for key in tables:
+            target = target.get(key) if isinstance(target, dict) else None
+        is_option = tables == ["backbone", "options"]
+        if not isinstance(target, dict) or (field not in target and not is_option):
+            raise ConfigError(
+                f"--set {setting}: there is no field {name!r}{_nearest(name, _names(table))}"
+            )
+        target[field] = _literal(text.strip())
     return from_table(TrainConfig, table)
+
+
+def _names(table: Mapping[str, Any], prefix: str = "") -> list[str]:
+    names: list[str] = []
+    for key, value in table.items():
+        names += _names(value, f"{prefix}{key}.") if isinstance(value, dict) else [prefix + key]
+    return names
+
+
+def _nearest(name: str, names: Iterable[str]) -> str:
+    matches = difflib.get_close_matches(name, list(names), n=1)
+    return f" (the nearest is {matches[0]!r})" if matches else ""
 
 
 def _literal(text: str) -> Any:
@@ -131,33 +172,32 @@ def _value(hint: Any, value: Any, name: str) -> Any:
         return tuple(_value(arguments[0], item, name) for item in value)
     if origin is dict and isinstance(value, dict):
         return {key: _value(arguments[1], item, f"{name}.{key}") for key, item in value.items()}
-    if origin in (Union, types.UnionType):
-        raise TypeError(f"{name}: a config field has one type")
     if hint is float and isinstance(value, int) and not isinstance(value, bool):
-        # Networks' options are whole numbers where they were written as such.
+        # A backbone option may be a count (input_size, depth): a whole number stays one.
         return value if name.startswith("backbone.options.") else float(value)
     if hint in (int, float, str, bool) and type(value) is hint:
         return value
-    expected = {int: "a whole number", float: "a number", str: "a text", bool: "true or false"}
-    raise ConfigError(f"{name} must be {expected.get(hint, 'a list')}; got {value!r}")
+    raise ConfigError(f"{name} must be {_TYPE_NAMES.get(hint, 'a list')}; got {value!r}")
 
 
-def _lines(table: Mapping[str, Any], path: str) -> list[str]:
+def _lines(table: Mapping[str, Any], prefix: str) -> list[str]:
     plain = {name: value for name, value in table.items() if not isinstance(value, dict)}
     lines = [f"{name} = {_toml(value)}" for name, value in plain.items()]
     for name, value in table.items():
         if isinstance(value, dict):
-            lines += ["", f"[{path}{name}]", *_lines(value, f"{path}{name}.")]
+            lines += ["", f"[{prefix}{name}]", *_lines(value, f"{prefix}{name}.")]
     return lines
 
 
 def _toml(value: Any) -> str:
-    # JSON's numbers, booleans and lists are TOML's, too; 1e-05 needs no point in either. Its texts
-    # are, where what lies beyond 16 bits is not cut in two, and the delete character is escaped.
+    # JSON numbers, booleans and lists are also TOML, and so is 1e-05. JSON texts are TOML too, if
+    # characters beyond 16 bits are not split into surrogates and the delete character is escaped.
     text = json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
     if not text.isascii():
         try:
             text.encode()
         except UnicodeEncodeError as error:
-            raise ConfigError(f"{value!r} is no text that a config can hold; rename it") from error
+            raise ConfigError(
+                f"{value!r} is not valid Unicode, which a config must be; rename it"
+            ) from error
     return text

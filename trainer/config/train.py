@@ -1,6 +1,6 @@
-"""One complete description of a run; it is saved beside everything the run writes.
+"""Complete configuration of a training run; the run saves it beside its results.
 
-No torch in sight: a command can check a config without loading it.
+This module imports no torch, so a command can check a configuration quickly.
 """
 
 from __future__ import annotations
@@ -20,16 +20,17 @@ ScheduleKind: TypeAlias = Literal["constant", "step", "polynomial", "cosine"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BackboneConfig:
-    """Which network, and where its first weights come from.
+    """Network, and the source of its initial weights.
 
     Attributes:
-        name: See ``trainer.backbones``.
-        embedding_size: Length of an embedding.
-        options: What the named network accepts, e.g. ``width`` or ``dropout``.
-        weights: Run folder or checkpoint of the same architecture to start from; empty for the
-            network's own start (random; for ``dlib`` the published weights).
+        name: Network, see ``trainer.backbones.build``.
+        embedding_size: Dimension of an embedding.
+        options: Keyword arguments of the network, e.g. ``width`` or ``dropout``.
+        weights: Run folder or checkpoint of the same architecture to start from. Empty for the
+            network's own initial weights: random, or the published ones for ``dlib``.
         frozen_stages: Stages that do not learn, counted from the input.
-        recompute_activations: Less memory for about a third more computing.
+        recompute_activations: Recompute activations in the backward pass: less memory, about a
+            third more computation.
     """
 
     name: str = "iresnet50"
@@ -45,22 +46,22 @@ class BackboneConfig:
 
     @property
     def starts_trained(self) -> bool:
-        """Return whether the first weights are those of a trained network."""
+        """True if the initial weights are those of a trained network."""
         published = self.name == "dlib" and self.options.get("published", 1) != 0
         return bool(self.weights) or published
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OptimConfig:
-    """How weights learn.
+    """Optimizer of backbone and head.
 
     Attributes:
         kind: ``sgd`` with momentum (the paper), or ``adamw`` (transformers).
         lr: Highest learning rate.
-        backbone_lr_factor: Times this for the backbone: fine-tuning.
-        momentum: Of SGD.
-        weight_decay: On every weight, as in the paper.
-        clip_norm: Largest norm of all gradients together; 0 for no limit.
+        backbone_lr_factor: Multiplies the learning rate of the backbone; below 1 for fine-tuning.
+        momentum: Momentum of SGD.
+        weight_decay: Weight decay of every weight, as in the paper.
+        clip_norm: Largest joint norm of all gradients; 0 for no limit.
     """
 
     kind: Literal["sgd", "adamw"] = "sgd"
@@ -84,12 +85,13 @@ class ScheduleConfig:
     """Learning rate schedule; see ``trainer.training.optim.lr_factor``.
 
     Attributes:
-        kind: ``step`` divides at ``milestones``; the others fall smoothly to ``end_factor``.
-        milestones: Steps at which the rate is multiplied by ``factor``.
-        factor: Of a milestone.
-        power: Of the polynomial.
-        end_factor: Share of the rate at the end of ``polynomial`` and ``cosine``.
-        warmup_steps: Steps in which the rate rises from nothing.
+        kind: ``constant``; ``step``, which multiplies at ``milestones``; or ``polynomial`` or
+            ``cosine``, which fall smoothly to ``end_factor``.
+        milestones: Steps at which the learning rate is multiplied by ``factor``.
+        factor: Multiplier at a milestone.
+        power: Exponent of ``polynomial``.
+        end_factor: Share of the highest rate at the end of ``polynomial`` and ``cosine``.
+        warmup_steps: Steps in which the rate rises linearly from zero.
     """
 
     kind: ScheduleKind = "step"
@@ -117,13 +119,13 @@ class ScheduleConfig:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DataConfig:
-    """What is learned from.
+    """Training set, and its decoding.
 
     Attributes:
-        path: A training set, see ``trainer.data.open_dataset``.
-        augmentation: What may happen to a face.
-        workers: Processes a rank that decode; 0 decodes in the training process.
-        max_broken: Broken faces that are skipped before training stops.
+        path: Training set, see ``trainer.data.opening.open_dataset``.
+        augmentation: Random changes of a face.
+        workers: Decoding processes of each rank; 0 decodes in the training process.
+        max_broken: Undecodable faces that are skipped before training stops.
     """
 
     path: str = ""
@@ -138,21 +140,23 @@ class DataConfig:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ValidationConfig:
-    """How the best model is known: verification accuracy on people that are not trained on.
+    """Validation: verification accuracy on identities that are not in the training set.
+
+    The checkpoint with the highest accuracy is the best model of the run.
 
     Attributes:
-        path: A training set of other identities; or a ``.bin`` verification set; or, with
+        path: Training set of other identities; a ``.bin`` verification set; or, with
             ``pair_list``, a folder of photos. Empty for the held-out part of a prepared set, or
-            else ``held_out`` of the training set itself.
+            ``held_out`` of the training set if it has none.
         pair_list: LFW-style ``pairs.txt`` over the photos in ``path``.
-        pictures: Of ``pair_list``: ``detect`` a face in each photo, or they are ``aligned`` to
-            ArcFace's template already, as those of a ``.bin`` set are.
-        held_out: Share of the identities that is kept out of training where there is nothing
-            else to validate on; 0 trains without validation.
-        pairs: Genuine and as many impostor pairs, drawn with the seed; a verification set brings
-            its own.
+        pictures: Photos of ``pair_list``: ``detect`` finds a face in each; ``aligned`` photos are
+            faces aligned to ArcFace's template, like those of a ``.bin`` set.
+        held_out: Share of the identities that is kept out of training if there is no other
+            validation set; 0 trains without validation.
+        pairs: Genuine pairs, and as many impostor pairs, drawn with the seed. A verification set
+            states its own pairs.
         every: Steps between two validations.
-        patience: Validations without a better accuracy after which training stops; 0 never stops.
+        patience: Validations without a better accuracy after which training stops; 0 for no limit.
     """
 
     path: str = ""
@@ -169,7 +173,7 @@ class ValidationConfig:
         if self.pair_list and not self.path:
             raise ConfigError(
                 f"validation.pair_list {self.pair_list!r} needs the folder of its photos; set "
-                "validation.path, too"
+                "validation.path too"
             )
         _at_least("validation.pairs", self.pairs, 10)
         _at_least("validation.every", self.every, 1)
@@ -178,15 +182,15 @@ class ValidationConfig:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ComputeConfig:
-    """What changes speed and memory; only ``precision`` changes the numbers.
+    """Precision, memory layout, compilation and threads: the TOML section ``speed``.
 
     Attributes:
-        precision: Of the backbone and of the product with the class weights (autocast).
-        channels_last: Memory layout that convolutions on GPUs prefer.
-        compile: Let torch.compile build the backbone: slow to start.
-        accumulation: Parts a rank's share of a batch is computed in, one after the other; batch
+        precision: Precision of the backbone and of the product with the class weights (autocast).
+        channels_last: Channels-last memory layout, which is faster for convolutions on GPUs.
+        compile: Build the backbone with torch.compile; the first step takes long.
+        accumulation: Parts of a rank's share of a batch, computed one after the other. Batch
             statistics are those of a part.
-        threads: CPU threads a rank; 0 leaves it to torch.
+        threads: CPU threads of a rank; 0 for torch's default.
     """
 
     precision: Precision = "float32"
@@ -202,13 +206,13 @@ class ComputeConfig:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CheckpointConfig:
-    """What a run writes.
+    """Checkpoints and logs of a run: the TOML section ``keep``.
 
     Attributes:
         checkpoint_every: Steps between two checkpoints.
-        checkpoints: How many of the latest stay.
+        checkpoints: Number of latest checkpoints that are kept.
         log_every: Steps between two lines of metrics.
-        tensorboard: Write event files, too.
+        tensorboard: Write TensorBoard event files too.
     """
 
     checkpoint_every: int = 1000
@@ -223,13 +227,22 @@ class CheckpointConfig:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrainConfig:
-    """A run, complete.
+    """Complete configuration of a run.
 
     Attributes:
         steps: Updates of the weights.
         batch: Faces in a step, over all ranks.
-        seed: Same seed, same curve.
-        device: ``auto``, ``cpu`` or ``cuda``; several ranks take one GPU each.
+        seed: Seed of weights, order and augmentation; the same seed gives the same loss curve.
+        device: ``auto``, ``cpu`` or ``cuda``; with several ranks, one GPU for each.
+        backbone: Network and its initial weights.
+        loss: Loss on top of the class weights.
+        head: Sampling of classes.
+        optim: Optimizer.
+        schedule: Learning rate schedule.
+        data: Training set and decoding.
+        validation: Validation set and early stopping.
+        speed: Precision, compilation and threads.
+        keep: Checkpoints and logs.
     """
 
     steps: int = 32_000
@@ -253,13 +266,13 @@ class TrainConfig:
         self.head.check(self.loss)
         if self.head.sample_rate < 1 and self.optim.kind != "sgd":
             raise ConfigError(
-                "head.sample_rate below 1 is made for optim.kind 'sgd'; "
+                "head.sample_rate below 1 needs optim.kind 'sgd'; "
                 "set head.sample_rate=1 or optim.kind=sgd"
             )
         if self.schedule.milestones and self.schedule.milestones[-1] >= self.steps:
             raise ConfigError(
                 f"schedule.milestones must come before the end, step {self.steps}; got "
-                f"{list(self.schedule.milestones)}: set schedule.milestones, too"
+                f"{list(self.schedule.milestones)}: set schedule.milestones too"
             )
         if self.schedule.warmup_steps >= self.steps:
             raise ConfigError(

@@ -86,7 +86,7 @@ class PairFaces:
             raise BrokenFaceError(f"no face in {self._names[index]}")
         return np.asarray(found[0])
 
-    def warn_of_shared_people(self, trained_on: Collection[str]) -> None:
+    def warn_of_shared_identities(self, trained_on: Collection[str]) -> None:
         """Say so if people of the set are trained on, too: the accuracy would flatter."""
         shared = self.people & set(trained_on)
         if shared:

@@ -1,4 +1,4 @@
-"""The processes of a run: one alone, or those that torchrun started."""
+"""Process group of a run: a single process, or the processes that torchrun started."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ from trainer.distributed.ranks import Ranks
 from vidsearch.device import resolve_device
 from vidsearch.errors import ConfigError, DeviceError
 
-# A rank may wait for another that validates or writes gigabytes of class weights.
-_PATIENCE = timedelta(minutes=30)
+# Longest wait in a collective: another rank may be validating or writing gigabytes of weights.
+_TIMEOUT = timedelta(minutes=30)
 
 
 @dataclass(frozen=True, slots=True)
 class Launch:
-    """What torchrun tells a process.
+    """Rank and number of processes, as torchrun sets them.
 
     Attributes:
-        rank: Over all machines.
-        local_rank: On this machine: which GPU.
-        world_size: Processes.
+        rank: Among the processes of all machines.
+        local_rank: Among the processes of this machine; also the number of the rank's GPU.
+        world_size: Number of processes.
     """
 
     rank: int = 0
@@ -34,13 +34,13 @@ class Launch:
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> Launch:
-        """Read torchrun's variables; one process where there are none.
+        """Read the environment variables of torchrun; without them the run has one process.
 
         Raises:
-            ConfigError: They are not numbers.
+            ConfigError: A variable is not a whole number.
         """
         try:
-            values = [int(environment.get(n, d)) for n, d in _VARIABLES]
+            values = [int(environment.get(name, default)) for name, default in _VARIABLES]
         except ValueError as error:
             raise ConfigError(f"RANK, LOCAL_RANK, WORLD_SIZE: {error}; use torchrun") from error
         return cls(*values)
@@ -51,15 +51,15 @@ _VARIABLES = (("RANK", "0"), ("LOCAL_RANK", "0"), ("WORLD_SIZE", "1"))
 
 @contextmanager
 def launched(launch: Launch, device_spec: str) -> Iterator[tuple[Ranks, torch.device]]:
-    """Join the other processes for the time of a run; yield who we are and where we compute.
+    """Join the process group for the duration of a run; yield the ranks and this rank's device.
 
     Args:
-        launch: From torchrun.
+        launch: Rank and number of processes.
         device_spec: ``auto``, ``cpu`` or ``cuda``.
 
     Raises:
-        ConfigError: One GPU for several processes.
-        DeviceError: No such GPU, or a torch that cannot join GPUs.
+        ConfigError: ``device_spec`` names one GPU for several processes.
+        DeviceError: The GPU does not exist, or torch lacks NCCL.
     """
     device = _device(launch, device_spec)
     if launch.world_size == 1:
@@ -68,10 +68,10 @@ def launched(launch: Launch, device_spec: str) -> Iterator[tuple[Ranks, torch.de
     backend = "nccl" if device.type == "cuda" else "gloo"
     if backend == "nccl" and not dist.is_nccl_available():
         raise DeviceError(
-            "this torch was built without NCCL, which several GPUs need; install a CUDA build of "
-            "torch for Linux, run one process, or pass --device cpu"
+            "torch was built without NCCL, which training on several GPUs needs; install a CUDA "
+            "build of torch for Linux, run one process, or pass --device cpu"
         )
-    dist.init_process_group(backend, timeout=_PATIENCE)
+    dist.init_process_group(backend, timeout=_TIMEOUT)
     try:
         yield Ranks(launch.rank, launch.world_size), device
     finally:
@@ -82,7 +82,7 @@ def _device(launch: Launch, spec: str) -> torch.device:
     if launch.world_size > 1 and spec.startswith("cuda:"):
         raise ConfigError(
             f"device {spec!r} is one GPU for {launch.world_size} processes; pass --device cuda, "
-            "which gives each process its own"
+            "which gives each process its own GPU"
         )
     if launch.world_size > 1 and spec in ("auto", "cuda"):
         if spec == "auto" and torch.cuda.device_count() == 0:

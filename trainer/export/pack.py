@@ -40,8 +40,8 @@ from vidsearch.models.pack import NAME_RULE, DetectorSpec, EmbedderSpec, ModelPa
 from vidsearch.models.pack_toml import PACK_TOML, describe_file, verify_pack, write_pack
 
 if TYPE_CHECKING:
-    from trainer.backbones import Backbone
-    from trainer.training.validation import Judged
+    from trainer.backbones.base import Backbone
+    from trainer.training.validation import ValidationSet
 
 EMBEDDER_FILE, REPORT_FILE = "embedder.onnx", "export.json"
 NOBODY_HELD_OUT = (
@@ -170,7 +170,7 @@ def _fill(
     folder: Path,
     name: str,
     backbone: Backbone,
-    sets: tuple[FaceDataset, Judged],
+    sets: tuple[FaceDataset, ValidationSet],
     identities: int,
     options: ExportOptions,
 ) -> ExportReport:
@@ -237,7 +237,7 @@ def _fill(
     return report
 
 
-def _measured(dataset: Judged, pairs: int) -> _Measured:
+def _measured(dataset: ValidationSet, pairs: int) -> _Measured:
     """Decode the faces of the pairs; those of a verification set that show none are left out."""
     from trainer.data.pair_faces import PairFaces
     from trainer.training.validation import pairs_of

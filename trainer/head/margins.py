@@ -1,27 +1,27 @@
-"""Margins: what becomes of the cosine between an embedding and its own class. Pure functions.
+"""Margins: functions of the cosine between an embedding and its own class weight.
 
-The paper's combined margin (eq. 4) holds all of them: with theta the angle of that cosine,
+The combined margin of the paper (eq. 4) covers all of them. With theta the angle of that cosine,
 
     T(theta) = cos(angle_factor * theta + angle_margin_rad) - cosine_margin
 
-ArcFace (eq. 3) is angle_margin_rad = 0.5, SphereFace by arc-cosine angle_factor = 1.35, CosFace
-cosine_margin = 0.35, norm-softmax (eq. 2) none of them.
+ArcFace (eq. 3) is angle_margin_rad = 0.5, SphereFace by arc-cosine is angle_factor = 1.35, CosFace
+is cosine_margin = 0.35, and norm-softmax (eq. 2) has no margin.
 
-**Gradient.** ``exact`` is the formula's: dT/dcos = f sin(f theta + m) / sin(theta). It has no bound
-where theta goes to 0 or pi, so T and its gradient are taken at the nearest angle that is at least
-``SMALLEST_ANGLE_RAD`` away from both (0.081 degrees); the gradient there is finite and never zero,
-and a cosine beyond 1 by rounding is met by the same rule. ``straight-through`` is what the
-published arcface_torch does: the value is T, the gradient that of the plain cosine.
+**Gradient.** ``exact`` is the gradient of eq. 4: dT/dcos = f sin(f theta + m) / sin(theta). It is
+unbounded as theta approaches 0 or pi. T and its gradient are therefore evaluated at the nearest
+angle at least ``SMALLEST_ANGLE_RAD`` (0.081 degrees) away from both. The gradient there is finite
+and never zero. Cosines beyond 1 by rounding follow the same rule. ``straight-through`` has the
+value T and the gradient of the plain cosine, like the published arcface_torch.
 
-**Beyond pi.** From theta* = (pi - m) / f on, the formula's logit rises again with theta: a face
-would be pushed away from its own class. ``beyond_pi`` chooses:
+**Beyond pi.** From theta* = (pi - m) / f on, the logit of eq. 4 rises with theta: it would push a
+face away from its own class. ``beyond_pi`` selects the logit beyond theta*:
 
-- ``continue`` (default): cos(theta) - cos(theta*) - 1. Falls with theta everywhere, has no jump,
-  and its gradient is the plain cosine's.
-- ``jump``: cos(theta) - m sin(m), of the published MXNet code: falls with theta, with a jump at
-  theta* (0.117 for m = 0.5). Stated for an additive angle alone, so angle_factor must be 1.
-- ``formula``: the paper's equation as it stands.
-- ``easy``: the margin where theta < pi/2 only, plain cos(theta) elsewhere: the "easy margin".
+- ``continue`` (default): cos(theta) - cos(theta*) - 1. It falls with theta everywhere, without a
+  jump, and has the gradient of the plain cosine.
+- ``jump``: cos(theta) - m sin(m), as in the published MXNet code. It falls with theta and jumps at
+  theta* (by 0.117 for m = 0.5). It is defined for an additive angle only: angle_factor must be 1.
+- ``formula``: eq. 4 itself.
+- ``easy``: eq. 4 for theta < pi/2, and cos(theta) elsewhere (the "easy margin").
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from torch import Tensor
 
 from trainer.config.loss import Margin
 
-# 1 - cos of it is 1e-6: seventeen steps of float32, so that the gradient is still well known.
+# 1e-6 below 1 is seventeen steps of float32, so the gradient is still accurate.
 _LARGEST_COSINE = 1 - 1e-6
 SMALLEST_ANGLE_RAD = math.acos(_LARGEST_COSINE)
 
@@ -41,30 +41,30 @@ SMALLEST_ANGLE_RAD = math.acos(_LARGEST_COSINE)
 def angle_of(cosine: Tensor) -> Tensor:
     """Return the angle of a cosine in [0, pi], with a finite gradient everywhere.
 
-    Half precision is raised to float32 first. Value and gradient are those at the nearest angle
-    that is ``SMALLEST_ANGLE_RAD`` away from 0 and pi; a cosine outside [-1, 1] counts as the end.
+    Half precision is converted to float32 first. Value and gradient are those at the nearest angle
+    that is ``SMALLEST_ANGLE_RAD`` away from 0 and pi. A cosine outside [-1, 1] counts as -1 or 1.
 
     Args:
         cosine: Any shape.
 
     Returns:
-        Radians, float32 (float64 for float64).
+        Radians, same shape; float32, or float64 for float64.
     """
-    inside = _inside(raised(cosine))
-    # The arc-cosine by way of the sine: its derivative keeps its digits near the ends.
+    inside = _inside(upcast_half(cosine))
+    # atan2 of sine and cosine: its derivative is more accurate near 0 and pi than that of acos.
     return torch.atan2(_sine(inside), inside)
 
 
 def target_logit(cosine: Tensor, margin: Margin) -> Tensor:
-    """Return T, the cosine of a face and its own class after the margin; not yet scaled by s.
+    """Return T, the cosine between a face and its own class after the margin, before scaling by s.
 
     Args:
-        cosine: (N,) or any shape; half precision is raised to float32 first.
-        margin: Which.
+        cosine: (N,) or any shape; half precision is converted to float32 first.
+        margin: The margin.
 
     Returns:
-        Same shape, float32 (float64 for float64). Finite for any finite cosine, and so is the
-        gradient. Without a margin, the cosine itself.
+        Same shape; float32, or float64 for float64. Value and gradient are finite for any finite
+        cosine. Without a margin, the cosine itself.
 
     Source:
         Deng et al. 2019, eq. 4. Example: ArcFace at 60 degrees is cos(60 + 28.65 degrees).
@@ -73,7 +73,7 @@ def target_logit(cosine: Tensor, margin: Margin) -> Tensor:
         >>> round(float(target_logit(torch.tensor(0.5), Margin(angle_margin_rad=0.5))), 4)
         0.0236
     """
-    cosine = raised(cosine)
+    cosine = upcast_half(cosine)
     plain = margin.angle_factor == 1 and margin.angle_margin_rad == 0
     if margin.gradient == "straight-through":
         with torch.no_grad():
@@ -83,7 +83,7 @@ def target_logit(cosine: Tensor, margin: Margin) -> Tensor:
 
 
 def _with_margin(cosine: Tensor, margin: Margin) -> Tensor:
-    """Return cos(f theta + m) with what was chosen beyond pi."""
+    """Return cos(f theta + m), and the selected logit beyond pi."""
     inside = _inside(cosine)
     shift = margin.angle_margin_rad
     if margin.angle_factor == 1:
@@ -94,24 +94,24 @@ def _with_margin(cosine: Tensor, margin: Margin) -> Tensor:
         return value
     if margin.beyond_pi == "easy":
         return torch.where(cosine > 0, value, cosine)
-    last = math.cos(margin.last_angle_rad)
+    last_cosine = math.cos(margin.last_angle_rad)
     if margin.last_angle_rad == math.pi:
         return value
-    rest = shift * math.sin(shift) if margin.beyond_pi == "jump" else last + 1
-    return torch.where(cosine > last, value, cosine - rest)
+    offset = shift * math.sin(shift) if margin.beyond_pi == "jump" else last_cosine + 1
+    return torch.where(cosine > last_cosine, value, cosine - offset)
 
 
-def raised(value: Tensor) -> Tensor:
-    """Return float32 for half precision, and anything finer as it is."""
+def upcast_half(value: Tensor) -> Tensor:
+    """Return half precision as float32, and other precisions unchanged; any shape."""
     return value.float() if value.dtype in (torch.float16, torch.bfloat16) else value
 
 
 def _inside(cosine: Tensor) -> Tensor:
-    """Clamp the value; the gradient passes, so that no face at an end stops learning."""
+    """Clamp the value but not the gradient: a face at a limit still has a gradient."""
     clamped = cosine.detach().clamp(-_LARGEST_COSINE, _LARGEST_COSINE)
     return clamped + (cosine - cosine.detach())
 
 
 def _sine(cosine: Tensor) -> Tensor:
-    """Return sin(arccos(c)): the product keeps the digits that 1 - c * c loses near the ends."""
+    """Return sin(arccos(c)); the product is more accurate near 1 and -1 than 1 - c * c."""
     return torch.sqrt((1 - cosine) * (1 + cosine))

@@ -1,4 +1,4 @@
-"""Triplet-loss on angles: arccos(x . x_pos) + m <= arccos(x . x_neg)."""
+"""Triplet loss on angles: arccos(x . x_pos) + m <= arccos(x . x_neg)."""
 
 from __future__ import annotations
 
@@ -18,20 +18,25 @@ def triplet_term(
     margin_rad: float,
     mining: Mining,
 ) -> tuple[Tensor, int]:
-    """Return the sum of max(0, theta_pos + m - theta_neg) over the triplets chosen, and how many.
+    """Return the sum of max(0, theta_pos + m - theta_neg) over mined triplets, and their number.
 
-    ``hard``: one triplet for every anchor that has both a positive and a negative: the farthest
-    positive and the nearest negative. ``semi-hard``: one for every anchor and positive; the nearest
-    of the negatives that are farther than the positive, or the farthest negative where none is
-    (Schroff et al. 2015, FaceNet).
+    ``hard`` mines one triplet for each anchor with a positive and a negative: the farthest positive
+    and the nearest negative. ``semi-hard`` mines one triplet for each anchor and positive. Its
+    negative is the nearest one that is farther than the positive, or else the farthest one.
 
     Args:
-        anchors: (A, D) L2-normalised.
-        anchor_rows: (A,) where each stands in ``faces``.
-        faces: (N, D) the whole batch, L2-normalised.
-        labels: (N,).
-        margin_rad: m.
-        mining: Which triplets.
+        anchors: (A, D) embeddings, L2-normalised.
+        anchor_rows: (A,) row of each anchor in ``faces``.
+        faces: (N, D) embeddings of the whole batch, L2-normalised.
+        labels: (N,) class of each face.
+        margin_rad: m, radians.
+        mining: ``hard`` or ``semi-hard``.
+
+    Returns:
+        The sum, a scalar, and the number of triplets.
+
+    Source:
+        Schroff et al. 2015, "FaceNet", section 3.2.
     """
     angles = angle_of(anchors @ faces.t())
     same = labels[anchor_rows, None] == labels[None, :]

@@ -1,9 +1,15 @@
-"""What a run can go on from: whole or not there at all, and free of the number of processes.
+"""Checkpoints: written atomically, and readable on any number of processes.
 
-A checkpoint is a folder: ``manifest.json`` names the step, the config, and every file with its
-sha256; ``identities.json`` the classes; ``model.pt`` the backbone; ``optimizer.pt`` its momentum;
-``head-i.pt`` consecutive rows of the class weights with theirs, which any number of processes can
-share anew. It is written under another name and renamed when all of it is on the disk.
+A checkpoint is a folder:
+
+- ``manifest.json``: step, configuration, and the sha256 of every other file.
+- ``identities.json``: names of the classes.
+- ``model.pt``: weights of the backbone.
+- ``optimizer.pt``: optimizer state of the backbone.
+- ``head-i.pt``: consecutive rows of the class weights, with their optimizer state. Any number of
+  processes can split the rows again.
+
+The folder is written under a temporary name and renamed when all files are on the disk.
 """
 
 from __future__ import annotations
@@ -18,17 +24,18 @@ import torch
 from torch import Tensor
 from torch import distributed as dist
 
-from trainer.backbones import Backbone, build_backbone
+from trainer.backbones.base import Backbone
+from trainer.backbones.build import build_backbone
 from trainer.config.toml import to_toml
-from trainer.config.train import TrainConfig
+from trainer.config.train import BackboneConfig, TrainConfig
 from trainer.distributed.ranks import Ranks
-from trainer.training.manifest import (
+from trainer.training.checkpoint_manifest import (
     FORMAT,
     MALFORMED,
     MANIFEST,
     REMEDY,
-    Manifest,
-    read_manifest,
+    CheckpointManifest,
+    read_checkpoint_manifest,
     write_json,
     write_tensors,
 )
@@ -41,12 +48,12 @@ _WRITING = ".writing-"
 
 @dataclass(frozen=True, slots=True)
 class RunState:
-    """What a run knows beside its weights.
+    """Progress of a run.
 
     Attributes:
         step: Updates made.
-        accuracy: Best verification accuracy so far.
-        stale: Validations since then.
+        accuracy: Best verification accuracy so far; None before the first validation.
+        stale: Validations since the best one.
     """
 
     step: int = 0
@@ -64,16 +71,16 @@ def save_checkpoint(
     identities: tuple[str, ...],
     ranks: Ranks,
 ) -> Path:
-    """Write a checkpoint with all ranks; it is there when the last one has returned.
+    """Write a checkpoint; every rank calls this, and the checkpoint is complete on return.
 
     Args:
-        run: The run's folder, the same for every rank.
-        name: Of the checkpoint, e.g. ``step-00001000``.
-        model: What to write.
-        state: What to write beside it.
-        config: Of the run.
-        identities: Of the classes.
-        ranks: Who we are.
+        run: Folder of the run, the same for every rank.
+        name: Name of the checkpoint, e.g. ``step-00001000``.
+        model: Backbone, head and optimizers.
+        state: Progress of the run.
+        config: Configuration of the run.
+        identities: Names of the classes.
+        ranks: This process and the number of processes.
     """
     final = run / _FOLDER / name
     temporary = final.with_name(_WRITING + name)
@@ -83,17 +90,19 @@ def save_checkpoint(
         temporary.mkdir(parents=True)
     ranks.barrier()
     rows, numbers = model.head_optimizer.rows_state()
-    part, held = f"head-{ranks.rank}.pt", model.head.held
-    mine = (part, held.start, held.stop, write_tensors(temporary / part, rows))
-    everyone: list[Any] = [mine]
+    file, classes = f"head-{ranks.rank}.pt", model.head.local_classes
+    part = (file, classes.start, classes.stop, write_tensors(temporary / file, rows))
+    parts: list[Any] = [part]
     if ranks.world_size > 1:
-        everyone = [None] * ranks.world_size
-        dist.all_gather_object(everyone, mine)
+        parts = [None] * ranks.world_size
+        dist.all_gather_object(parts, part)
     if ranks.rank == 0:
-        files = {file: digest for file, _, _, digest in everyone}
-        weights, momentum = _plain(model.backbone.state_dict()), model.optimizer.state_dict()
+        files = {name: digest for name, _, _, digest in parts}
+        weights = _contiguous(model.backbone.state_dict())
         files["model.pt"] = write_tensors(temporary / "model.pt", weights)
-        files["optimizer.pt"] = write_tensors(temporary / "optimizer.pt", momentum)
+        files["optimizer.pt"] = write_tensors(
+            temporary / "optimizer.pt", model.optimizer.state_dict()
+        )
         files["identities.json"] = write_json(temporary / "identities.json", list(identities))
         manifest = {
             "format": FORMAT,
@@ -102,7 +111,7 @@ def save_checkpoint(
             "stale": state.stale,
             "scale": model.scaler.scale,
             "config": to_toml(config),
-            "head": [list(entry[:3]) for entry in everyone],
+            "head": [list(entry[:3]) for entry in parts],
             "head_numbers": numbers,
             "sha256": files,
         }
@@ -115,11 +124,11 @@ def save_checkpoint(
 
 
 def checkpoints(run: Path, kind: str = "step") -> list[Path]:
-    """Return a run's whole checkpoints, oldest first.
+    """Return the complete checkpoints of a run, oldest first.
 
     Args:
-        run: The run's folder.
-        kind: ``step`` (to go on from) or ``best`` (by verification accuracy).
+        run: Folder of the run.
+        kind: ``step`` (to resume from) or ``best`` (highest verification accuracy).
     """
     return sorted(p.parent for p in (run / _FOLDER).glob(f"{kind}-*/{MANIFEST}"))
 
@@ -130,17 +139,17 @@ def prune(run: Path, kind: str, keep: int) -> None:
         shutil.rmtree(folder)
 
 
-def forget_best(run: Path) -> None:
-    """Delete the best model of a run that was killed before its first checkpoint to go on from."""
+def delete_best(run: Path) -> None:
+    """Delete the best model of a run that was killed before its first checkpoint to resume from."""
     for folder in checkpoints(run, "best"):
         shutil.rmtree(folder)
 
 
-def restore(manifest: Manifest, model: TrainStep) -> None:
-    """Load everything into a model, whatever number of ranks wrote it.
+def restore(manifest: CheckpointManifest, model: TrainStep) -> None:
+    """Load a checkpoint into a model, for any number of ranks that wrote it.
 
     Raises:
-        CheckpointError: Damaged, or of another architecture.
+        CheckpointError: A file is damaged, or of another architecture.
     """
     _load_backbone(manifest, model.backbone)
     momentum = manifest.read("optimizer.pt")
@@ -158,15 +167,15 @@ def restore(manifest: Manifest, model: TrainStep) -> None:
     except MALFORMED as error:
         raise CheckpointError(
             f"checkpoint {manifest.folder}: its class weights are of another loss, optimizer "
-            "or number of classes; start anew in another folder, or restore those settings"
+            "or number of classes; start a new run in another folder, or restore those settings"
         ) from error
 
 
-def _restore_head(manifest: Manifest, model: TrainStep) -> None:
-    held = model.head.held
+def _restore_head(manifest: CheckpointManifest, model: TrainStep) -> None:
+    classes = model.head.local_classes
     parts: list[dict[str, Tensor]] = []
     for name, start, stop in manifest.head:
-        first, end = max(start, held.start), min(stop, held.stop)
+        first, end = max(start, classes.start), min(stop, classes.stop)
         if first < end:
             rows = manifest.read(name)
             parts.append({key: value[first - start : end - start] for key, value in rows.items()})
@@ -175,37 +184,37 @@ def _restore_head(manifest: Manifest, model: TrainStep) -> None:
         model.head_optimizer.load_rows(rows, manifest.head_numbers)
 
 
-def load_backbone(place: str | Path) -> tuple[Backbone, TrainConfig, tuple[str, ...]]:
-    """Return the network of a run, in evaluation mode, with its config and identities.
+def load_backbone(path: str | Path) -> tuple[Backbone, TrainConfig, tuple[str, ...]]:
+    """Return the network of a run, in evaluation mode, with its configuration and identities.
 
     Args:
-        place: A checkpoint, or a run folder: its best model by verification accuracy, or its
-            latest where nothing was validated.
+        path: A checkpoint, or a run folder. Of a run folder, the checkpoint with the best
+            verification accuracy, or the latest one if the run had no validation.
 
     Raises:
-        CheckpointError: Neither, or damaged.
+        CheckpointError: The path is neither, or a file is damaged.
     """
-    folder = Path(place)
+    folder = Path(path)
     if not (folder / MANIFEST).is_file():
-        found = checkpoints(folder, "best") or checkpoints(folder)
-        if not found:
+        saved = checkpoints(folder, "best") or checkpoints(folder)
+        if not saved:
             raise CheckpointError(
                 f"{folder} is neither a run with checkpoints nor a checkpoint; check the path"
             )
-        folder = found[-1]
-    manifest = read_manifest(folder)
+        folder = saved[-1]
+    manifest = read_checkpoint_manifest(folder)
     backbone = new_backbone(manifest.config, published=False)
     _load_backbone(manifest, backbone)
     return backbone.eval(), manifest.config, tuple(manifest.read("identities.json"))
 
 
 def new_backbone(config: TrainConfig, *, published: bool = True) -> Backbone:
-    """Return the network a config names, with its own first weights.
+    """Return the network of a configuration, with its initial weights.
 
     Args:
-        config: Of the run.
-        published: False leaves out weights that a network brings along, where all of them will
-            be replaced anyway.
+        config: Configuration of the run.
+        published: False skips loading published weights, for a network whose weights will be
+            replaced.
     """
     options: dict[str, Any] = dict(config.backbone.options)
     if config.backbone.name == "dlib" and not published:
@@ -213,30 +222,37 @@ def new_backbone(config: TrainConfig, *, published: bool = True) -> Backbone:
     return build_backbone(config.backbone.name, config.backbone.embedding_size, **options)
 
 
-def start_from(place: str, backbone: Backbone, config: TrainConfig) -> None:
-    """Take over the weights of another run's network of the same architecture.
+def load_initial_weights(path: str, backbone: Backbone, config: TrainConfig) -> None:
+    """Load the weights of another run's network of the same architecture.
+
+    Args:
+        path: Run folder or checkpoint.
+        backbone: Network that receives the weights.
+        config: Configuration of the new run.
 
     Raises:
-        CheckpointError: Another architecture, or nothing to read.
+        CheckpointError: There is no checkpoint, or it has another architecture.
     """
-    other, other_config, _ = load_backbone(place)
-    wanted, found = config.backbone, other_config.backbone
+    other, other_config, _ = load_backbone(path)
+    own, found = config.backbone, other_config.backbone
     try:
         backbone.load_state_dict(other.state_dict())
     except RuntimeError as error:
         raise CheckpointError(
-            f"checkpoint {place} holds {_words(found.name, found.embedding_size, found.options)}, "
-            f"this run asks for {_words(wanted.name, wanted.embedding_size, wanted.options)}; "
+            f"checkpoint {path} holds {_architecture(found)}, this run asks for "
+            f"{_architecture(own)}; "
             "set backbone.name, backbone.embedding_size and backbone.options to the checkpoint's"
         ) from error
 
 
-def check_same_run(manifest: Manifest, config: TrainConfig, identities: tuple[str, ...]) -> None:
-    """Raise unless a run with this config can go on from a checkpoint.
+def check_same_run(
+    manifest: CheckpointManifest, config: TrainConfig, identities: tuple[str, ...]
+) -> None:
+    """Check that a run with this configuration can resume from a checkpoint.
 
     Raises:
-        CheckpointError: Another architecture, or other classes.
-        ConfigError: What a run must not change on its way: batch, seed, kind of optimizer.
+        CheckpointError: The architecture or the classes differ.
+        ConfigError: A setting differs that a run must not change: batch, seed, kind of optimizer.
     """
     old, new = manifest.config, config
     if (old.backbone.name, old.backbone.embedding_size, old.backbone.options) != (
@@ -246,8 +262,7 @@ def check_same_run(manifest: Manifest, config: TrainConfig, identities: tuple[st
     ):
         raise CheckpointError(
             f"checkpoint {manifest.folder} is of another architecture: "
-            f"{_words(old.backbone.name, old.backbone.embedding_size, old.backbone.options)}, not "
-            f"{_words(new.backbone.name, new.backbone.embedding_size, new.backbone.options)}; "
+            f"{_architecture(old.backbone)}, not {_architecture(new.backbone)}; "
             "choose another --out, or the same backbone"
         )
     fixed = {
@@ -260,17 +275,17 @@ def check_same_run(manifest: Manifest, config: TrainConfig, identities: tuple[st
     for name, (before, now) in fixed.items():
         if before != now:
             raise ConfigError(
-                f"a run cannot change {name} on its way: it was {before}, now {now}; restore it, "
-                "or start anew in another --out"
+                f"a run cannot change {name} when it resumes: it was {before}, now {now}; restore "
+                "it, or start a new run in another --out"
             )
     if tuple(manifest.read("identities.json")) != identities:
         raise CheckpointError(
             f"checkpoint {manifest.folder} was trained on other identities than the training set "
-            "holds now; name the same set, or start anew in another --out"
+            "holds now; name the same set, or start a new run in another --out"
         )
 
 
-def _load_backbone(manifest: Manifest, backbone: Backbone) -> None:
+def _load_backbone(manifest: CheckpointManifest, backbone: Backbone) -> None:
     weights = manifest.read("model.pt")
     try:
         backbone.load_state_dict(weights)
@@ -281,12 +296,12 @@ def _load_backbone(manifest: Manifest, backbone: Backbone) -> None:
         ) from error
 
 
-def _words(name: str, size: int, options: Mapping[str, float]) -> str:
-    more = "".join(f", {key} {value}" for key, value in sorted(options.items()))
-    return f"{name} ({size} numbers{more})"
+def _architecture(backbone: BackboneConfig) -> str:
+    options = "".join(f", {key} {value}" for key, value in sorted(backbone.options.items()))
+    return f"{backbone.name} ({backbone.embedding_size} numbers{options})"
 
 
-def _plain(state: Mapping[str, Any]) -> dict[str, Any]:
+def _contiguous(state: Mapping[str, Any]) -> dict[str, Any]:
     return {
         name: value.contiguous() if isinstance(value, Tensor) else value
         for name, value in state.items()

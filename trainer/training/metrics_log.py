@@ -1,9 +1,7 @@
-"""What a run says while it goes on: JSON lines, TensorBoard, and one line in a terminal."""
+"""Metrics of a run: JSON lines, TensorBoard events and a progress bar in a terminal."""
 
 from __future__ import annotations
 
-import json
-import math
 import sys
 import time
 from pathlib import Path
@@ -12,39 +10,57 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from vidsearch.training_runs import (
+    ACCURACY,
+    ANGLES,
+    METRICS,
+    AnglesLine,
+    MetricsLine,
+    ValidationLine,
+    append_line,
+    drop_lines_after,
+)
+
 if TYPE_CHECKING:
     from torch.utils.tensorboard import SummaryWriter
     from tqdm import tqdm
 
-METRICS = "metrics.jsonl"
-ANGLES = "angles.jsonl"
-# Figure 4a of the paper: how theta_y is distributed, in bins of two degrees.
-ANGLE_BINS_DEG = np.arange(0, 181, 2)
+BIN_DEG = 2
+"""Width of a bin of the target-angle histograms (Figure 4a of the paper), degrees."""
+
+_ANGLE_EDGES_DEG = np.arange(0, 180 + BIN_DEG, BIN_DEG)
 
 
 class MetricsLogger:
-    """Rank 0 writes; the others keep silent.
+    """Writer of ``metrics.jsonl``, ``angles.jsonl`` and TensorBoard events.
 
     Args:
         run: Folder of the run.
-        start_step: Updates made before; later lines of a broken-off run are dropped.
-        steps: Of the whole run.
-        batch: Faces in a step.
-        tensorboard: Write event files, too.
-        speaks: False for every rank but 0.
+        start_step: Updates made before; lines beyond it, from an interrupted run, are deleted.
+        steps: Updates of the whole run.
+        batch: Faces in a global batch.
+        tensorboard: Write event files too.
+        enabled: False for every rank but 0: only rank 0 writes.
     """
 
     def __init__(
-        self, run: Path, *, start_step: int, steps: int, batch: int, tensorboard: bool, speaks: bool
+        self,
+        run: Path,
+        *,
+        start_step: int,
+        steps: int,
+        batch: int,
+        tensorboard: bool,
+        enabled: bool,
     ) -> None:
-        self._run, self._batch, self._speaks = run, batch, speaks
+        self._run, self._batch, self._enabled = run, batch, enabled
         self._events: SummaryWriter | None = None
         self._bar: tqdm[Any] | None = None
-        self._since = (time.monotonic(), start_step)
-        if not speaks:
+        self._last_line = (time.monotonic(), start_step)
+        if not enabled:
             return
         for name in (METRICS, ANGLES):
-            _drop_after(run / name, start_step)
+            drop_lines_after(run / name, start_step)
         if tensorboard:
             self._events = _summary_writer(run / "tensorboard", start_step)
         if sys.stderr.isatty():
@@ -53,15 +69,15 @@ class MetricsLogger:
             self._bar = tqdm(total=steps, initial=start_step, unit="step", dynamic_ncols=True)
 
     def metrics(self, step: int, values: dict[str, float]) -> None:
-        """Write one line about the steps since the last one."""
-        then, before = self._since
-        now = time.monotonic()
-        self._since = (now, step)
-        speed = (step - before) * self._batch / max(now - then, 1e-9)
-        if not self._speaks:
+        """Write the metrics of the updates since the last line, and the faces per second."""
+        last_s, last_step = self._last_line
+        now_s = time.monotonic()
+        self._last_line = (now_s, step)
+        speed = (step - last_step) * self._batch / max(now_s - last_s, 1e-9)
+        if not self._enabled:
             return
         values = {**values, "faces_per_s": speed}
-        self._line(METRICS, {"step": step, **values})
+        append_line(self._run / METRICS, MetricsLine(step, values))
         if self._events is not None:
             for name, value in values.items():
                 self._events.add_scalar(name, value, step)
@@ -70,71 +86,51 @@ class MetricsLogger:
             self._bar.set_postfix_str(f"loss {values['loss']:.3f}, {speed:.0f} faces/s")
 
     def angles(self, step: int, angles_rad: NDArray[np.float32]) -> None:
-        """Write the distribution of the angles between faces and their own class."""
-        if not self._speaks or not len(angles_rad):
+        """Write a histogram of the angles between faces and their own class weights.
+
+        Args:
+            step: Updates made.
+            angles_rad: (M,) radians; nothing is written if it is empty.
+        """
+        if not self._enabled or not len(angles_rad):
             return
-        counts, _ = np.histogram(np.degrees(angles_rad), ANGLE_BINS_DEG)
-        self._line(ANGLES, {"step": step, "bin_deg": 2, "counts": counts.tolist()})
+        counts, _ = np.histogram(np.degrees(angles_rad), _ANGLE_EDGES_DEG)
+        append_line(self._run / ANGLES, AnglesLine(step, BIN_DEG, counts.astype(np.float64)))
         if self._events is not None:
             self._events.add_histogram("target_angle_deg", np.degrees(angles_rad), step)
 
     def validation(self, step: int, accuracy: float, std: float, *, best: bool) -> None:
-        """Write what a validation found."""
-        if not self._speaks:
+        """Write the result of a validation; its duration does not count as training time."""
+        if not self._enabled:
             return
-        values = {"verification_accuracy": accuracy, "verification_std": std}
-        self._line(METRICS, {"step": step, **values, "best": best})
+        append_line(self._run / METRICS, ValidationLine(step, accuracy, std, best))
         if self._events is not None:
-            self._events.add_scalar("verification_accuracy", accuracy, step)
+            self._events.add_scalar(ACCURACY, accuracy, step)
         if self._bar is not None:
             self._bar.write(
                 f"step {step}: verification accuracy {accuracy:.4f}"
                 f"{', the best so far' if best else ''}",
                 file=sys.stderr,
             )
-        self._since = (time.monotonic(), step)
+        self._last_line = (time.monotonic(), step)
 
-    def pause(self, step: int) -> None:
-        """Leave what follows the step (a checkpoint) out of the speed."""
-        self._since = (time.monotonic(), step)
+    def restart_clock(self, step: int) -> None:
+        """Leave the time until now (a checkpoint) out of the next faces per second."""
+        self._last_line = (time.monotonic(), step)
 
     def close(self) -> None:
-        """Finish event files and the line in the terminal."""
+        """Close the event files and the progress bar."""
         if self._events is not None:
             self._events.close()
         if self._bar is not None:
             self._bar.close()
-
-    def _line(self, name: str, values: dict[str, Any]) -> None:
-        finite = {
-            key: None if isinstance(value, float) and not math.isfinite(value) else value
-            for key, value in values.items()
-        }
-        with (self._run / name).open("a", encoding="utf-8") as file:
-            file.write(json.dumps(finite) + "\n")
 
 
 def _summary_writer(folder: Path, start_step: int) -> SummaryWriter:
     import warnings
 
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # its own dependencies' deprecations
+        warnings.simplefilter("ignore")  # deprecations in TensorBoard's own dependencies
         from torch.utils.tensorboard import SummaryWriter
 
         return SummaryWriter(str(folder), purge_step=start_step)
-
-
-def _drop_after(path: Path, step: int) -> None:
-    """Keep the lines up to a step, so that the file is one curve; a torn last line goes, too."""
-    if not path.exists():
-        return
-    kept = []
-    for line in path.read_text(encoding="utf-8").splitlines():
-        try:
-            if json.loads(line)["step"] <= step:
-                kept.append(line)
-        except (ValueError, KeyError, TypeError):
-            continue
-    temporary = path.with_suffix(".writing")
-    temporary.write_text("".join(f"{line}\n" for line in kept), encoding="utf-8")
-    temporary.replace(path)

@@ -1,4 +1,4 @@
-"""Memory that does not suffice, as one line that says what to lower."""
+"""Out-of-memory errors of torch and NumPy, reported on one line with a remedy."""
 
 from __future__ import annotations
 
@@ -11,24 +11,24 @@ from vidsearch.errors import DeviceMemoryError
 
 
 @contextmanager
-def enough_memory(doing: str, remedy: str) -> Iterator[None]:
-    """Turn what torch and NumPy raise where memory ends into our error.
+def explain_out_of_memory(activity: str, remedy: str) -> Iterator[None]:
+    """Convert out-of-memory errors inside the block to :class:`DeviceMemoryError`.
 
     Args:
-        doing: What needed it: ``cuda:0 at step 7``.
-        remedy: What to lower or raise.
+        activity: Device and computation: ``cuda:0 at step 7``.
+        remedy: Settings to change.
 
     Raises:
-        DeviceMemoryError: It does not fit.
+        DeviceMemoryError: The device or the machine ran out of memory.
     """
     try:
         yield
     except (torch.OutOfMemoryError, MemoryError, RuntimeError) as error:
-        if isinstance(error, RuntimeError) and not _is_about_memory(error):
+        if isinstance(error, RuntimeError) and not _is_out_of_memory(error):
             raise
-        raise DeviceMemoryError(f"out of memory: {doing}; {remedy}") from error
+        raise DeviceMemoryError(f"out of memory: {activity}; {remedy}") from error
 
 
-def _is_about_memory(error: RuntimeError) -> bool:
-    # A processor's allocator has no error class of its own.
+def _is_out_of_memory(error: RuntimeError) -> bool:
+    # torch's CPU allocator raises a plain RuntimeError, recognisable by its name only.
     return isinstance(error, torch.OutOfMemoryError) or "DefaultCPUAllocator" in str(error)

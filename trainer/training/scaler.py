@@ -1,4 +1,7 @@
-"""Loss scaling for float16, whose smallest gradients would be zero."""
+"""Loss scaling for float16, in which small gradients would underflow to zero.
+
+Source: Micikevicius et al. 2018, "Mixed precision training", section 3.2.
+"""
 
 from __future__ import annotations
 
@@ -6,37 +9,43 @@ import math
 
 from torch import Tensor
 
-_START = 2.0**16
-_GROW_AFTER = 2000
+_INITIAL_SCALE = 2.0**16
+_SMALLEST_SCALE = 2.0**-10
+_GROWTH_INTERVAL = 2000
 
 
 class LossScaler:
-    """Multiplies the loss, divides the gradients, and leaves out updates that overflowed.
+    """Scales the loss, unscales the gradients and skips updates that overflowed.
 
-    The decision looks at the norm of all gradients of all ranks, so every rank makes the same one.
+    The decision depends on the norm of all gradients of all ranks, so all ranks agree.
 
     Attributes:
-        scale: What the loss is multiplied by.
-        good_steps: Updates since it last changed.
+        enabled: False for precisions that need no scaling.
+        scale: Factor of the loss.
+        good_steps: Updates since the scale last changed.
     """
 
     def __init__(self, *, enabled: bool) -> None:
         self.enabled = enabled
-        self.scale = _START if enabled else 1.0
+        self.scale = _INITIAL_SCALE if enabled else 1.0
         self.good_steps = 0
 
     def scaled(self, loss: Tensor) -> Tensor:
-        """Return what to run backward from."""
+        """Return the scaled loss, a scalar, for the backward pass."""
         return loss * self.scale if self.enabled else loss
 
-    def restore(self, gradients: list[Tensor]) -> None:
-        """Give gradients their true size again, in place."""
+    def unscale(self, gradients: list[Tensor]) -> None:
+        """Divide gradients of any shape by the scale, in place."""
         if self.enabled:
             for gradient in gradients:
                 gradient.mul_(1 / self.scale)
 
     def may_step(self, norm: Tensor) -> bool:
-        """Whether the update counts; an overflow halves the scale instead."""
+        """Return False after an overflow, and adapt the scale: halve it, or double it in time.
+
+        Args:
+            norm: Scalar, the norm of all unscaled gradients.
+        """
         if not self.enabled:
             return True
         if not math.isfinite(float(norm)):
@@ -44,12 +53,12 @@ class LossScaler:
             self.good_steps = 0
             return False
         self.good_steps += 1
-        if self.good_steps >= _GROW_AFTER:
+        if self.good_steps >= _GROWTH_INTERVAL:
             self.scale *= 2
             self.good_steps = 0
         return True
 
     @property
     def exhausted(self) -> bool:
-        """Whether even tiny scales overflow: the loss itself is broken."""
-        return self.enabled and self.scale < 2.0**-10
+        """True if even tiny scales overflow: then the loss itself is not finite."""
+        return self.enabled and self.scale < _SMALLEST_SCALE

@@ -10,14 +10,13 @@ import torch
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
-from trainer.backbones import Backbone
-from trainer.backbones.base import BATCH_NORM
+from trainer.backbones.base import BATCH_NORM, Backbone
 from trainer.config.train import TrainConfig
 from trainer.data.base import Batch
-from trainer.distributed.ranks import Ranks, gather_rows
+from trainer.distributed.ranks import Ranks, all_gather_rows, split_evenly
 from trainer.head.class_head import ClassHead, HeadResult
 from trainer.training.optim import HeadOptimizer, build_optimizer, gradient_norm, lr_factor, set_lr
-from trainer.training.out_of_memory import enough_memory
+from trainer.training.out_of_memory import explain_out_of_memory
 from trainer.training.scaler import LossScaler
 from vidsearch.errors import TrainingError
 
@@ -26,13 +25,13 @@ _DTYPES = {"bfloat16": torch.bfloat16, "float16": torch.float16}
 
 @dataclass(frozen=True, slots=True, eq=False)
 class StepResult:
-    """What one update says about itself; tensors, so that a GPU need not be waited for.
+    """Result of one update. Its values are tensors: reading them would synchronise the GPU.
 
     Attributes:
-        loss: Mean over the global batch.
-        terms: Each summand of the loss.
-        gradient_norm: Of all weights together, before clipping.
-        target_angles_rad: theta_y of the faces whose class this rank holds.
+        loss: Scalar, the mean over the global batch.
+        terms: Terms of the loss by name, scalars.
+        gradient_norm: Scalar, the joint norm of all gradients before clipping.
+        target_angles_rad: (M,) angles theta_y of the faces whose class this rank holds, radians.
         lr: Learning rate of the head.
     """
 
@@ -44,14 +43,21 @@ class StepResult:
 
 
 class TrainStep:
-    """Backbone, head and their optimizers.
+    """Backbone, head and their optimizers; :meth:`run` makes one update.
+
+    Args:
+        backbone: The network.
+        head: Class weights of this rank.
+        config: Configuration of the run.
+        ranks: This process and the number of processes.
+        device: Device of this rank.
 
     Attributes:
-        backbone: The network itself, not its wrappers.
-        head: This rank's classes.
-        optimizer: Of the backbone.
-        head_optimizer: Of the head.
-        scaler: Keeps float16 gradients in range; does nothing in other precisions.
+        backbone: The network, without the wrappers of torch.compile and DistributedDataParallel.
+        head: Class weights of this rank.
+        optimizer: Optimizer of the backbone.
+        head_optimizer: Optimizer of the head.
+        scaler: Loss scaling for float16; inactive in other precisions.
     """
 
     def __init__(
@@ -63,7 +69,7 @@ class TrainStep:
         device: torch.device,
     ) -> None:
         if device.type == "cuda":
-            # Batches are all alike: cuDNN tries its convolutions once and keeps the fastest.
+            # All batches have one shape: cuDNN times its algorithms once and keeps the fastest.
             torch.backends.cudnn.benchmark = True
         layout = torch.channels_last if config.speed.channels_last else torch.contiguous_format
         backbone.freeze(config.backbone.frozen_stages)
@@ -75,23 +81,23 @@ class TrainStep:
         self.head_optimizer = HeadOptimizer(self.head, config.optim)
         self.scaler = LossScaler(enabled=config.speed.precision == "float16")
         self._config, self._ranks, self._device, self._layout = config, ranks, device, layout
-        self._network = self._wrapped()
+        self._network = self._wrapped_backbone()
 
-    def _wrapped(self) -> nn.Module:
+    def _wrapped_backbone(self) -> nn.Module:
         network: nn.Module = self.backbone
         if self._config.speed.compile:
             network = torch.compile(network)  # type: ignore[assignment]
         if self._ranks.world_size > 1:
-            places = [self._device.index] if self._device.type == "cuda" else None
-            # Each rank keeps its own batch statistics until settle_statistics().
-            network = DistributedDataParallel(network, device_ids=places, broadcast_buffers=False)
+            gpus = [self._device.index] if self._device.type == "cuda" else None
+            # Each rank keeps its own batch statistics until average_statistics().
+            network = DistributedDataParallel(network, device_ids=gpus, broadcast_buffers=False)
         return network
 
     @torch.no_grad()
-    def settle_statistics(self) -> None:
-        """Give all ranks the same batch statistics: the mean of theirs, each of its own faces.
+    def average_statistics(self) -> None:
+        """Replace the batch statistics of all ranks by their mean.
 
-        Before the network is used or kept. Statistics at rest (frozen stages) are left alone.
+        Call this before the network is validated or saved. Frozen stages keep their statistics.
         """
         norms = [
             module
@@ -102,28 +108,32 @@ class TrainStep:
         if self._ranks.world_size == 1 or not buffers:
             return
         joined = torch.cat([buffer.flatten() for buffer in buffers])
-        mean = self._ranks.total(joined) / self._ranks.world_size
+        mean = self._ranks.all_reduce_sum(joined) / self._ranks.world_size
         for buffer in buffers:
             part, mean = mean[: buffer.numel()], mean[buffer.numel() :]
             buffer.copy_(part.view_as(buffer))
 
     @torch.no_grad()
     def is_finite(self) -> bool:
-        """Return whether all weights, of all ranks, are numbers: a huge update may break them."""
+        """Return True if all weights of all ranks are finite."""
         tensors = [*self.backbone.parameters(), *self.backbone.buffers(), *self.head.parameters()]
-        broken = torch.stack([(~torch.isfinite(tensor)).any() for tensor in tensors]).any()
-        return not bool(self._ranks.largest(broken.float()))
+        not_finite = torch.stack([(~torch.isfinite(tensor)).any() for tensor in tensors]).any()
+        return not bool(self._ranks.all_reduce_max(not_finite.float()))
 
     def run(self, batch: Batch, step: int) -> StepResult:
-        """Make update number ``step`` (from 0) with this rank's share of its global batch.
+        """Make one update from this rank's share of a global batch.
+
+        Args:
+            batch: The share.
+            step: Number of the update, from 0.
 
         Raises:
-            DeviceMemoryError: It does not fit; the message says what to lower.
-            TrainingSetError: A label is none of the classes.
-            TrainingError: torch.compile was asked for and fails.
+            DeviceMemoryError: The batch does not fit into memory; the message names settings.
+            TrainingSetError: A label is not one of the classes.
+            TrainingError: torch.compile is configured and fails.
         """
         config = self._config
-        with enough_memory(
+        with explain_out_of_memory(
             f"{self._device} at step {step} with batch {config.batch} over "
             f"{self._ranks.world_size} processes in {config.speed.accumulation} parts",
             "raise speed.accumulation, or set backbone.recompute_activations=true, "
@@ -132,7 +142,7 @@ class TrainStep:
             try:
                 return self._run(batch, step)
             except RuntimeError as error:
-                if not (config.speed.compile and _is_of_compiler(error)):
+                if not (config.speed.compile and _is_compile_error(error)):
                     raise
                 reason = next(iter(str(error).splitlines()), type(error).__name__)
                 raise TrainingError(
@@ -145,10 +155,10 @@ class TrainStep:
         self.head.check_labels(batch.labels)
         faces = batch.faces.to(self._device, non_blocking=True)
         labels = batch.labels.to(self._device, non_blocking=True)
-        shares = share_sizes(config.batch, ranks.world_size)
+        shares = split_evenly(config.batch, ranks.world_size)
         if self.head.samples:
-            self.head.begin_step(gather_rows(labels, shares, ranks), step)
-        parts = [part_sizes(size, config.speed.accumulation) for size in shares]
+            self.head.begin_step(all_gather_rows(labels, shares, ranks), step)
+        parts = [split_evenly(size, config.speed.accumulation) for size in shares]
         results: list[tuple[HeadResult, float]] = []
         start = 0
         for part in range(config.speed.accumulation):
@@ -157,7 +167,7 @@ class TrainStep:
             start = rows.stop
             weight = sum(sizes) / config.batch
             last = part == config.speed.accumulation - 1
-            with nullcontext() if last else self._not_yet_shared():
+            with nullcontext() if last else self._local_gradients():
                 result = self._forward(faces[rows], labels[rows], sizes)
                 self.scaler.scaled(result.loss * weight).backward()  # type: ignore[no-untyped-call]
             results.append((result, weight))
@@ -185,7 +195,7 @@ class TrainStep:
         lr = config.optim.lr * lr_factor(config.schedule, step, config.steps)
         shared = [p.grad for p in self.backbone.parameters() if p.grad is not None]
         split = self.head_optimizer.gradients()
-        self.scaler.restore(shared + split)
+        self.scaler.unscale(shared + split)
         norm = gradient_norm(shared, split, self._ranks)
         if self.scaler.may_step(norm):
             if config.optim.clip_norm:
@@ -200,29 +210,19 @@ class TrainStep:
         return norm, lr
 
     def autocast(self) -> AbstractContextManager[object]:
-        """Compute in the precision that the config asks for."""
+        """Return the autocast context of the configured precision."""
         precision = self._config.speed.precision
         if precision == "float32":
             return nullcontext()
         return torch.autocast(self._device.type, dtype=_DTYPES[precision])
 
-    def _not_yet_shared(self) -> AbstractContextManager[object]:
-        """Keep a part's gradients on this rank until the last part is done."""
+    def _local_gradients(self) -> AbstractContextManager[object]:
+        """Skip the all-reduce of a part's gradients; the last part reduces the sum of all parts."""
         if isinstance(self._network, DistributedDataParallel):
             return self._network.no_sync()
         return nullcontext()
 
 
-def share_sizes(batch: int, world_size: int) -> list[int]:
-    """Return how many faces of a global batch each rank gets; the first ranks get one more."""
-    return [batch // world_size + (rank < batch % world_size) for rank in range(world_size)]
-
-
-def part_sizes(share: int, parts: int) -> list[int]:
-    """Return the sizes of a share's parts; the first parts get one more."""
-    return share_sizes(share, parts)
-
-
-def _is_of_compiler(error: RuntimeError) -> bool:
-    """Say whether it is torch.compile's; its module is loaded only where it is used."""
+def _is_compile_error(error: RuntimeError) -> bool:
+    # By module name: importing torch._dynamo takes seconds, and compilation is seldom configured.
     return any(kind.__module__.startswith("torch._dynamo") for kind in type(error).__mro__)

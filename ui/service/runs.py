@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import tomllib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -16,8 +14,15 @@ from numpy.typing import NDArray
 from ui.service.allowed_folders import folders_with, opened
 from vidsearch.errors import ConfigError
 from vidsearch.text.printable import printable
+from vidsearch.training_runs import (
+    METRICS,
+    AnglesLine,
+    MetricsLine,
+    read_angles,
+    read_metrics,
+    read_settings,
+)
 
-METRICS, ANGLES, CONFIG = "metrics.jsonl", "angles.jsonl", "config.toml"
 QUIET_AFTER_S = 600.0
 """A run that is not at its end and wrote nothing for so long is taken for stopped."""
 
@@ -90,10 +95,10 @@ def read_run(folder: str, places: Sequence[str], now: datetime | None = None) ->
 
 def _read(place: Path, now: datetime) -> TrainingRun:
     written = datetime.fromtimestamp((place / METRICS).stat().st_mtime, UTC)
-    lines = _lines(place / METRICS)
-    angles = _lines(place / ANGLES) if (place / ANGLES).is_file() else []
-    config, settings = _config(place / CONFIG)
-    step = max((line["step"] for line in lines), default=0)
+    lines, validations = read_metrics(place)
+    angles = read_angles(place)
+    config, settings = read_settings(place)
+    step = max((line.step for line in (*lines, *validations)), default=0)
     steps = settings.get("steps")
     steps = steps if isinstance(steps, int) else None
     quiet = (now - written).total_seconds() > QUIET_AFTER_S
@@ -105,39 +110,21 @@ def _read(place: Path, now: datetime) -> TrainingRun:
         steps=steps,
         written=written,
         columns=_columns(lines),
-        validations=tuple(
-            (line["step"], float(line["verification_accuracy"]),
-             float(line.get("verification_std") or 0.0), bool(line.get("best")))
-            for line in lines if isinstance(line.get("verification_accuracy"), int | float)
-        ),
+        validations=tuple((line.step, line.accuracy, line.std, line.best) for line in validations),
         angles=_histograms(angles),
-        bin_deg=float(angles[-1].get("bin_deg", 2)) if angles else 2.0,
+        bin_deg=angles[-1].bin_deg if angles else 2.0,
         config=config,
         about=_about(settings),
-    )  # fmt: skip
-
-
-def _lines(path: Path) -> list[dict[str, Any]]:
-    found = []
-    for text in path.read_text(encoding="utf-8", errors="replace").splitlines():
-        try:
-            line = json.loads(text)
-        except ValueError:
-            continue
-        if isinstance(line, dict) and isinstance(line.get("step"), int):
-            found.append(line)
-    return found
+    )
 
 
 def _columns(
-    lines: Sequence[dict[str, Any]],
+    lines: Sequence[MetricsLine],
 ) -> dict[str, tuple[NDArray[np.int64], NDArray[np.float64]]]:
     series: dict[str, list[tuple[int, float]]] = {}
     for line in lines:
-        for name, value in line.items():
-            number = isinstance(value, int | float) and not isinstance(value, bool)
-            if number and name != "step" and not name.startswith("verification_"):
-                series.setdefault(name, []).append((line["step"], float(value)))
+        for name, value in line.values.items():
+            series.setdefault(name, []).append((line.step, value))
     found = {}
     for name, pairs in series.items():
         steps = np.array([step for step, _ in pairs], np.int64)
@@ -157,27 +144,16 @@ def _averaged(
     return steps[edges[1:] - 1], means
 
 
-def _histograms(
-    lines: Sequence[dict[str, Any]],
-) -> tuple[tuple[int, NDArray[np.float64]], ...]:
-    usable = [line for line in lines if isinstance(line.get("counts"), list) and line["counts"]]
-    length = len(usable[-1]["counts"]) if usable else 0
-    usable = [line for line in usable if len(line["counts"]) == length]
+def _histograms(lines: Sequence[AnglesLine]) -> tuple[tuple[int, NDArray[np.float64]], ...]:
+    bins = len(lines[-1].counts) if lines else 0
+    usable = [line for line in lines if len(line.counts) == bins]
     rows = np.unique(np.linspace(0, len(usable) - 1, MOST_HISTOGRAMS).round().astype(np.intp))
     found = []
     for row in rows if usable else ():
-        counts = np.array(usable[row]["counts"], np.float64)
+        counts = usable[row].counts
         if counts.sum() > 0:
-            found.append((int(usable[row]["step"]), counts / counts.sum()))
+            found.append((usable[row].step, counts / counts.sum()))
     return tuple(found)
-
-
-def _config(path: Path) -> tuple[str, dict[str, Any]]:
-    try:
-        text = path.read_text(encoding="utf-8")
-        return text, tomllib.loads(text)
-    except (OSError, ValueError):
-        return "", {}  # a run is worth looking at without its settings
 
 
 def _about(settings: dict[str, Any]) -> dict[str, str]:

@@ -19,13 +19,13 @@ from trainer.analysis.angles import (
     measure_angles,
     some_people,
 )
-from trainer.analysis.figure3 import digits, toy_panels
-from trainer.analysis.target_angles import theta_moments
+from trainer.analysis.figure3 import digits, figure3_panels
+from trainer.analysis.target_angles import target_angle_histograms
 from trainer.config.loss import LossConfig
 from trainer.distributed.ranks import Ranks
 from trainer.training.checkpoint import load_backbone
+from trainer.training.checkpoint_manifest import read_checkpoint_manifest
 from trainer.training.loop import RunContext
-from trainer.training.manifest import read_manifest
 from trainer.training.run import train
 from vidsearch.commands.main import main
 from vidsearch.errors import TrainingError, TrainingSetError
@@ -54,7 +54,7 @@ def test_table_3_of_a_run(made: tuple[Path, Path]) -> None:
     training = made_people(6, 6)
     backbone, _, identities = load_backbone(run)
     checkpoint = next((run / "checkpoints").glob("step-*"))
-    weights = class_weights(read_manifest(checkpoint))
+    weights = class_weights(read_checkpoint_manifest(checkpoint))
     assert weights.shape == (6, 1, 16)
     assert identities == training.identities
     direct = angle_statistics(embedder_of(backbone)(training.faces), training.labels, weights)
@@ -126,22 +126,22 @@ def test_theta_takes_enough_batches(tmp_path: Path) -> None:
     angles = [90, 88, 86, 70, 68, 66, 50, 48, 46, 44]
     path = tmp_path / "angles.jsonl"
     path.write_text("\n".join(line(20 * n, angle) for n, angle in enumerate(angles)))
-    found = theta_moments(tmp_path)
+    found = target_angle_histograms(tmp_path)
     # 400 faces a line: three lines make 1,000; ten lines have room for three times three.
     assert list(found) == ["start, step 0 to 40", "middle, step 60 to 100", "end, step 140 to 180"]
     assert [round(moment.mean_deg) for moment in found.values()] == [89, 69, 47]
     assert all(moment.counts.sum() == 1200 for moment in found.values())
     path.write_text(path.read_text() + '\n{"step": 200}')
     with pytest.raises(TrainingError, match="line 11: expected a step and counts"):
-        theta_moments(tmp_path)
-    assert theta_moments(tmp_path / "nothing") == {}
+        target_angle_histograms(tmp_path)
+    assert target_angle_histograms(tmp_path / "nothing") == {}
 
 
 def test_toy_learns_and_is_drawn() -> None:
     dataset = digits()
     assert dataset.identities == tuple("01234567")
     assert dataset.pictures.shape == (len(dataset), 16, 16, 3)
-    panels = toy_panels(steps=3)
+    panels = figure3_panels(steps=3)
     assert list(panels) == ["Softmax", "ArcFace"]
     for points, labels in panels.values():
         assert points.shape == (len(dataset), 2)
@@ -216,4 +216,4 @@ def test_losses_without_classes_have_no_weights(tmp_path: Path) -> None:
     train(config, training, None, RunContext(folder=run, ranks=Ranks(), device=torch.device("cpu")))
     found = measure_angles(AngleOptions(model=str(run), data=str(faces)))
     assert found.sets[0].values.w_ec is None
-    assert theta_moments(run) == {}
+    assert target_angle_histograms(run) == {}

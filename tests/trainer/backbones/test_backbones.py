@@ -8,7 +8,8 @@ import pytest
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from trainer.backbones import Backbone, backbone_names, build_backbone
+from trainer.backbones.base import Backbone
+from trainer.backbones.build import backbone_names, build_backbone
 from vidsearch.errors import ConfigError
 
 SMALL: dict[str, dict[str, Any]] = {

@@ -64,7 +64,7 @@ def test_fields_are_overridden_by_their_type() -> None:
     [
         ("optim.lr", "--set needs field=value"),
         ("optim.rate=1", "there is no field 'optim.rate'"),
-        ("optimizer.lr=1", "there is no field 'optimizer.lr'"),
+        ("optimizer.lr=1", r"there is no field 'optimizer.lr' \(the nearest is 'optim.lr'\)"),
         ("optim.lr=fast", "optim.lr must be a number; got 'fast'"),
         ("optim.lr=-1", "optim.lr must be positive; got -1"),
         ("optim.lr=inf", "optim.lr must be positive; got inf"),
@@ -89,7 +89,10 @@ def test_wrong_settings_are_one_line(setting: str, complaint: str) -> None:
     ("text", "complaint"),
     [
         ("steps = ", "not TOML"),
-        ("stepps = 3", "unknown field stepps; a config has steps, batch"),
+        (
+            "stepps = 3",
+            r"unknown field stepps \(the nearest is 'steps'\); a config has steps, batch",
+        ),
         ("[optim]\nrate = 1", "unknown field optim.rate; optim has kind, lr"),
     ],
 )
@@ -146,7 +149,7 @@ def test_float16_leaves_out_an_overflow_and_halves_its_scale() -> None:
     assert not scaler.may_step(torch.tensor(math.inf))
     assert scaler.scale == start / 2
     gradient = torch.tensor([scaler.scale])
-    scaler.restore([gradient])
+    scaler.unscale([gradient])
     assert gradient.item() == 1
     for _ in range(2000):
         assert scaler.may_step(torch.tensor(1.0))

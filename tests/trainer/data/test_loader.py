@@ -10,8 +10,9 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
-from trainer.data import Augmentation, Batch, FaceLoader, LoaderConfig
-from trainer.data.base import BrokenFaceError, check_learnable
+from trainer.data.augment import Augmentation
+from trainer.data.base import Batch, BrokenFaceError, check_learnable
+from trainer.data.loader import FaceLoader, LoaderConfig
 from trainer.data.order import GROUPS_IN_WINDOW, epoch_order
 from vidsearch.datatypes import Image
 from vidsearch.errors import ConfigError, TrainingSetError

@@ -11,8 +11,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from tests.helpers.recordio_bytes import insightface_set, png
-from trainer.data import open_dataset
 from trainer.data.base import BrokenFaceError, FaceDataset
+from trainer.data.opening import open_dataset
 from trainer.data.order import GROUPS_IN_WINDOW
 from trainer.data.shards import ShardDataset
 from vidsearch.errors import TrainingSetError

@@ -37,7 +37,7 @@ def run_rank(rank: int, folder: str) -> None:
     ranks, people = Ranks(rank, WORLD), made_people()
     model = trained(people, ranks)
     before = statistics(model)
-    model.settle_statistics()
+    model.average_statistics()
     after = statistics(model)
     similarities = torch.from_numpy(judge(ranks).similarities(model.backbone))
     weights = model.backbone.state_dict()

@@ -15,7 +15,7 @@ from trainer.config.train import (
     TrainConfig,
     ValidationConfig,
 )
-from trainer.data import open_dataset
+from trainer.data.opening import open_dataset
 from trainer.distributed.ranks import Ranks
 from trainer.export.onnx import TOLERANCE, largest_difference, write_onnx
 from trainer.export.pack import ExportOptions, export_pack
@@ -132,7 +132,7 @@ def test_a_file_that_gives_other_numbers_is_refused(
 
 
 def test_the_difference_is_measured(run: Path, tmp_path: Path) -> None:
-    from trainer.backbones import build_backbone
+    from trainer.backbones.build import build_backbone
 
     torch.manual_seed(0)
     one = build_backbone("iresnet_tiny", 8, width=0.125, input_size=32).eval()

@@ -315,9 +315,9 @@ def split_result(
     result.loss.backward()
     assert own.grad is not None
     zero = torch.zeros_like(head.weight)
-    rows = torch.arange(len(head.held)) if head.active_rows is None else head.active_rows
+    rows = torch.arange(len(head.local_classes)) if head.active_rows is None else head.active_rows
     return {
-        "rows": rows + head.held.start,
+        "rows": rows + head.local_classes.start,
         "active": head.active.detach(),
         "loss": result.loss.detach(),
         # Undo the factor that DistributedDataParallel's average takes away again.

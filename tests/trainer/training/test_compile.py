@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from tests.helpers.training_sets import tiny_config
-from trainer.backbones import build_backbone
+from trainer.backbones.build import build_backbone
 from trainer.config.toml import override
 from trainer.data.base import Batch
 from trainer.distributed.ranks import Ranks

@@ -12,7 +12,7 @@ import torch
 from tests.helpers.training_sets import made_people, tiny_config
 from tests.trainer.head.test_class_head import LABELS, numbers
 from tests.trainer.training.test_run import OTHERS, broken_off, curve, run_in
-from trainer.backbones import build_backbone
+from trainer.backbones.build import build_backbone
 from trainer.config.head import HeadConfig
 from trainer.config.loss import NAMED_LOSSES
 from trainer.config.toml import override

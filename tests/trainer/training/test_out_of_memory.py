@@ -3,14 +3,14 @@ from __future__ import annotations
 import pytest
 import torch
 
-from trainer.training.out_of_memory import enough_memory
+from trainer.training.out_of_memory import explain_out_of_memory
 from vidsearch.errors import DeviceMemoryError
 
 
 def test_a_processor_without_enough_memory_is_one_line() -> None:
     with (
         pytest.raises(DeviceMemoryError, match=r"^out of memory: a step; lower batch$"),
-        enough_memory("a step", "lower batch"),
+        explain_out_of_memory("a step", "lower batch"),
     ):
         torch.empty(1 << 60, dtype=torch.uint8)
 
@@ -18,11 +18,14 @@ def test_a_processor_without_enough_memory_is_one_line() -> None:
 def test_a_gpu_without_enough_memory_is_one_line() -> None:
     with (
         pytest.raises(DeviceMemoryError, match="out of memory: a step"),
-        enough_memory("a step", "lower batch"),
+        explain_out_of_memory("a step", "lower batch"),
     ):
         raise torch.OutOfMemoryError("CUDA out of memory")
 
 
 def test_other_errors_are_left_alone() -> None:
-    with pytest.raises(RuntimeError, match="size mismatch"), enough_memory("a step", "lower batch"):
+    with (
+        pytest.raises(RuntimeError, match="size mismatch"),
+        explain_out_of_memory("a step", "lower batch"),
+    ):
         raise RuntimeError("size mismatch")

@@ -16,7 +16,7 @@ import pytest
 import torch
 
 from tests.helpers.training_sets import MadePeople, made_people, tiny_config
-from trainer.backbones import Backbone
+from trainer.backbones.base import Backbone
 from trainer.config.loss import NAMED_LOSSES
 from trainer.config.toml import override
 from trainer.config.train import TrainConfig
@@ -296,7 +296,7 @@ def test_an_update_that_ruins_the_weights_is_not_kept(tmp_path: Path) -> None:
     config = override(
         tiny_config(steps=2), ["optim.lr=1e38", "optim.clip_norm=0", "keep.checkpoint_every=1"]
     )
-    with pytest.raises(DivergedError, match=r"step 0: its update left weights that are no numbers"):
+    with pytest.raises(DivergedError, match=r"step 0: its update left weights that are not finite"):
         run_in(tmp_path, config)
     assert not checkpoints(tmp_path)
 
@@ -333,7 +333,7 @@ def test_out_of_memory_says_what_to_lower(tmp_path: Path) -> None:
     [
         (["backbone.embedding_size=8"], CheckpointError, r"another architecture: .*16 numbers"),
         (["backbone.options.width=0.25"], CheckpointError, "another architecture"),
-        (["batch=24"], ConfigError, "cannot change batch on its way: it was 12, now 24"),
+        (["batch=24"], ConfigError, "cannot change batch when it resumes: it was 12, now 24"),
         (["seed=3"], ConfigError, "cannot change seed"),
         (["optim.kind=adamw"], ConfigError, "cannot change optim.kind"),
     ],
@@ -416,5 +416,5 @@ def test_pairs_are_balanced_and_true() -> None:
     assert len(genuine) >= 50
     # 8 people with 8 faces have 8 * 28 genuine pairs.
     assert draw_pairs(OTHERS, 10_000, 0).issame.sum() == 224
-    with pytest.raises(TrainingSetError, match="somebody with two faces"):
+    with pytest.raises(TrainingSetError, match="one with two faces"):
         draw_pairs(made_people(each=1), 10, 0)

@@ -13,7 +13,7 @@ import torch
 
 from pipelines.demo.people import PEOPLE, load_pictures
 from tests.helpers.training_sets import SIDE, MadePeople, made_people, tiny_config, write_prepared
-from trainer.backbones import build_backbone
+from trainer.backbones.build import build_backbone
 from trainer.config.toml import override
 from trainer.data.base import BrokenFaceError
 from trainer.data.pair_faces import PairFaces, open_pairs
@@ -153,9 +153,9 @@ def test_the_best_model_is_known_by_a_bin_set(
 def test_people_on_both_sides_are_said(photos: Path, caplog: pytest.LogCaptureFixture) -> None:
     found = open_pairs(photos, str(photos / "pairs.txt"), ARCFACE_112, "detect")
     with caplog.at_level(logging.WARNING):
-        found.warn_of_shared_people(["somebody else"])
+        found.warn_of_shared_identities(["somebody else"])
         assert not caplog.records
-        found.warn_of_shared_people([PEOPLE[1].slug, "somebody else"])
+        found.warn_of_shared_identities([PEOPLE[1].slug, "somebody else"])
     assert "1 people of validation set LFW are trained on as well" in caplog.text
 
 

@@ -28,7 +28,9 @@ def run(tmp_path: Path) -> Path:
     folder = tmp_path / "runs" / "first"
     folder.mkdir(parents=True)
     (folder / "config.toml").write_text(to_toml(TrainConfig(steps=40, batch=8)))
-    journal = MetricsLogger(folder, start_step=0, steps=40, batch=8, tensorboard=False, speaks=True)
+    journal = MetricsLogger(
+        folder, start_step=0, steps=40, batch=8, tensorboard=False, enabled=True
+    )
     for step in (5, 10, 15, 20):
         journal.metrics(step, {"loss": 20.0 / step, "lr": 0.1, "gradient_norm": 1.0 + step})
         journal.angles(step, np.radians(np.full(4, 90.0 - step, np.float32)))

@@ -1,7 +1,7 @@
-"""``manifest.json``: what a checkpoint says about itself, and its files, read without trust.
+"""``manifest.json`` of a checkpoint, and safe reading of the checkpoint's files.
 
-Files are read with ``weights_only``, after their sha256 was compared with the manifest's: they
-cannot run code, and what is malformed is one line.
+A file is read with ``weights_only`` after its sha256 has been compared with the manifest, so it
+cannot run code. A malformed file gives a one-line error.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import pickle  # its error class only: nothing here unpickles
+import pickle  # for its error class only: this module does not unpickle
 import zipfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,8 +23,8 @@ from vidsearch.errors import CheckpointError
 
 MANIFEST = "manifest.json"
 FORMAT = 1
-REMEDY = "delete this folder and go on from an earlier one with --resume"
-# What torch.load, json and load_state_dict raise where a file is not what they expect.
+REMEDY = "delete this folder and resume from an earlier checkpoint with --resume"
+# Errors of torch.load, json and load_state_dict for malformed files.
 MALFORMED = (
     OSError, RuntimeError, ValueError, TypeError, KeyError, IndexError, AttributeError, EOFError,
     OverflowError, pickle.UnpicklingError, zipfile.BadZipFile,
@@ -33,19 +33,19 @@ _BLOCK = 1 << 24
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Manifest:
-    """What a checkpoint says about itself.
+class CheckpointManifest:
+    """Manifest of a checkpoint.
 
     Attributes:
-        folder: Where it lies.
+        folder: Folder of the checkpoint.
         step: Updates made.
-        config: Of the run.
+        config: Configuration of the run.
         accuracy: Best verification accuracy so far; None before the first validation.
-        stale: Validations since then.
-        scale: Of the float16 gradients.
+        stale: Validations since the best one.
+        scale: Loss scale of float16.
         head: (file, first class, end) of each part of the class weights.
-        head_numbers: Numbers of the head's optimizer that all classes share.
-        sha256: Of every other file.
+        head_numbers: Optimizer state of the head that all classes share.
+        sha256: Hash of every other file, by name.
     """
 
     folder: Path
@@ -59,10 +59,10 @@ class Manifest:
     sha256: dict[str, str]
 
     def read(self, name: str) -> Any:
-        """Load one file, checked.
+        """Check the hash of a file and load it.
 
         Raises:
-            CheckpointError: Missing, damaged or malformed.
+            CheckpointError: The file is missing, damaged or malformed.
         """
         path = self.folder / name
         try:
@@ -81,11 +81,11 @@ class Manifest:
             ) from error
 
 
-def read_manifest(folder: Path) -> Manifest:
-    """Read what a checkpoint says about itself.
+def read_checkpoint_manifest(folder: Path) -> CheckpointManifest:
+    """Read the manifest of a checkpoint.
 
     Raises:
-        CheckpointError: Not a checkpoint, or one of a newer format.
+        CheckpointError: The folder is not a checkpoint, or has a newer format.
     """
     try:
         table = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
@@ -104,7 +104,7 @@ def read_manifest(folder: Path) -> Manifest:
     return manifest
 
 
-def _parsed(folder: Path, table: dict[str, Any]) -> Manifest:
+def _parsed(folder: Path, table: dict[str, Any]) -> CheckpointManifest:
     accuracy = table["accuracy"]
     head = tuple((str(n), int(a), int(b)) for n, a, b in table["head"])
     if any(Path(name).name != name for name, _, _ in head):
@@ -112,7 +112,7 @@ def _parsed(folder: Path, table: dict[str, Any]) -> Manifest:
     step, stale = int(table["step"]), int(table["stale"])
     if step < 0 or stale < 0:
         raise ValueError(f"step {step} or stale {stale} is negative")
-    return Manifest(
+    return CheckpointManifest(
         folder=folder,
         step=step,
         config=parse_config(table["config"]),
@@ -126,20 +126,20 @@ def _parsed(folder: Path, table: dict[str, Any]) -> Manifest:
 
 
 def write_tensors(path: Path, value: Any) -> str:
-    """Write what :meth:`Manifest.read` reads, to the disk; return its sha256."""
+    """Write tensors for :meth:`CheckpointManifest.read`, flushed to the disk; return the sha256."""
     torch.save(value, path)
-    _to_disk(path)
+    _flush(path)
     return _sha256(path)
 
 
 def write_json(path: Path, value: Any) -> str:
-    """Write plain values, to the disk; return the file's sha256."""
+    """Write a JSON value, flushed to the disk; return the sha256 of the file."""
     path.write_text(json.dumps(value, indent=1), encoding="utf-8")
-    _to_disk(path)
+    _flush(path)
     return _sha256(path)
 
 
-def _to_disk(path: Path) -> None:
+def _flush(path: Path) -> None:
     with path.open("rb") as file:
         os.fsync(file.fileno())
 
