@@ -150,15 +150,10 @@ def read_metrics(folder: Path) -> tuple[list[MetricsLine], list[ValidationLine]]
         if not _is_number(entry.get(ACCURACY)):
             metrics.append(MetricsLine(step, values))
         else:
-            std = entry.get(ACCURACY_STD)
-            validations.append(
-                ValidationLine(
-                    step,
-                    float(entry[ACCURACY]),
-                    float(std) if _is_number(std) else 0.0,
-                    entry.get(BEST) is True,
-                )
-            )
+            std: Any = entry.get(ACCURACY_STD)
+            std = float(std) if _is_number(std) else 0.0
+            best = entry.get(BEST) is True
+            validations.append(ValidationLine(step, float(entry[ACCURACY]), std, best))
     return metrics, validations
 
 

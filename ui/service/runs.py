@@ -98,7 +98,8 @@ def _read(place: Path, now: datetime) -> TrainingRun:
     lines, validations = read_metrics(place)
     angles = read_angles(place)
     config, settings = read_settings(place)
-    step = max((line.step for line in (*lines, *validations)), default=0)
+    steps_written = [line.step for line in lines] + [line.step for line in validations]
+    step = max(steps_written, default=0)
     steps = settings.get("steps")
     steps = steps if isinstance(steps, int) else None
     quiet = (now - written).total_seconds() > QUIET_AFTER_S

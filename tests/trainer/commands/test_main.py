@@ -93,7 +93,10 @@ def test_two_processes_killed_and_gone_on_with_one(prepared: Path, tmp_path: Pat
         (["small_from_scratch", "DATA"], "--out RUN is missing"),
         (["small_from_scratch", "--out", "RUN"], "no training set; name it after the recipe"),
         (["small_from_scratch", "nowhere", "--out", "RUN"], "nowhere does not exist"),
-        (["small_from_scratch", "DATA", "--out", "RUN"], "takes 112 (arcface_112): make it again"),
+        (
+            ["small_from_scratch", "DATA", "--out", "RUN"],
+            "takes 112 (arcface_112): make the set",
+        ),
         (["small_from_scratch", "DATA", "--loss", "x", "--out", "RUN"], "loss must be one of"),
         (["small_from_scratch", "DATA", "--set", "lr=1", "--out", "RUN"], "there is no field 'lr'"),
         (["small_from_scratch", "DATA", "--out", "RUN", "--device", "cuda:7"], "device 'cuda:7'"),
