@@ -19,15 +19,14 @@ from pipelines.stages import reembed_faces
 from pipelines.stages.reembed_faces import StoredFaces
 from vidsearch.catalog import Catalog
 from vidsearch.catalog.maintenance import repair
-from vidsearch.catalog.reembedding import Revectored, aligned_points, write_tables
+from vidsearch.catalog.pieces import FACES_IN_PIECE, Pieces
+from vidsearch.catalog.reembedding import ReembeddingResult, aligned_points, write_tables
 from vidsearch.catalog.snapshot import Snapshot
 from vidsearch.catalog.versions import (
-    FACES_IN_PIECE,
-    Pieces,
-    alone,
     discard_staged,
     is_current,
-    put_in_use,
+    publish,
+    reembedding_lock,
     remove_superseded,
     stage,
 )
@@ -157,7 +156,7 @@ def reembed(
     started = time.monotonic()
     used = options if options is not None else ReembedOptions()
     catalog, pack = Catalog.open(place), lasting_name(model)
-    with alone(catalog):
+    with reembedding_lock(catalog):
         remove_superseded(catalog)
         models = load_pack(pack, resolve_device(used.cluster.client_device))
         report = ReembedReport(
@@ -207,11 +206,11 @@ class _Reembedding:
             found = Map(old=old_map[0], new=new_map[0], queries=new_map[1])
             report = replace(report, map=found, live=self._options.force or not found.fell)
         if report.live:
-            put_in_use(self._catalog, staged, snapshot)
+            publish(self._catalog, staged, snapshot)
             remove_superseded(staged)
         return report
 
-    def _build(self) -> tuple[Snapshot, Catalog, Revectored]:
+    def _build(self) -> tuple[Snapshot, Catalog, ReembeddingResult]:
         """Embed what is there, also what is indexed meanwhile, and write tables and index."""
         from vidsearch.search.track_index import rebuild
 

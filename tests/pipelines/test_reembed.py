@@ -26,8 +26,9 @@ from pipelines.stages.prepare_photos import PhotoOptions
 from vidsearch.catalog import Catalog, CatalogWriter, KnownFile
 from vidsearch.catalog.maintenance import repair
 from vidsearch.catalog.people import add_person, judge, judgements
+from vidsearch.catalog.pieces import Pieces
 from vidsearch.catalog.schema import matrix
-from vidsearch.catalog.versions import Pieces, discard_staged, put_in_use
+from vidsearch.catalog.versions import discard_staged, publish
 from vidsearch.commands.main import main
 from vidsearch.device import CPU
 from vidsearch.erasure.videos import forget_video
@@ -224,7 +225,7 @@ class Killed(BaseException):
     """What a kill leaves behind: nothing is tidied up."""
 
 
-STEPS = ("repair", "embed", "stage", "write_tables", "rebuild", "_measure_new", "put_in_use",
+STEPS = ("repair", "embed", "stage", "write_tables", "rebuild", "_measure_new", "publish",
          "remove_superseded", "discard")  # fmt: skip
 
 
@@ -295,7 +296,7 @@ def test_killed_at_any_step_it_is_the_old_or_the_new(
         with pytest.raises(Killed):
             reembed(place, str(packs / "tiny"))
     between = contents(place)
-    if step in ("put_in_use", "remove_superseded", "discard"):
+    if step in ("publish", "remove_superseded", "discard"):
         assert between["model"].startswith("tiny-")
         assert between["tracks"] == before["tracks"]
         assert (between["index"], between["pending"]) == ("faiss-flat", 0)
@@ -316,7 +317,7 @@ def test_killed_at_any_step_it_is_the_old_or_the_new(
 def test_a_run_goes_on_where_it_was_stopped(
     place: Path, packs: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    import vidsearch.catalog.versions as staging
+    import vidsearch.catalog.pieces as staging
 
     monkeypatch.setattr(staging, "FACES_IN_PIECE", 4)
     faces = Catalog.open(place).faces(["position"]).num_rows
@@ -394,7 +395,7 @@ def test_labels_decide(
 def test_processes_make_the_same_vectors(
     place: Path, packs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    import vidsearch.catalog.versions as staging
+    import vidsearch.catalog.pieces as staging
 
     other = Path(shutil.copytree(place, tmp_path / "other"))
     monkeypatch.setattr(staging, "FACES_IN_PIECE", 4)
@@ -449,18 +450,18 @@ def test_a_change_at_the_last_moment_stops_it(
         catalog.table("videos").delete(f"video_id = '{video}'")
         put(*args)
 
-    put = put_in_use
-    monkeypatch.setattr(module, "put_in_use", changing)
+    put = publish
+    monkeypatch.setattr(module, "publish", changing)
     with pytest.raises(CatalogConflictError, match="videos were added to or removed"):
         reembed(place, str(packs / "tiny"))
     assert Catalog.open(place).model_id == before["model"]
 
 
 def test_one_at_a_time(place: Path, packs: Path) -> None:
-    from vidsearch.catalog.versions import alone
+    from vidsearch.catalog.versions import reembedding_lock
 
     with (
-        alone(Catalog.open(place)),
+        reembedding_lock(Catalog.open(place)),
         pytest.raises(CatalogConflictError, match="by another process"),
     ):
         reembed(place, str(packs / "tiny"))

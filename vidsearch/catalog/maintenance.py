@@ -1,11 +1,10 @@
-"""Keeping the tables whole and quick: remains of killed runs, small files, old versions.
+"""Maintenance of the tables: repair after killed runs, compaction, removal of old versions.
 
-When is a run dead? Its rows say when their attempt began, and an attempt takes seconds: rows are
-appended and at once made to count; contention for that commit is given up after
-``tables.RETRY_FOR_S``. So rows that still do not count after ``STALE_AFTER_S`` belong to nobody.
-Age needs no lock file that a killed run leaves behind, no process number that means nothing on
-another machine or in a container, and no clock closer than minutes; all it costs is that invisible
-rows stay a while. A writer that was suspended for that long finds out (``writer.py``).
+An attempt to commit that is older than ``STALE_AFTER_S`` and never became visible is treated as
+dead. An attempt takes seconds, and contention ends after ``commits.RETRY_FOR_S``. Age works without
+lock files and process numbers, across machines and containers, with clocks that agree to minutes.
+The cost: invisible rows stay for that time. A writer that was suspended for longer notices it (see
+``writer.py``).
 """
 
 from __future__ import annotations
@@ -15,29 +14,26 @@ import re
 import time
 from collections import defaultdict
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from vidsearch.catalog.catalog import Catalog
 from vidsearch.catalog.schema import VIDEOS, faces_schema
 from vidsearch.catalog.tables import sql_text
 from vidsearch.catalog.versions import remove_superseded
 from vidsearch.errors import CatalogConflictError
 from vidsearch.text.printable import one_line
 
-if TYPE_CHECKING:
-    from vidsearch.catalog.catalog import Catalog
-
 _LOG = logging.getLogger(__name__)
 
 STALE_AFTER_S = 3600.0
-# A reader that opened a version may still read its files for this long.
-_KEEP_OLD_FILES_H = 24
+_KEEP_OLD_FILES_H = 24  # a reader can read the files of a version that it opened for this long
 _MANY_FILES = 16
 _FILE_BYTES = 32 << 20
-# Pictures make up nearly all of a catalog and a batch of them is a fair file already: joining them
-# would double the catalog until the old files go.
+# JPEGs are nearly all of a catalog's bytes, and one batch makes a file of fair size. Joining such
+# files would double the catalog until the old files are removed.
 _FACES_FILE_BYTES = 4 << 20
 _TERMS_A_STATEMENT = 200
 
@@ -46,11 +42,11 @@ _STAMP = re.compile(r"\.([0-9a-f]{12})$")
 
 @dataclass(frozen=True, slots=True)
 class RepairReport:
-    """What ``repair`` removed.
+    """Result of a repair.
 
     Attributes:
-        rows: Rows of ``tracks`` and ``faces`` that never came to count, or no longer do.
-        videos: Videos whose tracks are not all there; they will be indexed again.
+        rows: Removed rows of ``tracks`` and ``faces`` that belonged to no visible video.
+        videos: Removed videos with missing tracks; the next run indexes them again.
     """
 
     rows: int
@@ -58,11 +54,11 @@ class RepairReport:
 
 
 def repair(catalog: Catalog, stale_after_s: float = STALE_AFTER_S) -> RepairReport:
-    """Remove what killed runs left, without touching what a live writer is about to commit.
+    """Remove the rows that killed runs left; rows of running writers stay.
 
     Args:
         catalog: The catalog.
-        stale_after_s: Age in seconds from which an attempt that does not count is dead.
+        stale_after_s: Age in seconds from which an invisible attempt is treated as dead.
 
     Raises:
         CatalogConflictError: Other writers won too often.
@@ -84,7 +80,7 @@ def repair(catalog: Catalog, stale_after_s: float = STALE_AFTER_S) -> RepairRepo
 
 
 def remove_incomplete(catalog: Catalog) -> int:
-    """Remove videos whose rows in ``tracks`` are not as many as promised; return how many.
+    """Remove videos that have fewer or more tracks than their row states; return their number.
 
     Raises:
         CatalogConflictError: Other writers won too often.
@@ -109,23 +105,22 @@ def remove_incomplete(catalog: Catalog) -> int:
 
 
 def retire_replaced(catalog: Catalog) -> int:
-    """Remove videos whose file now holds other content and that were seen nowhere else.
+    """Remove videos whose only file now has other content; return their number.
 
-    A file that was repaired, finished or overwritten is another video. What it held before is gone,
-    and a hit that names the file would be wrong. Returns how many videos were removed; ``repair``
-    sweeps their rows.
+    A file that was repaired, completed or overwritten is another video, and a hit on its former
+    content would be wrong. A later ``repair`` removes the rows in the other tables.
 
     Raises:
         CatalogConflictError: Other writers won too often.
         CatalogWriteError: The catalog cannot be written.
     """
     content_at = {row["uri"]: row["video_id"] for row in catalog.table("files").read().to_pylist()}
-    seen = set(content_at.values())
+    current = set(content_at.values())
     replaced: dict[str, list[str]] = defaultdict(list)
     for row in catalog.videos(columns=["video_id", "uri", "run_id"]).to_pylist():
-        # Without a row in ``files`` nothing is known: a run may have been killed before it.
-        now = content_at.get(row["uri"])
-        if row["video_id"] not in seen and now is not None and now != row["video_id"]:
+        # A run that was killed may have left a video without a row in ``files``: keep it.
+        content = content_at.get(row["uri"])
+        if row["video_id"] not in current and content not in (None, row["video_id"]):
             replaced[row["run_id"]].append(row["video_id"])
     removed = 0
     for statement in _statements(replaced):
@@ -136,7 +131,7 @@ def retire_replaced(catalog: Catalog) -> int:
 def maintain(catalog: Catalog) -> None:
     """Join small files and remove files that no version of the last day refers to.
 
-    Losing to a concurrent writer is no error: the next call does it.
+    If a concurrent writer wins, the next call joins the files.
 
     Raises:
         CatalogWriteError: The catalog cannot be written.
@@ -149,7 +144,7 @@ def maintain(catalog: Catalog) -> None:
             try:
                 table.compact(size)
             except CatalogConflictError as error:
-                _LOG.info("compaction of %s put off: %s", name, one_line(error))
+                _LOG.info("compaction of %s is postponed: %s", name, one_line(error))
         table.vacuum(_KEEP_OLD_FILES_H)
 
 
@@ -159,7 +154,7 @@ def _small_files(opened: Any, size: int) -> int:
 
 
 def _dead_attempts(catalog: Catalog, name: str, oldest_live_s: float) -> dict[str, list[str]]:
-    """Return attempt -> videos of the rows that do not count and whose attempt is too old."""
+    """Return the videos with invisible rows of attempts that are too old, by attempt."""
     snapshot = catalog.snapshot()
     pairs = snapshot.uncounted(name).group_by(["run_id", "video_id"]).aggregate([])
     dead: dict[str, list[str]] = defaultdict(list)
@@ -171,11 +166,11 @@ def _dead_attempts(catalog: Catalog, name: str, oldest_live_s: float) -> dict[st
 
 
 def _statements(dead: dict[str, list[str]]) -> list[str]:
-    """Return SQL conditions that together name every (run, video) pair."""
+    """Return SQL conditions that together select every (attempt, video) pair."""
     terms = []
     for run_id, video_ids in sorted(dead.items()):
         for start in range(0, len(video_ids), _TERMS_A_STATEMENT):
             some = ", ".join(map(sql_text, sorted(video_ids)[start : start + _TERMS_A_STATEMENT]))
             terms.append(f"(run_id = {sql_text(run_id)} AND video_id IN ({some}))")
     step = 20
-    return [" OR ".join(terms[at : at + step]) for at in range(0, len(terms), step)]
+    return [" OR ".join(terms[start : start + step]) for start in range(0, len(terms), step)]

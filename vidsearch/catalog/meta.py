@@ -1,4 +1,4 @@
-"""``catalog.json``: what a catalog is bound to, and the format its tables are in."""
+"""``catalog.json``: the model of a catalog and the format of its tables."""
 
 from __future__ import annotations
 
@@ -10,23 +10,23 @@ from vidsearch.errors import CatalogError, CatalogNotFoundError, CatalogVersionE
 from vidsearch.storage.path import StoragePath
 
 FORMAT_VERSION = 2
-"""The newest that this version reads; 1 is all in one folder, 2 has ``vectors``."""
+"""Newest format that can be read. Format 1 has one folder; format 2 adds ``vectors``."""
 META_NAME = "catalog.json"
 _FORMAT = "vidsearch-catalog"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CatalogMeta:
-    """What binds a catalog to a pack.
+    """Content of ``catalog.json``.
 
     Attributes:
-        pack: Name or folder of the pack, as it is passed to ``--model``.
-        model_id: The space of every vector in the catalog.
-        dim: Length of those vectors.
-        created: ISO 8601, UTC.
-        vectors: Folder in the catalog that holds the tables of this model's vectors and their
-            index; empty: the catalog's own. Another model's are made beside it, and writing this
-            name is what puts them in use.
+        pack: Name or folder of the pack, as passed to ``--model``.
+        model_id: Model of every vector in the catalog.
+        dim: Length of the vectors.
+        created: Time of creation, ISO 8601, UTC.
+        vectors: Folder in the catalog with the tables of this model's vectors and their index;
+            empty: the catalog's own folder. Re-embedding builds another folder and then writes its
+            name here, which publishes it.
     """
 
     pack: str
@@ -47,37 +47,43 @@ class CatalogMeta:
 
     @property
     def format_version(self) -> int:
-        """The oldest format that can say this: what an earlier vidsearch can read, it may."""
+        """Lowest format that can represent this metadata, so that older readers still open it."""
         return 2 if self.vectors else 1
 
     def to_bytes(self) -> bytes:
+        """Return the content of ``catalog.json``."""
         content = {"format": _FORMAT, "format_version": self.format_version, **asdict(self)}
         return (json.dumps(content, indent=2) + "\n").encode()
 
 
 def new_meta(pack: str, model_id: str, dim: int) -> CatalogMeta:
+    """Return the metadata of a catalog that is created now.
+
+    Raises:
+        ConfigError: An argument is out of range.
+    """
     created = datetime.now(UTC).isoformat(timespec="seconds")
     return CatalogMeta(pack=pack, model_id=model_id, dim=dim, created=created)
 
 
 def read_meta(root: StoragePath) -> CatalogMeta:
-    """Return what the catalog at ``root`` says of itself.
+    """Return the metadata of the catalog in the folder ``root``.
 
     Raises:
-        CatalogNotFoundError: There is no catalog there.
-        CatalogVersionError: A newer format wrote it.
-        CatalogError: The file is damaged.
+        CatalogNotFoundError: The folder holds no catalog.
+        CatalogVersionError: The format is newer than ``FORMAT_VERSION``.
+        CatalogError: ``catalog.json`` is damaged or cannot be read.
     """
     try:
         raw = root.child(META_NAME).read()
     except (FileNotFoundError, NotADirectoryError) as error:
         raise CatalogNotFoundError(
-            f"no catalog at {root.uri!r}; make one with: vidsearch index {root.uri} FOLDER"
+            f"no catalog at {root.uri!r}; create one with: vidsearch index {root.uri} FOLDER"
         ) from error
     except OSError as error:
         raise CatalogError(
             f"{META_NAME} of the catalog {root.uri!r} cannot be read ({error}); "
-            "check that you may read that folder"
+            "check the read permission of the folder"
         ) from error
     try:
         return _parse(raw, root)

@@ -1,8 +1,8 @@
-"""Who is who: named people, and verdicts on which track shows whom.
+"""Named people, and verdicts on whether a track shows a person.
 
-A verdict is a row that is only ever added, so what somebody judged stays on record; of several on
-one track and one person the latest counts. A track belongs to the person of the latest verdict that
-says "same", as long as nobody took it back.
+A verdict is a row that is only ever added, so every judgement stays on record. Of several verdicts
+on the same track and person, the latest counts. A track belongs to the person of its latest valid
+verdict "same".
 """
 
 from __future__ import annotations
@@ -11,17 +11,14 @@ import secrets
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
+from vidsearch.catalog.catalog import Catalog
 from vidsearch.catalog.schema import PEOPLE, VERDICTS
 from vidsearch.catalog.tables import sql_text
 from vidsearch.errors import ConfigError
 from vidsearch.text.printable import printable
-
-if TYPE_CHECKING:
-    from vidsearch.catalog.catalog import Catalog
 
 LONGEST_NAME = 200
 """Characters of a person's name."""
@@ -29,12 +26,12 @@ LONGEST_NAME = 200
 
 @dataclass(frozen=True, slots=True)
 class Judgements:
-    """What the verdicts of a catalog come to.
+    """Result of all verdicts of a catalog.
 
     Attributes:
-        names: ``person_id`` -> name, by name.
-        person_of: ``track_id`` -> ``person_id`` of the person it shows.
-        rejected: ``person_id`` -> tracks that do not show that person.
+        names: Name by ``person_id``, sorted by name.
+        person_of: ``person_id`` of the person shown, by ``track_id``.
+        rejected: Ids of the tracks that do not show the person, by ``person_id``.
     """
 
     names: dict[str, str] = field(default_factory=dict)
@@ -42,12 +39,12 @@ class Judgements:
     rejected: dict[str, frozenset[str]] = field(default_factory=dict)
 
     def confirmed(self, person_id: str) -> tuple[str, ...]:
-        """Return the tracks that show this person, in the order of their ids."""
+        """Return the ids of the tracks that show this person, sorted."""
         return tuple(sorted(t for t, person in self.person_of.items() if person == person_id))
 
 
 def judgements(catalog: Catalog) -> Judgements:
-    """Return who is known and which tracks show whom.
+    """Return the named people and the tracks of each.
 
     Raises:
         CatalogError: A table is missing or damaged.
@@ -90,7 +87,7 @@ def rename_person(catalog: Catalog, person_id: str, name: str) -> None:
     """Give a person another name.
 
     Raises:
-        ConfigError: No such person, or the name is empty or too long.
+        ConfigError: The catalog has no such person, or the name is empty or too long.
         CatalogWriteError: The catalog cannot be written.
     """
     _require(catalog, person_id)
@@ -101,13 +98,12 @@ def judge(catalog: Catalog, track_ids: Collection[str], person_id: str, *, same:
     """Record that these tracks show a person, or that they do not.
 
     Raises:
-        ConfigError: No such person, or no such track.
+        ConfigError: The catalog has no such person, or no such track.
         CatalogWriteError: The catalog cannot be written.
     """
     _require(catalog, person_id)
-    wanted = sorted(set(track_ids))
-    there = catalog.tracks(["track_id"], track_ids=wanted)["track_id"].to_pylist()
-    missing = sorted(set(wanted) - set(there))
+    judged = sorted(set(track_ids))
+    missing = sorted(set(judged) - set(_existing(catalog, judged)))
     if missing:
         raise ConfigError(
             f"track {missing[0]!r} is not in the catalog (any more); search again and judge anew"
@@ -115,16 +111,16 @@ def judge(catalog: Catalog, track_ids: Collection[str], person_id: str, *, same:
     now = datetime.now(UTC)
     rows = [
         {"track_id": track_id, "person_id": person_id, "same": same, "judged_at": now}
-        for track_id in wanted
+        for track_id in judged
     ]
     catalog.table("verdicts").append(pa.Table.from_pylist(rows, schema=VERDICTS))
 
 
 def merge_people(catalog: Catalog, keep: str, other: str) -> None:
-    """Make one person of two: the tracks of ``other`` become those of ``keep``.
+    """Merge two people: the tracks of ``other`` become those of ``keep``.
 
     Raises:
-        ConfigError: One of them is not in the catalog, or they are the same.
+        ConfigError: The catalog lacks one of the people, or both are the same person.
         CatalogWriteError: The catalog cannot be written.
     """
     if keep == other:
@@ -132,23 +128,25 @@ def merge_people(catalog: Catalog, keep: str, other: str) -> None:
     _require(catalog, other)
     tracks = judgements(catalog).confirmed(other)
     judge(catalog, _existing(catalog, tracks), keep, same=True)
-    _remove(catalog, other)
+    condition = f"person_id = {sql_text(other)}"
+    catalog.table("people").delete(condition)
+    catalog.table("verdicts").delete(condition)
 
 
 def split_person(catalog: Catalog, person_id: str, track_ids: Sequence[str], name: str) -> str:
-    """Take tracks away from a person and make a new one of them; return the new ``person_id``.
+    """Move tracks of a person to a new person; return the new ``person_id``.
 
     Raises:
-        ConfigError: No such person or track, no track at all, or no name.
+        ConfigError: The catalog has no such person or track, or ``track_ids`` or ``name`` is empty.
         CatalogWriteError: The catalog cannot be written.
     """
     if not track_ids:
-        raise ConfigError("choose at least one track to make another person of")
+        raise ConfigError("choose at least one track for the new person")
     _require(catalog, person_id)
-    made = add_person(catalog, name)
+    new_id = add_person(catalog, name)
     judge(catalog, track_ids, person_id, same=False)
-    judge(catalog, track_ids, made, same=True)
-    return made
+    judge(catalog, track_ids, new_id, same=True)
+    return new_id
 
 
 def _existing(catalog: Catalog, track_ids: Collection[str]) -> list[str]:
@@ -156,23 +154,17 @@ def _existing(catalog: Catalog, track_ids: Collection[str]) -> list[str]:
     return found
 
 
-def _remove(catalog: Catalog, person_id: str) -> tuple[int, int]:
-    """Delete a person and the verdicts on it; return how many rows of each went."""
-    this = f"person_id = {sql_text(person_id)}"
-    return catalog.table("people").delete(this), catalog.table("verdicts").delete(this)
-
-
 def _person(person_id: str, name: str) -> pa.Table:
-    shown = " ".join(printable(name).split())
-    if not shown or len(shown) > LONGEST_NAME:
-        raise ConfigError(f"a name must have 1 to {LONGEST_NAME} characters; got {len(shown)}")
-    row = {"person_id": person_id, "name": shown, "created_at": datetime.now(UTC)}
+    clean = " ".join(printable(name).split())
+    if not clean or len(clean) > LONGEST_NAME:
+        raise ConfigError(f"a name must have 1 to {LONGEST_NAME} characters; got {len(clean)}")
+    row = {"person_id": person_id, "name": clean, "created_at": datetime.now(UTC)}
     return pa.Table.from_pylist([row], schema=PEOPLE)
 
 
 def _require(catalog: Catalog, person_id: str) -> None:
     if person_id not in catalog.people()["person_id"].to_pylist():
         raise ConfigError(
-            f"person {person_id!r} is not in the catalog (any more); choose another, or name "
-            "somebody new"
+            f"person {person_id!r} is not in the catalog (any more); choose another, or add a "
+            "person"
         )

@@ -1,4 +1,4 @@
-"""What goes into a catalog: one video's outcome, one known file; and the names both go by."""
+"""Records of a catalog: the outcome of a video, a known file, and their ids and paths."""
 
 from __future__ import annotations
 
@@ -17,23 +17,30 @@ VideoStatus: TypeAlias = Literal["indexed", "partial", "failed"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VideoRecord:
-    """What is known of one video after an attempt to index it.
+    """Outcome of an attempt to index a video.
+
+    ``duration_s``, ``read_s``, ``fps``, ``width``, ``height`` and ``codec`` are None where they
+    could not be read.
 
     Attributes:
         video_id: Hash of the content; the same file under two names is one video.
-        uri: Path or URI it was read from.
+        uri: Path or URI of the file.
         size: Bytes.
-        mtime_ns: Time of last change when it was read, nanoseconds since the epoch.
-        status: ``indexed``; ``partial`` (fewer frames than the container promises, tracks of what
-            could be read are kept); ``failed`` (no tracks).
-        model_id: Model whose space the tracks' templates are in.
-        duration_s: Container's duration; None where it could not be read, as with the next five.
-        read_s: Seconds of it that were read: what can be searched.
-        frames_decoded: Frames that left the decoder.
-        frames_sampled: Frames in which faces were looked for.
+        mtime_ns: Modification time when the file was read, nanoseconds since the epoch.
+        status: ``indexed``; ``partial`` (fewer frames than the container states; the tracks of the
+            readable part are kept); ``failed`` (no tracks).
+        model_id: Model of the tracks' templates.
+        duration_s: Duration stated by the container.
+        read_s: Seconds that were read and can be searched.
+        fps: Frames a second.
+        width: Pixels.
+        height: Pixels.
+        codec: Name of the video codec.
+        frames_decoded: Decoded frames.
+        frames_sampled: Frames in which faces were detected.
         faces_seen: Faces detected in the sampled frames.
-        faces_too_poor: Those of them that are too small or too blurred to be matched.
-        failure: One line saying what went wrong, or how much is missing of a partial video.
+        faces_too_poor: Faces among them that are too small or too blurred to be matched.
+        failure: Reason of a failure, or the missing part of a partial video; one line.
         failure_stage: Stage that failed, such as ``decode``.
         failure_error: Type of the error.
     """
@@ -69,7 +76,7 @@ class VideoRecord:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class IndexedVideo:
-    """One video's outcome: its record and its tracks, in an order that the content alone decides.
+    """Outcome of a video: its record and its tracks, in an order that depends on the content only.
 
     Raises:
         ConfigError: A failed video has tracks.
@@ -85,11 +92,15 @@ class IndexedVideo:
 
 @dataclass(frozen=True, slots=True)
 class KnownFile:
-    """One place where a video's content was seen.
+    """A file and the video that its content is.
 
-    A file whose size and time of change are still these needs no hashing.
+    A file with unchanged size and modification time need not be hashed again.
 
     Attributes:
+        uri: Path or URI of the file.
+        size: Bytes.
+        mtime_ns: Modification time, nanoseconds since the epoch.
+        video_id: Hash of the content.
         status: Outcome of the video with that content.
     """
 
@@ -101,18 +112,18 @@ class KnownFile:
 
 
 def track_ids(record: VideoRecord, tracks: tuple[Track, ...]) -> list[str]:
-    """Return one id a track: the same content and model give the same ids, whoever indexes.
+    """Return an id for every track; the same content and model give the same ids.
 
-    An id is the hash of video, model, shot and start; tracks that share all four are told apart by
-    their order in ``tracks``.
+    An id is the hash of video, model, shot, start, and a number that distinguishes tracks with the
+    same four values by their order in ``tracks``.
     """
-    seen: dict[str, int] = {}
+    twins: dict[str, int] = {}
     ids = []
     for track in tracks:
         start_us = round(track.span.start_s * 1_000_000)
         name = "\x1f".join([record.video_id, record.model_id, str(track.shot), str(start_us)])
-        twin = seen.get(name, 0)
-        seen[name] = twin + 1
+        twin = twins.get(name, 0)
+        twins[name] = twin + 1
         ids.append(hashlib.blake2b(f"{name}\x1f{twin}".encode(), digest_size=16).hexdigest())
     return ids
 
@@ -120,8 +131,8 @@ def track_ids(record: VideoRecord, tracks: tuple[Track, ...]) -> list[str]:
 def storable_uri(uri: str) -> str:
     """Return ``uri`` as text that a table can hold.
 
-    A file name may be any bytes; one that is not UTF-8 is stored as a ``file:`` URL, in which such
-    bytes are percent-encoded. ``usable_uri`` is the way back.
+    A file name can be any bytes. A name that is not UTF-8 becomes a ``file:`` URL with those bytes
+    percent-encoded; ``usable_uri`` is the inverse.
     """
     try:
         uri.encode()
@@ -131,7 +142,7 @@ def storable_uri(uri: str) -> str:
 
 
 def usable_uri(stored: str) -> str:
-    """Return the path or URI that ``storable_uri`` was given (made absolute if it was encoded)."""
+    """Return the path or URI of a stored one; a percent-encoded path comes back as absolute."""
     if not stored.startswith("file:///"):
         return stored
     path = os.fsdecode(unquote_to_bytes(stored.removeprefix("file://")))

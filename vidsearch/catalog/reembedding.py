@@ -1,4 +1,4 @@
-"""Writing the tables of another model's vectors from the old ones and new embeddings."""
+"""Re-embedding: tables of another model's vectors, from the old tables and new embeddings."""
 
 from __future__ import annotations
 
@@ -7,20 +7,17 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from vidsearch.catalog.catalog import Catalog
+from vidsearch.catalog.pieces import Pieces
 from vidsearch.catalog.schema import VIDEOS, faces_schema, tracks_schema
-from vidsearch.catalog.versions import Pieces
+from vidsearch.catalog.snapshot import Snapshot
 from vidsearch.datatypes import Matrix
 from vidsearch.faces.geometry.align import AlignmentTemplate
-
-if TYPE_CHECKING:
-    from vidsearch.catalog.catalog import Catalog
-    from vidsearch.catalog.snapshot import Snapshot
 
 _ROWS_A_COMMIT = 4_000
 _IN_MEMORY_BYTES = 256 << 20
@@ -28,15 +25,15 @@ _COLUMNS = tuple(name for name in faces_schema(1).names if name != "embedding")
 
 
 @dataclass(frozen=True, slots=True)
-class Revectored:
-    """What came of it.
+class ReembeddingResult:
+    """Result of a re-embedding.
 
     Attributes:
-        tracks: With a new template.
-        faces: With a new embedding.
-        unreadable: Faces whose stored picture is damaged; they are left out.
-        lost: Ids of tracks without any readable face; they are left out.
-        videos_of_lost: Ids of their videos.
+        tracks: Number of tracks with a new template.
+        faces: Number of faces with a new embedding.
+        unreadable: Number of faces whose stored JPEG is damaged; they are left out.
+        lost: Ids of tracks without a readable face; they are left out.
+        videos_of_lost: Ids of the videos of these tracks.
     """
 
     tracks: int
@@ -48,49 +45,50 @@ class Revectored:
 
 def write_tables(
     snapshot: Snapshot, staged: Catalog, pieces: Pieces, stored: AlignmentTemplate
-) -> Revectored:
-    """Fill the staged tables: every row of the old ones, with vectors of the new model.
+) -> ReembeddingResult:
+    """Fill the staged tables with the rows of the old tables and vectors of the new model.
 
-    A track's template is the centre of its kept faces' embeddings, each weighing the same: what
-    ``vidsearch.faces.template.pool`` makes of them.
+    A track's template is the mean of its kept faces' embeddings with equal weights, as computed by
+    ``vidsearch.faces.template.pool``.
 
     Args:
-        snapshot: The old tables.
-        staged: Empty.
+        snapshot: State of the old tables.
+        staged: Catalog with the new model's empty tables.
         pieces: New embeddings of every piece.
-        stored: How stored faces are aligned where a row does not say.
+        stored: Alignment of stored faces whose row has no landmarks.
 
     Raises:
         CatalogError: A table or a piece cannot be read.
         CatalogWriteError: The tables cannot be written.
     """
-    ids = np.sort(np.array(_all_ids(snapshot), dtype=np.bytes_))
+    track_ids = snapshot.tracks(columns=["track_id"])["track_id"].to_pylist()
+    ids = np.sort(np.array(track_ids, dtype=np.bytes_))
     with _zeros((len(ids), staged.dim)) as sums:
         counts = np.zeros(len(ids), np.int64)
         faces = unreadable = 0
-        sink = _Sink(staged, "faces")
+        writer = _BatchWriter(staged, "faces")
         for read in snapshot.face_pieces():
             rows = read(_COLUMNS)
             if not rows.num_rows:
                 continue
             embeddings = np.concatenate([pieces.read(name) for name, _ in pieces.split(rows)])
-            good = np.isfinite(embeddings).all(axis=1)
-            unreadable += int((~good).sum())
-            rows, embeddings = rows.filter(pa.array(good)), embeddings[good]
-            at = np.searchsorted(ids, np.array(rows["track_id"].to_pylist(), dtype=np.bytes_))
-            np.add.at(sums, at, embeddings.astype(np.float64))
-            np.add.at(counts, at, 1)
+            readable = np.isfinite(embeddings).all(axis=1)
+            unreadable += int((~readable).sum())
+            rows, embeddings = rows.filter(pa.array(readable)), embeddings[readable]
+            tracks = np.searchsorted(ids, np.array(rows["track_id"].to_pylist(), dtype=np.bytes_))
+            np.add.at(sums, tracks, embeddings.astype(np.float64))
+            np.add.at(counts, tracks, 1)
             faces += len(embeddings)
-            sink.add(_face_rows(rows, embeddings, stored))
-        sink.close()
+            writer.add(_face_rows(rows, embeddings, stored))
+        writer.flush()
         lost = _write_tracks(snapshot, staged, ids, sums, counts)
     videos = _write_videos(snapshot, staged, lost)
-    gone = tuple(sorted(lost["track_id"].to_pylist()))
-    return Revectored(len(ids) - len(gone), faces, unreadable, gone, videos)
+    lost_ids = tuple(sorted(lost["track_id"].to_pylist()))
+    return ReembeddingResult(len(ids) - len(lost_ids), faces, unreadable, lost_ids, videos)
 
 
-class _Sink:
-    """Gathers rows until they are worth a commit."""
+class _BatchWriter:
+    """Collects rows of a table and appends them in batches."""
 
     def __init__(self, catalog: Catalog, table: str) -> None:
         self._table = catalog.table(table)
@@ -101,9 +99,9 @@ class _Sink:
         self._waiting.append(rows)
         self._rows += rows.num_rows
         if self._rows >= _ROWS_A_COMMIT:
-            self.close()
+            self.flush()
 
-    def close(self) -> None:
+    def flush(self) -> None:
         if self._waiting:
             self._table.append(pa.concat_tables(self._waiting))
         self._waiting, self._rows = [], 0
@@ -111,7 +109,7 @@ class _Sink:
 
 @contextmanager
 def _zeros(shape: tuple[int, int]) -> Iterator[NDArray[np.float64]]:
-    """Yield an array of zeros: in memory, or in a scratch file where it is large."""
+    """Yield an array of zeros: in memory, or in a temporary file if it is large."""
     if shape[0] * shape[1] * 8 <= _IN_MEMORY_BYTES:
         yield np.zeros(shape, np.float64)
         return
@@ -119,28 +117,26 @@ def _zeros(shape: tuple[int, int]) -> Iterator[NDArray[np.float64]]:
         yield np.memmap(Path(folder) / "sums", np.float64, "w+", shape=shape)
 
 
-def _all_ids(snapshot: Snapshot) -> list[str]:
-    ids: list[str] = snapshot.tracks(columns=["track_id"])["track_id"].to_pylist()
-    return ids
-
-
 def aligned_points(rows: pa.Table, stored: AlignmentTemplate) -> NDArray[np.float32]:
-    """Return (N, 5, 2): where each stored face's landmarks lie in its picture.
+    """Return the landmarks of stored faces in pixels of their JPEGs.
 
     Args:
-        rows: Of ``faces``.
-        stored: How faces are aligned where a row does not say.
+        rows: N rows of ``faces``.
+        stored: Alignment of the faces whose row has no landmarks.
+
+    Returns:
+        (N, 5, 2) float32.
     """
     points = np.tile(stored.array, (len(rows), 1, 1))
     if "aligned_points" in rows.column_names:
-        for at, told in enumerate(rows["aligned_points"].to_pylist()):
-            if told is not None:
-                points[at] = np.array(told, np.float32).reshape(5, 2)
+        for row, coordinates in enumerate(rows["aligned_points"].to_pylist()):
+            if coordinates is not None:
+                points[row] = np.array(coordinates, np.float32).reshape(5, 2)
     return points
 
 
 def _face_rows(rows: pa.Table, embeddings: Matrix, stored: AlignmentTemplate) -> pa.Table:
-    """Return rows of ``faces``; the picture stays as it is, and now says how it is aligned."""
+    """Return rows of ``faces`` with new embeddings and explicit landmarks; the JPEGs stay."""
     schema = faces_schema(embeddings.shape[1])
     columns = {
         "embedding": _lists(embeddings),
@@ -159,30 +155,30 @@ def _write_tracks(
     sums: NDArray[np.float64],
     counts: NDArray[np.int64],
 ) -> pa.Table:
-    """Write the tracks that have a face; return ``track_id`` and ``video_id`` of the others."""
+    """Write the tracks with a readable face; return ``track_id`` and ``video_id`` of the others."""
     schema = tracks_schema(staged.dim)
-    sink = _Sink(staged, "tracks")
+    writer = _BatchWriter(staged, "tracks")
     lost = [schema.empty_table().select(["track_id", "video_id"])]
     for piece in snapshot.track_pieces():
-        at = np.searchsorted(ids, np.array(piece["track_id"].to_pylist(), dtype=np.bytes_))
-        norms = np.linalg.norm(sums[at], axis=1)
-        there = (counts[at] > 0) & (norms > 0)
-        lost.append(piece.filter(pa.array(~there)).select(["track_id", "video_id"]))
-        rows, at, norms = piece.filter(pa.array(there)), at[there], norms[there]
-        templates = (sums[at] / norms[:, None]).astype(np.float32)
+        tracks = np.searchsorted(ids, np.array(piece["track_id"].to_pylist(), dtype=np.bytes_))
+        norms = np.linalg.norm(sums[tracks], axis=1)
+        valid = (counts[tracks] > 0) & (norms > 0)
+        lost.append(piece.filter(pa.array(~valid)).select(["track_id", "video_id"]))
+        rows, tracks, norms = piece.filter(pa.array(valid)), tracks[valid], norms[valid]
+        templates = (sums[tracks] / norms[:, None]).astype(np.float32)
         columns = {
             "template": _lists(templates),
-            "model_id": pa.array([staged.model_id] * len(at), pa.string()),
-            "weight": pa.array(counts[at].astype(np.float64)),
+            "model_id": pa.array([staged.model_id] * len(tracks), pa.string()),
+            "weight": pa.array(counts[tracks].astype(np.float64)),
         }
-        made = [columns[name] if name in columns else rows[name] for name in schema.names]
-        sink.add(pa.table(made, names=schema.names).cast(schema))
-    sink.close()
+        arrays = [columns[name] if name in columns else rows[name] for name in schema.names]
+        writer.add(pa.table(arrays, names=schema.names).cast(schema))
+    writer.flush()
     return pa.concat_tables([rows.cast(lost[0].schema) for rows in lost])
 
 
 def _write_videos(snapshot: Snapshot, staged: Catalog, lost: pa.Table) -> tuple[str, ...]:
-    """Write the videos, last: with them the tables are whole."""
+    """Write ``videos``, which completes the tables; return the videos with lost tracks."""
     missing = {row["values"]: row["counts"] for row in lost["video_id"].value_counts().to_pylist()}
     rows = snapshot.videos().to_pylist()
     for row in rows:

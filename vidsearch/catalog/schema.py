@@ -1,4 +1,4 @@
-"""The tables' columns, and the way between their rows and arrays."""
+"""Columns of the tables, and conversion of records and arrays to rows."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ from vidsearch.errors import CatalogError
 _TIME = pa.timestamp("us", tz="UTC")
 _BOX = pa.list_(pa.float32(), 4)
 
-# A `run_id` names one attempt to commit one batch (see writer.py): rows of `tracks` and `faces`
-# count only where `videos` holds the same video_id with the same run_id.
+# A `run_id` names one attempt to commit one batch (see writer.py). A row of `tracks` or `faces`
+# counts only if `videos` has a row with the same video_id and the same run_id.
 VIDEOS = pa.schema(
     [
         ("video_id", pa.string()),
@@ -66,6 +66,13 @@ VERDICTS = pa.schema(
 
 
 def tracks_schema(dim: int) -> pa.Schema:
+    """Return the columns of ``tracks``.
+
+    Catalogs of earlier versions have a further column ``person_id``, without values.
+
+    Args:
+        dim: Length of a template.
+    """
     return pa.schema(
         [
             ("track_id", pa.string()),
@@ -81,12 +88,16 @@ def tracks_schema(dim: int) -> pa.Schema:
             ("box_xyxy", _BOX),
             ("template", pa.list_(pa.float32(), dim)),
             ("weight", pa.float64()),
-            ("person_id", pa.string()),
         ]
     )
 
 
 def faces_schema(dim: int) -> pa.Schema:
+    """Return the columns of ``faces``.
+
+    Args:
+        dim: Length of an embedding.
+    """
     return pa.schema(
         [
             ("track_id", pa.string()),
@@ -100,18 +111,22 @@ def faces_schema(dim: int) -> pa.Schema:
             ("quality", pa.float32()),
             ("embedding", pa.list_(pa.float32(), dim)),
             ("aligned_jpeg", pa.binary()),
-            # Where the five landmarks lie in that picture; null: as the catalog's pack has them.
+            # Landmarks in pixels of aligned_jpeg; null: those of the pack's alignment template.
             ("aligned_points", pa.list_(pa.float32(), 10)),
         ]
     )
 
 
 VECTOR_TABLES = ("tracks", "faces", "videos")
-"""Tables that are one model's, and live together in the folder that ``catalog.json`` names."""
+"""Tables that depend on the model; all lie in the folder that ``catalog.json`` names."""
 
 
 def table_schemas(dim: int) -> MappingProxyType[str, pa.Schema]:
-    """Return the schema of every table; ``videos`` last, because its rows make the others count."""
+    """Return the schema of every table; ``videos`` is the last, since its rows publish the others.
+
+    Args:
+        dim: Length of a vector.
+    """
     return MappingProxyType(
         {
             "tracks": tracks_schema(dim),
@@ -125,6 +140,7 @@ def table_schemas(dim: int) -> MappingProxyType[str, pa.Schema]:
 
 
 def video_rows(videos: Sequence[IndexedVideo], run_id: str) -> pa.Table:
+    """Return rows of ``videos``, one a video."""
     now = datetime.now(UTC)
     rows = []
     for indexed in videos:
@@ -140,6 +156,7 @@ def video_rows(videos: Sequence[IndexedVideo], run_id: str) -> pa.Table:
 
 
 def file_rows(files: Iterable[KnownFile]) -> pa.Table:
+    """Return rows of ``files``, one a file."""
     now = datetime.now(UTC)
     rows = [
         {
@@ -155,6 +172,7 @@ def file_rows(files: Iterable[KnownFile]) -> pa.Table:
 
 
 def track_rows(videos: Sequence[IndexedVideo], run_id: str, dim: int) -> pa.Table:
+    """Return rows of ``tracks``, one a track."""
     rows = []
     vectors = []
     for indexed in videos:
@@ -182,6 +200,7 @@ def track_rows(videos: Sequence[IndexedVideo], run_id: str, dim: int) -> pa.Tabl
 
 
 def face_rows(videos: Sequence[IndexedVideo], run_id: str, dim: int) -> pa.Table:
+    """Return rows of ``faces``, one a kept face."""
     rows = []
     vectors = []
     for indexed in videos:
@@ -210,13 +229,13 @@ def face_rows(videos: Sequence[IndexedVideo], run_id: str, dim: int) -> pa.Table
 def _with_vectors(
     rows: list[dict[str, Any]], vectors: list[NDArray[np.float32]], name: str, schema: pa.Schema
 ) -> pa.Table:
-    """Build a table whose long lists skip the way through Python numbers."""
-    at = schema.get_field_index(name)
-    table = pa.Table.from_pylist(rows, schema=schema.remove(at))
+    """Build a table; the vectors are not converted to Python numbers."""
+    index = schema.get_field_index(name)
+    table = pa.Table.from_pylist(rows, schema=schema.remove(index))
     dim = schema.field(name).type.list_size
     flat = np.concatenate(vectors) if vectors else np.zeros(0, np.float32)
     column = pa.FixedSizeListArray.from_arrays(pa.array(flat, pa.float32()), dim)
-    return table.add_column(at, schema.field(name), column)
+    return table.add_column(index, schema.field(name), column)
 
 
 def matrix(column: pa.ChunkedArray, dim: int) -> Matrix:

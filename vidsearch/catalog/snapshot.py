@@ -1,4 +1,4 @@
-"""Reading the tables as of one moment, with only the rows that count."""
+"""Consistent reads of ``videos``, ``tracks`` and ``faces``, limited to the rows that count."""
 
 from __future__ import annotations
 
@@ -25,11 +25,13 @@ _READERS = 4
 
 @dataclass(frozen=True)
 class Snapshot:
-    """The tables ``videos``, ``tracks`` and ``faces`` as of one moment.
+    """State of the tables ``videos``, ``tracks`` and ``faces`` at a moment.
+
+    A row of ``tracks`` or ``faces`` counts if ``videos`` has the same ``video_id`` and ``run_id``.
 
     Attributes:
-        tables: The tables by name.
-        opened: The same, opened at versions that fit together.
+        tables: Tables by name.
+        opened: Tables by name, opened at versions that fit together.
     """
 
     tables: Mapping[str, Table]
@@ -37,10 +39,10 @@ class Snapshot:
 
     @staticmethod
     def take(tables: Mapping[str, Table]) -> Snapshot:
-        """Open the tables so that every video that counts has its rows.
+        """Open the tables at versions in which every video has its tracks and faces.
 
-        ``videos`` is opened first, so what it refers to is there; if it changed meanwhile, rows
-        that it refers to may have been replaced, so it is taken again.
+        ``videos`` is opened first: the rows that it refers to were written before it. If ``videos``
+        changed meanwhile, these rows may have been replaced, so all tables are opened again.
 
         Raises:
             CatalogError: A table is missing or damaged.
@@ -56,17 +58,22 @@ class Snapshot:
 
     @property
     def versions(self) -> dict[str, int]:
-        """Versions of ``videos`` and ``tracks``: while both stay, the same tracks count."""
+        """Versions of ``videos`` and ``tracks``; with equal versions, the same tracks count."""
         return {name: int(self.opened[name].version()) for name in ("videos", "tracks")}
 
     @cached_property
     def _counting(self) -> pa.Array:
-        """Keys of the attempts that count."""
+        """Keys of the rows that count."""
         return _keys(self.videos(columns=list(_KEY)))
 
     def videos(
         self, columns: Sequence[str] | None = None, video_ids: Collection[str] | None = None
     ) -> pa.Table:
+        """Return rows of ``videos``, all or those selected.
+
+        Raises:
+            CatalogError: The table is missing or damaged.
+        """
         return self._read("videos", columns, _among("video_id", video_ids))
 
     def tracks(
@@ -75,8 +82,13 @@ class Snapshot:
         track_ids: Collection[str] | None = None,
         video_ids: Collection[str] | None = None,
     ) -> pa.Table:
-        wanted = _both(_among("track_id", track_ids), _among("video_id", video_ids))
-        return self._read_counting("tracks", columns, wanted)
+        """Return rows of ``tracks``, all or those selected.
+
+        Raises:
+            CatalogError: The table is missing or damaged.
+        """
+        selected = _both(_among("track_id", track_ids), _among("video_id", video_ids))
+        return self._read_counting("tracks", columns, selected)
 
     def faces(
         self,
@@ -84,7 +96,13 @@ class Snapshot:
         track_ids: Collection[str] | None = None,
         video_ids: Collection[str] | None = None,
     ) -> pa.Table:
-        """Return rows of ``faces``; of named tracks without reading everybody's pictures."""
+        """Return rows of ``faces``, all or those selected.
+
+        With ``track_ids``, the images of other tracks are not read.
+
+        Raises:
+            CatalogError: The table is missing or damaged.
+        """
         if track_ids is None:
             return self._read_counting("faces", columns, _among("video_id", video_ids))
         keys = self.tracks(columns=list(_KEY), track_ids=track_ids, video_ids=video_ids)
@@ -95,21 +113,21 @@ class Snapshot:
 
     @property
     def attempts(self) -> pa.Table:
-        """Columns ``video_id`` and ``run_id``: what counts, once for every video.
+        """Columns ``video_id`` and ``run_id`` of every video.
 
-        The rows that belong to a pair never change, so two moments differ in whole pairs only.
+        The rows of a pair never change, so two snapshots differ in whole pairs only.
         """
         return self.videos(columns=list(_KEY))
 
     def added_templates(self, dim: int, attempts: pa.Table) -> tuple[pa.Table, Matrix]:
-        """Return ``track_id`` and ``video_id`` of these attempts' tracks, and their templates.
+        """Return ``track_id`` and ``video_id`` of the tracks of attempts, and their templates.
 
-        Files and row groups of other attempts are skipped, so this takes as long as what was added
-        is large, not as the table is.
+        Files and row groups of other attempts are skipped: the time depends on the number of
+        tracks returned, not on the size of the table.
 
         Args:
             dim: Length of a template.
-            attempts: Columns ``video_id`` and ``run_id``; those that count.
+            attempts: Columns ``video_id`` and ``run_id`` of attempts that count.
 
         Returns:
             N rows, and (N, dim) float32 in the same order.
@@ -123,7 +141,7 @@ class Snapshot:
         return rows.select(["track_id", "video_id"]), matrix(rows["template"], dim)
 
     def count_added(self, attempts: pa.Table) -> int:
-        """Return how many tracks these attempts brought; see ``added_templates``."""
+        """Return the number of tracks of attempts; see ``added_templates``."""
         runs, ids = (set(attempts[name].to_pylist()) for name in ("run_id", "video_id"))
         rows = self._of_attempts("tracks", ["track_id"], runs, "video_id", ids)
         return int(pc.sum(pc.is_in(_keys(rows), value_set=_keys(attempts)), min_count=0).as_py())
@@ -138,10 +156,11 @@ class Snapshot:
     ) -> pa.Table:
         """Return the rows of these attempts whose ``key`` is one of the values.
 
-        One attempt's rows lie together, so its name skips files and row groups by their
-        statistics; the ids, which are hashes, then pick the row groups that are read in full.
+        The rows of an attempt lie together, so statistics of ``run_id`` skip files and row groups.
+        Ids are hashes without useful statistics: a first read of the key column alone finds the row
+        groups that are then read in full.
         """
-        wanted = _both(_among("run_id", attempts), _among(key, values))
+        selected = _both(_among("run_id", attempts), _among(key, values))
         dataset = self._dataset(name)
         names = _with_key(columns, dataset.schema)
         ids = pa.array(sorted(values), pa.string())
@@ -149,7 +168,7 @@ class Snapshot:
             return dataset.schema.empty_table().select(names)
 
         def of_file(fragment: Any) -> list[pa.Table]:
-            # Without what the log says of the file: see _among.
+            # A fragment without the log's statistics: see _among.
             bare = dataset.format.make_fragment(fragment.path, dataset.filesystem)
             groups = bare.split_by_row_group(
                 _skipping(bare, "run_id", attempts), schema=dataset.schema
@@ -160,11 +179,11 @@ class Snapshot:
                 file = pq.ParquetFile(source, metadata=bare.metadata)
                 found = _holding(file, groups, key, ids)
             return [
-                group.to_table(columns=names, filter=wanted, schema=dataset.schema)
+                group.to_table(columns=names, filter=selected, schema=dataset.schema)
                 for group in found
             ]
 
-        # Most of the time goes into waiting and unpacking, neither of which holds Python.
+        # Most of the time is spent in I/O and decompression, both without the GIL.
         with self.tables[name].reading(), ThreadPoolExecutor(_READERS) as readers:
             parts = [
                 rows for some in readers.map(of_file, dataset.get_fragments()) for rows in some
@@ -177,14 +196,14 @@ class Snapshot:
         track_ids: Collection[str] | None = None,
         allocate: Callable[[tuple[int, int]], Matrix] | None = None,
     ) -> tuple[pa.Table, Matrix]:
-        """Return ``track_id`` and ``video_id`` in the order of their track ids, and the templates.
+        """Return ``track_id`` and ``video_id``, sorted by ``track_id``, and the templates.
 
-        The table is read twice, in pieces: first the keys, then the templates, each to its place.
+        The table is read twice, in pieces: first the keys, then the templates.
 
         Args:
             dim: Length of a template.
-            track_ids: Only these tracks.
-            allocate: Makes the (N, dim) float32 array, in a file for one; None: in memory.
+            track_ids: Ids of the tracks; None: all.
+            allocate: Returns an (N, dim) float32 array, such as a mapped file; None: in memory.
 
         Returns:
             N rows, and (N, dim) float32 in the same order.
@@ -199,21 +218,24 @@ class Snapshot:
         schema = pa.schema([("track_id", pa.string()), ("video_id", pa.string())])
         found = pa.concat_tables([schema.empty_table(), *keys]).combine_chunks()
         order = pc.sort_indices(found["track_id"]).to_numpy()
-        place = np.empty_like(order)
-        place[order] = np.arange(len(order), dtype=order.dtype)
+        position = np.empty_like(order)
+        position[order] = np.arange(len(order), dtype=order.dtype)
         shape = (len(order), dim)
         vectors = allocate(shape) if allocate is not None else np.empty(shape, np.float32)
         start = 0
         for rows in self._track_pieces([*_KEY, "template"], track_ids):
-            vectors[place[start : start + rows.num_rows]] = matrix(rows["template"], dim)
+            vectors[position[start : start + rows.num_rows]] = matrix(rows["template"], dim)
             start += rows.num_rows
         return found.take(pa.array(order)), vectors
 
     def face_pieces(self) -> Iterator[Callable[[Sequence[str]], pa.Table]]:
-        """Yield what reads a piece of ``faces``: small, in the order they are stored.
+        """Yield a reader for every small piece of ``faces``, in the stored order.
 
-        Each is called with names of columns and returns the rows that count; together they are all
-        the kept faces, once. A column that the table does not know yet is left out.
+        A reader takes names of columns and returns the rows of its piece that count. All pieces
+        together hold every kept face once. A column that the table lacks is left out.
+
+        Raises:
+            CatalogError: The table is missing or damaged.
         """
         dataset = self._dataset("faces")
         with self.tables["faces"].reading():
@@ -223,19 +245,23 @@ class Snapshot:
                     yield partial(self._read_group, group, dataset.schema)
 
     def _read_group(self, group: Any, schema: pa.Schema, columns: Sequence[str]) -> pa.Table:
-        known = [name for name in columns if name in schema.names]
+        existing = [name for name in columns if name in schema.names]
         with self.tables["faces"].reading():
-            rows = group.to_table(columns=_with_key(known, schema), schema=schema)
-        return self._only_counting(rows, known)
+            rows = group.to_table(columns=_with_key(existing, schema), schema=schema)
+        return self._only_counting(rows, existing)
 
     def track_pieces(self) -> Iterator[pa.Table]:
-        """Yield the rows of ``tracks`` that count, all columns, in pieces."""
+        """Yield the rows of ``tracks`` that count, with all columns, in pieces.
+
+        Raises:
+            CatalogError: The table is missing or damaged.
+        """
         return self._track_pieces(self._dataset("tracks").schema.names, None)
 
     def _track_pieces(
         self, names: Sequence[str], track_ids: Collection[str] | None
     ) -> Iterator[pa.Table]:
-        """Yield the counting rows of ``tracks`` in pieces, in the same order every time."""
+        """Yield the rows of ``tracks`` that count, in pieces and always in the same order."""
         dataset = self._dataset("tracks")
         with self.tables["tracks"].reading():
             scanner = dataset.scanner(
@@ -250,7 +276,11 @@ class Snapshot:
                 yield self._only_counting(pa.Table.from_batches([batch]), None)
 
     def uncounted(self, name: str) -> pa.Table:
-        """Return the keys of a table's rows that do not count: remains, or not yet committed."""
+        """Return the keys of the rows of a table that do not count: dead or not yet committed.
+
+        Raises:
+            CatalogError: The table is missing or damaged.
+        """
         keys = self._read(name, list(_KEY), None)
         counts = pc.is_in(_keys(keys), value_set=self._counting)
         return keys.filter(pc.invert(counts))
@@ -259,16 +289,16 @@ class Snapshot:
         with self.tables[name].reading():
             return self.tables[name].dataset(self.opened[name])
 
-    def _read(self, name: str, columns: Sequence[str] | None, wanted: Any) -> pa.Table:
+    def _read(self, name: str, columns: Sequence[str] | None, selected: Any) -> pa.Table:
         dataset = self._dataset(name)
         with self.tables[name].reading():
             names = list(columns) if columns is not None else dataset.schema.names
-            return dataset.to_table(columns=names, filter=wanted)
+            return dataset.to_table(columns=names, filter=selected)
 
-    def _read_counting(self, name: str, columns: Sequence[str] | None, wanted: Any) -> pa.Table:
+    def _read_counting(self, name: str, columns: Sequence[str] | None, selected: Any) -> pa.Table:
         dataset = self._dataset(name)
         with self.tables[name].reading():
-            rows = dataset.to_table(columns=_with_key(columns, dataset.schema), filter=wanted)
+            rows = dataset.to_table(columns=_with_key(columns, dataset.schema), filter=selected)
         return self._only_counting(rows, columns)
 
     def _only_counting(self, rows: pa.Table, columns: Sequence[str] | None) -> pa.Table:
@@ -279,12 +309,12 @@ class Snapshot:
 
 
 def _holding(file: pq.ParquetFile, groups: Sequence[Any], key: str, values: pa.Array) -> list[Any]:
-    """Return the row groups of a file that hold one of the values, looked through in one read."""
+    """Return the row groups of a file that contain one of the values, found by a single read."""
     row_groups = [group.row_groups[0] for group in groups]
     column = file.read_row_groups([g.id for g in row_groups], columns=[key], use_threads=False)[key]
     rows = pc.indices_nonzero(pc.is_in(column.cast(pa.string()), value_set=values)).to_numpy()
     ends = np.cumsum([group.num_rows for group in row_groups])
-    return [groups[at] for at in np.unique(np.searchsorted(ends, rows, side="right"))]
+    return [groups[index] for index in np.unique(np.searchsorted(ends, rows, side="right"))]
 
 
 def _with_key(columns: Sequence[str] | None, schema: pa.Schema) -> list[str]:
@@ -299,11 +329,11 @@ def _keys(rows: pa.Table) -> pa.Array:
 
 
 def _among(name: str, values: Collection[str] | None) -> Any:
-    """Return a filter on a column of text.
+    """Return a filter on a text column; None without values.
 
-    The column is cast, to what it is already: files that a merge, a deletion or an update wrote
-    hold text as string_view, and pyarrow cannot compare their statistics with plain strings. The
-    price is that statistics skip nothing.
+    The column is cast to string although its type is string: a merge, a deletion or an update
+    writes files with string_view, and pyarrow cannot compare their statistics with plain strings.
+    The price: statistics skip nothing.
     """
     if values is None:
         return None
@@ -311,13 +341,14 @@ def _among(name: str, values: Collection[str] | None) -> Any:
 
 
 def _skipping(fragment: Any, name: str, values: Collection[str]) -> Any:
-    """Return a filter for one file that its statistics can answer, where they can be used."""
+    """Return a filter that a file's statistics can answer, where its text is plain strings."""
     if fragment.physical_schema.field(name).type == pa.string():
         return pc.field(name).isin(pa.array(sorted(values), pa.string()))
     return _among(name, values)
 
 
-def _both(one: Any, other: Any) -> Any:
-    if one is None or other is None:
-        return other if one is None else one
-    return one & other
+def _both(left: Any, right: Any) -> Any:
+    """Return the conjunction of two filters; None selects every row."""
+    if left is None or right is None:
+        return right if left is None else left
+    return left & right

@@ -1,17 +1,18 @@
-"""Committing indexed videos so that nothing is lost, doubled, or half visible.
+"""Writer of indexed videos: every batch becomes visible completely or not at all.
 
-How a batch is committed:
+A batch is committed in three steps:
 
-1. The rows of ``tracks`` and ``faces`` are appended, tagged with a ``run_id`` that names this one
-   attempt (run, and time in milliseconds). Nobody sees them yet: a reader takes only rows whose
-   (video_id, run_id) stands in ``videos``.
-2. The rows of ``videos`` are merged on video_id in one commit. That is the point from which the
-   whole batch counts. Where two indexers did the same video, the first to get here wins; a failed
-   video gives way to any later outcome, a partly read one to a whole one.
-3. The rows of ``files`` (where each content was seen) are merged; losing them costs a hash.
+1. The rows of ``tracks`` and ``faces`` are appended with a ``run_id`` that names this attempt (run,
+   and time in milliseconds). They are invisible: a reader takes only rows whose
+   (video_id, run_id) is in ``videos``.
+2. The rows of ``videos`` are merged on ``video_id`` in one commit, which makes the batch visible.
+   If two indexers did the same video, the first one wins. A failed video is replaced by any later
+   outcome, a partly read one by a complete one.
+3. The rows of ``files`` (paths of each content) are merged; if lost, files are hashed again on the
+   next run.
 
-A process killed anywhere leaves rows without a ``videos`` row. They are invisible, and
-``maintenance.repair`` deletes them once their attempt is older than any attempt can last.
+A killed process leaves rows of ``tracks`` and ``faces`` without a row of ``videos``. They are
+invisible; ``maintenance.repair`` deletes them when their attempt is dead.
 """
 
 from __future__ import annotations
@@ -21,10 +22,10 @@ import secrets
 import time
 from dataclasses import dataclass
 from types import TracebackType
-from typing import TYPE_CHECKING
 
 import numpy as np
 
+from vidsearch.catalog.catalog import Catalog
 from vidsearch.catalog.maintenance import STALE_AFTER_S, maintain, remove_incomplete
 from vidsearch.catalog.records import IndexedVideo, KnownFile
 from vidsearch.catalog.schema import face_rows, file_rows, track_rows, video_rows
@@ -36,28 +37,25 @@ from vidsearch.errors import (
     ShapeError,
 )
 
-if TYPE_CHECKING:
-    from vidsearch.catalog.catalog import Catalog
-
 _LOG = logging.getLogger(__name__)
 
-# Every commit adds a file a table, and a merge reads all of them: in a long run they are joined now
-# and then, so that the last commit is as quick as the first.
+# Every commit adds a file to each table, and a merge reads all files: joining them at intervals
+# keeps the commits of a long run fast.
 _FLUSHES_A_MAINTENANCE = 64
 
-_UNIT_TOLERANCE = 1e-3  # a template's length may differ from 1 by float32 rounding, not by more
+_UNIT_TOLERANCE = 1e-3  # rounding error of a float32 template's length
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WriterConfig:
-    """When a batch is committed: at whichever limit is met first.
+    """Limits of a batch; the first one reached commits the batch.
 
     Attributes:
         flush_videos: Videos in a batch.
-        flush_seconds: Time since the last commit, looked at when something is added: a long film
-            is committed as soon as it is done, a crowd of clips in batches.
-        flush_mib: Size of a batch in memory.
-        replace: Let a new outcome replace a whole one, for indexing anew what is indexed already.
+        flush_seconds: Seconds since the last commit, checked at every addition: a long video is
+            committed as soon as it is done, many clips in batches.
+        flush_mib: Size of a batch in memory, MiB.
+        replace: A new outcome also replaces a complete one; for ``index --again``.
     """
 
     flush_videos: int = 32
@@ -74,15 +72,20 @@ class WriterConfig:
 
 
 def new_run_id() -> str:
-    """Return a name for a run that no other run has: when it started, and chance."""
+    """Return a unique name for a run: its start time and a random token."""
     return f"{time.strftime('%Y%m%dT%H%M%SZ', time.gmtime())}-{secrets.token_hex(4)}"
 
 
 class CatalogWriter:
     """Collects indexed videos and commits them in batches; leaving the context commits the rest.
 
-    One writer belongs to one thread; any number of writers, in any number of processes and
-    machines, may work on one catalog.
+    A writer belongs to one thread. Any number of writers, processes and machines may write to the
+    same catalog.
+
+    Args:
+        catalog: The catalog.
+        run_id: Name of the run; None: a new one.
+        config: Limits of a batch; None: the defaults.
 
     Example:
         >>> with CatalogWriter(catalog) as writer:  # doctest: +SKIP
@@ -111,36 +114,37 @@ class CatalogWriter:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        # What was finished before an interruption is kept, unless committing is what failed.
+        # Finished videos are kept after an interruption, except after a failed commit.
         if error_type is None or not issubclass(error_type, CatalogError):
             self.flush()
 
     @property
     def pending(self) -> int:
-        """How many videos wait to be committed."""
+        """Number of videos that are not committed yet."""
         return len(self._videos)
 
     def add(self, indexed: IndexedVideo) -> None:
-        """Take one video's outcome, and the place it was read from; commit when a limit is met.
+        """Add a video's outcome and its path; commit if a limit is reached.
 
         Raises:
-            CatalogModelError: It was made by another model than the catalog's.
-            ShapeError: A template or embedding has another length, is not finite, or (templates)
+            CatalogModelError: The outcome is of another model than the catalog's.
+            ShapeError: A template or embedding has another length or is not finite, or a template
                 is not of unit length.
-            CatalogWriteError: A due commit cannot be written; what was added stays with the writer
-                and the next ``flush`` tries again.
-            CatalogConflictError: Other writers won a due commit too often; likewise.
+            CatalogWriteError: A due commit cannot be written. The writer keeps the batch, and the
+                next ``flush`` tries again.
+            CatalogConflictError: Other writers won a due commit for two minutes. The writer keeps
+                the batch.
         """
         self._check(indexed)
         record = indexed.video
-        known = self._videos.get(record.video_id)
-        if known is None or _outranks(indexed, known, replace=self._config.replace):
+        pending = self._videos.get(record.video_id)
+        if pending is None or _outranks(indexed, pending, replace=self._config.replace):
             self._videos[record.video_id] = indexed
             self._bytes += _size(indexed)
         self.add_file(KnownFile(record.uri, record.size, record.mtime_ns, record.video_id))
 
     def add_file(self, file: KnownFile) -> None:
-        """Note a place where a known content was seen: a copy, or a file that was moved.
+        """Add a further path of a known content: a copy, or a file that was moved.
 
         Raises:
             CatalogWriteError: As for ``add``.
@@ -151,7 +155,7 @@ class CatalogWriter:
             self.flush()
 
     def flush_if_due(self) -> None:
-        """Commit what waits if it has waited long enough; for times when nothing is added.
+        """Commit the batch if a limit is reached; call it when no videos arrive.
 
         Raises:
             CatalogError: As for ``flush``.
@@ -160,12 +164,12 @@ class CatalogWriter:
             self.flush()
 
     def flush(self) -> None:
-        """Commit what was added so far.
+        """Commit the batch.
 
         Raises:
-            CatalogWriteError: It cannot be written; nothing of the batch is visible.
-            CatalogConflictError: Other writers won too often.
-            CatalogModelError: The catalog was re-embedded with another model meanwhile.
+            CatalogWriteError: The batch cannot be written; nothing of it is visible.
+            CatalogConflictError: Other writers won for two minutes.
+            CatalogModelError: The catalog was re-embedded meanwhile.
         """
         if not self._videos and not self._files:
             return
@@ -196,7 +200,7 @@ class CatalogWriter:
 
     def _commit(self, videos: list[IndexedVideo]) -> None:
         dim = self._catalog.dim
-        begun = time.time()  # not the monotonic clock, which stands still while a machine sleeps
+        begun = time.time()  # the monotonic clock stops while a machine sleeps
         attempt = self._new_attempt()
         self._catalog.table("tracks").append(track_rows(videos, attempt, dim))
         self._catalog.table("faces").append(face_rows(videos, attempt, dim))
@@ -207,10 +211,9 @@ class CatalogWriter:
         )
         self._catalog.table("videos").merge(video_rows(videos, attempt), "video_id", better)
         if time.time() - begun > STALE_AFTER_S / 2 and remove_incomplete(self._catalog):
-            # Suspended for so long that another run took this attempt for dead.
             raise CatalogWriteError(
-                f"catalog {self._catalog.uri!r}: this run was suspended while it committed a batch "
-                "and other runs took it for dead; repeat the command"
+                f"catalog {self._catalog.uri!r}: this run was suspended while it committed a "
+                "batch, and another run removed the batch as dead; repeat the command"
             )
 
     def _new_attempt(self) -> str:
@@ -248,13 +251,13 @@ class CatalogWriter:
 
 
 def _outranks(new: IndexedVideo, old: IndexedVideo, *, replace: bool) -> bool:
-    """Say whether a second outcome of one content within a batch is the better one."""
+    """Return True if a second outcome of a content in a batch replaces the first."""
     order = ("failed", "partial", "indexed")
     return replace or order.index(new.video.status) > order.index(old.video.status)
 
 
 def _size(indexed: IndexedVideo) -> int:
-    """Bytes that a video's rows take, near enough to bound memory."""
+    """Return the approximate bytes of a video's rows."""
     return sum(
         track.template.vector.nbytes
         + sum(face.embedding.nbytes + len(face.aligned_jpeg) + 300 for face in track.faces)

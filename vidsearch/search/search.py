@@ -42,9 +42,7 @@ better than a pair of photos to be called likely.
 _COMPARED = 2000
 """Tracks that a query is compared with to say how many false hits to expect."""
 
-_TRACK_COLUMNS = [
-    "track_id", "video_id", "start_s", "end_s", "best_s", "box_xyxy", "person_id",
-]  # fmt: skip
+_TRACK_COLUMNS = ["track_id", "video_id", "start_s", "end_s", "best_s", "box_xyxy"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -254,9 +252,7 @@ class PhotoSearcher:
                     span=TimeSpan(track["start_s"], track["end_s"]),
                     best_s=track["best_s"],
                     box_xyxy=np.array(track["box_xyxy"], np.float32),
-                    person=known.names.get(
-                        known.person_of.get(track["track_id"], track["person_id"])
-                    ),
+                    person=known.names.get(known.person_of.get(track["track_id"], "")),
                 )
             )
         durations = {

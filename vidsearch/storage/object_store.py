@@ -1,9 +1,10 @@
-"""How the table store and pyarrow reach an S3 bucket: as fsspec does, by AWS's own settings.
+"""Access to S3 buckets for the table store and pyarrow, with the settings that fsspec uses.
 
-Credentials, region and profile come from where every AWS tool looks (the environment, the files in
-``~/.aws``, the machine's role); each of the three libraries looks there by itself. Only another
-endpoint than Amazon's has to be passed on: ``AWS_ENDPOINT_URL_S3``, or ``AWS_ENDPOINT_URL``. These
-are read here and not on the command line, because a worker's own may differ from the client's.
+Credentials, region and profile come from the usual AWS sources: the environment, the files in
+``~/.aws``, or the machine's role. All three libraries read these sources themselves. Only an
+endpoint other than Amazon's is passed on: ``AWS_ENDPOINT_URL_S3``, or ``AWS_ENDPOINT_URL``. These
+variables are read here and not on the command line, because a worker's endpoint may differ from the
+client's.
 """
 
 from __future__ import annotations
@@ -17,37 +18,41 @@ from vidsearch.storage.path import StoragePath
 _S3 = ("s3://", "s3a://")
 
 
-def table_options(place: StoragePath) -> dict[str, str]:
-    """Return what the table store needs beside AWS's own settings; nothing for a local folder."""
-    endpoint = _endpoint(place)
+def table_options(root: StoragePath) -> dict[str, str]:
+    """Return the table store's options for a bucket; a local folder has none.
+
+    Args:
+        root: Folder of the catalog.
+    """
+    endpoint = _endpoint(root)
     if endpoint is None:
         return {}
     plain = {"AWS_ALLOW_HTTP": "true"} if endpoint.startswith("http://") else {}
     return {"AWS_ENDPOINT_URL": endpoint, **plain}
 
 
-def dataset_filesystem(place: StoragePath) -> Any:
-    """Return pyarrow's file system below a table's folder; None where it has none of its own.
+def dataset_filesystem(folder: StoragePath) -> Any:
+    """Return pyarrow's own file system below a table's folder; None for an unknown scheme.
 
-    Why its own: that of the table store is written in Python, and pyarrow's threads may still hold
-    its objects when the interpreter ends, which aborts the process.
+    The table store's file system is written in Python. pyarrow's threads may still hold its objects
+    when the interpreter ends, which aborts the process.
     """
     from pyarrow import fs
 
-    if place.path is not None:
-        return fs.SubTreeFileSystem(place.uri, fs.LocalFileSystem())
-    if not place.uri.startswith(_S3):
+    if folder.path is not None:
+        return fs.SubTreeFileSystem(folder.uri, fs.LocalFileSystem())
+    if not folder.uri.startswith(_S3):
         return None
-    endpoint = _endpoint(place)
+    endpoint = _endpoint(folder)
     if endpoint is None:
         bucket = fs.S3FileSystem()
     else:
         parts = urlsplit(endpoint)
         bucket = fs.S3FileSystem(endpoint_override=parts.netloc, scheme=parts.scheme)
-    return fs.SubTreeFileSystem(place.uri.split("://", 1)[1], bucket)
+    return fs.SubTreeFileSystem(folder.uri.split("://", 1)[1], bucket)
 
 
-def _endpoint(place: StoragePath) -> str | None:
-    if not place.uri.startswith(_S3):
+def _endpoint(folder: StoragePath) -> str | None:
+    if not folder.uri.startswith(_S3):
         return None
     return os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL") or None

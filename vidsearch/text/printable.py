@@ -1,22 +1,22 @@
-"""Names from outside, made safe to print: a file name may hold anything but NUL and a slash."""
+"""Text from outside made safe to print: file names and messages of other libraries."""
 
 from __future__ import annotations
 
 import re
 import unicodedata
 
-# Invisible, but part of how Persian, Indic scripts and emoji are spelled; they hide nothing.
+# Invisible characters that belong to the spelling of Persian, Indic scripts and emoji.
 _JOINERS = "\u200c\u200d"
 _DECORATION = re.compile(r"\x1b\[\d*m|↳")
 _STACK_FRAME = re.compile(r"\d+: |stack backtrace|note: ")
-_LONGEST_LINE = 240
+_LONGEST_MESSAGE = 240
 
 
 def printable(text: str) -> str:
-    r"""Return ``text`` on one line, with all that could steer a terminal spelled out.
+    r"""Return ``text`` on one line, with every character that could steer a terminal escaped.
 
-    Control characters, ANSI escapes, line breaks, marks that reorder text, and bytes that are no
-    Unicode become backslash escapes; letters of every script and all spaces stay as they are.
+    Control characters, ANSI escapes, line breaks, direction marks and bytes outside Unicode become
+    backslash escapes. Letters of every script and all spaces stay unchanged.
 
     Example:
         >>> printable("a\nb\x1b[31m.mp4")
@@ -24,20 +24,38 @@ def printable(text: str) -> str:
     """
     if text.isascii() and text.isprintable():
         return text
-    return "".join(_spell(character) for character in text)
+    return "".join(_escape(character) for character in text)
 
 
-def _spell(character: str) -> str:
-    kept = (
+def _escape(character: str) -> str:
+    harmless = (
         character.isprintable()
         or character in _JOINERS
         or unicodedata.category(character) == "Zs"  # non-breaking, ideographic and other spaces
     )
-    return character if kept else character.encode("unicode_escape").decode("ascii")
+    return character if harmless else character.encode("unicode_escape").decode("ascii")
 
 
-def one_line(error: BaseException) -> str:
-    """Return an error's message as one short line, without the store's colours and stack frames."""
+def one_line(error: BaseException, *, with_type: bool = False) -> str:
+    r"""Return an error's message on one short line, safe to print.
+
+    Colours and stack frames of the table store are left out. Without a message, the type of the
+    error is returned.
+
+    Args:
+        error: The error.
+        with_type: Put the type of the error in front of the message.
+
+    Example:
+        >>> one_line(OSError("disk full\ntry again")), one_line(TimeoutError())
+        ('disk full: try again', 'TimeoutError')
+        >>> one_line(OSError("disk full"), with_type=True)
+        'OSError: disk full'
+    """
     lines = [_DECORATION.sub("", line).strip() for line in str(error).splitlines()]
-    kept = [line for line in lines if line and not _STACK_FRAME.match(line)]
-    return ": ".join(kept)[:_LONGEST_LINE] if kept else type(error).__name__
+    lines = [line for line in lines if line]
+    message = ": ".join(lines[:1] + [line for line in lines[1:] if not _STACK_FRAME.match(line)])
+    name = type(error).__name__
+    if not message:
+        return name
+    return printable(f"{name}: {message}" if with_type else message)[:_LONGEST_MESSAGE]

@@ -10,11 +10,13 @@ from pathlib import Path
 from types import ModuleType
 
 import numpy as np
+import pyarrow as pa
 import pytest
 
 from vidsearch.archive import Archive
 from vidsearch.catalog import Catalog, CatalogWriter, KnownFile, WriterConfig
-from vidsearch.catalog.maintenance import repair
+from vidsearch.catalog.maintenance import maintain, repair
+from vidsearch.erasure.videos import forget_video
 from vidsearch.errors import (
     CatalogError,
     CatalogModelError,
@@ -24,6 +26,7 @@ from vidsearch.errors import (
     ConfigError,
     ShapeError,
 )
+from vidsearch.search.track_index import TrackSearcher, rebuild
 
 
 def write(catalog: Catalog, *videos: object, replace: bool = False) -> None:
@@ -61,7 +64,7 @@ def test_what_is_written_is_read(catalog: Catalog, synthetic: ModuleType) -> Non
     first = video.tracks[0]
     np.testing.assert_array_equal(np.float32(rows[0]["template"]), first.template.vector)
     np.testing.assert_array_equal(np.float32(rows[0]["box_xyxy"]), first.box_xyxy)
-    assert (rows[0]["faces"], rows[0]["weight"], rows[0]["person_id"]) == (3, 3.0, None)
+    assert (rows[0]["faces"], rows[0]["weight"]) == (3, 3.0)
     faces = catalog.faces(track_ids=[rows[0]["track_id"]]).sort_by("position").to_pylist()
     assert [face["position"] for face in faces] == [0, 1]
     assert faces[1]["aligned_jpeg"] == first.faces[1].aligned_jpeg
@@ -332,7 +335,7 @@ def test_a_catalog_lives_under_odd_names(tmp_path: Path, synthetic: ModuleType, 
 @pytest.mark.parametrize("name", ["a%20b", "new\nline", "a[1]", "a\\b", os.fsdecode(b"\xff"), ""])
 def test_names_that_tables_cannot_live_under_are_refused(tmp_path: Path, name: str) -> None:
     path = f"{tmp_path}/{name}" if name else ""
-    with pytest.raises(ConfigError, match="cannot be kept under; name the folder otherwise"):
+    with pytest.raises(ConfigError, match="cannot handle in a path; name the folder otherwise"):
         Catalog.create(path, pack="toy", model_id="m", dim=4)
     assert list(tmp_path.iterdir()) == []
 
@@ -395,3 +398,32 @@ def test_a_catalog_of_before_gets_the_new_columns(catalog: Catalog, synthetic: M
     write(catalog, synthetic.make_video(1, tracks=1, read_s=0.5))
     rows = catalog.videos(columns=["video_id", "read_s"]).sort_by("video_id").to_pylist()
     assert [row["read_s"] for row in rows] == [None, 0.5]
+
+
+def test_a_catalog_with_the_former_column_person_id_is_read_and_added_to(
+    catalog: Catalog, synthetic: ModuleType
+) -> None:
+    write(catalog, synthetic.make_video(0, tracks=2))
+    table = catalog.table("tracks")
+    rows = table.open().to_pyarrow_table()
+    rows = rows.append_column("person_id", pa.nulls(len(rows), pa.string()))
+    shutil.rmtree(table.uri)
+    table.create(rows.schema)
+    table.append(rows)
+    former = Catalog.open(catalog.uri)
+    repair(former)
+    write(former, synthetic.make_video(1, tracks=3))
+    tracks = former.tracks().to_pylist()
+    assert [track["person_id"] for track in tracks] == [None] * 5
+    for number, count in ((0, 2), (1, 3)):
+        video = synthetic.make_video(number, tracks=count)
+        (hits,) = TrackSearcher(former).search(video.tracks[0].template.vector[None], 1)
+        assert hits.similarities[0] == pytest.approx(1, abs=1e-6)
+    rebuild(former)
+    maintain(former)
+    assert forget_video(former, "video-0001").rows["tracks"] == 3
+    assert Archive(former).status().tracks == 2
+
+
+def test_new_catalogs_have_no_column_person_id(catalog: Catalog) -> None:
+    assert "person_id" not in catalog.tracks().column_names

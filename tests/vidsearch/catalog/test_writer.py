@@ -19,7 +19,7 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 
-from vidsearch.catalog import Catalog, CatalogWriter, WriterConfig, tables, writer
+from vidsearch.catalog import Catalog, CatalogWriter, WriterConfig, commits, writer
 from vidsearch.catalog.maintenance import maintain, repair
 from vidsearch.catalog.tables import Table
 from vidsearch.errors import CatalogConflictError, CatalogWriteError, ConfigError
@@ -320,7 +320,7 @@ def test_a_full_disk_is_found_before_writing(
     writing.add(synthetic.make_video(0, tracks=2))
     with monkeypatch.context() as patched:
         usage = shutil.disk_usage(catalog.uri)._replace(free=1 << 20)
-        patched.setattr("vidsearch.catalog.tables.shutil.disk_usage", lambda path: usage)
+        patched.setattr("vidsearch.catalog.commits.shutil.disk_usage", lambda path: usage)
         with pytest.raises(CatalogWriteError, match=r"1024 KiB free and .* are needed"):
             writing.flush()
     assert raw(catalog, "tracks").num_rows == 0
@@ -405,7 +405,7 @@ def test_endless_contention_is_given_up(
     writing.add(synthetic.make_video(0, tracks=1))
     with monkeypatch.context() as patched:
         patched.setattr(DeltaTable, "merge", lost)
-        patched.setattr(tables, "RETRY_FOR_S", 0.2)
+        patched.setattr(commits, "RETRY_FOR_S", 0.2)
         with pytest.raises(CatalogConflictError, match=r"other writers.*repeat the command"):
             writing.flush()
     assert catalog.tracks().num_rows == 0

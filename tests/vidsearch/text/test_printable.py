@@ -1,10 +1,12 @@
+"""Untrusted text made printable: one line, nothing that steers a terminal."""
+
 from __future__ import annotations
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vidsearch.text.printable import printable
+from vidsearch.text.printable import one_line, printable
 
 
 @pytest.mark.parametrize(
@@ -36,3 +38,34 @@ def test_result_is_one_line_of_valid_unicode(text: str) -> None:
     assert len(shown.splitlines()) <= 1
     assert not any(ord(c) < 32 or 127 <= ord(c) < 160 for c in shown)
     assert printable(shown) == shown
+
+
+@pytest.mark.parametrize(
+    ("error", "line"),
+    [
+        (OSError("disk full"), "disk full"),
+        (TimeoutError(), "TimeoutError"),
+        (ValueError(" \n "), "ValueError"),
+        (RuntimeError("no route\nhere\n"), "no route: here"),
+        (RuntimeError("a\x1b[31mred\x1b[0m \u21b3 cause"), "ared  cause"),
+        (RuntimeError("lost\n0: frame\n12: frame\nstack backtrace\nnote: run"), "lost"),
+        (RuntimeError("404: not found"), "404: not found"),
+        (RuntimeError("gpj.\u202eexe"), r"gpj.\u202eexe"),
+        (RuntimeError("x" * 1000), "x" * 240),
+    ],
+)
+def test_an_error_is_one_short_line(error: Exception, line: str) -> None:
+    assert one_line(error) == line
+
+
+def test_the_type_of_an_error_can_be_named() -> None:
+    assert one_line(OSError("disk full"), with_type=True) == "OSError: disk full"
+    assert one_line(TimeoutError(), with_type=True) == "TimeoutError"
+
+
+@given(st.text(st.characters(codec=None)))
+def test_any_message_is_one_valid_line(message: str) -> None:
+    line = one_line(RuntimeError(message))
+    line.encode("utf-8")
+    assert len(line.splitlines()) == 1
+    assert len(line) <= 240

@@ -1,0 +1,127 @@
+"""Commits to a table: retries under contention, and our errors instead of the table store's."""
+
+from __future__ import annotations
+
+import logging
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import pyarrow as pa
+
+from vidsearch.errors import CatalogConflictError, CatalogError, CatalogWriteError
+from vidsearch.storage.path import StoragePath
+from vidsearch.text.printable import one_line
+
+_LOG = logging.getLogger(__name__)
+
+RETRY_FOR_S = 120.0
+"""Longest time for which a commit is retried; ``maintenance.STALE_AFTER_S`` relies on it."""
+_FIRST_WAIT_S = 0.02
+_LONGEST_WAIT_S = 2.0
+
+_FREE_MARGIN = 4 << 20  # bytes that a commit needs beside its rows: log entries, file footers
+
+
+def commit(root: StoragePath, write: Callable[[], None]) -> None:
+    """Call ``write``, and again while other writers win, for at most ``RETRY_FOR_S``.
+
+    Args:
+        root: Folder of the catalog, for messages.
+        write: Makes one commit.
+
+    Raises:
+        CatalogConflictError: Other writers won until the end.
+        CatalogWriteError: The table cannot be written.
+    """
+    from deltalake.exceptions import CommitFailedError
+    from tenacity import (
+        Retrying,
+        before_sleep_log,
+        retry_if_exception_type,
+        stop_after_delay,
+        wait_random_exponential,
+    )
+
+    retrying = Retrying(
+        retry=retry_if_exception_type(CommitFailedError),
+        stop=stop_after_delay(RETRY_FOR_S),
+        wait=wait_random_exponential(multiplier=_FIRST_WAIT_S, max=_LONGEST_WAIT_S),
+        before_sleep=before_sleep_log(_LOG, logging.DEBUG),
+        reraise=True,
+    )
+    try:
+        with write_errors(root):
+            retrying(write)
+    except CommitFailedError as error:
+        raise CatalogConflictError(
+            f"other writers of the catalog {root.uri!r} won for {RETRY_FOR_S:.0f} s "
+            f"({one_line(error)}); repeat the command, with fewer of them at a time"
+        ) from error
+
+
+@contextmanager
+def write_errors(root: StoragePath) -> Iterator[None]:
+    """Turn the table store's errors into ours while a table is written.
+
+    A ``CommitFailedError`` passes: it can be retried.
+
+    Raises:
+        CatalogWriteError: The table cannot be written.
+    """
+    from deltalake.exceptions import CommitFailedError, DeltaError
+
+    try:
+        yield
+    except CommitFailedError:
+        raise
+    except (OSError, DeltaError, pa.ArrowException) as error:
+        raise CatalogWriteError(
+            f"catalog {root.uri!r} cannot be written ({one_line(error)}); free space or check the "
+            "write permission, then repeat the command"
+        ) from error
+
+
+@contextmanager
+def read_errors(root: StoragePath, table: str) -> Iterator[None]:
+    """Turn the table store's errors into ours while a table is read.
+
+    Raises:
+        CatalogError: The table is missing or damaged.
+    """
+    from deltalake.exceptions import DeltaError
+
+    try:
+        yield
+    except (OSError, DeltaError, pa.ArrowException) as error:
+        raise CatalogError(
+            f"table {table!r} of the catalog {root.uri!r} cannot be read ({one_line(error)}); "
+            "restore it from a copy, or index into a new folder"
+        ) from error
+
+
+def require_space(root: StoragePath, size: int) -> None:
+    """Raise if the disk has no room for a commit: the store reports a full disk at great length.
+
+    Args:
+        root: Folder of the catalog; an object store is not checked.
+        size: Bytes of the rows.
+
+    Raises:
+        CatalogWriteError: The disk has too little free space.
+    """
+    if root.path is None:
+        return
+    try:
+        free = shutil.disk_usage(root.path).free
+    except OSError as error:
+        raise CatalogWriteError(
+            f"catalog {root.uri!r} cannot be written ({one_line(error)}); check that the folder "
+            "is still there, then repeat the command"
+        ) from error
+    needed = size + _FREE_MARGIN
+    if free < needed:
+        raise CatalogWriteError(
+            f"catalog {root.uri!r} cannot be written: the disk has {free >> 10} KiB free and "
+            f"{needed >> 10} KiB are needed; free space, then repeat the command"
+        )

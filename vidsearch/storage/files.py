@@ -1,0 +1,104 @@
+"""Local files: atomic writes that survive a crash, and hashes."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+
+@contextmanager
+def replaced_atomically(path: Path) -> Iterator[Path]:
+    """Yield the path of a temporary file that replaces ``path`` when the block ends.
+
+    Other processes see the old content or the new content, never a part, even after a power
+    failure. If the block fails, ``path`` stays unchanged and the temporary file is removed. Missing
+    folders are created. The temporary file lies in the same folder; its name starts with a dot and
+    ends in ``.part``.
+
+    Args:
+        path: File to write.
+
+    Raises:
+        OSError: The file cannot be written.
+
+    Example:
+        >>> import tempfile
+        >>> target = Path(tempfile.mkdtemp()) / "notes.txt"
+        >>> with replaced_atomically(target) as temporary:
+        ...     _ = temporary.write_text("complete")
+        >>> target.read_text()
+        'complete'
+    """
+    temporary = _temporary_path(path)
+    try:
+        yield temporary
+        sync(temporary)
+        temporary.replace(path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+    sync(path.parent)
+
+
+def write_atomically(path: Path, content: bytes) -> None:
+    """Write a file as ``replaced_atomically`` does.
+
+    Raises:
+        OSError: The file cannot be written.
+    """
+    with replaced_atomically(path) as temporary:
+        temporary.write_bytes(content)
+
+
+def create_atomically(path: Path, content: bytes) -> bool:
+    """Write a file unless it exists; return True if this call wrote it.
+
+    Of several concurrent calls exactly one returns True. Other processes see no file or the whole
+    content.
+
+    Raises:
+        OSError: The file cannot be written.
+    """
+    temporary = _temporary_path(path)
+    try:
+        temporary.write_bytes(content)
+        sync(temporary)
+        os.link(temporary, path)
+    except FileExistsError:
+        return False
+    finally:
+        temporary.unlink(missing_ok=True)
+    sync(path.parent)
+    return True
+
+
+def sync(path: Path) -> None:
+    """Flush a file's content, or a folder's entries, to the disk.
+
+    Raises:
+        OSError: The disk reports an error.
+    """
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def file_sha256(path: Path) -> str:
+    """Return the SHA-256 of a file's content, in hexadecimal.
+
+    Raises:
+        OSError: The file cannot be read.
+    """
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _temporary_path(path: Path) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    return path.with_name(f".{path.name}.{secrets.token_hex(8)}.part")
