@@ -23,12 +23,12 @@ from vidsearch.errors import ConfigError, TrainingSetError
 from vidsearch.faces.geometry.align import AlignmentTemplate
 from vidsearch.faces.geometry.realign import realign
 from vidsearch.faces.template import normalise
+from vidsearch.media.endings import SOURCE_PHOTO_ENDINGS
 from vidsearch.models.registry import LoadedPack, load_pack
 from vidsearch.trainingset.assemble import SetOptions, SetReport, assemble
 from vidsearch.trainingset.candidates import Candidate, write_candidates
 from vidsearch.trainingset.duplicates import difference_hash
 
-ENDINGS = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".gif")
 PHOTOS_IN_BATCH = 64
 
 
@@ -158,12 +158,14 @@ def _photos(raw: Path) -> list[RawPhoto]:
         for folder in sorted(raw.iterdir())
         if folder.is_dir() and not folder.name.startswith(".")
         for path in sorted(folder.rglob("*"))
-        if path.suffix.lower() in ENDINGS and not path.name.startswith(".") and path.is_file()
+        if path.suffix.lower() in SOURCE_PHOTO_ENDINGS
+        and not path.name.startswith(".")
+        and path.is_file()
     ]
     if not found:
         raise TrainingSetError(
             f"{raw} holds no photos in sub-folders; it must hold one folder an identity, with "
-            f"photos ({', '.join(ENDINGS)}) in it"
+            f"photos ({', '.join(SOURCE_PHOTO_ENDINGS)}) in it"
         )
     return found
 

@@ -86,12 +86,12 @@ def _slices(source: VideoSource, video_id: str, config: IndexConfig) -> SlicedVi
     """Return where to cut a video, if it is long enough and can be cut."""
     every_s = config.slice_minutes * 60
     with open_video(source.uri, config.decoder) as reader:
-        info, promise = reader.info, reader.promise
+        info, promise = reader.info, reader.expected
         if promise is None or not promise.duration_s or promise.duration_s <= 2 * every_s:
             return None
         # A short rest is not worth a slice of its own.
         last = promise.first + (promise.duration_s - every_s / 2) / float(promise.time_base)
-        borders = tuple(border for border in reader.borders(every_s) if border < last)
+        borders = tuple(border for border in reader.keyframe_cuts(every_s) if border < last)
     return SlicedVideo(source, video_id, info, promise, borders) if borders else None
 
 

@@ -13,7 +13,7 @@ from vidsearch.catalog.records import IndexedVideo
 from vidsearch.datatypes import TimeSpan, Track
 from vidsearch.faces.track import Tracker
 from vidsearch.models.registry import LoadedPack
-from vidsearch.video.slices import Fingerprint, ShotStart
+from vidsearch.video.slices import FrameHash, ShotStart
 
 
 class SliceJoiner:
@@ -33,7 +33,7 @@ class SliceJoiner:
         self._options = config
         self._early: dict[int, SliceOutcome] = {}
         self._next = 0
-        self._expected: list[Fingerprint] = []
+        self._expected: list[FrameHash] = []
         self._settled: float = -math.inf
         self._tracks: list[Track] = []
         self._shots = 0
@@ -70,10 +70,10 @@ class SliceJoiner:
 
     def _append(self, outcome: SliceOutcome) -> None:
         reading = outcome.reading
-        if reading.opening != self._expected:
+        if reading.opening_hashes != self._expected:
             self.trouble = f"slice {outcome.number} is decoded otherwise than the whole video"
             return
-        self._expected = reading.following
+        self._expected = reading.following_hashes
         self._take(outcome.head)
         if reading.shots:
             first = self._shots

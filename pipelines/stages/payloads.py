@@ -8,9 +8,8 @@ from typing import TypeAlias
 from vidsearch.catalog.records import IndexedVideo
 from vidsearch.datatypes import FrameFaces, Track
 from vidsearch.video.discover import VideoSource
-from vidsearch.video.pyav.stream_timing import ExpectedStream
 from vidsearch.video.slices import SliceReading
-from vidsearch.video.types import VideoInfo
+from vidsearch.video.types import ExpectedStream, VideoInfo
 
 
 @dataclass(frozen=True, slots=True)

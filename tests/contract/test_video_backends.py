@@ -9,13 +9,13 @@ from contextlib import suppress
 from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import fsspec
 import numpy as np
 import pytest
 
+from tests.helpers import videos
 from vidsearch.errors import NoVideoStreamError, VideoDecodeError, VideoError, VideoOpenError
 from vidsearch.video.decord import DECORD_LIMITS
 from vidsearch.video.open import open_video
@@ -28,7 +28,7 @@ FILMS: dict[str, tuple[str, dict[str, Any]]] = {
     "mp4 with B-frames": ("mp4", {"b_frames": 3}),
     "mp4 in fragments": ("mp4", {"options": {"movflags": "frag_keyframe+empty_moov"}}),
     "mp4 with edit list": ("mp4", {"b_frames": 3, "ticks": tuple(range(-5, 25))}),
-    "mp4 with sound": ("mp4", {"sound": True}),
+    "mp4 with sound": ("mp4", {"audio": True}),
     "mkv": ("mkv", {"b_frames": 2}),
     "webm": ("webm", {"codec": "libvpx-vp9", "codec_options": {"cpu-used": "8"}}),
     "AV1": ("mp4", {"codec": "libsvtav1", "codec_options": {"preset": "12"}}),
@@ -43,10 +43,10 @@ FILMS: dict[str, tuple[str, dict[str, Any]]] = {
     "raw H.264": ("h264", {"b_frames": 2}),
     "variable frame rate": ("mkv", {"ticks": VARIABLE, "frames": len(VARIABLE)}),
     "start at 7 s": ("ts", {"ticks": tuple(range(70, 100))}),
-    "mp4, sound first": ("mp4", {"sound": True, "ticks": LATE}),
-    "mkv, sound first": ("mkv", {"sound": True, "ticks": LATE}),
-    "MPEG-TS, sound first": ("ts", {"sound": True, "ticks": LATE}),
-    "FLV, sound first": ("flv", {"sound": True, "ticks": LATE}),
+    "mp4, sound first": ("mp4", {"audio": True, "ticks": LATE}),
+    "mkv, sound first": ("mkv", {"audio": True, "ticks": LATE}),
+    "MPEG-TS, sound first": ("ts", {"audio": True, "ticks": LATE}),
+    "FLV, sound first": ("flv", {"audio": True, "ticks": LATE}),
     "10 bits": ("mp4", {"pixels": "yuv420p10le"}),
     "4:4:4": ("mkv", {"pixels": "yuv444p"}),
     "full range": ("mov", {"codec": "mjpeg", "pixels": "yuvj420p"}),
@@ -94,29 +94,29 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("films")
 
 
-def make(films: ModuleType, cache: Path, case: str) -> tuple[Path, Any]:
+def make(cache: Path, case: str) -> tuple[Path, Any]:
     ending, options = FILMS[case]
-    film = films.Film(**options)
+    spec = videos.VideoSpec(**options)
     path = cache / f"{case}.{ending}".replace(":", "")
-    return path if path.exists() else films.write_film(path, film), film
+    return path if path.exists() else videos.write_video(path, spec), spec
 
 
 @every_film
 def test_every_frame_comes_in_order_at_its_own_time(
-    films: ModuleType, cache: Path, backend: Backend, case: str
+    cache: Path, backend: Backend, case: str
 ) -> None:
-    path, film = make(films, cache, case)
-    upright = mirrored_back if film.mirror else turned_back
+    path, spec = make(cache, case)
+    upright = mirrored_back if spec.mirror else turned_back
     with open_video(str(path), backend) as reader:
         frames = list(reader.decode())
-        numbers = [films.read_number(upright(frame.rgb(), film.turn)) for frame in frames]
+        numbers = [videos.read_number(upright(frame.rgb(), spec.turn)) for frame in frames]
         times = np.array([frame.time_s for frame in frames])
         tick = max(float(reader.info.time_base), 1e-3)
         assert all(a.pts < b.pts for a, b in pairwise(frames))
         assert all(frame.duration >= 1 for frame in frames)
 
-    expected = film.times_s()
-    shown = [n for n, tick_ in enumerate(film.ticks or range(film.frames)) if tick_ >= 0]
+    expected = spec.times_s()
+    shown = [n for n, tick_ in enumerate(spec.ticks or range(spec.frames)) if tick_ >= 0]
     if case != "mp4 with edit list":
         shown = list(range(len(expected)))
     assert numbers == shown
@@ -137,9 +137,9 @@ def turned_back(image: Any, turn: int) -> Any:
 
 @every_readable_film
 def test_the_first_frame_is_at_the_start_unless_sound_begins_earlier(
-    films: ModuleType, cache: Path, backend: Backend, case: str
+    cache: Path, backend: Backend, case: str
 ) -> None:
-    path, _ = make(films, cache, case)
+    path, _ = make(cache, case)
     with open_video(str(path), backend) as reader:
         first = next(reader.decode())
     late_s = 1.0 if "sound first" in case else 0.0
@@ -148,17 +148,15 @@ def test_the_first_frame_is_at_the_start_unless_sound_begins_earlier(
 
 
 @every_readable_film
-def test_colours_and_corners_are_upright(
-    films: ModuleType, cache: Path, backend: Backend, case: str
-) -> None:
-    path, film = make(films, cache, case)
+def test_colours_and_corners_are_upright(cache: Path, backend: Backend, case: str) -> None:
+    path, spec = make(cache, case)
     corners = {
         0: ["red", "green", "blue", "white"],
         90: ["green", "white", "red", "blue"],  # the right edge becomes the top
         180: ["white", "blue", "green", "red"],
         -90: ["blue", "red", "white", "green"],  # the left edge becomes the top
-    }[film.turn]
-    if film.mirror:
+    }[spec.turn]
+    if spec.mirror:
         corners = ["green", "red", "white", "blue"]
     with open_video(str(path), backend) as reader:
         image = next(reader.decode()).rgb()
@@ -166,21 +164,19 @@ def test_colours_and_corners_are_upright(
     assert image.shape == (height, width, 3)
     assert image.dtype == np.uint8
     assert image.flags.c_contiguous
-    assert films.corner_names(image) == corners
-    stored_w, stored_h = film.size
-    if film.aspect is not None:
-        stretched = (round(stored_w * film.aspect), stored_h)
-        squeezed = (stored_w, round(stored_h / film.aspect))
-        assert (width, height) == (stretched if film.aspect > 1 else squeezed)
+    assert videos.corner_names(image) == corners
+    stored_w, stored_h = spec.size
+    if spec.aspect is not None:
+        stretched = (round(stored_w * spec.aspect), stored_h)
+        squeezed = (stored_w, round(stored_h / spec.aspect))
+        assert (width, height) == (stretched if spec.aspect > 1 else squeezed)
     else:
-        assert (width, height) == (film.size if film.turn in (0, 180) else film.size[::-1])
+        assert (width, height) == (spec.size if spec.turn in (0, 180) else spec.size[::-1])
 
 
 @every_readable_film
-def test_a_sound_file_is_read_whole(
-    films: ModuleType, cache: Path, backend: Backend, case: str
-) -> None:
-    path, _ = make(films, cache, case)
+def test_a_sound_file_is_read_whole(cache: Path, backend: Backend, case: str) -> None:
+    path, _ = make(cache, case)
     with open_video(str(path), backend) as reader:
         count = sum(1 for _ in reader.decode())
         report = reader.report()
@@ -191,22 +187,18 @@ def test_a_sound_file_is_read_whole(
 
 
 @every_backend
-def test_a_thumbnail_is_a_small_picture_of_the_frame(
-    films: ModuleType, cache: Path, backend: Backend
-) -> None:
-    path, _ = make(films, cache, "mp4 with B-frames")
+def test_a_thumbnail_is_a_small_picture_of_the_frame(cache: Path, backend: Backend) -> None:
+    path, _ = make(cache, "mp4 with B-frames")
     with open_video(str(path), backend) as reader:
         small = next(reader.decode()).thumbnail_bgr(64, 36)
     assert small.shape == (36, 64, 3)
     assert small.dtype == np.uint8
-    assert films.corner_names(small[:, :, ::-1]) == ["red", "green", "blue", "white"]
+    assert videos.corner_names(small[:, :, ::-1]) == ["red", "green", "blue", "white"]
 
 
 @every_backend
-def test_a_reader_is_used_once_and_closed_twice(
-    films: ModuleType, cache: Path, backend: Backend
-) -> None:
-    path, _ = make(films, cache, "mp4")
+def test_a_reader_is_used_once_and_closed_twice(cache: Path, backend: Backend) -> None:
+    path, _ = make(cache, "mp4")
     reader = open_video(str(path), backend)
     assert sum(1 for _ in reader.decode()) == 30
     with pytest.raises(VideoDecodeError, match="decoded already"):
@@ -218,18 +210,16 @@ def test_a_reader_is_used_once_and_closed_twice(
 
 
 @every_backend
-def test_a_frame_outlives_its_reader(films: ModuleType, cache: Path, backend: Backend) -> None:
-    path, _ = make(films, cache, "mp4")
+def test_a_frame_outlives_its_reader(cache: Path, backend: Backend) -> None:
+    path, _ = make(cache, "mp4")
     with open_video(str(path), backend) as reader:
         frame = next(reader.decode())
-    assert films.read_number(frame.rgb()) == 0
+    assert videos.read_number(frame.rgb()) == 0
 
 
 @every_backend
-def test_decoding_stops_loudly_when_the_reader_is_closed(
-    films: ModuleType, cache: Path, backend: Backend
-) -> None:
-    path, _ = make(films, cache, "mp4")
+def test_decoding_stops_loudly_when_the_reader_is_closed(cache: Path, backend: Backend) -> None:
+    path, _ = make(cache, "mp4")
     reader = open_video(str(path), backend)
     frames = reader.decode()
     next(frames)
@@ -242,7 +232,7 @@ BAD_FILES = {
     "empty": (b"", VideoOpenError, r"is empty \(0 bytes\)"),
     "zeros": (bytes(5000), VideoOpenError, "not a video file"),
     "text": (b"hello, this is no video\n" * 40, VideoOpenError, "not a video file"),
-    "JPEG": (b"\xff\xd8\xff\xe0\0\x10JFIF" + bytes(500), VideoOpenError, r"picture \(JPEG\)"),
+    "JPEG": (b"\xff\xd8\xff\xe0\0\x10JFIF" + bytes(500), VideoOpenError, r"image \(JPEG\)"),
     "HLS playlist": (b"#EXTM3U\n#EXTINF:1,\nclip.mp4\n", VideoOpenError, "is a playlist"),
     "concat list": (b"ffconcat version 1.0\nfile 'clip.mp4'\n", VideoOpenError, "is a playlist"),
     "MP4 cut off": (b"\0\0\0\x20ftypisom" + bytes(3000), VideoOpenError, "moov"),
@@ -265,9 +255,9 @@ def test_what_is_no_video_is_one_clear_line(
 
 
 @every_backend
-def test_sound_only_is_named_as_such(films: ModuleType, tmp_path: Path, backend: Backend) -> None:
-    with pytest.raises(NoVideoStreamError, match="no moving pictures"):
-        open_video(str(films.write_sound(tmp_path / "sound.mp4")), backend)
+def test_sound_only_is_named_as_such(tmp_path: Path, backend: Backend) -> None:
+    with pytest.raises(NoVideoStreamError, match="no video stream"):
+        open_video(str(videos.write_audio(tmp_path / "sound.mp4")), backend)
 
 
 @every_backend
@@ -294,14 +284,13 @@ ODD_NAMES = (
 @every_backend
 @pytest.mark.parametrize("name", ODD_NAMES)
 def test_any_name_is_just_a_name(
-    films: ModuleType,
     cache: Path,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     backend: Backend,
     name: str,
 ) -> None:
-    path, _ = make(films, cache, "mp4")
+    path, _ = make(cache, "mp4")
     (tmp_path / name).write_bytes(path.read_bytes())
     monkeypatch.chdir(tmp_path)
     with open_video(name, backend) as reader:
@@ -309,12 +298,10 @@ def test_any_name_is_just_a_name(
 
 
 @pytest.mark.parametrize("backend", [pytest.param(b, marks=limited(b, "damage")) for b in BACKENDS])
-def test_a_hole_is_reported_with_its_share(
-    films: ModuleType, tmp_path: Path, backend: Backend
-) -> None:
+def test_a_hole_is_reported_with_its_share(tmp_path: Path, backend: Backend) -> None:
     options = {"movflags": "faststart"}
-    path = films.write_film(tmp_path / "hole.mp4", films.Film(frames=100, options=options))
-    films.punch_hole(path, path.stat().st_size // 2, path.stat().st_size // 6)
+    path = videos.write_video(tmp_path / "hole.mp4", videos.VideoSpec(frames=100, options=options))
+    videos.punch_hole(path, path.stat().st_size // 2, path.stat().st_size // 6)
     with open_video(str(path), backend) as reader:
         count = sum(1 for _ in reader.decode())
         report = reader.report()
@@ -328,18 +315,16 @@ def test_a_hole_is_reported_with_its_share(
 @pytest.mark.parametrize(
     ("backend", "case"), [row(b, c) for c in ("truncated mp4", "truncated mkv") for b in BACKENDS]
 )
-def test_a_truncated_file_gives_what_is_left(
-    films: ModuleType, tmp_path: Path, backend: Backend, case: str
-) -> None:
+def test_a_truncated_file_gives_what_is_left(tmp_path: Path, backend: Backend, case: str) -> None:
     ending = case[-3:]
     options = {"movflags": "faststart"} if ending == "mp4" else {}
-    whole = films.write_film(
-        tmp_path / f"whole.{ending}", films.Film(frames=100, options=options)
+    whole = videos.write_video(
+        tmp_path / f"whole.{ending}", videos.VideoSpec(frames=100, options=options)
     ).read_bytes()
     path = tmp_path / f"cut.{ending}"
     path.write_bytes(whole[: len(whole) * 6 // 10])
     with open_video(str(path), backend) as reader:
-        numbers = [films.read_number(frame.rgb()) for frame in reader.decode()]
+        numbers = [videos.read_number(frame.rgb()) for frame in reader.decode()]
         report = reader.report()
     assert 30 < len(numbers) < 80
     assert numbers == list(range(len(numbers)))
@@ -349,10 +334,10 @@ def test_a_truncated_file_gives_what_is_left(
 
 @every_backend
 def test_a_truncated_file_whose_sound_began_first_is_no_whole_one(
-    films: ModuleType, tmp_path: Path, backend: Backend
+    tmp_path: Path, backend: Backend
 ) -> None:
-    film = films.Film(frames=100, ticks=tuple(range(10, 110)), size=(256, 192), sound=True)
-    path = films.write_film(tmp_path / "cut.mkv", film)
+    spec = videos.VideoSpec(frames=100, ticks=tuple(range(10, 110)), size=(256, 192), audio=True)
+    path = videos.write_video(tmp_path / "cut.mkv", spec)
     whole = path.read_bytes()
     path.write_bytes(whole[: len(whole) * 9 // 10])
     with open_video(str(path), backend) as reader:
@@ -365,9 +350,9 @@ def test_a_truncated_file_whose_sound_began_first_is_no_whole_one(
 
 @every_backend
 def test_nothing_but_a_video_error_leaves_a_cut_off_file(
-    films: ModuleType, cache: Path, tmp_path: Path, backend: Backend
+    cache: Path, tmp_path: Path, backend: Backend
 ) -> None:
-    path, _ = make(films, cache, "mp4 with B-frames")
+    path, _ = make(cache, "mp4 with B-frames")
     whole = path.read_bytes()
     for cut in (1, 8, 40, 200, len(whole) // 2, len(whole) - 1):
         (tmp_path / "cut.mp4").write_bytes(whole[:cut])
@@ -379,13 +364,13 @@ def test_nothing_but_a_video_error_leaves_a_cut_off_file(
 @pytest.mark.parametrize(
     "backend", [pytest.param(b, marks=limited(b, "remote files")) for b in BACKENDS]
 )
-def test_a_uri_is_read_through_fsspec(films: ModuleType, cache: Path, backend: Backend) -> None:
-    path, _ = make(films, cache, "mp4")
+def test_a_uri_is_read_through_fsspec(cache: Path, backend: Backend) -> None:
+    path, _ = make(cache, "mp4")
     memory = fsspec.filesystem("memory")
     memory.pipe("/contract/clip.mp4", path.read_bytes())
     try:
         with open_video("memory://contract/clip.mp4", backend) as reader:
-            numbers = [films.read_number(frame.rgb()) for frame in reader.decode()]
+            numbers = [videos.read_number(frame.rgb()) for frame in reader.decode()]
     finally:
         memory.rm("/contract", recursive=True)
     assert numbers == list(range(30))

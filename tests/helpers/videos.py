@@ -1,8 +1,7 @@
-"""Films whose every frame says which one it is, in any container, codec and clock.
+"""Videos whose every frame states its number, in any container, codec and clock.
 
-A frame has a colour in each quarter (red, green / blue, white) and, across its middle, eight cells
-that spell its number in binary: what was decoded, in which order, and which way up, can be read off
-the picture alone.
+A frame has a colour in each quarter (red, green / blue, white). Eight cells across its middle
+encode its number in binary. Thus the pixels alone tell number, order and orientation of a frame.
 """
 
 from __future__ import annotations
@@ -19,17 +18,17 @@ import av
 import numpy as np
 from numpy.typing import NDArray
 
-Picture = NDArray[np.uint8]
+Pixels = NDArray[np.uint8]
 CORNERS = {"red": (255, 0, 0), "green": (0, 255, 0), "blue": (0, 0, 255), "white": (255, 255, 255)}
 
 
 @dataclass(frozen=True, kw_only=True)
-class Film:
-    """What to encode.
+class VideoSpec:
+    """Parameters of a video to encode.
 
     Attributes:
-        ticks: Each frame's pts in ``time_base``; None: one after the other.
-        turn: Counter-clockwise degrees that a player has to turn the stored picture.
+        ticks: Pts of each frame in ``time_base``; None for consecutive ticks.
+        turn: Counter-clockwise degrees by which a player has to turn the stored frame.
     """
 
     frames: int = 30
@@ -44,19 +43,19 @@ class Film:
     mirror: bool = False
     interlaced: bool = False
     aspect: Fraction | None = None
-    sound: bool = False
+    audio: bool = False
     container: str | None = None
     options: Mapping[str, str] = field(default_factory=dict)
     codec_options: Mapping[str, str] = field(default_factory=dict)
 
     def times_s(self) -> list[float]:
-        """Each frame's time from the first one."""
+        """Return the time of each frame from the first one."""
         ticks = self.ticks if self.ticks is not None else range(self.frames)
         return [float((tick - ticks[0]) * self.time_base) for tick in ticks]
 
 
-def picture(number: int, size: tuple[int, int] = (128, 96)) -> Picture:
-    """Frame ``number`` (0 to 255) as (H, W, 3) RGB."""
+def numbered_image(number: int, size: tuple[int, int] = (128, 96)) -> Pixels:
+    """Return frame ``number`` (0 to 255) as (H, W, 3) RGB."""
     width, height = size
     image = np.zeros((height, width, 3), np.uint8)
     middle, half = height // 2, width // 2
@@ -68,16 +67,16 @@ def picture(number: int, size: tuple[int, int] = (128, 96)) -> Picture:
     return image
 
 
-def read_number(image: Picture) -> int:
-    """The number that an upright frame spells."""
+def read_number(image: Pixels) -> int:
+    """Return the number encoded in an upright frame."""
     height, width, _ = image.shape
     row = image[height // 2 - 2 : height // 2 + 2].mean((0, 2))
     cells = [row[int(width * (bit + 0.5) / 8)] for bit in range(8)]
     return sum(1 << bit for bit, level in enumerate(cells) if level > 127)
 
 
-def corner_names(image: Picture) -> list[str]:
-    """Nearest colour names at the top left, top right, bottom left and bottom right."""
+def corner_names(image: Pixels) -> list[str]:
+    """Return the nearest colour names at the top left, top right, bottom left and bottom right."""
     height, width, _ = image.shape
     spots = [(y, x) for y in (height // 8, -height // 8) for x in (width // 8, -width // 8)]
     names = list(CORNERS)
@@ -88,46 +87,53 @@ def corner_names(image: Picture) -> list[str]:
     ]
 
 
-def write_film(path: Path, film: Film, pictures: Sequence[Picture] | None = None) -> Path:
-    """Encode ``film`` (of ``pictures``, where given) to ``path``, whose ending names the format."""
+def write_video(path: Path, spec: VideoSpec, images: Sequence[Pixels] | None = None) -> Path:
+    """Encode a video to ``path``, whose ending names the format.
+
+    Args:
+        path: File to write.
+        spec: Parameters.
+        images: Frames to encode; None for numbered ones.
+    """
     with (
         _same_priority(),
-        av.open(str(path), "w", format=film.container, options=dict(film.options)) as output,
+        av.open(str(path), "w", format=spec.container, options=dict(spec.options)) as output,
     ):
         stream = cast(
-            "av.VideoStream", output.add_stream(film.codec, rate=round(1 / film.time_base))
+            "av.VideoStream", output.add_stream(spec.codec, rate=round(1 / spec.time_base))
         )
-        stream.width, stream.height = film.size
-        stream.pix_fmt = film.pixels
-        stream.time_base = stream.codec_context.time_base = film.time_base
-        stream.codec_context.max_b_frames = film.b_frames
-        stream.codec_context.gop_size = film.keyframes
+        stream.width, stream.height = spec.size
+        stream.pix_fmt = spec.pixels
+        stream.time_base = stream.codec_context.time_base = spec.time_base
+        stream.codec_context.max_b_frames = spec.b_frames
+        stream.codec_context.gop_size = spec.keyframes
         stream.codec_context.thread_count = 1
-        if film.interlaced:
+        if spec.interlaced:
             stream.codec_context.flags |= 1 << 18 | 1 << 29  # interlaced DCT and motion estimation
-        if film.aspect is not None:
-            stream.codec_context.sample_aspect_ratio = film.aspect
-        stream.options = dict(film.codec_options)
-        if film.turn or film.mirror:
-            stream.set_display_rotation(film.turn, hflip=film.mirror)
-        sound = _sound_stream(output) if film.sound else None
-        ticks = film.ticks if film.ticks is not None else range(film.frames)
+        if spec.aspect is not None:
+            stream.codec_context.sample_aspect_ratio = spec.aspect
+        stream.options = dict(spec.codec_options)
+        if spec.turn or spec.mirror:
+            stream.set_display_rotation(spec.turn, hflip=spec.mirror)
+        audio = _audio_stream(output) if spec.audio else None
+        ticks = spec.ticks if spec.ticks is not None else range(spec.frames)
         for number, tick in enumerate(ticks):
-            image = picture(number, film.size) if pictures is None else pictures[number]
-            frame = av.VideoFrame.from_ndarray(image, "rgb24").reformat(format=film.pixels)
-            frame.pts, frame.time_base = tick, film.time_base
+            image = numbered_image(number, spec.size) if images is None else images[number]
+            frame = av.VideoFrame.from_ndarray(image, "rgb24").reformat(format=spec.pixels)
+            frame.pts, frame.time_base = tick, spec.time_base
             output.mux(stream.encode(frame))
         output.mux(stream.encode(None))
-        if sound is not None:
-            _hum(output, sound, seconds=2.0)
+        if audio is not None:
+            _hum(output, audio, seconds=2.0)
     return path
 
 
 @contextlib.contextmanager
 def _same_priority() -> Iterator[None]:
-    """Undo what SVT-AV1 does where it is root: its caller becomes a real-time process.
+    """Restore the scheduling policy of this process.
 
-    So would be all that the caller starts from then on, and no other process would get a turn.
+    As root, SVT-AV1 turns its caller into a real-time process, and so every process that the caller
+    starts later. Other processes would get no CPU time.
     """
     if not hasattr(os, "sched_getscheduler"):  # not Linux
         yield
@@ -139,14 +145,14 @@ def _same_priority() -> Iterator[None]:
         os.sched_setscheduler(0, policy, parameters)
 
 
-def write_sound(path: Path, seconds: float = 1.0) -> Path:
-    """A file with sound only."""
+def write_audio(path: Path, seconds: float = 1.0) -> Path:
+    """Write a file that holds audio only."""
     with av.open(str(path), "w") as output:
-        _hum(output, _sound_stream(output), seconds)
+        _hum(output, _audio_stream(output), seconds)
     return path
 
 
-def _sound_stream(output: av.container.OutputContainer) -> av.AudioStream:
+def _audio_stream(output: av.container.OutputContainer) -> av.AudioStream:
     return output.add_stream("aac", rate=16_000, layout="mono")
 
 

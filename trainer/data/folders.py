@@ -13,9 +13,9 @@ from trainer.data.decoding import decode_face
 from vidsearch.datatypes import Image
 from vidsearch.errors import TrainingSetError
 from vidsearch.faces.geometry.align import AlignmentTemplate
+from vidsearch.media.endings import PHOTO_ENDINGS
 from vidsearch.trainingset.manifest import find_manifest, template_of_size
 
-ENDINGS = (".jpg", ".jpeg", ".png", ".webp", ".bmp")
 _LOOKED_AT = 50  # files tried for the size of the faces, where nothing states it
 
 
@@ -103,7 +103,7 @@ def _listed(folder: Path) -> tuple[tuple[str, ...], list[str], NDArray[np.int64]
         found = sorted(
             entry.name
             for entry in os.scandir(folder / name)
-            if entry.name.lower().endswith(ENDINGS) and not entry.name.startswith(".")
+            if entry.name.lower().endswith(PHOTO_ENDINGS) and not entry.name.startswith(".")
         )
         if not found:
             raise TrainingSetError(

@@ -20,7 +20,7 @@ from PIL import UnidentifiedImageError
 
 from vidsearch.datatypes import Image, check_array
 from vidsearch.errors import PhotoError
-from vidsearch.photo.kinds import ACCEPTED, HEAD_BYTES, OPENED_FORMATS, refusal
+from vidsearch.media.kinds import ACCEPTED, HEAD_BYTES, OPENED_FORMATS, refusal
 from vidsearch.photo.pixels import to_upright_rgb
 from vidsearch.text.printable import printable
 

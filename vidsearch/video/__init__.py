@@ -1,6 +1,6 @@
-"""Path or URI -> sampled frames: decoding, shots, sampling, and finding the files.
+"""Video files to sampled frames: discovery, decoding, shots, sampling, slices, stills and clips.
 
-One interface (``reader``), one file per decoder (``pyav``, ``decord``); ``sampling`` decides which
-frames are looked at, ``shots`` where the cuts are, ``discover`` which files there are, and
-``identity`` what makes two files the same video.
+``types`` holds the interface of a decoder; ``pyav`` and ``decord`` implement it. ``discover`` lists
+the files, ``identity`` names a video by its content, ``shots`` finds cuts and ``sampling`` chooses
+frames.
 """

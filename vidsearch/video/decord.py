@@ -1,8 +1,8 @@
-"""A second decoder: decord 0.6, whose last release is of 2021, selectable for comparison.
+"""Second video backend for comparison: decord 0.6, last released in 2021.
 
-What it cannot do is listed in ``DECORD_LIMITS``. Where that would show as wrong pictures or times,
-this adapter refuses with an error that names the other backend; the file itself is opened through
-the checks of the PyAV backend first, and never by a name that decord could take for a protocol.
+``DECORD_LIMITS`` lists its limits. Where a limit would give wrong frames or times, the reader
+raises an error that names the other backend. The PyAV backend checks the file first, and decord
+receives an absolute path that it cannot take for a protocol.
 """
 
 from __future__ import annotations
@@ -19,31 +19,33 @@ from vidsearch.datatypes import Image
 from vidsearch.errors import VideoDecodeError, VideoOpenError
 from vidsearch.text.printable import printable
 from vidsearch.video.pyav.reader import PyAVReader
-from vidsearch.video.pyav.stream_timing import ExpectedStream
 from vidsearch.video.source import is_remote, local_path
-from vidsearch.video.types import DecodedFrame, ReadReport, VideoInfo, VideoReader
+from vidsearch.video.types import DecodedFrame, ExpectedStream, ReadReport, VideoInfo, VideoReader
 
-_TIMES = "makes up times that do not rise; refused"
-_PICTURE = "gives other pictures than the file's; refused"
-DECORD_LIMITS: Final[Mapping[str, str]] = MappingProxyType({
-    "mp4 with edit list": _TIMES,
-    "AVI with B-frames": _TIMES,
-    "MPEG-PS": _TIMES,
-    "MPEG-TS with B-frames": "loses the first pictures and repeats the last one; refused",
-    "raw H.264": "cannot open it",
-    "AV1": "cannot open it",
-    "turned 90, small": "garbles turned pictures of some widths; refused",
-    "mirrored": _PICTURE,
-    "wide pixels": "does not make pixels square; refused",
-    "tall pixels": "does not make pixels square; refused",
-    "truncated mp4": "loses the whole file",
-    "damage": "repeats a picture for each one it lost, without saying so",
-    "remote files": "reads local files only; refused",
-})  # fmt: skip
+_TIMES = "invents times that do not rise; refused"
+_FRAMES = "returns frames that differ from the file's; refused"
+DECORD_LIMITS: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        "mp4 with edit list": _TIMES,
+        "AVI with B-frames": _TIMES,
+        "MPEG-PS": _TIMES,
+        "MPEG-TS with B-frames": "loses the first frames and repeats the last one; refused",
+        "raw H.264": "cannot open it",
+        "AV1": "cannot open it",
+        "turned 90, small": "garbles turned frames of some widths; refused",
+        "mirrored": _FRAMES,
+        "wide pixels": "does not make pixels square; refused",
+        "tall pixels": "does not make pixels square; refused",
+        "truncated mp4": "loses the whole file",
+        "damage": "repeats a frame for each lost frame, without a report",
+        "remote files": "reads local files only; refused",
+    }
+)
 _USE_PYAV = "use the pyav decoder"
-# Grey levels; decoders differ by about one, two pictures of one film by far more.
-_SAME_PICTURE = 24.0
-_LOOK_WH = (32, 18)
+# Mean difference in grey levels. The same frame differs by about one between decoders, two frames
+# of one video by far more.
+_SAME_FRAME = 24.0
+_COMPARED_WH = (32, 18)
 
 
 class DecordReader(VideoReader):
@@ -59,38 +61,42 @@ class DecordReader(VideoReader):
             )
         with PyAVReader(uri) as probe:
             self._info = probe.info
-            self._promise: ExpectedStream = probe.promise
+            self._expected: ExpectedStream = probe.expected
             self._first = next(probe.decode()).rgb()
-        # Its complaint about repeated frames goes to the console whatever the log level.
+        # decord prints its warning about repeated frames at every log level.
         os.environ.setdefault("DECORD_DUPLICATE_WARNING_THRESHOLD", "1.0")
         decord.logging.set_level(decord.logging.QUIET)
         try:
-            # An absolute path begins with a slash: no protocol does.
+            # An absolute path begins with a slash; a protocol does not.
             self._video: Any = decord.VideoReader(
                 str(local_path(uri).absolute()), ctx=decord.cpu(0), num_threads=threads
             )
         except (decord.DECORDError, RuntimeError, AssertionError) as error:
             raise VideoDecodeError(f"decord cannot read '{self._name}'; {_USE_PYAV}") from error
         self._errors_of_decord = (decord.DECORDError, RuntimeError)
-        self._used = False
+        self._decoding = False
         self._decoded = 0
         self._end: Fraction | None = None
 
     @property
     def info(self) -> VideoInfo:
+        """Facts stated by the container."""
         return self._info
 
     def decode(self) -> Iterator[DecodedFrame]:
+        """Yield every frame; see ``VideoReader.decode``."""
         self._check_open()
-        if self._used:
+        if self._decoding:
             raise VideoDecodeError(f"'{self._name}' was decoded already; open it again")
-        self._used = True
+        self._decoding = True
         return self._frames()
 
     def report(self) -> ReadReport:
-        return self._promise.compare(self._decoded, self._end, errors=0, damaged=0)
+        """Return the report of the frames decoded so far; see ``VideoReader.report``."""
+        return self._expected.compare(self._decoded, self._end, errors=0, damaged=0)
 
     def close(self) -> None:
+        """Free the decoder and the file."""
         self._video = None
 
     def _check_open(self) -> None:
@@ -104,53 +110,55 @@ class DecordReader(VideoReader):
                 image: Image = self._video.next().asnumpy()
             except self._errors_of_decord as error:
                 raise VideoDecodeError(
-                    f"decord gave up on '{self._name}' after {self._decoded} frames; {_USE_PYAV}"
+                    f"decord failed on '{self._name}' after {self._decoded} frames; {_USE_PYAV}"
                 ) from error
             except StopIteration:
                 return
-            self._check_picture(image)
+            self._check_frame(image)
             self._decoded += 1
-            self._end = (pts + duration) * self._promise.time_base
-            yield DecordFrame(image, pts, duration, self._promise)
+            self._end = (pts + duration) * self._expected.time_base
+            yield DecordFrame(image, pts, duration, self._expected)
 
-    def _check_picture(self, image: Image) -> None:
+    def _check_frame(self, image: Image) -> None:
         shape = (self._info.height, self._info.width, 3)
         if image.shape != shape:
             raise VideoDecodeError(
-                f"decord gives frames of shape {image.shape} for '{self._name}', which is "
-                f"{shape} upright; {_USE_PYAV}"
+                f"decord returns frames of shape {image.shape} for '{self._name}'; the upright "
+                f"shape is {shape}; {_USE_PYAV}"
             )
-        if self._decoded == 0 and _difference(self._first, image) > _SAME_PICTURE:
+        if self._decoded == 0 and _difference(self._first, image) > _SAME_FRAME:
             raise VideoDecodeError(
-                f"decord does not give the first picture of '{self._name}' as it is; {_USE_PYAV}"
+                f"decord's first frame of '{self._name}' differs from the file's; {_USE_PYAV}"
             )
 
     def _ticks(self) -> list[tuple[int, int]]:
-        """Each frame's pts and duration; decord counts seconds from the stream's first frame."""
+        """Return pts and duration of each frame; decord counts seconds from the first frame."""
         spans = np.asarray(self._video.get_frame_timestamp(range(len(self._video))), np.float64)
-        ticks = np.rint(spans / float(self._promise.time_base))
-        sane = np.isfinite(ticks).all() and ticks[0, 0] >= 0 and ticks.max() < 2**62
-        if not sane or (np.diff(ticks[:, 0]) <= 0).any():
+        ticks = np.rint(spans / float(self._expected.time_base))
+        valid = np.isfinite(ticks).all() and ticks[0, 0] >= 0 and ticks.max() < 2**62
+        if not valid or (np.diff(ticks[:, 0]) <= 0).any():
             raise VideoDecodeError(f"decord's times for '{self._name}' do not rise; {_USE_PYAV}")
         starts = ticks[:, 0].astype(np.int64)
         durations = np.maximum(1, ticks[:, 1].astype(np.int64) - starts)
-        first = self._promise.first
+        first = self._expected.first
         return [(first + int(s), int(d)) for s, d in zip(starts, durations, strict=True)]
 
 
 class DecordFrame(DecodedFrame):
-    """A picture that decord has converted already."""
+    """Frame that decord has converted already."""
 
     __slots__ = ("_image",)
 
-    def __init__(self, image: Image, pts: int, duration: int, promise: ExpectedStream) -> None:
-        super().__init__(pts, duration, promise.time_base, promise.start)
+    def __init__(self, image: Image, pts: int, duration: int, expected: ExpectedStream) -> None:
+        super().__init__(pts, duration, expected.time_base, expected.start)
         self._image = image
 
     def rgb(self) -> Image:
+        """Return the upright frame, (H, W, 3) uint8 RGB."""
         return self._image.copy()
 
     def thumbnail_bgr(self, width: int, height: int) -> Image:
+        """Return a thumbnail, (height, width, 3) uint8 BGR."""
         return _shrunk_bgr(self._image, width, height)
 
 
@@ -162,6 +170,6 @@ def _shrunk_bgr(image: Image, width: int, height: int) -> Image:
 
 
 def _difference(a: Image, b: Image) -> float:
-    """Mean difference of two upright pictures of one size, in grey levels."""
-    small_a, small_b = (_shrunk_bgr(image, *_LOOK_WH).astype(np.int16) for image in (a, b))
+    """Return the mean difference of two upright images of one size, in grey levels."""
+    small_a, small_b = (_shrunk_bgr(image, *_COMPARED_WH).astype(np.int16) for image in (a, b))
     return float(np.abs(small_a - small_b).mean())

@@ -1,4 +1,4 @@
-"""From what a user names (files, folders, globs, lists, URIs) to an ordered list of videos."""
+"""Expansion of files, folders, globs, lists and URIs to an ordered list of videos."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from vidsearch.errors import ConfigError, VideoOpenError
+from vidsearch.media.endings import has_video_ending, is_source_code, remote_source_code
 from vidsearch.text.printable import printable
-from vidsearch.video.endings import has_video_ending, is_source_code, remote_source_code
 from vidsearch.video.source import is_remote, local_path
 
 _WILDCARDS = frozenset("*?[")
@@ -22,12 +22,12 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class VideoSource:
-    """One file to index.
+    """Video file to index.
 
     Attributes:
         uri: Absolute path, or the URI.
-        size: Bytes.
-        mtime_ns: When it was last changed; 0 where the storage does not say.
+        size: Size in bytes.
+        mtime_ns: Time of the last change; 0 if the storage does not state it.
     """
 
     uri: str
@@ -36,18 +36,22 @@ class VideoSource:
 
 
 def discover(sources: Iterable[str]) -> tuple[VideoSource, ...]:
-    """Expand what a user named into video files, each once, in the order named.
+    """Return the video files that the sources name, each once, in the order of the sources.
 
     Args:
-        sources: Each one a file (always taken), a folder or a ``scheme://`` prefix (searched
-            through all its sub-folders, sorted, for ``endings.VIDEO_EXTENSIONS``; hidden names and
-            source code that shares such an ending are skipped), a glob (``**`` crosses folders), or
-            ``@list``: a text file with a path a line, relative to its own folder (``#`` begins a
-            comment; a list that contains NUL is split there instead, so that ``find -print0`` can
-            write it).
+        sources: Files, folders, ``scheme://`` prefixes, globs and lists.
+
+            - A file is always taken.
+            - Folders and prefixes are searched with all sub-folders, sorted, for
+              ``media.endings.VIDEO_ENDINGS``. Hidden names are skipped, and so is source code that
+              shares such an ending.
+            - In a glob, ``**`` crosses folders.
+            - ``@list`` is a text file with one path per line, relative to its own folder; ``#``
+              begins a comment. A list that contains NUL is split at NUL instead, as written by
+              ``find -print0``.
 
     Raises:
-        VideoOpenError: Something named does not exist or may not be read.
+        VideoOpenError: A source does not exist or cannot be read.
         ConfigError: A folder, glob or list holds no video.
     """
     found: dict[str, VideoSource] = {}
@@ -89,7 +93,7 @@ def _exists(path: Path, source: str) -> bool:
         path.stat()
     except PermissionError as error:
         raise VideoOpenError(
-            f"'{printable(source)}' may not be read by this user; change its mode"
+            f"'{printable(source)}' is not readable for this user; change its mode"
         ) from error
     except (OSError, ValueError):
         return False
@@ -104,12 +108,12 @@ def _expand_path(path: Path) -> Iterator[VideoSource]:
 
 
 def _absolute(path: Path) -> Path:
-    """The path without ``.`` and ``..``, links kept, so that one file has one name."""
+    """Return the path without ``.`` and ``..`` but with its links: one file has one name."""
     plain = Path(os.path.abspath(path))  # noqa: PTH100 (resolve() follows links)
     if ".." not in path.parts:
         return plain
     try:
-        # Behind a link, ".." leads to where the link points, not to where it lies.
+        # Behind a link, ".." is the parent of the link's target, not of the link.
         return plain if plain.samefile(path) else path.resolve()
     except OSError:
         return path.resolve()
@@ -120,13 +124,13 @@ def _local(path: Path) -> VideoSource:
     return VideoSource(str(path), status.st_size, status.st_mtime_ns)
 
 
-def _walk(folder: Path, seen: set[tuple[int, int]], *, named: bool) -> Iterator[VideoSource]:
-    """Every video below ``folder``; a folder that links lead back to is entered once."""
+def _walk(folder: Path, visited: set[tuple[int, int]], *, named: bool) -> Iterator[VideoSource]:
+    """Yield every video below ``folder``; a folder reached again through a link is skipped."""
     try:
         status = folder.stat()
-        if (status.st_dev, status.st_ino) in seen:
+        if (status.st_dev, status.st_ino) in visited:
             return
-        seen.add((status.st_dev, status.st_ino))
+        visited.add((status.st_dev, status.st_ino))
         entries = sorted(folder.iterdir(), key=lambda entry: os.fsencode(entry.name))
     except OSError as error:
         if named:
@@ -139,13 +143,13 @@ def _walk(folder: Path, seen: set[tuple[int, int]], *, named: bool) -> Iterator[
         if entry.name.startswith("."):
             continue
         if entry.is_dir():
-            yield from _walk(entry, seen, named=False)
+            yield from _walk(entry, visited, named=False)
         elif has_video_ending(entry.name) and entry.is_file():
-            yield from _met(entry)
+            yield from _scanned(entry)
 
 
-def _met(path: Path) -> Iterator[VideoSource]:
-    """The video at a path that nobody named."""
+def _scanned(path: Path) -> Iterator[VideoSource]:
+    """Yield the video found by scanning a folder, unless it is source code."""
     if is_source_code(path):
         return
     try:
@@ -162,7 +166,7 @@ def _expand_glob(pattern: str) -> Iterator[VideoSource]:
         if path.is_dir():
             yield from _walk(_absolute(path), set(), named=False)
         elif literal or has_video_ending(path.name):
-            yield from _met(_absolute(path))
+            yield from _scanned(_absolute(path))
 
 
 def _expand_list(path: Path, source: str) -> Iterator[VideoSource]:
@@ -186,7 +190,7 @@ def _expand_remote(uri: str) -> Iterator[VideoSource]:
 
     try:
         files, path = fsspec.core.url_to_fs(uri)
-        files.invalidate_cache()  # it remembers listings for as long as the process lives
+        files.invalidate_cache()  # fsspec caches listings until the process ends
         if _WILDCARDS & set(path) and not files.exists(path):
             yield from _remote_videos(files, files.glob(path, detail=True))
             return
@@ -224,7 +228,7 @@ def _remote(uri: str, info: dict[str, Any]) -> VideoSource:
 
 
 def _changed_ns(info: dict[str, Any]) -> int:
-    """Time of change, under whichever key a file system gives it."""
+    """Return the time of the last change; its key differs between file systems."""
     for key in ("mtime", "LastModified", "last_modified", "updated", "modified", "created"):
         value = info.get(key)
         if isinstance(value, str):

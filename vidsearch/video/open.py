@@ -1,4 +1,4 @@
-"""Open a video with one of the backends."""
+"""Opening a video with one of the backends."""
 
 from __future__ import annotations
 
@@ -10,16 +10,17 @@ def open_video(uri: str, backend: Backend = "pyav", *, threads: int = 1) -> Vide
     """Open a video and decode its first frame.
 
     Args:
-        uri: A path, or a URI that fsspec knows (``s3://bucket/clip.mp4``), read in ranges. A
-            path may look like anything at all: it is never taken for a protocol or a playlist.
-        backend: ``pyav`` reads everything; for ``decord`` see ``vidsearch.video.decord``.
-        threads: Decoder threads. One process a core with one thread each is the fastest way
-            through many videos; more threads only shorten the wait for a single one.
+        uri: Path, or a URI known to fsspec (``s3://bucket/clip.mp4``), read in ranges. A path is
+            never taken for a protocol or a playlist.
+        backend: ``pyav`` reads every format; for ``decord`` see ``vidsearch.video.decord``.
+        threads: Decoder threads. Many videos are decoded fastest by one process per core with one
+            thread each; more threads only reduce the latency of a single video.
 
     Raises:
-        VideoOpenError: Missing, unreadable, a picture, a playlist, or no known container.
-        NoVideoStreamError: Sound only.
-        VideoDecodeError: Not one frame could be decoded.
+        VideoOpenError: The file is missing, unreadable, an image, a playlist, or in an unknown
+            format.
+        NoVideoStreamError: The file holds audio only.
+        VideoDecodeError: No frame could be decoded.
         ConfigError: Unknown backend, or less than one thread.
     """
     if threads < 1:

@@ -1,9 +1,9 @@
-"""Which frames are looked at: a fixed grid in time, and more of it in short shots.
+"""Frame sampling: a fixed grid in time, and extra samples in short shots.
 
-A frame is a *grid sample* if it is the first to be shown at or after a multiple of 1 / fps seconds
-from the container's start. The grid is absolute, so that slices of a video give the samples that
-the whole gives. Shots that end with too few grid samples get extra ones, spread evenly, so that a
-brief appearance is not missed; in long shots nothing is added.
+A frame is a *grid sample* if it is the first one displayed at or after a multiple of 1 / fps
+seconds from the container's start. The grid is absolute, so slices of a video and the whole video
+give the same samples. A shot with too few grid samples gets extra ones, spread evenly, so that a
+brief appearance is not missed. Long shots get none.
 """
 
 from __future__ import annotations
@@ -15,19 +15,19 @@ from dataclasses import dataclass, field
 
 from vidsearch.datatypes import Frame, TimeSpan
 from vidsearch.errors import ConfigError
-from vidsearch.video.selection import ShotSelection, ShownFrame, TimeGrid
+from vidsearch.video.selection import ShotSelection, TimedFrame, TimeGrid
 from vidsearch.video.shots import ShotConfig, ShotDetector
 from vidsearch.video.types import DecodedFrame, VideoReader
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SamplingConfig:
-    """How densely to sample.
+    """Density of the samples.
 
     Attributes:
-        fps: Grid samples a second of video time.
-        min_per_shot: Samples in every shot that has so many frames.
-        shots: How cuts are found.
+        fps: Grid samples per second of video time.
+        min_per_shot: Fewest samples of a shot; a shot with fewer frames gives all of them.
+        shots: Settings of the cut detector.
     """
 
     fps: float = 2.0
@@ -44,8 +44,8 @@ class SamplingConfig:
 class FrameSampler:
     """Iterates over the sampled frames of one video, once, in time order.
 
-    Frames come out a little late (at the third sample of a shot, or its end), in bounded memory:
-    at most about ``3 * min_per_shot`` frames are held, unconverted.
+    Frames are returned slightly late (at the third sample of a shot, or its end). At most about
+    ``3 * min_per_shot`` unconverted frames are held in memory.
 
     Example:
         ::
@@ -70,47 +70,44 @@ class FrameSampler:
 
     @property
     def frames_sampled(self) -> int:
-        """How many frames were yielded so far."""
+        """Number of frames yielded so far."""
         return self._sampled
 
     def __iter__(self) -> Iterator[Frame]:
-        """Yield upright RGB frames with their shot's number and how long each is shown.
+        """Yield upright RGB frames with shot number and display duration.
 
         Raises:
             VideoError: See ``VideoReader.decode``.
         """
         shot = ShotSelection(0, self._config.min_per_shot)
-        last: ShownFrame | None = None
-        for last in shown_frames(self._reader.decode(), self._config):
+        last: TimedFrame | None = None
+        for last in timed_frames(self._reader.decode(), self._config):
             if last.starts_shot and not shot.is_empty:
                 yield from self._emit(shot.finish(), shot.number)
-                self._close_shot(shot, last.frame.time_s)
+                self._spans.append(TimeSpan(shot.start_s, last.frame.time_s))
                 shot = ShotSelection(shot.number + 1, self._config.min_per_shot)
             yield from self._emit(shot.add(last), shot.number)
         if last is not None:
             yield from self._emit(shot.finish(), shot.number)
-            self._close_shot(shot, last.end_s)
+            self._spans.append(TimeSpan(shot.start_s, last.end_s))
 
-    def _close_shot(self, shot: ShotSelection, end_s: float) -> None:
-        self._spans.append(TimeSpan(shot.start_s, end_s))
-
-    def _emit(self, chosen: list[ShownFrame], shot: int) -> Iterator[Frame]:
-        for shown in chosen:
+    def _emit(self, chosen: list[TimedFrame], shot: int) -> Iterator[Frame]:
+        for timed in chosen:
             self._sampled += 1
-            yield sampled(shown, shot)
+            yield converted_frame(timed, shot)
 
 
-def shown_frames(frames: Iterable[DecodedFrame], config: SamplingConfig) -> Iterator[ShownFrame]:
-    """Yield every decoded frame, once it is known whether a shot begins with it."""
+def timed_frames(frames: Iterable[DecodedFrame], config: SamplingConfig) -> Iterator[TimedFrame]:
+    """Yield every decoded frame with its duration, grid mark and shot start."""
     detector = ShotDetector(config.shots)
-    waiting: deque[ShownFrame] = deque()
+    waiting: deque[TimedFrame] = deque()
     cuts: set[int] = set()
     grid = TimeGrid(config.fps)
     number = -1
     for number, frame in enumerate(frames):
         if waiting:
             waiting[-1].duration = frame.pts - waiting[-1].frame.pts
-        waiting.append(ShownFrame(frame, frame.duration, grid.takes(frame)))
+        waiting.append(TimedFrame(frame, frame.duration, grid.takes(frame)))
         cuts.update(detector.push(frame.thumbnail_bgr(*detector.thumbnail_wh)))
         while len(waiting) > detector.delay + 1:
             yield _release(waiting, number - len(waiting) + 1, cuts)
@@ -119,21 +116,21 @@ def shown_frames(frames: Iterable[DecodedFrame], config: SamplingConfig) -> Iter
         yield _release(waiting, number - len(waiting) + 1, cuts)
 
 
-def sampled(shown: ShownFrame, shot: int) -> Frame:
-    """Return a chosen frame with its picture."""
-    frame = shown.frame
+def converted_frame(timed: TimedFrame, shot: int) -> Frame:
+    """Return a chosen frame with its pixels."""
+    frame = timed.frame
     return Frame(
         image=frame.rgb(),
         pts=frame.pts,
         time_base=frame.time_base,
         start=frame.start,
         shot=shot,
-        duration=shown.duration,
+        duration=timed.duration,
     )
 
 
-def _release(waiting: deque[ShownFrame], number: int, cuts: set[int]) -> ShownFrame:
-    shown = waiting.popleft()
-    shown.starts_shot = number in cuts
+def _release(waiting: deque[TimedFrame], number: int, cuts: set[int]) -> TimedFrame:
+    timed = waiting.popleft()
+    timed.starts_shot = number in cuts
     cuts.discard(number)
-    return shown
+    return timed

@@ -1,26 +1,26 @@
-"""Where one shot ends and the next begins, found while frames stream by.
+"""Cut detection on a stream of frames.
 
-A cut is a step between two frames that is large, stands out from the motion around it, and does
-not undo itself: a fast pan is many large steps, a photographer's flash a large step and its way
-back. Steps are measured on tiny pictures, relative to the contrast of the two, so that dark,
-grey or noisy material needs no other threshold than bright material.
+A cut is a step between two frames that is large, stands out from the motion around it, and is not
+undone: a fast pan is many large steps, a photographer's flash is a large step and its reversal.
+Steps are measured on thumbnails, relative to the contrast of both frames. Thus dark, grey or noisy
+videos need no other threshold than bright ones.
 
-PySceneDetect's detectors compare hues, which are noise where there is hardly any colour or light.
-``benchmarks/cuts.py`` joins 72 sequences of real shots (22 862 frames, 936 cuts: bright, dark,
-grey, noisy, five frames a second, shots of 2 to 6 frames, flashes, fades, pans, whip pans, zooms);
-the constants below were chosen on others. Cuts missed / made up:
+PySceneDetect's detectors compare hues, which are noise in frames with little colour or light.
+``benchmarks/pipeline/cuts.py`` joins 72 sequences of real shots (22 862 frames, 936 cuts: bright,
+dark, grey, noisy, five frames per second, shots of 2 to 6 frames, flashes, fades, pans, whip pans,
+zooms). The constants below were chosen on other sequences. Missed / false cuts:
 
 ================================  ===========  =============
 detector                          all          in the dark
 ================================  ===========  =============
-this one                           77 /   12     1 /    0
+this detector                      77 /   12     1 /    0
 AdaptiveDetector(3)               451 /   78   133 /    0
 AdaptiveDetector(2)               210 /  129    74 /    0
 ContentDetector(27)                11 / 7000     0 / 1954
 ================================  ===========  =============
 
-56 of the 77 lie inside whip pans that cross the picture in five to twelve frames. Gradual
-transitions are not cuts to any of them.
+56 of the 77 lie inside whip pans that cross the frame in five to twelve frames. No detector counts
+gradual transitions as cuts.
 """
 
 from __future__ import annotations
@@ -37,18 +37,18 @@ from vidsearch.datatypes import Image, check_array
 from vidsearch.errors import ConfigError
 
 _REACH: Final = 2
-# Grey levels added to the contrast: what sensor noise and compression leave of a black picture.
+# Grey levels added to the contrast: noise and compression artefacts of a black frame.
 _CONTRAST_FLOOR: Final = 8.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ShotConfig:
-    """What counts as a cut.
+    """Thresholds of a cut.
 
     Attributes:
-        min_step: Mean difference of two frames over the sum of their contrasts. Two unrelated
-            pictures differ by 0.3 to 0.8, a gesture that fills the picture by up to 0.14.
-        min_ratio: How many times larger a cut is than the motion beside it.
+        min_step: Mean difference of two frames divided by the sum of their contrasts. Two unrelated
+            frames differ by 0.3 to 0.8, a gesture that fills the frame by up to 0.14.
+        min_ratio: Least ratio of a cut to the motion around it.
     """
 
     min_step: float = 0.15
@@ -64,16 +64,16 @@ class ShotConfig:
 class ShotDetector:
     """Finds cuts in a stream of thumbnails; a cut is the number of the frame that follows it.
 
-    A shot of one or two frames between two views of the same picture passes for a flash.
+    A shot of one or two frames between two parts of the same shot is taken for a flash.
 
     Attributes:
-        thumbnail_wh: Size of the thumbnails it takes.
-        delay: A cut is reported at most so many frames late.
+        thumbnail_wh: Size of the thumbnails.
+        delay: Largest number of frames by which a cut is reported late.
 
     Example:
         >>> black, white = (np.full((36, 64, 3), level, np.uint8) for level in (0, 255))
         >>> detector = ShotDetector()
-        >>> [detector.push(picture) for picture in [black] * 3 + [white] * 3]
+        >>> [detector.push(thumbnail) for thumbnail in [black] * 3 + [white] * 3]
         [[], [], [], [], [], [3]]
         >>> detector.finish()
         []
@@ -84,55 +84,56 @@ class ShotDetector:
 
     def __init__(self, config: ShotConfig | None = None) -> None:
         self._config = config if config is not None else ShotConfig()
-        self._pictures: deque[_Picture] = deque(maxlen=2 * _REACH + 2)
-        self._seen = 0
+        self._thumbnails: deque[_Thumbnail] = deque(maxlen=2 * _REACH + 2)
+        self._pushed = 0
 
     def push(self, thumbnail: Image) -> list[int]:
-        """Take the next frame; return the cuts that it settles, none or one.
+        """Add the next frame; return the cut that is final now: none or one.
 
         Args:
-            thumbnail: (36, 64, 3) uint8, channels in any order that stays the same.
+            thumbnail: (36, 64, 3) uint8, channels in a fixed order.
 
         Raises:
-            ShapeError: Another size or type.
+            ShapeError: The thumbnail has another size or type.
         """
         width, height = self.thumbnail_wh
         check_array("thumbnail", thumbnail, (height, width, 3), np.uint8)
-        self._pictures.append(_Picture(thumbnail))
-        self._seen += 1
+        self._thumbnails.append(_Thumbnail(thumbnail))
+        self._pushed += 1
         return self._test(_REACH)
 
     def finish(self) -> list[int]:
-        """Return the cuts among the last frames, which no later frame will settle."""
+        """Return the cuts among the last frames."""
         return [cut for back in range(_REACH - 1, -1, -1) for cut in self._test(back)]
 
     def _test(self, back: int) -> list[int]:
         """Test the frame that lies ``back`` frames before the latest."""
-        at = len(self._pictures) - 1 - back
-        return [self._seen - 1 - back] if at >= 1 and self._is_cut(at) else []
+        index = len(self._thumbnails) - 1 - back
+        return [self._pushed - 1 - back] if index >= 1 and self._is_cut(index) else []
 
-    def _is_cut(self, at: int) -> bool:
-        pictures = self._pictures
-        before, after = pictures[at - 1], pictures[at]
-        step = before.differs(after)
+    def _is_cut(self, index: int) -> bool:
+        thumbnails = self._thumbnails
+        before, after = thumbnails[index - 1], thumbnails[index]
+        step = before.difference(after)
         if step < self._config.min_step:
             return False
-        # The smaller step of each side is motion; the larger one may be another cut.
-        earlier = min((self._step(i) for i in range(max(1, at - _REACH), at)), default=0.0)
-        end = min(at + _REACH, len(pictures) - 1) + 1
-        later = min((self._step(i) for i in range(at + 1, end)), default=0.0)
+        # The smaller step on each side is motion; the larger one may be another cut.
+        earlier = min((self._step(i) for i in range(max(1, index - _REACH), index)), default=0.0)
+        end = min(index + _REACH, len(thumbnails) - 1) + 1
+        later = min((self._step(i) for i in range(index + 1, end)), default=0.0)
         if step < self._config.min_ratio * max(earlier, later):
             return False
-        across = [pictures[i].differs(after) for i in range(max(0, at - 1 - _REACH), at - 1)]
-        across += [before.differs(pictures[i]) for i in range(at + 1, end)]
+        earliest = max(0, index - 1 - _REACH)
+        across = [thumbnails[i].difference(after) for i in range(earliest, index - 1)]
+        across += [before.difference(thumbnails[i]) for i in range(index + 1, end)]
         return min(across, default=step) >= max(self._config.min_step, step / 2)
 
-    def _step(self, at: int) -> float:
-        return self._pictures[at - 1].differs(self._pictures[at])
+    def _step(self, index: int) -> float:
+        return self._thumbnails[index - 1].difference(self._thumbnails[index])
 
 
-class _Picture:
-    """A thumbnail averaged down to what a cut changes, and its contrast."""
+class _Thumbnail:
+    """Thumbnail averaged in blocks of 2 x 2 pixels, and its contrast."""
 
     __slots__ = ("_contrast", "_values")
 
@@ -144,6 +145,6 @@ class _Picture:
         self._values = values
         self._contrast = math.sqrt(float(centred @ centred) / values.size)
 
-    def differs(self, other: _Picture) -> float:
+    def difference(self, other: _Thumbnail) -> float:
         difference = float(np.abs(self._values - other._values).mean())
         return difference / (self._contrast + other._contrast + _CONTRAST_FLOOR)

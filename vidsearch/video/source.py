@@ -1,11 +1,11 @@
-"""Bytes of a video, wherever they are: a local file or any place fsspec reaches.
+"""Bytes of a video: a local file or any storage that fsspec reaches.
 
-Decoders read through these objects and never open a name themselves, so no file name and nothing
-written inside a file can make them fetch anything else.
+Decoders read through these objects and never open a name themselves. Thus no file name and no
+content of a file can make them open anything else.
 
-Remote files are read in ranges, not copied: a worker needs no scratch disk as large as its films,
-and a time slice fetches its own part. The price is that a file is read twice, first for its hash;
-one that is small is kept in between, so that clips are fetched once.
+Remote files are read in ranges, not copied: a worker needs no scratch disk of the size of its
+videos, and a time slice fetches its own part. A file is read twice, first for its hash; a small
+file is cached in between, so that clips are fetched once.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import stat
 import threading
 from collections.abc import Callable
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, Final
 from urllib.parse import unquote, urlsplit
 
 from vidsearch.errors import VideoOpenError
@@ -24,12 +24,14 @@ from vidsearch.text.printable import printable
 
 _SCHEME = re.compile(r"^[A-Za-z][A-Za-z0-9+.-]*://")
 _REMOTE_BLOCK = 1 << 20
-_KEPT_BYTES = 32 << 20
+_CACHED_BYTES = 32 << 20
 _SNIFF_BYTES = 64
+READ_BYTES: Final = 1 << 18
+"""Bytes that a decoder reads at a time."""
 
 
 def is_remote(uri: str) -> bool:
-    """Tell whether ``uri`` goes through fsspec; an existing local file of that name does not."""
+    """Return True if ``uri`` is read through fsspec; False if a local file has this name."""
     if _SCHEME.match(uri) is None or uri.lower().startswith("file://"):
         return False
     try:
@@ -39,61 +41,80 @@ def is_remote(uri: str) -> bool:
 
 
 def local_path(uri: str) -> Path:
-    """Return the path that a local ``uri`` (a path, or ``file://``) names."""
+    """Return the path of a local ``uri`` (a path, or ``file://``)."""
     if uri.lower().startswith("file://") and not Path(uri).exists():
         return Path(unquote(urlsplit(uri).path))
     return Path(uri)
 
 
-class _Kept(threading.local):
-    """The small remote file that this thread read whole last, until it is opened again."""
+class _CachedFile(threading.local):
+    """Small remote file that this thread read last, until the thread opens it again."""
 
     uri: str | None = None
     content: bytes = b""
 
 
-_kept = _Kept()
+_cached = _CachedFile()
 
 
-def read_whole(uri: str, take: Callable[[bytes], object], block: int) -> None:
-    """Read a file from its start to its end, block by block; a small remote one is then kept.
+def read_whole(
+    uri: str, take: Callable[[bytes], object], block: int, *, source: ByteSource | None = None
+) -> None:
+    """Read a file from its start to its end, block by block, and cache a small remote file.
+
+    Args:
+        uri: Path, or a URI known to fsspec.
+        take: Called with each block.
+        block: Bytes per block.
+        source: Bytes of the file; None to open ``uri``.
 
     Raises:
-        VideoOpenError: It is missing, unreadable, or stops being readable half-way.
+        VideoOpenError: The file is missing, unreadable, or stops being readable half-way.
     """
-    _kept.uri = None
-    source = ByteSource(uri)
+    _cached.uri = None
+    source = source if source is not None else ByteSource(uri)
     blocks: list[bytes] | None = [] if is_remote(uri) else None
     try:
         while content := source.read(block):
             take(content)
             if blocks is not None:
                 blocks.append(content)
-                if source.tell() > _KEPT_BYTES:
+                if source.tell() > _CACHED_BYTES:
                     blocks = None
         source.check()
     finally:
         source.close()
     if blocks is not None:
-        _kept.uri, _kept.content = uri, b"".join(blocks)
+        _cached.uri, _cached.content = uri, b"".join(blocks)
 
 
 class ByteSource:
-    """A seekable file-like object that remembers a storage failure instead of raising it.
+    """Seekable file-like object that records a storage failure instead of raising it.
 
-    C decoders call ``read`` and swallow what it raises, so a failing disk or network would look
-    like the end of the file. ``check`` says which it was.
+    C decoders call ``read`` and swallow its exceptions, so a failing disk or network would look
+    like the end of the file. ``check`` raises the recorded failure.
+
+    Args:
+        uri: Path, or a URI known to fsspec.
+        file: Open binary file; None to open ``uri``.
+        buffer_bytes: Bytes that a decoder reads at a time.
     """
 
-    def __init__(self, uri: str) -> None:
+    def __init__(
+        self, uri: str, file: IO[bytes] | None = None, *, buffer_bytes: int = READ_BYTES
+    ) -> None:
         self._uri = uri
         self._failure: Exception | None = None
-        self._file = _open_remote(uri) if is_remote(uri) else _open_local(uri)
-        # Only its ending may reach the decoder, as a hint: never a name it could act on.
+        self.buffer_bytes = buffer_bytes
+        if file is None:
+            file = _open_remote(uri) if is_remote(uri) else _open_local(uri)
+        self._file = file
+        # The decoder receives only the ending, as a hint, and never a name that it could open.
         ending = Path(uri).suffix
         self.name = "video" + (ending if re.fullmatch(r"\.[A-Za-z0-9]{1,8}", ending) else "")
 
     def read(self, size: int = -1) -> bytes:
+        """Return the next bytes; empty at the end of the file and after a storage failure."""
         if self._failure is not None:
             return b""
         try:
@@ -103,19 +124,21 @@ class ByteSource:
             return b""
 
     def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        """Move to an offset and return the new position; -1 if the offset is not in the file."""
         try:
             return int(self._file.seek(offset, whence))
         except (OSError, ValueError):  # before the start: damaged files ask for that
             return -1
 
     def tell(self) -> int:
+        """Return the position in bytes."""
         return int(self._file.tell())
 
     def check(self) -> None:
         """Raise if the storage failed since the source was opened.
 
         Raises:
-            VideoOpenError: Chained from what the storage raised.
+            VideoOpenError: Chained from the storage's own error.
         """
         if self._failure is not None:
             raise VideoOpenError(
@@ -124,13 +147,14 @@ class ByteSource:
             ) from self._failure
 
     def head(self) -> bytes:
-        """Return the first bytes, and leave the source at its start."""
+        """Return the first bytes and move to the start."""
         self.seek(0)
         first = self.read(_SNIFF_BYTES)
         self.seek(0)
         return first
 
     def close(self) -> None:
+        """Close the file."""
         self._file.close()
 
 
@@ -152,7 +176,7 @@ def _open_local(uri: str) -> IO[bytes]:
         raise VideoOpenError(f"'{printable(uri)}' does not exist; check the path") from error
     except PermissionError as error:
         raise VideoOpenError(
-            f"'{printable(uri)}' may not be read by this user; change its mode"
+            f"'{printable(uri)}' is not readable for this user; change its mode"
         ) from error
     except (OSError, ValueError) as error:
         raise VideoOpenError(f"'{printable(uri)}' cannot be opened ({_one_line(error)})") from error
@@ -161,8 +185,12 @@ def _open_local(uri: str) -> IO[bytes]:
 def _open_remote(uri: str) -> IO[bytes]:
     import fsspec
 
-    if _kept.uri == uri:
-        content, _kept.uri, _kept.content = _kept.content, None, b""
+    if _cached.uri == uri:
+        content, _cached.uri, _cached.content = (
+            _cached.content,
+            None,
+            b"",
+        )
         return io.BytesIO(content)
     try:
         files, path = fsspec.core.url_to_fs(uri)
@@ -184,37 +212,3 @@ def _open_remote(uri: str) -> IO[bytes]:
 
 def _one_line(error: Exception) -> str:
     return printable(" ".join(f"{type(error).__name__}: {error}".split()))
-
-
-_PICTURES = (
-    (b"\xff\xd8\xff", "JPEG"),
-    (b"\x89PNG\r\n\x1a\n", "PNG"),
-    (b"GIF87a", "GIF"),
-    (b"GIF89a", "GIF"),
-    (b"BM", "BMP"),
-    (b"II*\0", "TIFF"),
-    (b"MM\0*", "TIFF"),
-    (b"8BPS", "Photoshop"),
-    (b"\0\0\0\x0cJXL ", "JPEG XL"),
-    (b"\xff\x0a", "JPEG XL"),
-    (b"\0\0\0\x0cjP  ", "JPEG 2000"),
-)
-_PICTURE_BRANDS = {b"heic": "HEIC", b"heix": "HEIC", b"mif1": "HEIF", b"avif": "AVIF"}
-_PLAYLISTS = (b"#EXTM3U", b"ffconcat", b"<?xml", b"<MPD", b"v=0\r", b"v=0\n", b"[playlist]")
-
-
-def picture_kind(head: bytes) -> str | None:
-    """Return the format's name if a file that begins with ``head`` is a picture."""
-    for magic, kind in _PICTURES:
-        if head.startswith(magic):
-            return kind
-    if head[:4] == b"RIFF" and head[8:12] == b"WEBP":
-        return "WebP"
-    if head[4:8] == b"ftyp":
-        return _PICTURE_BRANDS.get(head[8:12])
-    return None
-
-
-def is_playlist(head: bytes) -> bool:
-    """Tell whether a file that begins with ``head`` is a text that only names other files."""
-    return head.removeprefix(b"\xef\xbb\xbf").lstrip().startswith(_PLAYLISTS)

@@ -1,58 +1,58 @@
-"""Pictures out of videos and photos, with faces framed."""
+"""Single frames of videos, images with face boxes, and JPEG encoding."""
 
 from __future__ import annotations
 
 import io
 from collections.abc import Sequence
 
-import av
-import av.error
 import numpy as np
 from PIL import Image as Pillow
 
 from vidsearch.datatypes import Image, Vector
 from vidsearch.errors import VideoDecodeError
 from vidsearch.text.printable import printable
-from vidsearch.video.pyav.open import open_container, pick_stream
-from vidsearch.video.pyav.pixels import FrameConverter
-from vidsearch.video.pyav.seeking import seek_before, start_of
-from vidsearch.video.source import ByteSource
+from vidsearch.video.pyav.reader import PyAVReader
+from vidsearch.video.types import DecodedFrame
+
+# Rounding of a time that was written in seconds.
+_CLOCK_S = 1e-3
 
 
 def still(uri: str, time_s: float) -> Image:
-    """Return the picture of a video that is shown at a time, upright, (H, W, 3) uint8 RGB.
+    """Return the frame of a video that is displayed at a time.
+
+    Args:
+        uri: Path, or a URI known to fsspec.
+        time_s: Seconds from the container's start.
+
+    Returns:
+        (H, W, 3) uint8 RGB, upright.
 
     Raises:
-        VideoError: The video is gone or cannot be read there.
+        VideoError: The video is missing or cannot be read at this time.
     """
-    source = ByteSource(uri)
-    try:
-        with open_container(uri, source) as container:
-            stream = pick_stream(uri, container)
-            begin = start_of(container)
-            seek_before(container, stream, time_s)
-            last: av.VideoFrame | None = None
-            for frame in container.decode(stream):
-                if frame.pts is None or frame.time_base is None:
-                    continue
-                if last is not None and float(frame.pts * frame.time_base - begin) > time_s + 0.001:
-                    break
-                last = frame
-            if last is None:
-                raise VideoDecodeError(f"'{printable(uri)}' has no picture at {time_s:.1f} s")
-            convert = FrameConverter(last, stream.sample_aspect_ratio)
-            return convert.rgb(last)
-    except (av.error.FFmpegError, OSError) as error:
-        source.check()
-        raise VideoDecodeError(
-            f"'{printable(uri)}' cannot be read at {time_s:.1f} s ({error})"
-        ) from error
-    finally:
-        source.close()
+    with PyAVReader(uri) as reader:
+        last: DecodedFrame | None = None
+        for frame in reader.decode_around(time_s):
+            if last is not None and frame.time_s > time_s + _CLOCK_S:
+                break
+            last = frame
+        if last is None:
+            raise VideoDecodeError(f"'{printable(uri)}' has no frame at {time_s:.1f} s")
+        return last.rgb()
 
 
 def boxed(image: Image, boxes_xyxy: Sequence[Vector], chosen: int = 0) -> Image:
-    """Return a copy with every face framed, the chosen one in the accent colour."""
+    """Return a copy of an image with a frame around every face.
+
+    Args:
+        image: (H, W, 3) uint8 RGB.
+        boxes_xyxy: (4,) float32 each, pixels of ``image``.
+        chosen: Index of the box drawn in the accent colour.
+
+    Returns:
+        (H, W, 3) uint8 RGB.
+    """
     import cv2
 
     drawn = np.ascontiguousarray(image.copy())
@@ -66,9 +66,14 @@ def boxed(image: Image, boxes_xyxy: Sequence[Vector], chosen: int = 0) -> Image:
 
 
 def jpeg(image: Image, longest: int = 960) -> bytes:
-    """Return a picture as a JPEG whose longer side is at most so many pixels."""
-    picture = Pillow.fromarray(image)
-    picture.thumbnail((longest, longest))
+    """Return an image as a JPEG.
+
+    Args:
+        image: (H, W, 3) uint8 RGB.
+        longest: Largest length of the longer side, pixels; a smaller image keeps its size.
+    """
+    resized = Pillow.fromarray(image)
+    resized.thumbnail((longest, longest))
     target = io.BytesIO()
-    picture.save(target, "JPEG", quality=85)
+    resized.save(target, "JPEG", quality=85)
     return target.getvalue()

@@ -1,7 +1,7 @@
-"""The decoding interface: what every backend promises, and how to open a video with one.
+"""Decoding interface: video information, read report, expected stream, frames and readers.
 
-A reader belongs to the thread and the process that opened it: never share one between threads
-and never carry one across a fork.
+A reader belongs to the thread and the process that opened it. Never share a reader between threads
+and never carry it across a fork.
 """
 
 from __future__ import annotations
@@ -11,36 +11,39 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from types import TracebackType
-from typing import TYPE_CHECKING, Literal, Self, TypeAlias, get_args
+from typing import Literal, Self, TypeAlias, get_args
 
 from vidsearch.datatypes import Image
 from vidsearch.errors import VideoDecodeError
 from vidsearch.text.printable import printable
 
-if TYPE_CHECKING:
-    from vidsearch.video.pyav.stream_timing import ExpectedStream
-
 Backend: TypeAlias = Literal["pyav", "decord"]
 BACKENDS: tuple[str, ...] = get_args(Backend)
+
+# Undamaged files may end early: the last frames can miss their references, and the length of the
+# file can be the length of its audio.
+_SPARE_FRAMES = 2
+_SPARE_S = 0.5
+_SPARE_SHARE = 0.03
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VideoInfo:
-    """What the container says, before anything but the first frame is decoded.
+    """Facts stated by the container, read before all but the first frame is decoded.
 
     Attributes:
-        uri: As it was asked for.
+        uri: Path or URI passed to the reader.
         container: Name of the format, e.g. ``mp4``.
         codec: Name of the video codec, e.g. ``h264``.
-        width: Of the upright picture with square pixels, as ``DecodedFrame.rgb`` returns it.
-        height: See ``width``.
-        rotation: Degrees, counter-clockwise, by which the stored picture was turned; already
-            applied to ``width``, ``height`` and every frame.
-        time_base: Seconds a tick of ``pts``.
-        start: Container's start in seconds; times count from it.
-        duration_s: Length of the video stream, None where the container does not say.
-        fps: Average frame rate, None where unknown. Never used to compute a time.
-        expected_frames: How many frames the container's index promises, None where it has none.
+        width: Width of the upright frame with square pixels, as ``DecodedFrame.rgb`` returns it.
+        height: Height of the same frame.
+        rotation: Counter-clockwise degrees by which the stored frame was turned; already applied
+            to ``width``, ``height`` and every frame.
+        time_base: Seconds per tick of ``pts``.
+        start: Start of the container in seconds; times count from it.
+        duration_s: Length of the video stream; None if the container does not state it.
+        fps: Average frame rate; None if unknown. Never used to compute a time.
+        expected_frames: Number of frames in the container's index; None without an index.
     """
 
     uri: str
@@ -58,17 +61,17 @@ class VideoInfo:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReadReport:
-    """How much of a video was read, compared with what its container promises.
+    """Part of a video that was read, compared with the length stated by its container.
 
     Attributes:
-        frames_decoded: Frames handed out so far.
+        frames_decoded: Frames returned so far.
         expected_frames: See ``VideoInfo``.
         expected_duration_s: See ``VideoInfo.duration_s``.
-        last_time_s: End of the last frame, seconds from the container's start; 0 before any.
+        last_time_s: End of the last frame, seconds from the container's start; 0 without frames.
         errors: Packets that could not be read or decoded, and frames without a usable time.
-        damaged: Frames that were decoded, but with visible damage.
-        share: Part of the promised video that was read, in [0, 1]; 1 where nothing is promised.
-        reason: One line that says what is missing; empty where the video was read whole.
+        damaged: Frames decoded with visible damage.
+        share: Part of the expected video that was read, in [0, 1]; 1 if no length is stated.
+        reason: One line that names the missing part; empty if the whole video was read.
     """
 
     frames_decoded: int
@@ -82,19 +85,91 @@ class ReadReport:
 
     @property
     def partly_read(self) -> bool:
+        """True if a part of the video is missing."""
         return bool(self.reason)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExpectedStream:
+    """Length and clock of a video stream as stated by its container.
+
+    Attributes:
+        time_base: Seconds per tick.
+        start: Start of the container in seconds.
+        first: Tick at which the stream starts.
+        duration_s: Length of the stream from its first frame; None if unknown.
+        exact: True if ``duration_s`` belongs to the stream, False if it belongs to the whole file.
+        frames: Number of displayed frames in the index; None without a full index.
+        has_pts: False if the container stores no presentation times.
+    """
+
+    time_base: Fraction
+    start: Fraction
+    first: int
+    duration_s: float | None
+    exact: bool
+    frames: int | None
+    has_pts: bool
+
+    def compare(self, decoded: int, end: Fraction | None, errors: int, damaged: int) -> ReadReport:
+        """Return the report of a reader.
+
+        Args:
+            decoded: Frames decoded.
+            end: End of the last frame in stream seconds; None without frames.
+            errors: See ``ReadReport.errors``.
+            damaged: See ``ReadReport.damaged``.
+        """
+        share, missing = self._share_by_time(end)
+        # The index may list the two fields of interlaced frames separately.
+        field_coded = (
+            self.frames is not None and share > 0.99 and abs(2 * decoded - self.frames) <= 2
+        )
+        if self.frames is not None and not field_coded:
+            share = min(share, decoded / self.frames)
+            missing |= self.frames - decoded > (0 if errors else _SPARE_FRAMES)
+        elif errors:
+            share = min(share, decoded / (decoded + errors))
+            missing = True
+        share = min(1.0, max(0.0, share)) if missing else 1.0
+        return ReadReport(
+            frames_decoded=decoded,
+            expected_frames=self.frames,
+            expected_duration_s=self.duration_s,
+            last_time_s=0.0 if end is None else float(end - self.start),
+            errors=errors,
+            damaged=damaged,
+            share=share,
+            reason=self._reason(decoded, end, errors, share) if missing else "",
+        )
+
+    def _share_by_time(self, end: Fraction | None) -> tuple[float, bool]:
+        if not self.duration_s:
+            return 1.0, False
+        read_s = 0.0 if end is None else float(end - self.first * self.time_base)
+        spare_s = _SPARE_S if self.exact else max(_SPARE_S, _SPARE_SHARE * self.duration_s)
+        return read_s / self.duration_s, self.duration_s - read_s > spare_s
+
+    def _reason(self, decoded: int, end: Fraction | None, errors: int, share: float) -> str:
+        parts = [f"{decoded} of {self.frames} frames" if self.frames else f"{decoded} frames"]
+        if self.duration_s and end is not None:
+            read_s = float(end - self.first * self.time_base)
+            parts.append(f"the last at {read_s:.1f} of {self.duration_s:.1f} s")
+        if errors:
+            parts.append(f"{errors} damaged packets skipped")
+        return f"partly read ({100 * share:.1f} %): " + ", ".join(parts)
+
+
 class DecodedFrame(ABC):
-    """One decoded picture that is converted only where somebody asks for its pixels.
+    """Decoded frame, converted to pixels on request.
 
     Attributes:
         pts: Presentation time stamp in units of ``time_base``; rises from frame to frame.
-        duration: How long the container says it is shown, same units; the average frame's length
-            where it does not say. At least 1.
-        time_base: Seconds a tick.
-        start: Container's start in seconds.
-        damaged: Whether it was decoded with visible damage.
+        duration: Display time stated by the container, in the same units; the average frame length
+            if it states none. At least 1.
+        time_base: Seconds per tick.
+        start: Start of the container in seconds.
+        damaged: True if the frame was decoded with visible damage.
         errors_before: Errors, as ``ReadReport`` counts them, since decoding began.
     """
 
@@ -110,71 +185,71 @@ class DecodedFrame(ABC):
 
     @property
     def time_s(self) -> float:
+        """Seconds from the container's start."""
         return float(self.pts * self.time_base - self.start)
 
     @abstractmethod
     def rgb(self) -> Image:
-        """Return the upright picture, (H, W, 3) uint8 RGB, converted anew at each call."""
+        """Return the upright frame, (H, W, 3) uint8 RGB, converted anew at each call."""
 
     @abstractmethod
     def thumbnail_bgr(self, width: int, height: int) -> Image:
-        """Return a (height, width, 3) uint8 BGR miniature for comparing frames.
+        """Return a thumbnail, (height, width, 3) uint8 BGR, to compare frames in cut detection.
 
-        It is cheap, and not turned upright: for cut detection only.
+        The thumbnail is not turned upright.
         """
 
 
 class VideoReader(ABC):
-    """An open video. A context manager; ``close`` may be called more than once."""
+    """Open video and context manager; ``close`` may be called more than once."""
 
     @property
     @abstractmethod
     def info(self) -> VideoInfo:
-        """What the container says."""
+        """Facts stated by the container."""
 
     @property
-    def promise(self) -> ExpectedStream | None:
-        """Length and clock of the stream, by which slices are put together; None: not known."""
+    def expected(self) -> ExpectedStream | None:
+        """Length and clock of the stream, needed to join slices; None if unknown."""
         return None
 
     @abstractmethod
     def decode(self) -> Iterator[DecodedFrame]:
-        """Yield every frame in presentation order, once a reader.
+        """Yield every frame in presentation order; a reader decodes once.
 
         Damaged packets are skipped and counted in ``report``.
 
         Raises:
-            VideoError: The storage failed, or the reader is closed or used up.
+            VideoError: The storage failed, or the reader is closed or has decoded already.
         """
 
-    def borders(self, every_s: float) -> tuple[int, ...]:
+    def keyframe_cuts(self, every_s: float) -> tuple[int, ...]:
         """Return keyframes about ``every_s`` seconds apart at which the video can be cut.
 
-        Seeking to find them uses the reader up.
+        The search for keyframes counts as the one decoding of the reader.
 
         Returns:
-            Their pts, rising; the video's first frame is not among them. Empty where the file
-            cannot be cut: no second keyframe, no times in the container, or a backend that
-            does not seek.
+            Their pts, rising, without the first frame of the video. Empty if the file cannot be
+            cut: no second keyframe, no times in the container, or a backend that does not seek.
         """
         del every_s
         return ()
 
-    def decode_from(self, border: int) -> Iterator[DecodedFrame]:
-        """Yield the frames from a border on, as ``decode`` does from the first.
+    def decode_from(self, cut: int) -> Iterator[DecodedFrame]:
+        """Yield the frames from a keyframe cut on, as ``decode`` does from the first frame.
 
         Raises:
-            VideoDecodeError: There is no keyframe at this border.
+            VideoDecodeError: There is no keyframe at this tick.
             VideoError: See ``decode``.
         """
         raise VideoDecodeError(
-            f"'{printable(self.info.uri)}' cannot be decoded from tick {border} with this "
+            f"'{printable(self.info.uri)}' cannot be decoded from tick {cut} with this "
             "backend; use pyav"
         )
 
     @abstractmethod
     def report(self) -> ReadReport:
-        """Compare what was decoded so far with what the container promises."""
+        """Return the comparison of the frames decoded so far with the container's statement."""
 
     @abstractmethod
     def close(self) -> None:

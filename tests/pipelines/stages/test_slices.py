@@ -103,7 +103,7 @@ def clip(films: ModuleType, tmp_path_factory: pytest.TempPathFactory) -> Callabl
 def write(films: ModuleType, path: Path, cuts: tuple[int, ...], options: dict[str, Any]) -> Path:
     """Write 12 s of shots, in each of which something moves and the light changes."""
     rng = np.random.default_rng(7)
-    film = films.Film(**{"frames": FRAMES, "size": SIZE, **options})
+    film = films.VideoSpec(**{"frames": FRAMES, "size": SIZE, **options})
     pictures = []
     for number in range(film.frames):
         if number == 0 or number in cuts:
@@ -112,7 +112,7 @@ def write(films: ModuleType, path: Path, cuts: tuple[int, ...], options: dict[st
         picture = np.clip(shot + light, 0, 255).astype(np.uint8)
         picture[40:60, number % 100 : number % 100 + 20] = 255 - number
         pictures.append(picture)
-    return Path(films.write_film(path, film, pictures))
+    return Path(films.write_video(path, film, pictures))
 
 
 def source_of(path: Path) -> VideoSource:
@@ -306,7 +306,7 @@ def test_a_file_that_changed_is_a_failure_of_the_slice(
 
 def test_borders_are_keyframes_in_order(clip: Callable[[str], Path]) -> None:
     with open_video(str(clip("one shot"))) as reader:
-        borders = reader.borders(2.0)
+        borders = reader.keyframe_cuts(2.0)
         seconds = [float(border * reader.info.time_base) for border in borders]
     assert seconds == sorted(set(seconds))
     assert all(second == pytest.approx(round(second)) for second in seconds)
@@ -329,8 +329,8 @@ def long_film(films: ModuleType, tmp_path_factory: pytest.TempPathFactory) -> Pa
             else np.concatenate([face[:240, :200], other[:, at : at + 120]], axis=1)
         )
     path = tmp_path_factory.mktemp("long") / "long film.mp4"
-    film = films.Film(frames=FRAMES, size=(320, 240), b_frames=2)
-    return Path(films.write_film(path, film, frames))
+    film = films.VideoSpec(frames=FRAMES, size=(320, 240), b_frames=2)
+    return Path(films.write_video(path, film, frames))
 
 
 @pytest.mark.slow

@@ -280,7 +280,7 @@ REFUSED = {
     "SVG": b'<?xml version="1.0"?>\n<svg xmlns="http://www.w3.org/2000/svg"/>',
     "SVG drawing": b'\xef\xbb\xbf<svg xmlns="http://www.w3.org/2000/svg"/>',
     "HEIC": b"\0\0\0\x18ftypheic\0\0\0\0mif1heic",
-    "HEIC picture": b"\0\0\0\x18ftypmif1\0\0\0\0mif1heic",
+    "HEIC image": b"\0\0\0\x18ftypmif1\0\0\0\0mif1heic",
     "JPEG XL": b"\xff\x0a\xfa\x7f\x01",
     "JPEG 2000": b"\0\0\0\x0cjP  \r\n\x87\n",
     "a video": b"\0\0\0\x20ftypisom\0\0\2\0isomiso2avc1mp41",

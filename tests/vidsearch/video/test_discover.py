@@ -3,12 +3,12 @@ from __future__ import annotations
 import os
 from fractions import Fraction
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import fsspec
 import pytest
 
+from tests.helpers import videos
 from vidsearch.errors import ConfigError, VideoOpenError
 from vidsearch.video.discover import VideoSource, discover
 from vidsearch.video.open import open_video
@@ -227,14 +227,12 @@ FORMATS = {
 
 
 @pytest.mark.parametrize("kind", FORMATS)
-def test_endings_of_streams_are_found_and_read(
-    films: ModuleType, tmp_path: Path, kind: str
-) -> None:
+def test_endings_of_streams_are_found_and_read(tmp_path: Path, kind: str) -> None:
     codec, endings = FORMATS[kind]
     quiet = {"x265-params": "log-level=none"} if kind == "hevc" else {}
-    film = films.Film(codec=codec, time_base=Fraction(1, 25), codec_options=quiet, frames=30)
+    film = videos.VideoSpec(codec=codec, time_base=Fraction(1, 25), codec_options=quiet, frames=30)
     written = {"h264": "h264", "hevc": "hevc", "mpeg": "mpg", "mpegts": "ts"}[kind]
-    content = films.write_film(tmp_path / f"film.{written}", film).read_bytes()
+    content = videos.write_video(tmp_path / f"film.{written}", film).read_bytes()
     folder = tmp_path / "found"
     folder.mkdir()
     for ending in endings:
@@ -243,7 +241,7 @@ def test_endings_of_streams_are_found_and_read(
     assert {Path(video.uri).suffix for video in found} == set(endings)
     for video in found:
         with open_video(video.uri) as reader:
-            assert [films.read_number(frame.rgb()) for frame in reader.decode()] == list(range(30))
+            assert [videos.read_number(frame.rgb()) for frame in reader.decode()] == list(range(30))
 
 
 @pytest.mark.parametrize(

@@ -1,11 +1,13 @@
 import hashlib
 from pathlib import Path
+from typing import IO, cast
 
 import fsspec
 import pytest
 
 from vidsearch.errors import VideoOpenError
 from vidsearch.video.identity import content_id
+from vidsearch.video.source import ByteSource
 
 
 def test_it_is_the_blake2b_160_of_the_bytes(tmp_path: Path) -> None:
@@ -18,7 +20,7 @@ def test_it_is_the_blake2b_160_of_the_bytes(tmp_path: Path) -> None:
     assert content_id(str(tmp_path / "a b\n.mp4")) == expected
 
 
-def test_place_and_name_do_not_matter_but_a_bit_does(tmp_path: Path) -> None:
+def test_path_and_name_do_not_change_the_id_but_one_bit_does(tmp_path: Path) -> None:
     fsspec.filesystem("memory").pipe("/ids/x.mp4", b"same")
     (tmp_path / "y.mkv").write_bytes(b"same")
     (tmp_path / "z.mkv").write_bytes(b"samf")
@@ -35,7 +37,7 @@ def test_a_file_that_vanished(tmp_path: Path) -> None:
         content_id(str(path))
 
 
-def test_a_disk_that_fails_half_way(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_disk_that_fails_half_way(tmp_path: Path) -> None:
     class Failing:
         def __init__(self) -> None:
             self.left = 2
@@ -49,6 +51,7 @@ def test_a_disk_that_fails_half_way(tmp_path: Path, monkeypatch: pytest.MonkeyPa
         def close(self) -> None:
             pass
 
-    monkeypatch.setattr("vidsearch.video.source._open_local", lambda _: Failing())
+    path = str(tmp_path / "a.mp4")
+    source = ByteSource(path, cast("IO[bytes]", Failing()))
     with pytest.raises(VideoOpenError, match=r"stopped being readable.*Input/output error"):
-        content_id(str(tmp_path / "a.mp4"))
+        content_id(path, source=source)

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from fractions import Fraction
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import numpy as np
 import pytest
 
+from tests.helpers import videos
 from vidsearch.datatypes import Frame, TimeSpan
 from vidsearch.errors import ConfigError
 from vidsearch.video.open import open_video
@@ -32,10 +32,10 @@ def blocks(seed: int, frames: int, size: tuple[int, int] = (128, 96)) -> list[An
     return [picture] * frames
 
 
-def write_shots(films: ModuleType, path: Path, lengths: list[int], **film: Any) -> Path:
+def write_shots(path: Path, lengths: list[int], **spec: Any) -> Path:
     pictures = [p for seed, frames in enumerate(lengths) for p in blocks(seed, frames)]
-    made: Path = films.write_film(
-        path, films.Film(frames=len(pictures), time_base=TV, **film), pictures
+    made: Path = videos.write_video(
+        path, videos.VideoSpec(frames=len(pictures), time_base=TV, **spec), pictures
     )
     return made
 
@@ -53,8 +53,8 @@ def check_invariants(frames: list[Frame], sampler: FrameSampler) -> None:
         assert frame.time_s + frame.duration_s <= sampler.shots[-1].end_s + 1e-6
 
 
-def test_one_shot_gives_the_grid_and_nothing_else(films: ModuleType, tmp_path: Path) -> None:
-    path = write_shots(films, tmp_path / "a.mp4", [100])
+def test_one_shot_gives_the_grid_and_nothing_else(tmp_path: Path) -> None:
+    path = write_shots(tmp_path / "a.mp4", [100])
     frames, sampler = sample(path)
     # The first frames at or after 0, 0.5, ... 3.5 s at 25 a second: 0, 13, 25, 38, 50, ...
     assert [round(f.time_s * 25) for f in frames] == [0, 13, 25, 38, 50, 63, 75, 88]
@@ -66,10 +66,8 @@ def test_one_shot_gives_the_grid_and_nothing_else(films: ModuleType, tmp_path: P
 @pytest.mark.parametrize(
     "lengths", [[100, 50], [30, 4, 30], [3, 3, 3], [7] * 9, [1, 60], [60, 1], [60, 2, 61]]
 )
-def test_every_shot_is_sampled_and_no_frame_strays(
-    films: ModuleType, tmp_path: Path, lengths: list[int]
-) -> None:
-    path = write_shots(films, tmp_path / "a.mp4", lengths, keyframes=7, b_frames=2)
+def test_every_shot_is_sampled_and_no_frame_strays(tmp_path: Path, lengths: list[int]) -> None:
+    path = write_shots(tmp_path / "a.mp4", lengths, keyframes=7, b_frames=2)
     frames, sampler = sample(path)
     edges = np.cumsum([0, *lengths]) * 0.04
     assert [s.start_s for s in sampler.shots] == pytest.approx(edges[:-1])
@@ -83,8 +81,8 @@ def test_every_shot_is_sampled_and_no_frame_strays(
     check_invariants(frames, sampler)
 
 
-def test_extra_samples_are_spread_over_a_short_shot(films: ModuleType, tmp_path: Path) -> None:
-    path = write_shots(films, tmp_path / "a.mp4", [50, 24, 50])
+def test_extra_samples_are_spread_over_a_short_shot(tmp_path: Path) -> None:
+    path = write_shots(tmp_path / "a.mp4", [50, 24, 50])
     frames, _ = sample(path, fps=0.1)  # a grid point at 0 s and no other
     inside = [round(f.time_s * 25) - 50 for f in frames if f.shot == 1]
     assert len(inside) == 3
@@ -92,7 +90,7 @@ def test_extra_samples_are_spread_over_a_short_shot(films: ModuleType, tmp_path:
 
 
 @pytest.mark.parametrize(
-    ("film", "fps", "expected_s"),
+    ("spec", "fps", "expected_s"),
     [
         ({"time_base": Fraction(1), "frames": 6}, 2.0, [0, 1, 2, 3, 4, 5]),
         ({"time_base": Fraction(1, 120), "frames": 240}, 2.0, [0, 0.5, 1, 1.5]),
@@ -106,40 +104,40 @@ def test_extra_samples_are_spread_over_a_short_shot(films: ModuleType, tmp_path:
     ids=["1 fps", "120 fps", "10 fps", "gap"],
 )
 def test_any_frame_rate(
-    films: ModuleType, tmp_path: Path, film: dict[str, Any], fps: float, expected_s: list[float]
+    tmp_path: Path, spec: dict[str, Any], fps: float, expected_s: list[float]
 ) -> None:
-    count = len(film.get("ticks", range(film.get("frames", 0))))
-    path = films.write_film(tmp_path / "a.mkv", films.Film(**film), blocks(1, count))
+    count = len(spec.get("ticks", range(spec.get("frames", 0))))
+    path = videos.write_video(tmp_path / "a.mkv", videos.VideoSpec(**spec), blocks(1, count))
     frames, sampler = sample(path, fps=fps)
     assert [frame.time_s for frame in frames] == pytest.approx(expected_s, abs=0.01)
     check_invariants(frames, sampler)
 
 
-def test_a_frame_before_a_gap_is_shown_through_it(films: ModuleType, tmp_path: Path) -> None:
-    film = films.Film(ticks=(0, 1, 31, 32), time_base=Fraction(1, 10))
-    path = films.write_film(tmp_path / "a.mkv", film, blocks(1, 4))
+def test_a_frame_before_a_gap_is_shown_through_it(tmp_path: Path) -> None:
+    spec = videos.VideoSpec(ticks=(0, 1, 31, 32), time_base=Fraction(1, 10))
+    path = videos.write_video(tmp_path / "a.mkv", spec, blocks(1, 4))
     frames, sampler = sample(path, min_per_shot=4)
     assert [round(f.duration_s, 3) for f in frames] == [0.1, 3.0, 0.1, 0.1]
     assert sampler.shots == (TimeSpan(0.0, 3.3),)
 
 
-def test_one_frame(films: ModuleType, tmp_path: Path) -> None:
-    frames, sampler = sample(films.write_film(tmp_path / "a.mp4", films.Film(frames=1)))
-    assert [films.read_number(frame.image) for frame in frames] == [0]
+def test_one_frame(tmp_path: Path) -> None:
+    frames, sampler = sample(videos.write_video(tmp_path / "a.mp4", videos.VideoSpec(frames=1)))
+    assert [videos.read_number(frame.image) for frame in frames] == [0]
     assert sampler.shots == (TimeSpan(0.0, 0.1),)
 
 
-def test_images_belong_to_their_times(films: ModuleType, tmp_path: Path) -> None:
-    film = films.Film(frames=80, b_frames=2, turn=180)
-    frames, _ = sample(films.write_film(tmp_path / "a.mp4", film))
+def test_images_belong_to_their_times(tmp_path: Path) -> None:
+    spec = videos.VideoSpec(frames=80, b_frames=2, turn=180)
+    frames, _ = sample(videos.write_video(tmp_path / "a.mp4", spec))
     assert len(frames) >= 16
     for frame in frames:
-        number = films.read_number(frame.image[::-1, ::-1])
+        number = videos.read_number(frame.image[::-1, ::-1])
         assert frame.time_s == pytest.approx(number / 10)
 
 
-def test_the_backends_sample_alike(films: ModuleType, tmp_path: Path) -> None:
-    path = write_shots(films, tmp_path / "a.mp4", [40, 20, 30], b_frames=2)
+def test_the_backends_sample_alike(tmp_path: Path) -> None:
+    path = write_shots(tmp_path / "a.mp4", [40, 20, 30], b_frames=2)
     samples = {}
     for backend in ("pyav", "decord"):
         with open_video(str(path), backend) as reader:

@@ -1,4 +1,4 @@
-"""Which frames of a shot are kept, on frames that are only a number."""
+"""Selection of a shot's samples, on frames that are only a number."""
 
 from fractions import Fraction
 
@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from vidsearch.datatypes import Image
-from vidsearch.video.selection import ShotSelection, ShownFrame, TimeGrid
+from vidsearch.video.selection import ShotSelection, TimedFrame, TimeGrid
 from vidsearch.video.types import DecodedFrame
 
 
@@ -30,8 +30,8 @@ def select(grid: list[bool], minimum: int = 3) -> tuple[list[int], int]:
     chosen: list[int] = []
     most = 0
     for pts, on_grid in enumerate(grid):
-        chosen += [s.frame.pts for s in shot.add(ShownFrame(tick(pts), 1, on_grid))]
-        most = max(most, len(shot._spare) + len(shot._grid))
+        chosen += [s.frame.pts for s in shot.add(TimedFrame(tick(pts), 1, on_grid))]
+        most = max(most, shot.frames_held)
     return chosen + [s.frame.pts for s in shot.finish()], most
 
 

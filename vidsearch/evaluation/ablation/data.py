@@ -14,11 +14,11 @@ from vidsearch.datatypes import Image, Matrix
 from vidsearch.device import resolve_device
 from vidsearch.errors import ConfigError, NoFaceError
 from vidsearch.faces.template import normalise
+from vidsearch.media.endings import PHOTO_ENDINGS
 from vidsearch.models.registry import load_pack
 from vidsearch.photo.open import read_photo
 from vidsearch.search.query import find_query_face
 
-_ENDINGS = {".jpg", ".jpeg", ".png", ".webp", ".bmp"}
 _COLUMNS = ("clip", "identity", "split", "embedding")
 Describe = Callable[[Image], Matrix]
 
@@ -92,7 +92,7 @@ def from_folder(
     """
     place = Path(folder)
     people = {
-        p.name: sorted(f for f in p.iterdir() if f.suffix.lower() in _ENDINGS)
+        p.name: sorted(f for f in p.iterdir() if f.suffix.lower() in PHOTO_ENDINGS)
         for p in (sorted(place.iterdir()) if place.is_dir() else ())
         if p.is_dir()
     }

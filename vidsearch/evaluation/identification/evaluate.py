@@ -20,7 +20,7 @@ from vidsearch.evaluation.photo_embeddings import (
     embed_photos,
     pooled_items,
 )
-from vidsearch.evaluation.protocols.pairs import PICTURE_ENDINGS
+from vidsearch.media.endings import PHOTO_ENDINGS
 from vidsearch.evaluation.report import Measure, Provenance, Report, Scores, Section
 from vidsearch.evaluation.report import identification as tables
 from vidsearch.evaluation.report.identification import Identified, identified
@@ -64,7 +64,7 @@ def read_folders(folder: Path) -> PhotoFolders:
         inside = sorted(path for path in folder.iterdir() if path.is_dir())
         people = [path for path in inside if not path.name.startswith(".")]
         photos = [
-            sorted(p for p in person.iterdir() if p.suffix.lower() in PICTURE_ENDINGS)
+            sorted(p for p in person.iterdir() if p.suffix.lower() in PHOTO_ENDINGS)
             for person in people
         ]
     except OSError as error:

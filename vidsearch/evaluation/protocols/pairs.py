@@ -12,10 +12,9 @@ from numpy.typing import NDArray
 
 from vidsearch.errors import ConfigError
 from vidsearch.evaluation.protocols.lines import file_sha256, malformed, read_lines
+from vidsearch.media.endings import PHOTO_ENDINGS
 from vidsearch.storage.safe_pickle import load_plain_pickle
 from vidsearch.text.printable import printable
-
-PICTURE_ENDINGS = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".webp"})
 
 _VIDEO = re.compile(r"[^/\s\0]{1,60}/[^/\s\0]{1,60}")
 _NAME = re.compile(r"[^/\0]{1,60}")  # longer ones are no names of files
@@ -235,7 +234,7 @@ def _frames(videos: Path, name: str) -> tuple[Path, ...]:
     folder = videos / name
     if not folder.is_dir():
         raise ConfigError(f"video {printable(name)!r} has no folder {printable(str(folder))}")
-    frames = sorted(path for path in folder.iterdir() if path.suffix.lower() in PICTURE_ENDINGS)
+    frames = sorted(path for path in folder.iterdir() if path.suffix.lower() in PHOTO_ENDINGS)
     if not frames:
         raise ConfigError(f"folder {printable(str(folder))} holds no picture; a video needs one")
     return tuple(frames)

@@ -1,4 +1,4 @@
-"""Presentation times that only rise, from whatever a container and its decoder deliver."""
+"""Rising presentation times from the time stamps of a container and its decoder."""
 
 from __future__ import annotations
 
@@ -9,18 +9,18 @@ _BACKWARDS_S = Fraction(1, 2)
 
 
 class PresentationClock:
-    """Turns each frame's stamps into one tick count that rises from frame to frame.
+    """Turns the time stamps of frames into ticks that rise from frame to frame.
 
-    - A frame without a stamp follows the last one by its duration.
-    - A frame that comes late (up to half a second before the last one, as decoders let them out
-      around a damaged place) has no time left in which to be shown: ``tick`` returns None.
-    - A leap back by more than that, which the next frame confirms, is a recording joined to
-      another: time runs on from there. A leap forward that the next frame confirms is a gap.
-    - A leap that the next frame does not confirm is a damaged stamp, and is ignored.
+    - A frame without a stamp follows the last frame by that frame's duration.
+    - A late frame (up to half a second before the last one, as decoders return them around damage)
+      has no display time left: ``tick`` returns None.
+    - A larger leap back that the next frame confirms is a join of two recordings: time continues
+      from there. A leap forward that the next frame confirms is a gap.
+    - A leap that the next frame does not confirm is a damaged stamp and is ignored.
 
     Args:
-        time_base: Seconds a tick.
-        first: The first frame's tick, where it carries none.
+        time_base: Seconds per tick.
+        first: Tick of the first frame if that frame carries no stamp.
     """
 
     def __init__(self, time_base: Fraction, first: int) -> None:
@@ -32,20 +32,20 @@ class PresentationClock:
         self._offset = 0
 
     def tick(self, stamp: int | None, duration: int, following: int | None) -> int | None:
-        """Return when to show a frame, or None if its time has passed.
+        """Return the display tick of a frame, or None for a late frame.
 
         Args:
-            stamp: The frame's own, None where it has none.
-            duration: How long it lasts, at least 1.
-            following: Stamp of the frame after it, None at the end or where it has none.
+            stamp: Time stamp of the frame; None if it has none.
+            duration: Duration of the frame in ticks, at least 1.
+            following: Time stamp of the next frame; None at the end or if it has none.
         """
-        tick = self._place(stamp, following)
+        tick = self._display_tick(stamp, following)
         if tick is not None:
             self._last = tick
             self._last_duration = duration
         return tick
 
-    def _place(self, stamp: int | None, following: int | None) -> int | None:
+    def _display_tick(self, stamp: int | None, following: int | None) -> int | None:
         if self._last is None:
             return stamp if stamp is not None else self._first
         expected = self._last + self._last_duration
@@ -54,13 +54,13 @@ class PresentationClock:
         tick = stamp + self._offset
         leaps_back = tick < self._last - self._backwards
         if leaps_back or tick > expected + self._leap:
-            if following is not None and self._resumes(stamp, following, expected):
+            if following is not None and self._is_outlier(stamp, following, expected):
                 return expected
             if leaps_back:
                 self._offset = expected - stamp
                 return expected
         return tick if tick > self._last else None
 
-    def _resumes(self, stamp: int, following: int, expected: int) -> bool:
-        """Whether the frame after a leap lies nearer to where the time was before it."""
+    def _is_outlier(self, stamp: int, following: int, expected: int) -> bool:
+        """Return True if the frame after a leap returns to the timeline before the leap."""
         return abs(following + self._offset - expected) < abs(following - stamp)

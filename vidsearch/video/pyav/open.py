@@ -1,4 +1,4 @@
-"""Opening a container with FFmpeg so that it reads this one file and nothing else."""
+"""Opening a container with FFmpeg; FFmpeg reads this one file and no other."""
 
 from __future__ import annotations
 
@@ -10,27 +10,109 @@ import av.error
 import av.stream
 
 from vidsearch.errors import NoVideoStreamError, VideoOpenError
+from vidsearch.media.kinds import image_format, is_playlist
 from vidsearch.text.printable import printable
-from vidsearch.video.source import ByteSource, is_playlist, picture_kind
+from vidsearch.video.source import ByteSource
 
-# FFmpeg's demuxers whose files carry their own pictures. Left out are those that follow names
-# written in a file (playlists, concat, image sequences), capture devices and still pictures.
-CONTAINERS: Final = (
-    "mov", "matroska", "webm", "avi", "mpegts", "mpeg", "mpegvideo", "m4v", "h261", "h263", "h264",
-    "hevc", "vvc", "obu", "av1", "ivf", "vc1", "vc1test", "flv", "live_flv", "kux", "asf", "asf_o",
-    "ogg", "rm", "mxf", "gxf", "nut", "wtv", "dv", "dhav", "nsv", "pva", "ty", "yuv4mpegpipe",
-    "avs2", "avs3", "cavsvideo", "dirac", "dnxhd", "evc", "amv", "smk", "bink", "mtv", "nuv",
-)  # fmt: skip
-# Opened only to say that there is nothing to see in them.
-SOUND_CONTAINERS: Final = ("mp3", "aac", "ac3", "eac3", "wav", "w64", "flac", "aiff", "caf", "ape")
-# Those whose packets say when they are shown, and which can be searched for a time.
+# FFmpeg's demuxers of self-contained formats. Left out are those that follow names written in a
+# file (playlists, concat, image sequences), capture devices and images.
+_CONTAINERS = """
+mov matroska webm avi mpegts mpeg mpegvideo m4v h261 h263 h264 hevc vvc obu av1 ivf vc1 vc1test flv
+live_flv kux asf asf_o ogg rm mxf gxf nut wtv dv dhav nsv pva ty yuv4mpegpipe avs2 avs3 cavsvideo
+dirac dnxhd evc amv smk bink mtv nuv
+"""
+CONTAINERS: Final = tuple(_CONTAINERS.split())
+# Opened only to report that they hold no video stream.
+AUDIO_CONTAINERS: Final = ("mp3", "aac", "ac3", "eac3", "wav", "w64", "flac", "aiff", "caf", "ape")
+# Containers whose packets carry presentation times and which can be searched for a time.
 _SEEKABLE: Final = frozenset({"mov", "matroska", "webm", "mpegts"})
 MAX_PIXELS: Final = 8192 * 8192
-_READ_BYTES = 1 << 18
 _GENERATE_PTS = 1  # AVFMT_FLAG_GENPTS
 
 
-def open_container(uri: str, source: ByteSource) -> av.container.InputContainer:
+class OpenedStream:
+    """Open file, its container and its video stream: what a reader decodes.
+
+    Attributes:
+        source: Bytes of the file.
+        container: FFmpeg's container.
+        stream: Video stream to decode.
+        audio: Audio stream to decode; None without one, or if audio was not asked for.
+
+    Args:
+        uri: Path, or a URI known to fsspec.
+        source: Bytes of the file; None to open ``uri``.
+        max_pixels: Largest frame that is decoded, in pixels.
+    """
+
+    def __init__(
+        self, uri: str, *, source: ByteSource | None = None, max_pixels: int = MAX_PIXELS
+    ) -> None:
+        self._max_pixels = max_pixels
+        self.source = source if source is not None else ByteSource(uri)
+        self.audio: av.AudioStream | None = None
+        try:
+            self.container = _open_container(uri, self.source)
+        except BaseException:
+            self.source.close()
+            raise
+        try:
+            self.stream = _video_stream(uri, self.container, self._max_pixels)
+        except BaseException:
+            self.close()
+            raise
+
+    @property
+    def streams(self) -> list[av.VideoStream | av.AudioStream]:
+        """Streams to demux."""
+        return [self.stream] if self.audio is None else [self.stream, self.audio]
+
+    def set_up(self, threads: int, *, audio: bool = False) -> None:
+        """Prepare the decoder and discard every other stream.
+
+        Args:
+            threads: Decoder threads.
+            audio: Keep the first audio stream that can be decoded.
+        """
+        if audio:
+            decodable = (s for s in self.container.streams.audio if s.codec_context is not None)
+            self.audio = next(decodable, None)
+        indices = {stream.index for stream in self.streams}
+        for other in self.container.streams:
+            if other.index not in indices:
+                other.discard = av.stream.Discard.all
+        context = self.stream.codec_context
+        # A stream may grow half-way: the decoder itself refuses frames that would fill the memory.
+        context.options = {"max_pixels": str(self._max_pixels)}
+        context.thread_count = threads
+        if threads > 1:
+            context.thread_type = "AUTO"
+        if "avi" in self.container.format.name:
+            # AVI stores no presentation times, and those made up by FFmpeg are out of order.
+            self.container.flags &= ~_GENERATE_PTS
+
+    def close(self) -> None:
+        """Close the container and the file."""
+        self.container.close()
+        self.source.close()
+
+
+def can_seek(container: str) -> bool:
+    """Return True if a container can be searched for a time.
+
+    Args:
+        container: FFmpeg's list of names, separated by commas.
+    """
+    return not _SEEKABLE.isdisjoint(container.split(","))
+
+
+def container_name(stream: av.VideoStream) -> str:
+    """Return the short name of a stream's container, e.g. ``mp4``."""
+    name = stream.container.format.name
+    return "mp4" if name.startswith("mov,") else name.split(",")[0]
+
+
+def _open_container(uri: str, source: ByteSource) -> av.container.InputContainer:
     head = source.head()
     source.check()
     _refuse_other_files(uri, head)
@@ -38,14 +120,14 @@ def open_container(uri: str, source: ByteSource) -> av.container.InputContainer:
         return av.open(
             source,
             mode="r",
-            options={"format_whitelist": ",".join(CONTAINERS + SOUND_CONTAINERS)},
+            options={"format_whitelist": ",".join(CONTAINERS + AUDIO_CONTAINERS)},
             metadata_errors="replace",
-            buffer_size=_READ_BYTES,
+            buffer_size=source.buffer_bytes,
             io_open=_refuse_to_follow,
         )
     except (av.error.FFmpegError, OSError, ValueError) as error:
         source.check()
-        raise VideoOpenError(_why_not_open(uri, head, error)) from error
+        raise VideoOpenError(_open_failure(uri, head, error)) from error
 
 
 def _refuse_to_follow(name: str, *_: object) -> NoReturn:
@@ -55,10 +137,10 @@ def _refuse_to_follow(name: str, *_: object) -> NoReturn:
 def _refuse_other_files(uri: str, head: bytes) -> None:
     if not head:
         raise VideoOpenError(f"'{printable(uri)}' is empty (0 bytes); copy or download it again")
-    kind = picture_kind(head)
-    if kind is not None:
+    image = image_format(head)
+    if image is not None:
         raise VideoOpenError(
-            f"'{printable(uri)}' is a picture ({kind}), not a video; search with it, or leave it "
+            f"'{printable(uri)}' is an image ({image}), not a video; search with it, or leave it "
             "out"
         )
     if is_playlist(head):
@@ -68,7 +150,7 @@ def _refuse_other_files(uri: str, head: bytes) -> None:
         )
 
 
-def _why_not_open(uri: str, head: bytes, error: Exception) -> str:
+def _open_failure(uri: str, head: bytes, error: Exception) -> str:
     if head[4:8] in {b"ftyp", b"mdat", b"moov", b"free", b"wide"}:
         return (
             f"'{printable(uri)}' is an MP4 whose index (moov) is missing or damaged, as in a file "
@@ -80,48 +162,26 @@ def _why_not_open(uri: str, head: bytes, error: Exception) -> str:
     )
 
 
-def pick_stream(uri: str, container: av.container.InputContainer) -> av.VideoStream:
+def _video_stream(
+    uri: str, container: av.container.InputContainer, max_pixels: int
+) -> av.VideoStream:
+    """Return the video stream to decode: the default one, else the largest, as players do."""
     cover = av.stream.Disposition.attached_pic | av.stream.Disposition.timed_thumbnails
     streams = [s for s in container.streams.video if not s.disposition & cover]
     if not streams:
-        what = "only sound and a cover picture" if container.streams.video else "no moving pictures"
-        raise NoVideoStreamError(f"'{printable(uri)}' holds {what}; leave it out")
+        content = "only audio and a cover image" if container.streams.video else "no video stream"
+        raise NoVideoStreamError(f"'{printable(uri)}' holds {content}; leave it out")
     decodable = [s for s in streams if s.codec_context is not None]
     if not decodable:
         raise VideoOpenError(
             f"'{printable(uri)}' uses a video codec that this FFmpeg does not decode; convert it "
             "to H.264"
         )
-    # As players do: the stream marked as the default one, else the largest.
     marked = [s for s in decodable if s.disposition & av.stream.Disposition.default]
     best = max(marked or decodable, key=lambda s: s.width * s.height)
-    if best.width * best.height > MAX_PIXELS:
+    if best.width * best.height > max_pixels:
         raise VideoOpenError(
             f"'{printable(uri)}' has frames of {best.width} x {best.height}, more than the "
-            f"{MAX_PIXELS} pixels that are decoded; scale it down first"
+            f"{max_pixels} pixels that are decoded; scale it down first"
         )
     return best
-
-
-def set_up(container: av.container.InputContainer, stream: av.VideoStream, threads: int) -> None:
-    for other in container.streams:
-        if other.index != stream.index:
-            other.discard = av.stream.Discard.all
-    # A stream may also grow half-way: the decoder itself refuses what would fill the memory.
-    stream.codec_context.options = {"max_pixels": str(MAX_PIXELS)}
-    stream.codec_context.thread_count = threads
-    if threads > 1:
-        stream.codec_context.thread_type = "AUTO"
-    if "avi" in container.format.name:
-        # AVI stores no presentation times, and what FFmpeg makes up for them is out of order.
-        container.flags &= ~_GENERATE_PTS
-
-
-def can_seek(container: str) -> bool:
-    """Tell whether a time can be found in a container; ``container`` is FFmpeg's list of names."""
-    return not _SEEKABLE.isdisjoint(container.split(","))
-
-
-def container_name(stream: av.VideoStream) -> str:
-    name = stream.container.format.name
-    return "mp4" if name.startswith("mov,") else name.split(",")[0]

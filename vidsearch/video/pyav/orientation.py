@@ -1,4 +1,4 @@
-"""Turning stored pictures upright, as a container's display matrix asks."""
+"""Upright frames from stored frames, by the container's display matrix."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Orientation:
-    """One of the eight ways to lay a picture on a grid: transpose first, then flip.
+    """Rotation by a multiple of 90 degrees and mirroring: transpose first, then flip.
 
     Attributes:
-        transpose: Rows become columns.
-        flip_x: Left and right change places.
-        flip_y: Top and bottom change places.
+        transpose: Swap rows and columns.
+        flip_x: Swap left and right.
+        flip_y: Swap top and bottom.
     """
 
     transpose: bool = False
@@ -31,7 +31,7 @@ class Orientation:
 
     @classmethod
     def of(cls, frame: av.VideoFrame) -> Orientation:
-        """Return the orientation that a decoded frame asks for."""
+        """Return the orientation stated in the side data of a decoded frame."""
         data: Any = frame.side_data.get("DISPLAYMATRIX")
         return _UPRIGHT if data is None else cls.from_matrix(struct.unpack("=9i", bytes(data)))
 
@@ -40,8 +40,8 @@ class Orientation:
         """Return the orientation nearest to a display matrix.
 
         Args:
-            matrix: Nine numbers a b u, c d v, x y w, row by row: a stored point (p, q) is shown at
-                (a p + c q + x, b p + d q + y).
+            matrix: Nine numbers a b u, c d v, x y w, row by row: a stored point (p, q) is displayed
+                at (a p + c q + x, b p + d q + y).
 
         Source:
             ISO/IEC 14496-12, the track header's ``matrix``.
@@ -57,17 +57,18 @@ class Orientation:
 
     @property
     def rotation(self) -> int:
-        """Degrees, counter-clockwise: 0, 90, 180 or 270 (a mirrored picture: after mirroring)."""
+        """Counter-clockwise degrees, 0, 90, 180 or 270, applied after any mirroring."""
         across = -1 if self.flip_x else 1
         down = -1 if self.flip_y else 1
         turn = math.atan2(-down, 0) if self.transpose else math.atan2(0, across)
         return round(math.degrees(turn)) % 360
 
     def size(self, width: int, height: int) -> tuple[int, int]:
+        """Return width and height of the upright frame."""
         return (height, width) if self.transpose else (width, height)
 
     def apply(self, image: Image) -> Image:
-        """Return ``image`` (H, W, 3) laid out upright; the same array where it already is."""
+        """Return ``image`` (H, W, 3) turned upright; the same array if it is upright already."""
         if self == _UPRIGHT:
             return image
         turned = image.transpose(1, 0, 2) if self.transpose else image

@@ -1,8 +1,8 @@
-"""The default decoder: PyAV, that is FFmpeg's libraries.
+"""Default video backend: PyAV, the Python binding of FFmpeg's libraries.
 
-What it adds to FFmpeg: packets that do not decode are skipped and counted instead of ending the
-video; times only rise (``clock``); the picture is turned upright and its pixels are made square;
-and only self-contained file formats are opened, so that no file can name another one.
+Beyond FFmpeg: packets that do not decode are skipped and counted instead of ending the video; times
+only rise (``clock``); frames are turned upright and their pixels made square; and only
+self-contained file formats are opened, so that no file can name another one.
 """
 
 from __future__ import annotations
@@ -10,122 +10,203 @@ from __future__ import annotations
 import math
 from collections.abc import Generator, Iterator
 from fractions import Fraction
-from itertools import chain, islice
+from itertools import chain
+from typing import cast
 
 import av
-import av.container
 import av.error
 
-from vidsearch.datatypes import Image
 from vidsearch.errors import VideoDecodeError
 from vidsearch.text.printable import printable
 from vidsearch.video.pyav.clock import PresentationClock
-from vidsearch.video.pyav.open import can_seek, container_name, open_container, pick_stream, set_up
+from vidsearch.video.pyav.frames import OrderStamps, PyAVFrame, presentation_stamp
+from vidsearch.video.pyav.open import MAX_PIXELS, OpenedStream, can_seek, container_name
 from vidsearch.video.pyav.orientation import Orientation
 from vidsearch.video.pyav.pixels import FrameConverter
-from vidsearch.video.pyav.stream_timing import ExpectedStream, promise_of
+from vidsearch.video.pyav.seeking import (
+    first_keyframe,
+    packets_from_keyframe,
+    seek,
+    seek_targets,
+)
+from vidsearch.video.pyav.stream_timing import expected_stream
 from vidsearch.video.source import ByteSource
-from vidsearch.video.types import DecodedFrame, ReadReport, VideoInfo, VideoReader
+from vidsearch.video.types import DecodedFrame, ExpectedStream, ReadReport, VideoInfo, VideoReader
 
 _MAX_READ_ERRORS = 1000
 _FALLBACK_FPS = Fraction(25)
-_PACKETS_TO_KEY = 5000
+# Rounding of a time that was written in seconds.
+_CLOCK_S = 1e-3
 
 
 class PyAVReader(VideoReader):
-    """Decodes with PyAV; see ``open_video``."""
+    """Decodes a video with PyAV; see ``open_video``.
 
-    def __init__(self, uri: str, *, threads: int = 1) -> None:
+    Args:
+        uri: Path, or a URI known to fsspec.
+        threads: Decoder threads.
+        audio: Decode the first audio stream too; see ``take_audio``.
+        source: Bytes of the file; None to open ``uri``.
+        max_pixels: Largest frame that is decoded, in pixels.
+    """
+
+    def __init__(
+        self,
+        uri: str,
+        *,
+        threads: int = 1,
+        audio: bool = False,
+        source: ByteSource | None = None,
+        max_pixels: int = MAX_PIXELS,
+    ) -> None:
         self._uri = uri
-        self._source = ByteSource(uri)
-        self._container: av.container.InputContainer | None = None
+        self._opened: OpenedStream | None = None
+        self._frames: Generator[av.VideoFrame, None, None] | None = None
+        opened = OpenedStream(uri, source=source, max_pixels=max_pixels)
         try:
-            self._container = open_container(uri, self._source)
-            self._stream = pick_stream(uri, self._container)
-            set_up(self._container, self._stream, threads)
+            opened.set_up(threads, audio=audio)
+            self._opened = opened
+            self._source, self._stream = opened.source, opened.stream
+            self._audio_frames: list[tuple[av.AudioFrame, float]] = []
             self._errors = self._late = self._damaged = self._decoded = 0
             self._end: Fraction | None = None
-            self._promise: ExpectedStream = promise_of(self._container, self._stream)
+            self._expected = expected_stream(opened.container, self._stream)
+            self._stamp_of = (
+                presentation_stamp if self._expected.has_pts else OrderStamps(self._expected.first)
+            )
             self._frames = self._raw_frames(self._packets())
             first = self._first_frame()
+            self._stamp_of(first)
             self._convert = FrameConverter(first, self._stream.sample_aspect_ratio)
             self._info = self._read_info(first)
             self._first: av.VideoFrame | None = first
         except BaseException:
             self.close()
+            opened.close()
             raise
 
     @property
     def info(self) -> VideoInfo:
+        """Facts stated by the container."""
         return self._info
 
     @property
-    def promise(self) -> ExpectedStream:
-        """Length and clock of the stream, which the other backend takes from here."""
-        return self._promise
+    def expected(self) -> ExpectedStream:
+        """Length and clock of the stream."""
+        return self._expected
 
     def decode(self) -> Iterator[DecodedFrame]:
-        self._check_open()
-        if self._first is None:
-            raise VideoDecodeError(f"'{printable(self._uri)}' was decoded already; open it again")
-        current, self._first = self._first, None
-        return self._timed_frames(current)
+        """Yield every frame; see ``VideoReader.decode``."""
+        return self._timed_frames(self._take_first())
 
-    def borders(self, every_s: float) -> tuple[int, ...]:
-        self._check_open()
-        promise = self._promise
-        container = self._stream.container.format.name
-        if not promise.has_pts or not promise.duration_s or not can_seek(container):
+    def keyframe_cuts(self, every_s: float) -> tuple[int, ...]:
+        """Return keyframes about ``every_s`` seconds apart; see ``VideoReader.keyframe_cuts``."""
+        opened = self._check_open()
+        expected = self._expected
+        container = opened.container.format.name
+        if not expected.has_pts or not expected.duration_s or not can_seek(container):
             return ()
         self._first = None
-        found = [promise.first]
-        for part in range(1, math.ceil(promise.duration_s / every_s)):
-            border = self._keyframe(
-                promise.first + round(Fraction(part * every_s) / promise.time_base)
-            )
-            if border is not None and border > found[-1]:
-                found.append(border)
-        return tuple(found[1:])
+        cuts = [expected.first]
+        for part in range(1, math.ceil(expected.duration_s / every_s)):
+            target = expected.first + round(Fraction(part * every_s) / expected.time_base)
+            cut = first_keyframe(self._packets()) if self._seek(target) else None
+            self._source.check()
+            if cut is not None and cut > cuts[-1]:
+                cuts.append(cut)
+        return tuple(cuts[1:])
 
-    def decode_from(self, border: int) -> Iterator[DecodedFrame]:
-        self._check_open()
-        if self._first is None:
-            raise VideoDecodeError(f"'{printable(self._uri)}' was decoded already; open it again")
-        self._first = None
+    def decode_from(self, cut: int) -> Iterator[DecodedFrame]:
+        """Yield the frames from a keyframe cut on; see ``VideoReader.decode_from``."""
+        self._take_first()
         self._errors = 0
-        # A container may index by decoding time, which comes before presentation.
+        # A container may index by decoding time, which comes before presentation time.
         for early_s in (0, 1, 10):
-            packets = self._packets_at(border - round(early_s / self._promise.time_base), border)
+            earlier = cut - round(early_s / self._expected.time_base)
+            if not self._seek(max(earlier, self._expected.first)):
+                continue
+            packets = packets_from_keyframe(self._packets(), cut)
             packet = next(packets, None)
             if packet is not None:
                 self._frames = self._raw_frames(chain([packet], packets))
-                return self._frames_from(border)
+                return self._frames_from(cut)
         raise VideoDecodeError(
-            f"'{printable(self._uri)}' has no keyframe at tick {border}; it was changed, or "
-            "cannot be searched: read it whole"
+            f"'{printable(self._uri)}' has no keyframe at tick {cut}; the file was changed or "
+            "cannot be searched: read the whole video"
         )
 
+    def decode_around(self, time_s: float) -> Iterator[DecodedFrame]:
+        """Yield the frames from a keyframe at or before a time on, close to it if possible.
+
+        Containers without an index seek to a keyframe after the time as often as before it, so the
+        seek is repeated with growing margins. The last attempt is the start of the video.
+
+        Args:
+            time_s: Seconds from the container's start.
+
+        Raises:
+            VideoDecodeError: The container cannot be searched.
+            VideoError: See ``decode``.
+        """
+        self._take_first()
+        expected = self._expected
+        begin_s = float(expected.first * expected.time_base - expected.start)
+        reached: list[tuple[float, float]] = []
+        for target_s in seek_targets(time_s):
+            first = self._first_frame_after_seek(target_s)
+            stamp = None if first is None else self._stamp_of(first)
+            if first is None or stamp is None:
+                continue
+            first_s = float(stamp * expected.time_base - expected.start)
+            if first_s <= max(time_s, begin_s) + _CLOCK_S:
+                return self._timed_frames(first)
+            reached.append((first_s, target_s))
+        first = self._first_frame_after_seek(min(reached)[1]) if reached else None
+        return iter(()) if first is None else self._timed_frames(first)
+
+    @property
+    def has_audio(self) -> bool:
+        """True if the reader was opened with audio and the video has an audio stream."""
+        return self._check_open().audio is not None
+
+    def take_audio(self) -> list[tuple[av.AudioFrame, float]]:
+        """Return the audio frames decoded since the last call, each with its time in seconds.
+
+        Seconds count from the container's start. Empty unless the reader was opened with audio.
+        """
+        frames, self._audio_frames = self._audio_frames, []
+        return frames
+
     def report(self) -> ReadReport:
-        return self._promise.compare(
+        """Return the report of the frames decoded so far; see ``VideoReader.report``."""
+        return self._expected.compare(
             self._decoded, self._end, self._errors + self._late, self._damaged
         )
 
     def close(self) -> None:
-        frames = getattr(self, "_frames", None)
-        if frames is not None:
-            frames.close()
-        if self._container is not None:
-            self._container.close()
-            self._container = None
-        self._source.close()
+        """Free the decoder and the file."""
+        if self._frames is not None:
+            self._frames.close()
+        if self._opened is not None:
+            self._opened.close()
+            self._opened = None
 
-    def _check_open(self) -> None:
-        if self._container is None:
+    def _check_open(self) -> OpenedStream:
+        if self._opened is None:
             raise VideoDecodeError(
                 f"'{printable(self._uri)}' is closed; open it again to decode it"
             )
+        return self._opened
+
+    def _take_first(self) -> av.VideoFrame:
+        self._check_open()
+        if self._first is None:
+            raise VideoDecodeError(f"'{printable(self._uri)}' was decoded already; open it again")
+        first, self._first = self._first, None
+        return first
 
     def _first_frame(self) -> av.VideoFrame:
+        assert self._frames is not None
         first = next(self._frames, None)
         self._source.check()
         if first is None:
@@ -133,6 +214,20 @@ class PyAVReader(VideoReader):
                 f"'{printable(self._uri)}' opened as {container_name(self._stream)}, but none of "
                 "its frames could be decoded; the file is damaged: replace it"
             )
+        return first
+
+    def _first_frame_after_seek(self, target_s: float) -> av.VideoFrame | None:
+        target = round((self._expected.start + Fraction(target_s)) / self._expected.time_base)
+        if not self._seek(target if target_s < 0 else max(target, self._expected.first)):
+            if target_s < 0:  # before the start, where some containers cannot seek
+                return None
+            raise VideoDecodeError(
+                f"'{printable(self._uri)}' cannot be read at {target_s:.1f} s; its container "
+                "cannot be searched"
+            )
+        self._frames = self._raw_frames(self._packets())
+        first = next(self._frames, None)
+        self._source.check()
         return first
 
     def _read_info(self, first: av.VideoFrame) -> VideoInfo:
@@ -146,59 +241,40 @@ class PyAVReader(VideoReader):
             width=width,
             height=height,
             rotation=Orientation.of(first).rotation,
-            time_base=self._promise.time_base,
-            start=self._promise.start,
-            duration_s=self._promise.duration_s,
+            time_base=self._expected.time_base,
+            start=self._expected.start,
+            duration_s=self._expected.duration_s,
             fps=float(rate) if rate else None,
-            expected_frames=self._promise.frames,
+            expected_frames=self._expected.frames,
         )
 
-    def _keyframe(self, target: int) -> int | None:
-        """Return the pts of the first keyframe that a search for ``target`` comes upon."""
-        if not self._seek(target):
-            return None
-        packets = islice(self._packets(), _PACKETS_TO_KEY)
-        packet = next((packet for packet in packets if packet.is_keyframe), None)
-        self._source.check()
-        return None if packet is None else packet.pts
-
     def _seek(self, target: int) -> bool:
-        assert self._container is not None
+        """Move to a keyframe near a tick; return False if the container cannot be searched."""
+        assert self._frames is not None
         self._frames.close()
-        try:
-            self._container.seek(max(target, self._promise.first), stream=self._stream)
-        except (av.error.FFmpegError, OSError):
-            self._source.check()
-            return False
-        return True
+        self._audio_frames = []
+        opened = self._check_open()
+        if seek(opened.container, self._stream, target):
+            return True
+        self._source.check()
+        return False
 
-    def _packets_at(self, target: int, border: int) -> Iterator[av.Packet[av.VideoStream]]:
-        """Yield the packets from the border's on; none if a search does not lead there."""
-        if not self._seek(target):
-            return
-        packets = self._packets()
-        for packet in packets:
-            if packet.is_keyframe and packet.pts is not None and packet.pts >= border:
-                if packet.pts == border:
-                    yield packet
-                    yield from packets
-                return
-
-    def _frames_from(self, border: int) -> Iterator[DecodedFrame]:
-        # Frames shown before the keyframe refer to what came before it.
+    def _frames_from(self, cut: int) -> Iterator[DecodedFrame]:
+        # Frames displayed before the keyframe refer to frames before it.
+        assert self._frames is not None
         for frame in self._frames:
-            if frame.pts is not None and frame.pts >= border:
+            if frame.pts is not None and frame.pts >= cut:
                 yield from self._timed_frames(frame)
                 return
         self._source.check()
 
     def _timed_frames(self, current: av.VideoFrame) -> Iterator[DecodedFrame]:
-        time_base = self._promise.time_base
+        assert self._frames is not None
+        time_base = self._expected.time_base
         rate = self._stream.average_rate or _FALLBACK_FPS
         usual = max(1, round(1 / (rate * time_base)))
-        clock = PresentationClock(time_base, self._promise.first)
-        stamp_of = _pts if self._promise.has_pts else _OrderStamps(self._promise.first)
-        stamp = stamp_of(current)
+        clock = PresentationClock(time_base, self._expected.first)
+        stamp = self._stamp_of(current)
         upcoming: av.VideoFrame | None = current
         errors_after = self._errors
         while upcoming is not None:
@@ -206,7 +282,7 @@ class PyAVReader(VideoReader):
             current, upcoming = upcoming, next(self._frames, None)
             errors_after = self._errors
             self._check_open()
-            following = None if upcoming is None else stamp_of(upcoming)
+            following = None if upcoming is None else self._stamp_of(upcoming)
             duration = current.duration if current.duration > 0 else usual
             pts = clock.tick(stamp, duration, following)
             stamp = following
@@ -216,10 +292,10 @@ class PyAVReader(VideoReader):
             self._decoded += 1
             self._damaged += current.is_corrupt
             self._end = (pts + duration) * time_base
-            shown = PyAVFrame(current, pts, duration, self._convert, self._promise)
-            shown.damaged = bool(current.is_corrupt)
-            shown.errors_before = errors + self._late
-            yield shown
+            frame = PyAVFrame(current, pts, duration, self._convert, self._expected)
+            frame.damaged = bool(current.is_corrupt)
+            frame.errors_before = errors + self._late
+            yield frame
         self._source.check()
 
     def _raw_frames(
@@ -234,61 +310,30 @@ class PyAVReader(VideoReader):
         self._source.check()
 
     def _packets(self) -> Iterator[av.Packet[av.VideoStream]]:
+        """Yield the packets of the video stream; decode those of the audio stream on the way."""
         failed = 0
-        while self._container is not None and failed < _MAX_READ_ERRORS:
+        while self._opened is not None and failed < _MAX_READ_ERRORS:
+            streams, audio = self._opened.streams, self._opened.audio
             try:
-                # A generator that raised is finished: take up reading where it stopped.
-                for packet in self._container.demux(self._stream):
+                # A generator that raised is finished: continue reading with a new one.
+                for packet in self._opened.container.demux(streams):
                     failed = 0
-                    yield packet
+                    if audio is not None and packet.stream is audio:
+                        self._decode_audio(cast("av.Packet[av.AudioStream]", packet))
+                    else:
+                        yield cast("av.Packet[av.VideoStream]", packet)
             except av.error.FFmpegError:
                 self._errors += 1
                 failed += 1
             else:
                 return
 
-
-class PyAVFrame(DecodedFrame):
-    """A decoder's own picture, converted on demand."""
-
-    __slots__ = ("_convert", "_frame")
-
-    def __init__(
-        self,
-        frame: av.VideoFrame,
-        pts: int,
-        duration: int,
-        convert: FrameConverter,
-        promise: ExpectedStream,
-    ) -> None:
-        super().__init__(pts, duration, promise.time_base, promise.start)
-        self._frame = frame
-        self._convert = convert
-
-    def rgb(self) -> Image:
-        return self._convert.rgb(self._frame)
-
-    def thumbnail_bgr(self, width: int, height: int) -> Image:
-        return self._convert.bgr(self._frame, width, height)
-
-
-def _pts(frame: av.VideoFrame) -> int | None:
-    return frame.pts
-
-
-class _OrderStamps:
-    """Stamps for containers without any: frames come out in order, each as a packet goes in.
-
-    The decoder's delay makes the first one late; all are moved so that it is at the start.
-    """
-
-    def __init__(self, first: int) -> None:
-        self._first = first
-        self._delay: int | None = None
-
-    def __call__(self, frame: av.VideoFrame) -> int | None:
-        if frame.dts is None:
-            return None
-        if self._delay is None:
-            self._delay = frame.dts - self._first
-        return frame.dts - self._delay
+    def _decode_audio(self, packet: av.Packet[av.AudioStream]) -> None:
+        try:
+            frames = packet.decode()
+        except av.error.FFmpegError:
+            return
+        for frame in frames:
+            if frame.pts is not None and frame.time_base is not None:
+                time_s = float(frame.pts * frame.time_base - self._expected.start)
+                self._audio_frames.append((frame, time_s))

@@ -1,51 +1,60 @@
-"""Getting to a time in a video: containers without an index land after it as often as before."""
+"""Seeking in a container, and finding keyframes among the packets that follow."""
 
 from __future__ import annotations
 
-from fractions import Fraction
+from collections.abc import Iterator
+from itertools import islice
+from typing import Final
 
 import av
 import av.container
 import av.error
 
-_MARGINS_S = (0.0, 2.0, 12.0, 60.0)
+_MARGINS_S: Final = (0.0, 2.0, 12.0, 60.0)
+# An index by decoding time, which may be negative, hides the first keyframe from a seek to 0.
+_BEFORE_START_S: Final = -10.0
+_PACKETS_TO_KEYFRAME = 5000
 
 
-def start_of(container: av.container.InputContainer) -> Fraction:
-    """Return the container's start in seconds: what a player shows as 0:00."""
-    return Fraction(container.start_time or 0, av.time_base)
+def seek_targets(time_s: float) -> tuple[float, ...]:
+    """Return the times to seek to, in order, until the first decoded frame lies before ``time_s``.
 
+    The last target is negative: it leads to the start of the video.
 
-def seek_before(
-    container: av.container.InputContainer, stream: av.VideoStream, time_s: float
-) -> None:
-    """Go to where decoding gives a picture at or before a time, near it if possible.
-
-    Raises:
-        av.error.FFmpegError: The container cannot seek at all.
+    Example:
+        >>> seek_targets(5.0)
+        (5.0, 3.0, 0.0, -10.0)
     """
-    begin = start_of(container)
-    for margin_s in _MARGINS_S:
-        target_s = max(time_s - margin_s, 0.0)
-        _seek(container, begin, target_s)
-        first = _first_time_s(container, stream, begin)
-        if target_s == 0.0 or (first is not None and first <= time_s + 1e-3):
-            _seek(container, begin, target_s)
-            return
-    _seek(container, begin, 0.0)
+    early = (max(time_s - margin_s, 0.0) for margin_s in (*_MARGINS_S, time_s))
+    return (*dict.fromkeys(early), _BEFORE_START_S)
 
 
-def _seek(container: av.container.InputContainer, begin: Fraction, time_s: float) -> None:
-    container.seek(round((float(begin) + time_s) * av.time_base))
+def seek(container: av.container.InputContainer, stream: av.VideoStream, tick: int) -> bool:
+    """Move to a keyframe of a stream near a tick; return False if that is impossible.
 
-
-def _first_time_s(
-    container: av.container.InputContainer, stream: av.VideoStream, begin: Fraction
-) -> float | None:
+    The keyframe lies before the tick, or after it in containers without an index.
+    """
     try:
-        for frame in container.decode(stream):
-            if frame.pts is not None and frame.time_base is not None:
-                return float(frame.pts * frame.time_base - begin)
-    except av.error.FFmpegError:
-        return None
-    return None
+        container.seek(tick, stream=stream)
+    except (av.error.FFmpegError, OSError):
+        return False
+    return True
+
+
+def first_keyframe(packets: Iterator[av.Packet[av.VideoStream]]) -> int | None:
+    """Return the pts of the first keyframe; None if there is none nearby or it has no pts."""
+    nearby = islice(packets, _PACKETS_TO_KEYFRAME)
+    packet = next((packet for packet in nearby if packet.is_keyframe), None)
+    return None if packet is None else packet.pts
+
+
+def packets_from_keyframe(
+    packets: Iterator[av.Packet[av.VideoStream]], pts: int
+) -> Iterator[av.Packet[av.VideoStream]]:
+    """Yield the packets from the keyframe with this pts on; none if it is not among them."""
+    for packet in packets:
+        if packet.is_keyframe and packet.pts is not None and packet.pts >= pts:
+            if packet.pts == pts:
+                yield packet
+                yield from packets
+            return

@@ -1,4 +1,4 @@
-"""What the default decoder does beyond the contract: damage, joins, sizes, safety, storage."""
+"""PyAV reader beyond the contract suite: damage, joins, sizes, safety, storage."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ import random
 from contextlib import suppress
 from fractions import Fraction
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import av
@@ -18,6 +17,7 @@ import numpy as np
 import pytest
 from PIL import Image as PILImage
 
+from tests.helpers import videos
 from vidsearch.errors import (
     ConfigError,
     NoVideoStreamError,
@@ -26,13 +26,15 @@ from vidsearch.errors import (
     VideoOpenError,
 )
 from vidsearch.video.open import open_video
+from vidsearch.video.pyav.reader import PyAVReader
+from vidsearch.video.source import ByteSource
 from vidsearch.video.types import ReadReport
 
 
-def read(films: ModuleType, path: Path) -> tuple[list[int], list[float], ReadReport]:
+def read(path: Path) -> tuple[list[int], list[float], ReadReport]:
     with open_video(str(path)) as reader:
         frames = list(reader.decode())
-        numbers = [films.read_number(frame.rgb()) for frame in frames]
+        numbers = [videos.read_number(frame.rgb()) for frame in frames]
         return numbers, [frame.time_s for frame in frames], reader.report()
 
 
@@ -65,34 +67,32 @@ def test_a_real_clip_states_what_it_is(media: Path) -> None:
     assert times[0] == pytest.approx(0.852019 - 0.008005, abs=1e-6)
 
 
-def test_joined_transport_streams_play_on(films: ModuleType, tmp_path: Path) -> None:
-    one = films.write_film(tmp_path / "one.ts", films.Film(frames=30)).read_bytes()
+def test_joined_transport_streams_play_on(tmp_path: Path) -> None:
+    one = videos.write_video(tmp_path / "one.ts", videos.VideoSpec(frames=30)).read_bytes()
     path = tmp_path / "joined.ts"
     path.write_bytes(one + one)
-    numbers, times, _ = read(films, path)
+    numbers, times, _ = read(path)
     assert numbers == [*range(30), *range(30)]
     np.testing.assert_allclose(np.diff(times), 0.1, atol=1e-3)
 
 
-def test_a_stream_that_changes_size_keeps_its_coordinates(
-    films: ModuleType, tmp_path: Path
-) -> None:
-    small = films.write_film(tmp_path / "s.ts", films.Film(frames=10)).read_bytes()
-    large = films.write_film(tmp_path / "l.ts", films.Film(frames=10, size=(256, 192))).read_bytes()
+def test_a_stream_that_changes_size_keeps_its_coordinates(tmp_path: Path) -> None:
+    small = videos.write_video(tmp_path / "s.ts", videos.VideoSpec(frames=10)).read_bytes()
+    large = videos.write_video(
+        tmp_path / "l.ts", videos.VideoSpec(frames=10, size=(256, 192))
+    ).read_bytes()
     (tmp_path / "both.ts").write_bytes(small + large)
     with open_video(str(tmp_path / "both.ts")) as reader:
         images = [frame.rgb() for frame in reader.decode()]
     assert {image.shape for image in images} == {(96, 128, 3)}
-    assert [films.read_number(image) for image in images] == [*range(10), *range(10)]
+    assert [videos.read_number(image) for image in images] == [*range(10), *range(10)]
 
 
 @pytest.mark.parametrize("threads", [1, 3])
-def test_threads_change_nothing_but_the_speed(
-    films: ModuleType, tmp_path: Path, threads: int
-) -> None:
-    path = films.write_film(tmp_path / "a.mp4", films.Film(frames=40, b_frames=2))
+def test_threads_change_nothing_but_the_speed(tmp_path: Path, threads: int) -> None:
+    path = videos.write_video(tmp_path / "a.mp4", videos.VideoSpec(frames=40, b_frames=2))
     with open_video(str(path), threads=threads) as reader:
-        assert [films.read_number(f.rgb()) for f in reader.decode()] == list(range(40))
+        assert [videos.read_number(f.rgb()) for f in reader.decode()] == list(range(40))
 
 
 def test_wrong_options(tmp_path: Path) -> None:
@@ -102,9 +102,7 @@ def test_wrong_options(tmp_path: Path) -> None:
         open_video(str(tmp_path), "opencv")  # type: ignore[arg-type]
 
 
-def test_hd_colours_follow_the_convention_where_the_file_is_silent(
-    films: ModuleType, tmp_path: Path
-) -> None:
+def test_hd_colours_follow_the_convention_where_the_file_is_silent(tmp_path: Path) -> None:
     # Y'CbCr (63, 102, 240) is pure red by BT.709; BT.601 would make it (255, 24, 0).
     red = np.zeros((1080, 1280), np.uint8)
     red[:720] = 63
@@ -126,7 +124,7 @@ def test_a_picture_named_mp4_is_called_a_picture(tmp_path: Path, ending: str) ->
     PILImage.new("RGB", (64, 48), "red").save(picture, ending)
     path = tmp_path / "photo.mp4"
     path.write_bytes(picture.getvalue())
-    with pytest.raises(VideoOpenError, match="is a picture"):
+    with pytest.raises(VideoOpenError, match="is an image"):
         open_video(str(path))
 
 
@@ -146,20 +144,21 @@ def test_a_song_with_a_cover_is_no_video(tmp_path: Path) -> None:
         picture = av.VideoFrame.from_ndarray(np.full((64, 64, 3), 99, np.uint8), "rgb24")
         output.mux(art.encode(picture))
         output.mux(art.encode(None))
-    with pytest.raises(NoVideoStreamError, match="cover picture"):
+    with pytest.raises(NoVideoStreamError, match="cover image"):
         open_video(str(path))
 
 
-def test_frames_too_large_for_the_memory_are_refused(
-    films: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    small = films.write_film(tmp_path / "s.ts", films.Film(frames=10)).read_bytes()
-    large = films.write_film(tmp_path / "l.ts", films.Film(frames=10, size=(256, 192))).read_bytes()
+def test_frames_too_large_for_the_memory_are_refused(tmp_path: Path) -> None:
+    small = videos.write_video(tmp_path / "s.ts", videos.VideoSpec(frames=10)).read_bytes()
+    large = videos.write_video(
+        tmp_path / "l.ts", videos.VideoSpec(frames=10, size=(256, 192))
+    ).read_bytes()
     (tmp_path / "grows.ts").write_bytes(small + large)
-    monkeypatch.setattr("vidsearch.video.pyav.open.MAX_PIXELS", 200 * 150)
     with pytest.raises(VideoOpenError, match="frames of 256 x 192, more than the 30000 pixels"):
-        open_video(str(tmp_path / "l.ts"))
-    numbers, _, report = read(films, tmp_path / "grows.ts")
+        PyAVReader(str(tmp_path / "l.ts"), max_pixels=200 * 150)
+    with PyAVReader(str(tmp_path / "grows.ts"), max_pixels=200 * 150) as reader:
+        numbers = [videos.read_number(frame.rgb()) for frame in reader.decode()]
+        report = reader.report()
     assert numbers == list(range(10))
     assert report.partly_read
     assert report.errors == 10
@@ -177,10 +176,8 @@ def test_frames_too_large_for_the_memory_are_refused(
     ids=["hls", "concat", "dash", "sdp", "hls after blank lines"],
 )
 @pytest.mark.parametrize("ending", ["mp4", "m3u8", "ffconcat", "sdp", "mpd", "ts"])
-def test_no_file_leads_to_another_one(
-    films: ModuleType, tmp_path: Path, playlist: str, ending: str
-) -> None:
-    secret = films.write_film(tmp_path / "secret.ts", films.Film(frames=3))
+def test_no_file_leads_to_another_one(tmp_path: Path, playlist: str, ending: str) -> None:
+    secret = videos.write_video(tmp_path / "secret.ts", videos.VideoSpec(frames=3))
     path = tmp_path / f"innocent.{ending}"
     path.write_text(playlist.format(secret=secret))
     with pytest.raises(VideoOpenError, match="is a playlist"):
@@ -207,7 +204,7 @@ def test_permission_denied(tmp_path: Path) -> None:
     path = tmp_path / "secret.mp4"
     path.write_bytes(b"x")
     path.chmod(0)
-    with pytest.raises(VideoOpenError, match="may not be read by this user"):
+    with pytest.raises(VideoOpenError, match="is not readable for this user"):
         open_video(str(path))
 
 
@@ -219,14 +216,12 @@ def test_permission_denied_by_the_system(tmp_path: Path, monkeypatch: pytest.Mon
         raise PermissionError(13, "Permission denied")
 
     monkeypatch.setattr(Path, "open", refuse)
-    with pytest.raises(VideoOpenError, match="may not be read by this user"):
+    with pytest.raises(VideoOpenError, match="is not readable for this user"):
         open_video(str(path))
 
 
-def test_a_storage_that_fails_half_way_is_not_taken_for_the_end(
-    films: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    path = films.write_film(tmp_path / "a.ts", films.Film(frames=200, size=(320, 240)))
+def test_a_storage_that_fails_half_way_is_not_taken_for_the_end(tmp_path: Path) -> None:
+    path = videos.write_video(tmp_path / "a.ts", videos.VideoSpec(frames=200, size=(320, 240)))
     data = path.read_bytes()
 
     class Failing(io.BytesIO):
@@ -235,21 +230,21 @@ def test_a_storage_that_fails_half_way_is_not_taken_for_the_end(
                 raise ConnectionError("the cable was pulled")
             return super().read(size)
 
-    monkeypatch.setattr("vidsearch.video.source._REMOTE_BLOCK", 1)
-    monkeypatch.setattr("vidsearch.video.pyav.open._READ_BYTES", 4096)
-    monkeypatch.setattr("vidsearch.video.source._open_remote", lambda _: Failing(data))
-    # FFmpeg looks at a transport stream's end for its length, so even opening may meet the fault.
+    source = ByteSource("s3://bucket/a.ts", Failing(data), buffer_bytes=4096)
+    # FFmpeg reads the end of a transport stream for its length, so even opening may fail.
     with (
         pytest.raises(VideoOpenError, match=r"stopped being readable.*the cable was pulled"),
-        open_video("s3://bucket/a.ts") as reader,
+        PyAVReader("s3://bucket/a.ts", source=source) as reader,
     ):
         for _ in reader.decode():
             pass
 
 
-def test_uris_are_read_in_ranges(films: ModuleType, tmp_path: Path) -> None:
-    film = films.Film(frames=60, size=(320, 240), codec="mpeg4", codec_options={"b": "4000000"})
-    data = films.write_film(tmp_path / "a.mp4", film).read_bytes()
+def test_uris_are_read_in_ranges(tmp_path: Path) -> None:
+    spec = videos.VideoSpec(
+        frames=60, size=(320, 240), codec="mpeg4", codec_options={"b": "4000000"}
+    )
+    data = videos.write_video(tmp_path / "a.mp4", spec).read_bytes()
     memory = fsspec.filesystem("memory")
     memory.pipe("/ranges/two words/ä.mp4", data)
     try:
@@ -263,14 +258,14 @@ def test_uris_are_read_in_ranges(films: ModuleType, tmp_path: Path) -> None:
         open_video("nosuchscheme://bucket/a.mp4")
 
 
-def test_file_uris_are_paths(films: ModuleType, tmp_path: Path) -> None:
-    path = films.write_film(tmp_path / "two words.mp4", films.Film(frames=3))
+def test_file_uris_are_paths(tmp_path: Path) -> None:
+    path = videos.write_video(tmp_path / "two words.mp4", videos.VideoSpec(frames=3))
     with open_video(path.as_uri()) as reader:
         assert sum(1 for _ in reader.decode()) == 3
 
 
-def test_nothing_stays_open(films: ModuleType, tmp_path: Path) -> None:
-    path = films.write_film(tmp_path / "a.mp4", films.Film(frames=5))
+def test_nothing_stays_open(tmp_path: Path) -> None:
+    path = videos.write_video(tmp_path / "a.mp4", videos.VideoSpec(frames=5))
     broken = tmp_path / "broken.mp4"
     broken.write_bytes(path.read_bytes()[:500])
 
@@ -306,7 +301,7 @@ def mutate(data: bytes, rng: random.Random) -> bytes:
 
 
 FUZZED: dict[str, dict[str, Any]] = {
-    "mp4": {"b_frames": 2, "sound": True},
+    "mp4": {"b_frames": 2, "audio": True},
     "mkv": {"b_frames": 2},
     "ts": {},
     "avi": {"codec": "mpeg4"},
@@ -317,10 +312,10 @@ FUZZED: dict[str, dict[str, Any]] = {
 
 @pytest.mark.parametrize("ending", FUZZED)
 def test_damaged_bytes_give_frames_or_a_video_error(
-    films: ModuleType, tmp_path: Path, ending: str, capfd: pytest.CaptureFixture[str]
+    tmp_path: Path, ending: str, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    film = films.Film(frames=12, **FUZZED[ending])
-    data = films.write_film(tmp_path / f"sound.{ending}", film).read_bytes()
+    spec = videos.VideoSpec(frames=12, **FUZZED[ending])
+    data = videos.write_video(tmp_path / f"sound.{ending}", spec).read_bytes()
     capfd.readouterr()
     rng = random.Random(f"fuzz {ending}")
     path = tmp_path / f"mutant.{ending}"
@@ -342,9 +337,9 @@ def test_damaged_bytes_give_frames_or_a_video_error(
     assert capfd.readouterr() == ("", "")
 
 
-def test_not_one_decodable_frame(films: ModuleType, tmp_path: Path) -> None:
+def test_not_one_decodable_frame(tmp_path: Path) -> None:
     options = {"movflags": "faststart"}
-    path = films.write_film(tmp_path / "a.mp4", films.Film(options=options))
+    path = videos.write_video(tmp_path / "a.mp4", videos.VideoSpec(options=options))
     data = path.read_bytes()
     start = data.index(b"mdat") + 4
     path.write_bytes(data[:start] + bytes(len(data) - start))

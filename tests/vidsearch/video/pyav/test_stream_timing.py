@@ -1,81 +1,13 @@
+"""Length of a stream by its container, for each way in which a container states it."""
+
+from __future__ import annotations
+
 from collections.abc import Mapping
 from fractions import Fraction
 from types import SimpleNamespace
 from typing import Any
 
-import pytest
-
-from vidsearch.video.pyav.stream_timing import ExpectedStream, promise_of
-
-
-def promise(**changes: object) -> ExpectedStream:
-    values: dict[str, object] = {
-        "time_base": Fraction(1, 10),
-        "start": Fraction(2),
-        "first": 20,
-        "duration_s": 10.0,
-        "exact": True,
-        "frames": 100,
-        "has_pts": True,
-    }
-    return ExpectedStream(**{**values, **changes})  # type: ignore[arg-type]
-
-
-def test_kept() -> None:
-    report = promise().compare(100, Fraction(12), errors=0, damaged=0)
-    assert not report.partly_read
-    assert report.share == 1.0
-    assert report.last_time_s == 10.0
-
-
-@pytest.mark.parametrize(
-    ("decoded", "end", "errors", "share"),
-    [
-        (60, Fraction(12), 0, 0.6),  # a hole: 60 of 100 frames, up to the end
-        (60, Fraction(8), 0, 0.6),  # cut off at 6 of 10 s
-        (99, Fraction(12), 1, 0.99),  # one frame lost to damage counts
-        (97, Fraction(12), 0, 0.97),
-    ],
-)
-def test_broken(decoded: int, end: Fraction, errors: int, share: float) -> None:
-    report = promise().compare(decoded, end, errors, damaged=0)
-    assert report.partly_read
-    assert report.share == pytest.approx(share)
-    assert f"partly read ({100 * share:.1f} %): {decoded} of 100 frames" in report.reason
-
-
-def test_two_frames_fewer_without_damage_are_a_sound_end() -> None:
-    assert not promise().compare(98, Fraction(12), errors=0, damaged=0).partly_read
-
-
-def test_field_coded_video_indexes_each_frame_twice() -> None:
-    assert not promise(frames=200).compare(100, Fraction(12), errors=0, damaged=0).partly_read
-
-
-def test_damage_that_cost_no_frame_is_counted_only() -> None:
-    report = promise().compare(100, Fraction(12), errors=2, damaged=3)
-    assert not report.partly_read
-    assert (report.errors, report.damaged) == (2, 3)
-
-
-def test_without_an_index_time_and_errors_decide() -> None:
-    loose = promise(frames=None)
-    assert not loose.compare(90, Fraction(12), errors=0, damaged=0).partly_read
-    assert loose.compare(90, Fraction(12), errors=10, damaged=0).share == pytest.approx(0.9)
-    assert loose.compare(50, Fraction(7), errors=0, damaged=0).share == pytest.approx(0.5)
-
-
-def test_sound_may_be_a_little_longer_than_the_picture() -> None:
-    file_length = promise(frames=None, exact=False, duration_s=100.0)
-    assert not file_length.compare(970, Fraction(99), errors=0, damaged=0).partly_read
-    assert file_length.compare(900, Fraction(92), errors=0, damaged=0).partly_read
-
-
-def test_nothing_is_promised() -> None:
-    report = promise(frames=None, duration_s=None).compare(5, Fraction(3), errors=0, damaged=0)
-    assert report.share == 1.0
-    assert not report.partly_read
-
+from vidsearch.video.pyav.stream_timing import expected_stream
 
 FFMPEG, MKVMERGE = "Lavf62.3.100", "libebml v1.4.4 + libmatroska v1.7.1"
 STATISTICS = {"_STATISTICS_WRITING_APP": "mkvmerge v80.0"}
@@ -91,7 +23,7 @@ def length_of(
     file_start_s: int = 2,
     kind: str = "matroska,webm",
 ) -> tuple[float | None, bool]:
-    """Length, and whether it is the stream's own, of a stream of a file with sound too."""
+    """Return length and exactness of a video stream in a file that also holds audio."""
     stream: Any = SimpleNamespace(
         time_base=Fraction(1, 1000),
         start_time=first_s * 1000,
@@ -106,8 +38,8 @@ def length_of(
         duration=None if file_s is None else round(file_s * 1e6),
         streams=[stream, object()],
     )
-    made = promise_of(container, stream)
-    return made.duration_s, made.exact
+    expected = expected_stream(container, stream)
+    return expected.duration_s, expected.exact
 
 
 def test_the_streams_own_length_counts_from_its_first_frame() -> None:

@@ -1,0 +1,80 @@
+"""Comparison of the decoded frames with the length stated by the container."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+
+import pytest
+
+from vidsearch.video.types import ExpectedStream
+
+
+def stream(**changes: object) -> ExpectedStream:
+    values: dict[str, object] = {
+        "time_base": Fraction(1, 10),
+        "start": Fraction(2),
+        "first": 20,
+        "duration_s": 10.0,
+        "exact": True,
+        "frames": 100,
+        "has_pts": True,
+    }
+    return ExpectedStream(**{**values, **changes})  # type: ignore[arg-type]
+
+
+def test_a_whole_video_is_not_partly_read() -> None:
+    report = stream().compare(100, Fraction(12), errors=0, damaged=0)
+    assert not report.partly_read
+    assert report.share == 1.0
+    assert report.last_time_s == 10.0
+
+
+@pytest.mark.parametrize(
+    ("decoded", "end", "errors", "share"),
+    [
+        (60, Fraction(12), 0, 0.6),  # a hole: 60 of 100 frames, up to the end
+        (60, Fraction(8), 0, 0.6),  # cut off at 6 of 10 s
+        (99, Fraction(12), 1, 0.99),  # one frame lost to damage counts
+        (97, Fraction(12), 0, 0.97),
+    ],
+)
+def test_a_missing_part_gives_share_and_reason(
+    decoded: int, end: Fraction, errors: int, share: float
+) -> None:
+    report = stream().compare(decoded, end, errors, damaged=0)
+    assert report.partly_read
+    assert report.share == pytest.approx(share)
+    assert f"partly read ({100 * share:.1f} %): {decoded} of 100 frames" in report.reason
+
+
+def test_two_frames_fewer_without_damage_are_an_intact_end() -> None:
+    assert not stream().compare(98, Fraction(12), errors=0, damaged=0).partly_read
+
+
+def test_field_coded_video_indexes_each_frame_twice() -> None:
+    assert not stream(frames=200).compare(100, Fraction(12), errors=0, damaged=0).partly_read
+
+
+def test_damage_that_cost_no_frame_is_counted_only() -> None:
+    report = stream().compare(100, Fraction(12), errors=2, damaged=3)
+    assert not report.partly_read
+    assert (report.errors, report.damaged) == (2, 3)
+
+
+def test_without_an_index_time_and_errors_decide() -> None:
+    loose = stream(frames=None)
+    assert not loose.compare(90, Fraction(12), errors=0, damaged=0).partly_read
+    assert loose.compare(90, Fraction(12), errors=10, damaged=0).share == pytest.approx(0.9)
+    assert loose.compare(50, Fraction(7), errors=0, damaged=0).share == pytest.approx(0.5)
+
+
+def test_audio_may_be_slightly_longer_than_the_frames() -> None:
+    file_length = stream(frames=None, exact=False, duration_s=100.0)
+    assert not file_length.compare(970, Fraction(99), errors=0, damaged=0).partly_read
+    assert file_length.compare(900, Fraction(92), errors=0, damaged=0).partly_read
+
+
+def test_without_a_stated_length_the_video_is_whole() -> None:
+    report = stream(frames=None, duration_s=None).compare(5, Fraction(3), errors=0, damaged=0)
+    assert report.share == 1.0
+    assert not report.partly_read

@@ -1,0 +1,112 @@
+"""Playing a moment of a video in a browser: the file itself, or a short MP4 cut from it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Final
+
+import av.error
+
+from vidsearch.errors import VideoDecodeError
+from vidsearch.text.printable import printable
+from vidsearch.video.pyav.clip_writer import ClipWriter
+from vidsearch.video.pyav.open import OpenedStream
+from vidsearch.video.pyav.reader import PyAVReader
+from vidsearch.video.source import is_remote
+
+CLIP_BEFORE_S: Final = 3.0
+"""Seconds of a clip before the moment."""
+
+CLIP_AFTER_S: Final = 6.0
+"""Seconds of a clip after the moment."""
+
+MAX_CLIP_S: Final = 60.0
+"""Longest clip in seconds."""
+
+# Container by file ending, and codec, that every browser plays: media type.
+_PLAYABLE = {
+    ("mp4", "h264"): "video/mp4",
+    ("mp4", "av1"): "video/mp4",
+    ("webm", "vp8"): "video/webm",
+    ("webm", "vp9"): "video/webm",
+    ("webm", "av1"): "video/webm",
+}
+_CONTAINER_OF_ENDING = {".mp4": "mp4", ".m4v": "mp4", ".webm": "webm"}
+_AUDIO_CODECS = {"aac", "mp3", "opus", "vorbis"}
+_PIXEL_FORMATS = {"yuv420p", "yuvj420p"}
+
+_DECODER_THREADS = 2
+# Rounding of a time that was written in seconds.
+_CLOCK_S = 0.01
+# Audio packets may lie this far behind the frames of the same time in the file.
+_AUDIO_LAG_S = 1.0
+
+
+def browser_media_type(uri: str) -> str | None:
+    """Return the media type of a local file that every browser plays, else None.
+
+    Raises:
+        VideoError: The video is missing or cannot be read.
+    """
+    opened = OpenedStream(uri)
+    try:
+        container = _CONTAINER_OF_ENDING.get(Path(uri).suffix.lower(), "")
+        context = opened.stream.codec_context
+        audio = {s.codec_context.name for s in opened.container.streams.audio if s.codec_context}
+        if is_remote(uri) or context.pix_fmt not in _PIXEL_FORMATS or audio - _AUDIO_CODECS:
+            return None
+        return _PLAYABLE.get((container, context.name.removeprefix("lib")))
+    finally:
+        opened.close()
+
+
+def cut_clip(uri: str, start_s: float, end_s: float, target: Path) -> float:
+    """Write a moment of a video as an MP4 that every browser plays.
+
+    Only the part of the file around the moment is read.
+
+    Args:
+        uri: Path, or a URI known to fsspec.
+        start_s: Start of the moment, seconds from the container's start.
+        end_s: End of the moment.
+        target: File to write; removed again after an error.
+
+    Returns:
+        Time in the video at which the clip begins, in seconds.
+
+    Raises:
+        VideoError: The video is missing or cannot be read at this time.
+    """
+    first_s = max(start_s - CLIP_BEFORE_S, 0.0)
+    last_s = min(end_s + CLIP_AFTER_S, first_s + MAX_CLIP_S)
+    try:
+        with PyAVReader(uri, threads=_DECODER_THREADS, audio=True) as reader:
+            return _write_clip(reader, first_s, last_s, target)
+    except (av.error.FFmpegError, OSError) as error:
+        target.unlink(missing_ok=True)
+        raise VideoDecodeError(
+            f"'{printable(uri)}' cannot be played from {start_s:.1f} s ({error}); the file may be "
+            "damaged there"
+        ) from error
+    except VideoDecodeError:
+        target.unlink(missing_ok=True)
+        raise
+
+
+def _write_clip(reader: PyAVReader, first_s: float, last_s: float, target: Path) -> float:
+    begins_s: float | None = None
+    with ClipWriter(target, fps=reader.info.fps, audio=reader.has_audio) as writer:
+        for frame in reader.decode_around(first_s):
+            if first_s - _CLOCK_S <= frame.time_s <= last_s:
+                begins_s = frame.time_s if begins_s is None else begins_s
+                writer.write_frame(frame.rgb(), frame.time_s - begins_s)
+            for audio, time_s in reader.take_audio():
+                if begins_s is not None and begins_s - _CLOCK_S <= time_s <= last_s:
+                    writer.write_audio(audio)
+            if frame.time_s > last_s + _AUDIO_LAG_S:
+                break
+        if begins_s is None:
+            raise VideoDecodeError(
+                f"'{printable(reader.info.uri)}' has no frame from {first_s:.1f} to {last_s:.1f} s"
+            )
+    return begins_s
