@@ -20,10 +20,10 @@ from vidsearch.evaluation.photo_embeddings import (
     embed_photos,
     pooled_items,
 )
-from vidsearch.media.endings import PHOTO_ENDINGS
 from vidsearch.evaluation.report import Measure, Provenance, Report, Scores, Section
 from vidsearch.evaluation.report import identification as tables
 from vidsearch.evaluation.report.identification import Identified, identified
+from vidsearch.media.endings import PHOTO_ENDINGS
 from vidsearch.models.registry import load_pack
 from vidsearch.text.printable import printable
 
