@@ -2,78 +2,91 @@
 
 from __future__ import annotations
 
-import argparse
 import os
 from pathlib import Path
-from typing import Any
+
+import click
 
 from ui.service.settings import TOKEN_VARIABLE
+from vidsearch.commands import options
+from vidsearch.commands.app import Command, Registry
 from vidsearch.errors import ConfigError
 
 
-def register(commands: Any) -> None:
-    """Add the command to the parser of ``vidsearch``."""
-    parser: argparse.ArgumentParser = commands.add_parser(
-        "ui",
-        help="open a catalog in the browser: search, play, judge",
-        description="Open a catalog in the browser. Only this machine can reach it, unless "
-        "--address says otherwise, which demands --token or --oidc. Nothing is sent anywhere.",
-    )
-    parser.add_argument("catalog", metavar="CATALOG", help="folder of the catalog")
-    parser.add_argument("--port", type=int, default=8501, help="port (8501)")
-    parser.add_argument(
-        "--address", default="localhost", help="address to listen on (localhost); 0.0.0.0: all"
-    )
-    parser.add_argument("--no-browser", action="store_true", help="do not open a browser window")
-    parser.add_argument(
-        "--root",
-        metavar="FOLDER",
-        action="append",
-        default=[],
-        help="a folder whose videos may be indexed, and whose reports opened, from the app "
-        "(repeatable; default: none)",
-    )
-    parser.add_argument(
-        "--token",
-        metavar="SECRET",
-        default=os.environ.get(TOKEN_VARIABLE),
-        help="what visitors must type to get in, 16 characters or more; better in the "
-        "environment as VIDSEARCH_UI_TOKEN, where no list of processes shows it",
-    )
-    parser.add_argument(
-        "--oidc",
-        action="store_true",
-        help="visitors sign in with the OpenID Connect provider that .streamlit/secrets.toml names",
-    )
-    parser.set_defaults(run=_run)
+def register(registry: Registry) -> None:
+    """Add the command to ``vidsearch``."""
+    registry.commands.add_command(ui)
 
 
-def _run(args: argparse.Namespace) -> int:
+@click.command("ui", cls=Command, short_help="open a catalog in the browser: search, play, judge")
+@options.catalog
+@click.option("--port", metavar="PORT", type=int, default=8501, help="port")
+@click.option(
+    "--address", metavar="ADDRESS", default="localhost", help="listening address; 0.0.0.0: all"
+)
+@click.option("--no-browser", is_flag=True, help="do not open a browser window")
+@click.option(
+    "--root",
+    "roots",
+    metavar="FOLDER",
+    multiple=True,
+    help="folder whose videos may be indexed, and whose reports opened, from the app (repeatable; "
+    "default: none)",
+)
+@click.option(
+    "--token",
+    metavar="SECRET",
+    default=lambda: os.environ.get(TOKEN_VARIABLE),
+    show_default=False,
+    help="secret that visitors must type, 16 characters or more; better in the environment as "
+    "VIDSEARCH_UI_TOKEN, where no list of processes shows it",
+)
+@click.option(
+    "--oidc",
+    is_flag=True,
+    help="visitors sign in with the OpenID Connect provider named in .streamlit/secrets.toml",
+)
+def ui(
+    catalog: str,
+    port: int,
+    address: str,
+    no_browser: bool,
+    roots: tuple[str, ...],
+    token: str | None,
+    oidc: bool,
+) -> int:
+    """Open a catalog in the browser.
+
+    Only this machine can reach the app, unless --address says otherwise, which demands --token or
+    --oidc. Nothing is sent anywhere.
+    """
     from ui.server.launch import run
     from ui.server.oidc import require_provider
     from ui.service.settings import UiSettings, is_local
     from vidsearch.catalog import Catalog
 
-    if args.oidc:
+    if oidc:
         require_provider()
-    roots = []
-    for name in args.root:
-        root = Path(name).resolve()
-        if not root.is_dir():
-            raise ConfigError(f"--root {name!r} is not a folder; name one that exists")
-        roots.append(str(root))
+    folders = tuple(_folder(name) for name in roots)
     settings = UiSettings(
-        catalog=Catalog.open(args.catalog).uri,
-        address=args.address,
-        port=args.port,
-        roots=tuple(roots),
-        token=args.token,
-        oidc=args.oidc,
+        catalog=Catalog.open(catalog).uri,
+        address=address,
+        port=port,
+        roots=folders,
+        token=token,
+        oidc=oidc,
     )
-    place = f"http://{'localhost' if is_local(args.address) else args.address}:{args.port}"
-    who = "this machine only" if is_local(args.address) else "whoever reaches this address"
-    how = "a token" if settings.token else "OpenID Connect" if settings.oidc else "no sign-in"
-    print(f"vidsearch is at {place} ({who}; {how}). Ctrl-C ends it.", flush=True)
-    if not is_local(args.address):
+    url = f"http://{'localhost' if is_local(address) else address}:{port}"
+    reach = "this machine only" if is_local(address) else "every machine that reaches this address"
+    sign_in = "a token" if settings.token else "OpenID Connect" if settings.oidc else "no sign-in"
+    print(f"vidsearch is at {url} ({reach}; {sign_in}). Ctrl-C ends it.", flush=True)
+    if not is_local(address):
         print("The connection is not encrypted: put it behind a server that speaks HTTPS.")
-    return run(settings, browser=not args.no_browser)
+    return run(settings, browser=not no_browser)
+
+
+def _folder(name: str) -> str:
+    path = Path(name).resolve()
+    if not path.is_dir():
+        raise ConfigError(f"--root {name!r} is not a folder; name one that exists")
+    return str(path)

@@ -1,1 +1,1 @@
-"""The commands index, demo, prepare, reembed and reindex."""
+"""The commands index, demo, prepare, reembed, reindex and evaluate distractors."""

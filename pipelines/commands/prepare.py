@@ -2,110 +2,134 @@
 
 from __future__ import annotations
 
-import argparse
 import json
 from pathlib import Path
-from typing import Any
+from typing import Literal
 
+import click
+
+from pipelines.commands.options import scheduler, worker_count, workers
+from vidsearch.commands import options
+from vidsearch.commands.app import Command
 from vidsearch.errors import ConfigError
 
 
-def register(commands: argparse._SubParsersAction[Any]) -> None:
-    """Add the command to the parser of ``vidsearch``."""
-    parser = commands.add_parser(
-        "prepare",
-        help="make a training set: raw photos, or a catalog's labelled tracks",
-        description="Find, align and sort faces into a training set with a part that training "
-        "never sees. A run that was stopped goes on when the command is repeated.",
-    )
-    parser.add_argument(
-        "raw", metavar="RAW", nargs="?", help="folder that holds one folder of photos an identity"
-    )
-    parser.add_argument("out", metavar="OUT", help="folder of the training set; must be new")
-    parser.add_argument("--catalog", help="take a catalog's labelled tracks instead of RAW")
-    parser.add_argument(
-        "--model", metavar="PACK", default="open", help="pack that finds faces (open)"
-    )
-    parser.add_argument(
-        "--template", default="arcface_112", help="arcface_112 (default) or dlib_150"
-    )
-    parser.add_argument("--name", help="name of the set (default: that of OUT)")
-    parser.add_argument("--licence", default="", help="what the photos may be used for")
-    parser.add_argument(
-        "--held-out", type=float, default=0.1, metavar="SHARE",
-        help="share of identities that training never sees (0.1)",
-    )  # fmt: skip
-    parser.add_argument(
-        "--min-faces", type=int, default=2, metavar="N", help="leave out rarer identities (2)"
-    )
-    parser.add_argument(
-        "--face", choices=["largest", "central"], default="largest", help="of several (largest)"
-    )
-    parser.add_argument("--keep-poor", action="store_true", help="keep small and blurred faces")
-    parser.add_argument("--keep-duplicates", action="store_true", help="keep near-duplicates")
-    parser.add_argument(
-        "--layout", choices=["folders", "shards"], default="folders",
-        help="pictures in folders (default), or Parquet shards for large sets",
-    )  # fmt: skip
-    parser.add_argument("--seed", type=int, default=0, help="of the split (0)")
-    parser.add_argument("--workers", type=int, metavar="N", help="processes (one a core)")
-    parser.add_argument("--scheduler", metavar="ADDR", help="use a running Dask cluster")
-    parser.add_argument("--device", default="auto", help="auto (default), cpu, cuda or cuda:i")
-    parser.add_argument("--json", action="store_true", help="print the report as one JSON object")
-    parser.set_defaults(run=run)
+@click.command(
+    "prepare",
+    cls=Command,
+    short_help="make a training set: raw photos, or a catalog's labelled tracks",
+)
+@click.argument(
+    "raw",
+    metavar="[RAW]",
+    nargs=-1,  # Optional although OUT follows; at most one is accepted.
+    help="folder that holds one folder of photos per identity",
+)
+@click.argument("out", metavar="OUT", help="folder of the training set; must be new")
+@click.option("--catalog", metavar="CATALOG", help="use a catalog's labelled tracks instead of RAW")
+@click.option("--model", metavar="PACK", default="open", help="pack whose detector finds the faces")
+@click.option(
+    "--template", metavar="TEMPLATE", default="arcface_112", help="arcface_112 or dlib_150"
+)
+@click.option("--name", metavar="NAME", help="name of the set (default: that of OUT)")
+@click.option(
+    "--licence",
+    metavar="LICENCE",
+    default="",
+    show_default=False,
+    help="permitted use of the photos",
+)
+@click.option(
+    "--held-out",
+    metavar="SHARE",
+    type=float,
+    default=0.1,
+    help="share of identities that training never sees",
+)
+@click.option(
+    "--min-faces",
+    metavar="N",
+    type=int,
+    default=2,
+    help="leave out identities with fewer faces",
+)
+@click.option(
+    "--face",
+    type=click.Choice(["largest", "central"]),
+    default="largest",
+    help="face to take from a photo with several faces",
+)
+@click.option("--keep-poor", is_flag=True, help="keep small and blurred faces")
+@click.option("--keep-duplicates", is_flag=True, help="keep near-duplicates")
+@click.option(
+    "--layout",
+    type=click.Choice(["folders", "shards"]),
+    default="folders",
+    help="images in folders, or Parquet shards for large sets",
+)
+@click.option("--seed", metavar="SEED", type=int, default=0, help="seed of the split")
+@workers()
+@scheduler
+@options.device
+@options.print_report_as_json
+def prepare(
+    raw: tuple[str, ...],
+    out: str,
+    catalog: str | None,
+    model: str,
+    template: str,
+    name: str | None,
+    licence: str,
+    held_out: float,
+    min_faces: int,
+    face: Literal["largest", "central"],
+    keep_poor: bool,
+    keep_duplicates: bool,
+    layout: Literal["folders", "shards"],
+    seed: int,
+    workers: int | None,
+    scheduler: str | None,
+    device: str,
+    as_json: bool,
+) -> int:
+    """Find, align and sort faces into a training set.
 
-
-def run(args: argparse.Namespace) -> int:
-    """Make the set and print what became of the photos."""
-    from pipelines.prepare import prepare, prepare_from_catalog
-
-    if (args.raw is None) == (args.catalog is None):
-        raise ConfigError("name either a folder of photos (RAW OUT) or --catalog CATALOG OUT")
-    options, out = _options(args), Path(args.out)
-    if args.catalog is not None:
-        report = prepare_from_catalog(args.catalog, out, options)
-    else:
-        report = prepare(Path(args.raw), out, options, show_progress=True)
-    print(json.dumps(report.to_json()) if args.json else f"{report.to_text()}\nWrote {out}")
-    return 0
-
-
-def _options(args: argparse.Namespace) -> Any:
+    A part of the identities is held out from training. Repeat the command to continue a run that
+    was stopped.
+    """
     from pipelines.cluster.config import ClusterConfig
-    from pipelines.prepare import PrepareOptions
+    from pipelines.prepare import PrepareOptions, prepare_from_catalog
+    from pipelines.prepare import prepare as prepare_photos
     from pipelines.stages.prepare_photos import PhotoOptions
     from vidsearch.faces.geometry.align import TEMPLATES
     from vidsearch.trainingset.assemble import SetOptions
 
-    if args.template not in TEMPLATES:
-        raise ConfigError(
-            f"--template must be one of {', '.join(TEMPLATES)}; got {args.template!r}"
-        )
-    return PrepareOptions(
-        photo=PhotoOptions(
-            template=TEMPLATES[args.template], which=args.face, keep_poor=args.keep_poor
-        ),
+    if len(raw) > 1:
+        raise click.UsageError(f"got unexpected extra arguments ({' '.join([*raw[1:], out])})")
+    if bool(raw) == (catalog is not None):
+        raise ConfigError("name either a folder of photos (RAW OUT) or --catalog CATALOG OUT")
+    if template not in TEMPLATES:
+        raise ConfigError(f"--template must be one of {', '.join(TEMPLATES)}; got {template!r}")
+    elsewhere = scheduler is not None or catalog is not None
+    settings = PrepareOptions(
+        photo=PhotoOptions(template=TEMPLATES[template], which=face, keep_poor=keep_poor),
         result=SetOptions(
-            name=args.name if args.name is not None else Path(args.out).resolve().name,
-            licence=args.licence,
-            held_out=args.held_out,
-            min_faces=args.min_faces,
-            layout=args.layout,
-            seed=args.seed,
-            duplicates=args.keep_duplicates,
+            name=name if name is not None else Path(out).resolve().name,
+            licence=licence,
+            held_out=held_out,
+            min_faces=min_faces,
+            layout=layout,
+            seed=seed,
+            duplicates=keep_duplicates,
         ),
-        pack=args.model,
-        cluster=ClusterConfig(workers=_workers(args), scheduler=args.scheduler, device=args.device),
+        pack=model,
+        cluster=ClusterConfig(
+            workers=worker_count(workers, elsewhere=elsewhere), scheduler=scheduler, device=device
+        ),
     )
-
-
-def _workers(args: argparse.Namespace) -> int:
-    if args.workers is not None:
-        if args.workers < 1:
-            raise ConfigError(f"--workers must be at least 1; got {args.workers}")
-        return int(args.workers)
-    if args.scheduler is not None or args.catalog is not None:
-        return 1
-    from pipelines.cluster.client import default_workers
-
-    return default_workers()
+    if catalog is not None:
+        report = prepare_from_catalog(catalog, Path(out), settings)
+    else:
+        report = prepare_photos(Path(raw[0]), Path(out), settings, show_progress=True)
+    print(json.dumps(report.to_json()) if as_json else f"{report.to_text()}\nWrote {out}")
+    return 0

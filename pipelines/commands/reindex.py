@@ -2,40 +2,36 @@
 
 from __future__ import annotations
 
-import argparse
-from typing import Any
+import click
+
+from vidsearch.commands import options
+from vidsearch.commands.app import Command
 
 
-def register(commands: argparse._SubParsersAction[Any]) -> None:
-    """Add the command to the parser of ``vidsearch``."""
-    parser = commands.add_parser(
-        "reindex",
-        help="rebuild the search index from the tables",
-        description="Rebuild the search index from the catalog's tables; searches go on meanwhile.",
-    )
-    parser.add_argument("catalog", metavar="CATALOG", help="folder of the catalog")
-    parser.add_argument(
-        "--scheduler",
-        metavar="ADDR",
-        help="let a running Dask cluster code the vectors, whose workers see the catalog under the "
-        "same path, e.g. tcp://host:8786",
-    )
-    parser.set_defaults(run=run)
+@click.command("reindex", cls=Command, short_help="rebuild the search index from the tables")
+@options.catalog
+@click.option(
+    "--scheduler",
+    metavar="ADDR",
+    help="encode the vectors on a running Dask cluster, whose workers see the catalog under the "
+    "same path, e.g. tcp://host:8786",
+)
+def reindex(catalog: str, scheduler: str | None) -> int:
+    """Rebuild the search index from the catalog's tables.
 
-
-def run(args: argparse.Namespace) -> int:
-    """Rebuild and say what became of it."""
+    Searches can run meanwhile.
+    """
     from vidsearch.catalog import Catalog
     from vidsearch.commands.catalog import describe_index
     from vidsearch.index.generations import BuildOptions
     from vidsearch.search.track_index import rebuild
 
-    catalog = Catalog.open(args.catalog)
-    options = BuildOptions()
-    if args.scheduler is not None:
+    archive = Catalog.open(catalog)
+    build = BuildOptions()
+    if scheduler is not None:
         from pipelines.reindex import build_options, require_shared
 
-        require_shared(catalog, args.scheduler)  # before the work, not in the middle of it
-        options = build_options(catalog, args.scheduler)
-    print(f"Index rebuilt: {describe_index(rebuild(catalog, options))}.")
+        require_shared(archive, scheduler)  # Fails now instead of in the middle of the build.
+        build = build_options(archive, scheduler)
+    print(f"Index rebuilt: {describe_index(rebuild(archive, build))}.")
     return 0

@@ -1,1 +1,1 @@
-"""The commands train, export, angles and figures."""
+"""The commands train and export, and evaluate angles and evaluate figures."""

@@ -2,60 +2,72 @@
 
 from __future__ import annotations
 
-import argparse
 import functools
 import sys
-from typing import Any
 
-from vidsearch.commands.evaluate.options import add_output, finish
+import click
 
-
-def register(protocols: argparse._SubParsersAction[Any]) -> None:
-    """Add the sub-command."""
-    parser = protocols.add_parser(
-        "angles",
-        help="Table 3: angles between class weights, centres and embeddings",
-        description="Angle statistics of the ArcFace paper's Table 3, degrees, on the training set "
-        "and on people that training never saw, with the histograms of Figures 4a and 6.",
-    )
-    parser.add_argument(
-        "model", metavar="MODEL", help="run folder or checkpoint; or a pack (without class weights)"
-    )
-    parser.add_argument(
-        "data", metavar="DATASET",
-        help="the training set, as 'vidsearch train' takes it; people held out are the test set",
-    )  # fmt: skip
-    parser.add_argument("--test", metavar="DATASET", default="", help="another test set")
-    parser.add_argument(
-        "--people", metavar="N", type=int, default=0, help="so many people of each set (0: all)"
-    )
-    parser.add_argument(
-        "--pairs", metavar="N", type=int, default=500_000,
-        help="pairs of a kind in the histograms at most (500,000)",
-    )  # fmt: skip
-    parser.add_argument("--device", default="auto", help="of a pack: auto (default), cpu, cuda")
-    add_output(parser, "reports/angles")
-    parser.set_defaults(run=run)
+from vidsearch.commands.app import Command
+from vidsearch.commands.evaluate.options import finish, output
 
 
-def run(args: argparse.Namespace) -> int:
-    """Measure and write the report."""
+@click.command(
+    "angles",
+    cls=Command,
+    short_help="Table 3: angles between class weights, centres and embeddings",
+)
+@click.argument(
+    "model",
+    metavar="MODEL",
+    help="run folder or checkpoint; or a pack (without class weights)",
+)
+@click.argument(
+    "dataset",
+    metavar="DATASET",
+    help="training set, as 'vidsearch train' takes it; its held-out people are the test set",
+)
+@click.option("--test", metavar="DATASET", default="", show_default=False, help="another test set")
+@click.option(
+    "--people", metavar="N", type=int, default=0, help="number of people of each set; 0: all"
+)
+@click.option(
+    "--pairs",
+    metavar="N",
+    type=int,
+    default=500_000,
+    help="greatest number of pairs of a kind in the histograms",
+)
+@click.option(
+    "--device", metavar="DEVICE", default="auto", help="device for a pack: auto, cpu, cuda"
+)
+@output("reports/angles")
+def angles(
+    model: str,
+    dataset: str,
+    test: str,
+    people: int,
+    pairs: int,
+    device: str,
+    out: str,
+    as_json: bool,
+) -> int:
+    """Measure the angle statistics of the ArcFace paper's Table 3, in degrees.
+
+    They are measured on the training set and on people held out from training, with the histograms
+    of Figures 4a and 6.
+    """
     from tqdm import tqdm
 
     from trainer.analysis.angles import AngleOptions, measure_angles
     from trainer.analysis.angles_report import angles_report
     from vidsearch.evaluation.report import check_target
 
-    check_target(args.out)
+    check_target(out)
     options = AngleOptions(
-        model=args.model,
-        data=args.data,
-        test=args.test,
-        people=args.people,
-        pairs=args.pairs,
-        device=args.device,
+        model=model, data=dataset, test=test, people=people, pairs=pairs, device=device
     )
     progress = functools.partial(
         tqdm, unit="face", desc="embedding", disable=not sys.stderr.isatty(), leave=False
     )
-    return finish(angles_report(measure_angles(options, progress), options), args)
+    report = angles_report(measure_angles(options, progress), options)
+    return finish(report, out, as_json)

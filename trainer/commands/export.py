@@ -2,68 +2,92 @@
 
 from __future__ import annotations
 
-import argparse
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Literal
+
+import click
+
+from vidsearch.commands import options
+from vidsearch.commands.app import Command
 
 if TYPE_CHECKING:
     from trainer.export.pack import ExportReport
 
 
-def register(commands: argparse._SubParsersAction[Any]) -> None:
-    """Add the command to the parser of ``vidsearch``."""
-    parser = commands.add_parser(
-        "export",
-        help="make a model pack of a trained network",
-        description="Make a pack that 'vidsearch index --model' takes: ONNX checked against the "
-        "network, calibrated on people that training never saw.",
-    )
-    parser.add_argument("run_folder", metavar="RUN", type=Path, help="a run, or a checkpoint")
-    parser.add_argument("pack", metavar="PACK", type=Path, help="folder of the pack; new")
-    parser.add_argument("--name", default="", help="of the pack (default: the folder's)")
-    parser.add_argument("--pack-version", default="1", metavar="V", help="of the pack (1)")
-    parser.add_argument(
-        "--precision", choices=["float32", "float16", "int8"], default="float32",
-        help="of the network (float32)",
-    )  # fmt: skip
-    parser.add_argument(
-        "--detector", default="open", metavar="PACK", help="pack whose detector is used (open)"
-    )
-    parser.add_argument("--licence", default="", help="of the weights (default: the set's)")
-    parser.add_argument("--commercial-use", action="store_true", help="that licence allows it")
-    parser.add_argument(
-        "--held-out", default="", metavar="SET", help="other people (default: the run's)"
-    )
-    parser.add_argument("--json", action="store_true", help="print the report as one JSON object")
-    parser.set_defaults(run=run)
+@click.command("export", cls=Command, short_help="make a model pack of a trained network")
+@click.argument(
+    "run_folder", metavar="RUN", type=click.Path(path_type=Path), help="a run, or a checkpoint"
+)
+@click.argument(
+    "pack", metavar="PACK", type=click.Path(path_type=Path), help="folder of the pack; must be new"
+)
+@click.option(
+    "--name",
+    metavar="NAME",
+    default="",
+    show_default="the folder's name",
+    help="name of the pack",
+)
+@click.option("--pack-version", metavar="V", default="1", help="version of the pack")
+@click.option(
+    "--precision",
+    type=click.Choice(["float32", "float16", "int8"]),
+    default="float32",
+    help="precision of the exported network",
+)
+@click.option("--detector", metavar="PACK", default="open", help="pack whose detector is used")
+@click.option(
+    "--licence",
+    metavar="LICENCE",
+    default="",
+    show_default="the training set's",
+    help="licence of the weights",
+)
+@click.option("--commercial-use", is_flag=True, help="that licence allows commercial use")
+@click.option(
+    "--held-out", metavar="SET", default="", show_default="the run's", help="other held-out people"
+)
+@options.print_report_as_json
+def export(
+    run_folder: Path,
+    pack: Path,
+    name: str,
+    pack_version: str,
+    precision: Literal["float32", "float16", "int8"],
+    detector: str,
+    licence: str,
+    commercial_use: bool,
+    held_out: str,
+    as_json: bool,
+) -> int:
+    """Make a pack that 'vidsearch index --model' takes.
 
-
-def run(args: argparse.Namespace) -> int:
-    """Make the pack and print what was measured."""
+    The ONNX file is compared with the network and calibrated on people held out from training.
+    """
     from dataclasses import asdict
 
     from trainer.export.pack import ExportOptions, export_pack
 
     report = export_pack(
-        args.run_folder,
-        args.pack,
+        run_folder,
+        pack,
         ExportOptions(
-            name=args.name,
-            version=args.pack_version,
-            precision=args.precision,
-            detector=args.detector,
-            licence=args.licence,
-            commercial_use=args.commercial_use,
-            held_out=args.held_out,
+            name=name,
+            version=pack_version,
+            precision=precision,
+            detector=detector,
+            licence=licence,
+            commercial_use=commercial_use,
+            held_out=held_out,
         ),
     )
-    print(json.dumps(asdict(report)) if args.json else describe(report, args.pack))
+    print(json.dumps(asdict(report)) if as_json else describe(report, pack))
     return 0
 
 
 def describe(report: ExportReport, pack: Path) -> str:
-    """Return what a reader should know, a few lines."""
+    """Return the measured values and the pack's path in a few lines."""
     lines = [
         (
             f"ONNX equals torch on {report.faces_compared} faces: largest difference "

@@ -2,63 +2,77 @@
 
 from __future__ import annotations
 
-import argparse
 import json
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+import click
+
+from vidsearch.commands import options
+from vidsearch.commands.app import Command, Option
 from vidsearch.text.printable import printable
 
 if TYPE_CHECKING:
     from vidsearch.archive import ArchiveStatus
     from vidsearch.search.track_index import IndexStatus
 
-
-def register(commands: Any) -> None:
-    """Add the commands to the parser of ``vidsearch``."""
-    status: argparse.ArgumentParser = commands.add_parser(
-        "status",
-        help="what is in a catalog, what failed and why",
-        description="Say what a catalog holds, which videos failed or were read in part and why, "
-        "and how its index stands.",
-    )
-    status.add_argument("catalog", metavar="CATALOG", help="folder of the catalog")
-    status.add_argument("--json", action="store_true", help="print one JSON object")
-    status.set_defaults(run=_run_status)
-    forget: argparse.ArgumentParser = commands.add_parser(
-        "forget",
-        help="erase a video's or a person's rows, faces and vectors for good",
-        description="Erase a video or a person from a catalog for good, search all of it for what "
-        "may be left, and write a receipt into the catalog's folder 'receipts'. A video file "
-        "itself stays: remove it too, or it is indexed again. Of a person go the name, every "
-        "verdict, and every track and face that was confirmed.",
-    )
-    forget.add_argument("catalog", metavar="CATALOG", help="folder of the catalog")
-    what = forget.add_mutually_exclusive_group(required=True)
-    what.add_argument("--video", metavar="ID", help="video_id, as 'search --json' gives it")
-    what.add_argument(
-        "--person", metavar="ID", help="person_id, or the name where only one person has it"
-    )
-    forget.set_defaults(run=_run_forget)
+_SELECTION = "Selection (exactly one of these)"
 
 
-def _run_status(args: argparse.Namespace) -> int:
+@click.command(
+    "status", cls=Command, short_help="contents of a catalog, and videos that failed, with reasons"
+)
+@options.catalog
+@options.print_json
+def status(catalog: str, as_json: bool) -> int:
+    """Show the contents of a catalog and the state of its index.
+
+    Videos that failed or were read in part are listed with the reason.
+    """
     from vidsearch.archive import Archive
 
-    status = Archive.open(args.catalog).status()
-    print(json.dumps(status.to_json()) if args.json else describe(status))
+    found = Archive.open(catalog).status()
+    print(json.dumps(found.to_json()) if as_json else describe(found))
     return 0
 
 
-def _run_forget(args: argparse.Namespace) -> int:
+@click.command(
+    "forget",
+    cls=Command,
+    short_help="erase a video's or a person's rows, faces and vectors for good",
+    exclusive=("video", "person"),
+    one_required=True,
+)
+@options.catalog
+@click.option(
+    "--video",
+    cls=Option,
+    section=_SELECTION,
+    metavar="ID",
+    help="video_id, as 'search --json' prints it",
+)
+@click.option(
+    "--person",
+    cls=Option,
+    section=_SELECTION,
+    metavar="ID",
+    help="person_id, or the name if only one person has it",
+)
+def forget(catalog: str, video: str | None, person: str | None) -> int:
+    """Erase a video or a person from a catalog for good.
+
+    The whole catalog is then searched for remaining traces, and a receipt is written into its
+    folder 'receipts'. The video file itself stays: remove it too, or it is indexed again. For a
+    person, the name, every verdict, and every confirmed track and face are erased.
+    """
     from dataclasses import asdict
 
     from vidsearch.archive import Archive
 
-    archive = Archive.open(args.catalog)
-    receipt = (
-        archive.forget(args.video) if args.person is None else archive.forget_person(args.person)
-    )
-    print(json.dumps(asdict(receipt)))
+    archive = Archive.open(catalog)
+    if person is not None:
+        print(json.dumps(asdict(archive.forget_person(person))))
+    elif video is not None:
+        print(json.dumps(asdict(archive.forget(video))))
     return 0
 
 
@@ -83,7 +97,7 @@ def describe(status: ArchiveStatus) -> str:
 
 
 def describe_index(index: IndexStatus) -> str:
-    """Return an index's kind, age and backlog in words."""
+    """Return an index's kind, time of its build and backlog as text."""
     built = "never built" if index.built is None else f"built {index.built}"
     return f"{index.kind}, {built}, {index.pending} tracks searched beside it"
 

@@ -1,12 +1,11 @@
 """The ``vidsearch`` command: parse, build a config, call one function, print.
 
 Packages built on vidsearch add their commands through the entry-point group ``vidsearch.commands``
-(a function that takes the sub-parsers), so that imports keep pointing one way.
+(a function that takes a ``Registry``), so that imports keep pointing in one direction.
 """
 
 from __future__ import annotations
 
-import argparse
 import logging
 import os
 import signal
@@ -15,41 +14,61 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from importlib.metadata import entry_points
 
+import click
+
 from vidsearch import __version__
-from vidsearch.commands.parser import Parser
+from vidsearch.commands.app import Group, Registry, usage_line
 from vidsearch.errors import VidsearchError, reason
 from vidsearch.text.printable import printable
 
 INTERRUPTED = 130
 
+_EXIT_STATUS = (
+    "Exit status: 0 everything done; 2 wrong usage or input; 3 finished, but some videos failed; "
+    "4 no usable face in the query photo; 5 the new model is worse (reembed)."
+)
 
-def build_parser() -> argparse.ArgumentParser:
-    """Return the parser with every installed command."""
-    import vidsearch.commands.catalog
-    import vidsearch.commands.models
-    import vidsearch.commands.search
 
-    parser = Parser(
-        prog="vidsearch",
-        description="Find every appearance of a person in a video archive from one photo.",
-        epilog="Exit status: 0 everything done; 2 wrong usage or input; 3 finished, but some "
-        "videos failed; 4 no usable face in the query photo; 5 the new model is worse (reembed).",
-    )
-    parser.add_argument("--version", action="version", version=f"vidsearch {__version__}")
-    parser.add_argument("-v", "--verbose", action="store_true", help="say more while working")
-    commands = parser.add_subparsers(
-        title="commands", dest="command", metavar="COMMAND", required=True, parser_class=Parser
-    )
+def build_app() -> click.Group:
+    """Return the root command with the commands of every installed package."""
+    from vidsearch.commands import catalog, models, search
+    from vidsearch.commands.evaluate import protocols
+
+    registry = Registry(commands=_root(), protocols=protocols.group())
+    registry.commands.add_command(registry.protocols)
+    protocols.register(registry)
     for entry in sorted(entry_points(group="vidsearch.commands"), key=lambda e: e.name):
-        entry.load()(commands)
-    vidsearch.commands.search.register(commands)
-    vidsearch.commands.catalog.register(commands)
-    vidsearch.commands.models.register(commands)
-    return parser
+        entry.load()(registry)
+    for command in (search.search, catalog.status, catalog.forget, models.models):
+        registry.commands.add_command(command)
+    return registry.commands
+
+
+def _root() -> Group:
+    @click.group(
+        "vidsearch",
+        cls=Group,
+        help="Find every appearance of a person in a video archive from one photo.",
+        epilog=_EXIT_STATUS,
+        no_args_is_help=False,
+        subcommand_metavar="COMMAND ...",
+        context_settings={
+            "help_option_names": ["-h", "--help"],
+            "max_content_width": 100,
+            "show_default": True,
+        },
+    )
+    @click.version_option(__version__, prog_name="vidsearch", message="%(prog)s %(version)s")
+    @click.option("-v", "--verbose", is_flag=True, help="report progress on standard error")
+    @click.pass_context
+    def root(context: click.Context, verbose: bool) -> None:
+        context.with_resource(_logging_to_stderr(logging.INFO if verbose else logging.WARNING))
+
+    return root
 
 
 class _LineFormatter(logging.Formatter):
-    """One line a message, whatever names are in it; a traceback only where one was asked for."""
+    """Format each message as one line without a traceback."""
 
     def format(self, record: logging.LogRecord) -> str:
         return printable(f"vidsearch: {record.getMessage()}")
@@ -57,7 +76,7 @@ class _LineFormatter(logging.Formatter):
 
 @contextmanager
 def _logging_to_stderr(level: int) -> Iterator[None]:
-    """Show our own packages' messages; other libraries' chatter stays out of the console."""
+    """Write the messages of our own packages to standard error, and no other library's."""
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(_LineFormatter())
     loggers = [logging.getLogger(name) for name in ("vidsearch", "pipelines", "trainer", "ui")]
@@ -73,12 +92,13 @@ def _logging_to_stderr(level: int) -> Iterator[None]:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command line and return its exit status."""
-    args = build_parser().parse_args(argv)
-    level = logging.INFO if args.verbose else logging.WARNING
+    """Run the command line and return its exit status.
+
+    Raises:
+        SystemExit: 2 for wrong usage; 0 after ``--help`` and ``--version``.
+    """
     try:
-        with _logging_to_stderr(level):
-            status = args.run(args)
+        status = _run(sys.argv[1:] if argv is None else argv)
         sys.stdout.flush()
     except VidsearchError as error:
         print(f"vidsearch: {printable(reason(error))}", file=sys.stderr)
@@ -87,17 +107,30 @@ def main(argv: Sequence[str] | None = None) -> int:
         print("vidsearch: stopped; repeat the command to continue", file=sys.stderr)
         return INTERRUPTED
     except BrokenPipeError:
-        # The reader (head, less) has gone; point stdout elsewhere so that the exit stays quiet.
+        # The reader (head, less) has ended; redirect stdout so that Python's exit stays quiet.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 128 + signal.SIGPIPE
     except OSError as error:
-        # The disk is full, a folder is gone: the system's own words, on one line.
+        # The disk is full, or a folder is missing: print the system's message on one line.
         remedy = (
             "" if str(error).strip() else "; repeat the command, with -v to see how far it gets"
         )
         print(f"vidsearch: {printable(reason(error))}{remedy}", file=sys.stderr)
         return VidsearchError.exit_status
-    return int(status)
+    return status
+
+
+def _run(argv: Sequence[str]) -> int:
+    """Parse and run; click's own ``main`` would turn a broken pipe and Ctrl-C into status 1."""
+    app = build_app()
+    try:
+        with app.make_context("vidsearch", list(argv)) as context:
+            return int(app.invoke(context))
+    except click.exceptions.Exit as stop:
+        raise SystemExit(stop.exit_code) from None
+    except click.ClickException as error:
+        print(usage_line(error), file=sys.stderr)
+        raise SystemExit(error.exit_code) from None
 
 
 if __name__ == "__main__":

@@ -1,14 +1,17 @@
-"""``vidsearch models``: packs, licences, where their files are, hashes checked."""
+"""The command ``vidsearch models``: packs, licences, locations of their files, hashes."""
 
 from __future__ import annotations
 
-import argparse
 import json
 import sys
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+import click
+
+from vidsearch.commands import options
+from vidsearch.commands.app import Command
 from vidsearch.text.printable import printable
 
 if TYPE_CHECKING:
@@ -17,27 +20,26 @@ if TYPE_CHECKING:
 HEADER = ("pack", "commercial use", "dim", "verified", "licence", "files")
 
 
-def register(commands: Any) -> None:
-    """Add the ``models`` command to the sub-parsers of ``vidsearch``."""
-    parser: argparse.ArgumentParser = commands.add_parser(
-        "models",
-        help="packs, licences, where their files are, hashes checked",
-        description="List the model packs that --model takes and check their files. Nothing is "
-        "fetched.",
-    )
-    parser.add_argument(
-        "folders", nargs="*", metavar="FOLDER", help="packs of your own: folders with pack.toml"
-    )
-    parser.add_argument("--json", action="store_true", help="print one JSON object")
-    parser.set_defaults(run=run)
+@click.command(
+    "models", cls=Command, short_help="packs, licences, locations of their files, hashes checked"
+)
+@click.argument(
+    "folders",
+    metavar="[FOLDER]...",
+    nargs=-1,
+    type=click.Path(path_type=Path),
+    help="packs of your own: folders with pack.toml",
+)
+@options.print_json
+def models(folders: tuple[Path, ...], as_json: bool) -> int:
+    """List the model packs that --model takes and check their files.
 
-
-def run(args: argparse.Namespace) -> int:
-    """Print what is known about every pack; status 0 also where some are not on this machine."""
+    Nothing is downloaded.
+    """
     from vidsearch.models.status import list_packs
 
-    statuses = list_packs(folders=[Path(folder) for folder in args.folders])
-    if args.json:
+    statuses = list_packs(folders=list(folders))
+    if as_json:
         text = json.dumps({"packs": [asdict(status) for status in statuses]}, indent=2)
     else:
         text = table(statuses)
@@ -46,7 +48,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def table(statuses: list[PackStatus]) -> str:
-    """Return one line a pack, and below them what is wrong with those that do not verify."""
+    """Return one line per pack, then the errors of packs that do not verify."""
     rows = [HEADER, *(_row(status) for status in statuses)]
     widths = [max(len(row[column]) for row in rows) for column in range(len(HEADER))]
     lines = [

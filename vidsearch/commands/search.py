@@ -2,127 +2,179 @@
 
 from __future__ import annotations
 
-import argparse
 import contextlib
+import json
 import os
 import shutil
 import stat
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+import click
+
+from vidsearch.commands import options
+from vidsearch.commands.app import Command, Option
 from vidsearch.errors import ConfigError
 from vidsearch.text.printable import printable
 
 if TYPE_CHECKING:
     from vidsearch.results.result import SearchResult
-    from vidsearch.search.filter import SearchFilter
+
+_FILTERS = "Search only within"
+_FORMATS = "Output (at most one of these)"
 
 
-def register(commands: Any) -> None:
-    """Add the command to the parser of ``vidsearch``."""
-    parser: argparse.ArgumentParser = commands.add_parser(
-        "search",
-        help="find a person from one photo or several",
-        description="Find every appearance of the person in these photos. Several photos of one "
-        "person make one better query.",
-    )
-    parser.add_argument("catalog", metavar="CATALOG", help="folder of the catalog")
-    parser.add_argument("photos", metavar="PHOTO", nargs="+", help="photo of the person")
-    parser.add_argument("--top", metavar="K", type=int, default=100, help="at most K hits (100)")
-    parser.add_argument(
-        "--min-confidence", metavar="P", type=float, default=None,
-        help="leave out hits below this probability (0 to 1; default: 0.1 in text and pages, 0 in "
-        "data)",
-    )  # fmt: skip
-    parser.add_argument(
-        "--face", metavar="N", type=int, help="which face of the photo, 1 is the largest (default)"
-    )
-    within = parser.add_argument_group("search only within")
-    within.add_argument(
-        "--video", metavar="ID|PATH", action="append", default=[], help="this video (repeatable)"
-    )
-    within.add_argument(
-        "--folder", metavar="FOLDER", action="append", default=[],
-        help="videos in this folder, at any depth (repeatable)",
-    )  # fmt: skip
-    within.add_argument(
-        "--since", metavar="TIME", help="videos whose file was changed at this time or later (ISO "
-        "8601; UTC where no zone is given)",
-    )  # fmt: skip
-    within.add_argument("--until", metavar="TIME", help="videos whose file was changed before it")
-    parser.add_argument("--device", default="auto", help="auto (default), cpu, cuda or cuda:i")
-    form = parser.add_mutually_exclusive_group()
-    form.add_argument("--json", action="store_true", help="print one JSON object")
-    form.add_argument("--csv", metavar="FILE", help="write the hits as CSV ('-': standard output)")
-    form.add_argument("--html", metavar="FILE", help="write one self-contained page with pictures")
-    parser.set_defaults(run=run)
+@click.command(
+    "search",
+    cls=Command,
+    short_help="find a person from one photo or several",
+    exclusive=("as_json", "csv", "html"),
+)
+@options.catalog
+@click.argument("photos", metavar="PHOTO...", nargs=-1, required=True, help="photo of the person")
+@click.option("--top", metavar="K", type=int, default=100, help="at most K hits")
+@click.option(
+    "--min-confidence",
+    metavar="P",
+    type=float,
+    help="leave out hits below this probability (0 to 1; default: 0.1 in text and pages, 0 in "
+    "data)",
+)
+@click.option(
+    "--face",
+    metavar="N",
+    type=int,
+    help="face to search with, counted from the largest, which is 1 (default)",
+)
+@options.device
+@click.option(
+    "--video",
+    "videos",
+    cls=Option,
+    section=_FILTERS,
+    metavar="ID|PATH",
+    multiple=True,
+    help="this video (repeatable)",
+)
+@click.option(
+    "--folder",
+    "folders",
+    cls=Option,
+    section=_FILTERS,
+    metavar="FOLDER",
+    multiple=True,
+    help="videos in this folder, at any depth (repeatable)",
+)
+@click.option(
+    "--since",
+    cls=Option,
+    section=_FILTERS,
+    metavar="TIME",
+    help="videos whose file was changed at this time or later (ISO 8601; UTC where no zone is "
+    "given)",
+)
+@click.option(
+    "--until",
+    cls=Option,
+    section=_FILTERS,
+    metavar="TIME",
+    help="videos whose file was changed before this time",
+)
+@click.option(
+    "--json",
+    "as_json",
+    cls=Option,
+    section=_FORMATS,
+    is_flag=True,
+    help="print one JSON object",
+)
+@click.option(
+    "--csv",
+    cls=Option,
+    section=_FORMATS,
+    metavar="FILE",
+    help="write the hits as CSV ('-': standard output)",
+)
+@click.option(
+    "--html",
+    cls=Option,
+    section=_FORMATS,
+    metavar="FILE",
+    help="write one self-contained page with the images of the hits",
+)
+def search(
+    catalog: str,
+    photos: tuple[str, ...],
+    top: int,
+    min_confidence: float | None,
+    face: int | None,
+    device: str,
+    videos: tuple[str, ...],
+    folders: tuple[str, ...],
+    since: str | None,
+    until: str | None,
+    as_json: bool,
+    csv: str | None,
+    html: str | None,
+) -> int:
+    """Find every appearance of the person in these photos.
 
-
-def run(args: argparse.Namespace) -> int:
-    """Search and print; status 0 also where nobody is found."""
+    Several photos of one person make one better query.
+    """
     from vidsearch.catalog import Catalog
+    from vidsearch.search.filter import SearchFilter, moment
     from vidsearch.search.search import PhotoSearcher, SearchOptions
 
-    for_reading = not (args.json or args.csv is not None)
-    least = args.min_confidence
-    if least is None:
-        least = 0.1 if for_reading else 0.0
-    options = SearchOptions(
-        top=args.top,
-        min_confidence=least,
-        face=args.face,
-        thumbnails=args.html is not None,
-        scope=_scope(args),
+    if min_confidence is None:
+        min_confidence = 0.0 if as_json or csv is not None else 0.1
+    request = SearchOptions(
+        top=top,
+        min_confidence=min_confidence,
+        face=face,
+        thumbnails=html is not None,
+        scope=SearchFilter(
+            # A name without a file here is an id, or the full path of a video that was removed.
+            videos=tuple(_full(name) if Path(name).exists() else name for name in videos),
+            folders=tuple(map(_full, folders)),
+            since=moment(since) if since is not None else None,
+            until=moment(until) if until is not None else None,
+        ),
     )
-    searcher = PhotoSearcher(Catalog.open(args.catalog), device=args.device)
-    result = searcher.search(args.photos, options)
-    _print(result, args)
+    searcher = PhotoSearcher(Catalog.open(catalog), device=device)
+    _print(searcher.search(photos, request), as_json, csv, html)
     return 0
 
 
-def _scope(args: argparse.Namespace) -> SearchFilter:
-    from vidsearch.search.filter import SearchFilter, moment
-
-    def full(name: str) -> str:
-        return name if "://" in name else os.path.abspath(name)  # noqa: PTH100 (keeps links)
-
-    return SearchFilter(
-        # A name that is no file here is an id, or the full path of a video that has gone.
-        videos=tuple(full(name) if Path(name).exists() else name for name in args.video),
-        folders=tuple(map(full, args.folder)),
-        since=moment(args.since) if args.since is not None else None,
-        until=moment(args.until) if args.until is not None else None,
-    )
+def _full(name: str) -> str:
+    return name if "://" in name else os.path.abspath(name)  # noqa: PTH100 (keeps links)
 
 
-def _print(result: SearchResult, args: argparse.Namespace) -> None:
-    import json
-
+def _print(result: SearchResult, as_json: bool, csv: str | None, html: str | None) -> None:
     from vidsearch.results.as_csv import to_csv
     from vidsearch.results.as_html import to_html
     from vidsearch.results.as_json import to_json
     from vidsearch.results.as_text import to_text
 
-    if not (args.html is None and args.csv is None and not args.json):
+    if as_json or csv is not None or html is not None:
         for photo in result.query:
             for warning in photo.warnings:
                 print(f"vidsearch: {printable(photo.photo)}: {printable(warning)}", file=sys.stderr)
-    if args.json:
+    if as_json:
         print(json.dumps(to_json(result)))
-    elif args.csv is not None:
-        _write(args.csv, to_csv(result))
-    elif args.html is not None:
-        if _write(args.html, to_html(result)):
-            print(f"wrote {printable(args.html)}")
+    elif csv is not None:
+        _write(csv, to_csv(result))
+    elif html is not None:
+        if _write(html, to_html(result)):
+            print(f"wrote {printable(html)}")
     else:
         sys.stdout.write(to_text(result, width=shutil.get_terminal_size((100, 24)).columns))
 
 
 def _write(target: str, text: str) -> bool:
-    """Write ``text`` and return whether it made a file (standard output and pipes are none).
+    """Write ``text``; return True if this created or replaced a file, False for a stream.
 
-    A file appears whole or not at all; a link stays and the file it leads to is replaced.
+    A file is replaced atomically. A link stays, and the file that it points to is replaced.
     """
     if target == "-":
         sys.stdout.write(text)
@@ -133,7 +185,7 @@ def _write(target: str, text: str) -> bool:
         if _is_folder(target):
             raise ConfigError(f"{target!r} is a folder; name a file in it")
         if _is_stream(target):
-            # Appending: a shell's ">>" may have put something there before.
+            # Append: a shell's ">>" may have written to the file before.
             with Path(target).open("a", encoding="utf-8", newline="") as stream:
                 stream.write(text)
             return False
@@ -153,7 +205,7 @@ def _is_folder(target: str) -> bool:
 
 
 def _is_stream(target: str) -> bool:
-    """Whether ``target`` is a pipe, a device or an open file's name, not a file to be replaced."""
+    """Return True for a pipe, a device or the name of an open file; these are not replaced."""
     try:
         if not stat.S_ISREG(os.stat(target).st_mode):  # noqa: PTH116 (as the next calls)
             return True

@@ -1,1 +1,1 @@
-"""The protocols of ``vidsearch evaluate``: one file per sub-command."""
+"""Sub-commands of ``vidsearch evaluate``: one module per protocol."""

@@ -2,84 +2,119 @@
 
 from __future__ import annotations
 
-import argparse
 import functools
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from vidsearch.commands.evaluate.options import add_output, finish
+import click
+
+from vidsearch.commands.app import Command
+from vidsearch.commands.evaluate.options import finish, output
 from vidsearch.errors import ConfigError
 
 if TYPE_CHECKING:
     from vidsearch.evaluation.ablation.data import LabelledSet
 
 
-def register(protocols: argparse._SubParsersAction[Any]) -> None:
-    """Add the sub-command."""
-    parser = protocols.add_parser(
-        "ladder",
-        help="Table 9: feature centre, + MLP, + ensemble, + context",
-        description="Climb the steps of the paper's Table 9. SET is a folder IDENTITY/photo.jpg, "
-        "or Parquet files (one a pack) with the columns clip, identity, split, embedding and, in "
-        "the first, context.",
-    )
-    parser.add_argument("sets", metavar="SET", nargs="+", help="a folder, or Parquet files")
-    parser.add_argument(
-        "--model", metavar="PACK", action="append",
-        help="pack for a folder's photos (open); repeat it for an ensemble",
-    )  # fmt: skip
-    parser.add_argument("--classifier", metavar="ONNX", help="whole-frame descriptor: its output")
-    parser.add_argument("--test-share", metavar="S", type=float, default=0.5, help="(0.5)")
-    parser.add_argument("--epochs", metavar="N", type=int, default=60, help="of training (60)")
-    parser.add_argument("--seed", metavar="N", type=int, default=0, help="of the networks (0)")
-    for step in ("mlp", "ensemble", "context"):
-        parser.add_argument(f"--no-{step}", action="store_true", help=f"leave out the step: {step}")
-    add_output(parser, "reports/ladder")
-    parser.set_defaults(run=run)
+@click.command(
+    "ladder", cls=Command, short_help="Table 9: feature centre, + MLP, + ensemble, + context"
+)
+@click.argument(
+    "sets", metavar="SET...", nargs=-1, required=True, help="a folder, or Parquet files"
+)
+@click.option(
+    "--model",
+    "packs",
+    metavar="PACK",
+    multiple=True,
+    help="pack for the photos of a folder (default: open); repeat it for an ensemble",
+)
+@click.option(
+    "--classifier", metavar="ONNX", help="classifier whose output describes the whole frame"
+)
+@click.option(
+    "--test-share", metavar="S", type=float, default=0.5, help="share of the photos for the test"
+)
+@click.option("--epochs", metavar="N", type=int, default=60, help="epochs of training")
+@click.option("--seed", metavar="N", type=int, default=0, help="seed of the networks")
+@click.option("--no-mlp", is_flag=True, help="leave out the step: mlp")
+@click.option("--no-ensemble", is_flag=True, help="leave out the step: ensemble")
+@click.option("--no-context", is_flag=True, help="leave out the step: context")
+@output("reports/ladder")
+def ladder(
+    sets: tuple[str, ...],
+    packs: tuple[str, ...],
+    classifier: str | None,
+    test_share: float,
+    epochs: int,
+    seed: int,
+    no_mlp: bool,
+    no_ensemble: bool,
+    no_context: bool,
+    out: str,
+    as_json: bool,
+) -> int:
+    """Measure the steps of the paper's Table 9.
 
-
-def run(args: argparse.Namespace) -> int:
-    """Climb and write the report."""
+    SET is a folder IDENTITY/photo.jpg, or Parquet files (one per pack) with the columns clip,
+    identity, split, embedding and, in the first file, context.
+    """
     from vidsearch.evaluation.ablation.evaluate import LadderOptions, ladder_report
     from vidsearch.evaluation.ablation.network import NetConfig
     from vidsearch.evaluation.report import check_target
 
-    check_target(args.out)
-    if not 0 < args.test_share < 1:
-        raise ConfigError(f"--test-share must lie between 0 and 1; got {args.test_share}")
-    if args.epochs < 1:
-        raise ConfigError(f"--epochs must be at least 1; got {args.epochs}")
+    check_target(out)
+    if not 0 < test_share < 1:
+        raise ConfigError(f"--test-share must lie between 0 and 1; got {test_share}")
+    if epochs < 1:
+        raise ConfigError(f"--epochs must be at least 1; got {epochs}")
     options = LadderOptions(
-        mlp=not args.no_mlp,
-        ensemble=not args.no_ensemble,
-        context=not args.no_context,
-        net=NetConfig(seed=args.seed, epochs=args.epochs),
+        mlp=not no_mlp,
+        ensemble=not no_ensemble,
+        context=not no_context,
+        net=NetConfig(seed=seed, epochs=epochs),
     )
-    names = ("sets", "model", "classifier", "test_share", "epochs", "seed", "no_mlp", "no_ensemble",
-             "no_context")  # fmt: skip
-    configuration = {name: getattr(args, name) for name in names}
-    return finish(ladder_report(_read(args), options, configuration), args)
+    configuration: dict[str, object] = {
+        "sets": list(sets),
+        "model": list(packs) if packs else None,
+        "classifier": classifier,
+        "test_share": test_share,
+        "epochs": epochs,
+        "seed": seed,
+        "no_mlp": no_mlp,
+        "no_ensemble": no_ensemble,
+        "no_context": no_context,
+    }
+    labelled = _read(sets, packs, classifier, test_share, context=not no_context)
+    return finish(ladder_report(labelled, options, configuration), out, as_json)
 
 
-def _read(args: argparse.Namespace) -> LabelledSet:
+def _read(
+    sets: tuple[str, ...],
+    packs: tuple[str, ...],
+    classifier: str | None,
+    test_share: float,
+    *,
+    context: bool,
+) -> LabelledSet:
     from tqdm import tqdm
 
     from vidsearch.evaluation.ablation.data import from_folder, from_parquet
     from vidsearch.evaluation.ablation.frame_context import colour_and_edges, onnx_classifier
 
-    folders = [name for name in args.sets if Path(name).is_dir()]
+    folders = [name for name in sets if Path(name).is_dir()]
     if not folders:
-        if args.model or args.classifier:
+        if packs or classifier:
             raise ConfigError("--model and --classifier are for a folder of photos; drop them")
-        return from_parquet(args.sets)
-    if len(args.sets) > 1:
+        return from_parquet(list(sets))
+    if len(sets) > 1:
         raise ConfigError("name one folder, or Parquet files, not both")
     describe = None
-    if not args.no_context:
-        describe = onnx_classifier(args.classifier) if args.classifier else colour_and_edges
+    if context:
+        describe = onnx_classifier(classifier) if classifier else colour_and_edges
     progress = functools.partial(
         tqdm, unit="photo", desc="embedding", disable=not sys.stderr.isatty(), leave=False
     )
-    packs = args.model if args.model is not None else ["open"]
-    return from_folder(folders[0], packs, describe, test_share=args.test_share, progress=progress)
+    names = list(packs) if packs else ["open"]
+    return from_folder(folders[0], names, describe, test_share=test_share, progress=progress)

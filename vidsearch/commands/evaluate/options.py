@@ -1,35 +1,66 @@
-"""What every protocol's command has in common: where its report goes and what it prints."""
+"""Options of every protocol: the folder of the report, and the form of the printed result."""
 
 from __future__ import annotations
 
-import argparse
 import json
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
 
 from vidsearch.text.printable import printable
 
 if TYPE_CHECKING:
     from vidsearch.evaluation.report import Report
 
+F = TypeVar("F", bound=Callable[..., Any])
 
-def add_output(parser: argparse.ArgumentParser, default: str) -> None:
-    """Add ``--out`` and ``--json``."""
-    parser.add_argument(
-        "--out",
-        metavar="FOLDER",
-        default=default,
-        help=f"where the report goes; a report that is there is replaced ({default})",
+
+def output(default: str) -> Callable[[F], F]:
+    """Return a decorator that adds ``--out`` and ``--json``.
+
+    Args:
+        default: Folder of the report without ``--out``.
+    """
+
+    def decorate(function: F) -> F:
+        out = click.option(
+            "--out",
+            metavar="FOLDER",
+            default=default,
+            help="folder of the report; an earlier report in it is replaced",
+        )
+        as_json = click.option(
+            "--json", "as_json", is_flag=True, help="print metrics.json instead of text"
+        )
+        return out(as_json(function))
+
+    return decorate
+
+
+photos = click.option(
+    "--photos",
+    type=click.Choice(["each", "together"]),
+    default="each",
+    help="each photo is one query, or all photos of a person make one query",
+)
+
+
+def file_option(name: str, help_text: str, *, required: bool = False) -> Callable[[F], F]:
+    """Return a decorator that adds an option which takes a path of a file."""
+    return click.option(
+        name, metavar="FILE", type=click.Path(path_type=Path), required=required, help=help_text
     )
-    parser.add_argument("--json", action="store_true", help="print metrics.json instead of a text")
 
 
-def finish(report: Report, args: argparse.Namespace) -> int:
-    """Write the report, say what it found, and return the exit status."""
+def finish(report: Report, out: str, as_json: bool) -> int:
+    """Write the report, print its headlines or its metrics, and return the exit status."""
     from vidsearch.evaluation.report import write_report
     from vidsearch.evaluation.report.write import METRICS, PAGE
 
-    folder = write_report(report, args.out)
-    if args.json:
+    folder = write_report(report, out)
+    if as_json:
         print(json.dumps(json.loads((folder / METRICS).read_text(encoding="utf-8"))))
         return 0
     print(printable(report.title))

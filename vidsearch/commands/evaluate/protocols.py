@@ -1,37 +1,41 @@
-"""The command ``vidsearch evaluate``."""
+"""The group ``vidsearch evaluate``, and the protocols of this package."""
 
 from __future__ import annotations
 
-import argparse
-from typing import Any
+from vidsearch.commands.app import Group, Registry
+from vidsearch.commands.evaluate.ablation import ladder
+from vidsearch.commands.evaluate.compare import compare
+from vidsearch.commands.evaluate.identification import identification
+from vidsearch.commands.evaluate.iqiyi import iqiyi, iqiyi_features
+from vidsearch.commands.evaluate.retrieval import retrieval
+from vidsearch.commands.evaluate.templates import templates
+from vidsearch.commands.evaluate.verification import verification
 
-from vidsearch.commands.evaluate import (
-    ablation,
-    compare,
-    distractors,
-    identification,
-    iqiyi,
-    retrieval,
-    templates,
-    verification,
-)
-from vidsearch.commands.parser import protocols
-
-# Each module adds one sub-command, or a few that belong together, with its ``register``.
-_MODULES = (
+_PROTOCOLS = (
     verification,
     templates,
     identification,
-    distractors,
     retrieval,
-    ablation,
+    ladder,
     iqiyi,
+    iqiyi_features,
     compare,
 )
 
 
-def register(commands: argparse._SubParsersAction[Any]) -> None:
-    """Add the protocols to the parser of ``vidsearch``."""
-    below = protocols(commands)
-    for module in _MODULES:
-        module.register(below)
+def group() -> Group:
+    """Return a new, empty group ``evaluate``."""
+    return Group(
+        "evaluate",
+        help="Measure accuracy by a protocol of the field. Each writes a folder: metrics.json, "
+        "tables, figures and report.html.",
+        short_help="measure accuracy by the protocols of the field",
+        subcommand_metavar="PROTOCOL ...",
+        no_args_is_help=False,
+    )
+
+
+def register(registry: Registry) -> None:
+    """Add the protocols of this package to the group ``evaluate``."""
+    for protocol in _PROTOCOLS:
+        registry.protocols.add_command(protocol)

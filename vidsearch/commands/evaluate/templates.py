@@ -2,73 +2,97 @@
 
 from __future__ import annotations
 
-import argparse
-import os
 from pathlib import Path
-from typing import Any
 
-from vidsearch.commands.evaluate.options import add_output, finish
+import click
 
-
-def register(protocols: argparse._SubParsersAction[Any]) -> None:
-    """Add the sub-command."""
-    parser = protocols.add_parser(
-        "templates",
-        help="templates of many media: IJB-B, IJB-C, 1:1 and 1:N",
-        description="IJB-B and IJB-C: TAR at FAR of template pairs; rank-k and TPIR at FPIR of "
-        "probes in galleries. MEDIA says which image belongs to which template and medium; "
-        "embeddings are made from --images or read from --embeddings, one row a line of MEDIA.",
-    )
-    parser.add_argument("media", metavar="MEDIA", type=Path, help="*_face_tid_mid.txt")
-    for name, what in (
-        ("pairs", "*_template_pair_label.txt: verification 1:1"),
-        ("faces", "*_name_5pts_score.txt: landmarks and detection scores"),
-        ("probes", "*_1N_probe_mixed.csv: identification 1:N"),
-        ("embeddings", ".npy, or .parquet with a column 'embedding': raw, mirrored face added"),
-        ("save-embeddings", ".npy to keep the embeddings of --images in"),
-    ):
-        parser.add_argument(f"--{name}", metavar="FILE", type=Path, help=what)
-    parser.add_argument("--gallery", metavar="FILE", type=Path, action="append", default=[],
-                        help="*_1N_gallery_G1.csv (repeatable: G1 and G2)")  # fmt: skip
-    parser.add_argument("--images", metavar="FOLDER", type=Path, help="the images (loose_crop)")
-    parser.add_argument(
-        "--halves", action="store_true",
-        help="a row of --embeddings holds the embedding and, after it, the mirrored face's",
-    )  # fmt: skip
-    parser.add_argument("--detection-scores", action="store_true",
-                        help="weigh every embedding by its detection score")  # fmt: skip
-    parser.add_argument("--model", metavar="PACK", default="open", help="model pack (open)")
-    parser.add_argument("--device", default="auto", help="auto (default), cpu, cuda or cuda:i")
-    parser.add_argument(
-        "--processes", metavar="N", type=int, default=os.cpu_count() or 1,
-        help="processes (default: one a core)",
-    )  # fmt: skip
-    add_output(parser, "reports/templates")
-    parser.set_defaults(run=run)
+from vidsearch.commands import options
+from vidsearch.commands.app import Command
+from vidsearch.commands.evaluate.options import file_option, finish, output
 
 
-def run(args: argparse.Namespace) -> int:
-    """Evaluate and write the report."""
+@click.command(
+    "templates", cls=Command, short_help="templates of many media: IJB-B, IJB-C, 1:1 and 1:N"
+)
+@click.argument(
+    "media", metavar="MEDIA", type=click.Path(path_type=Path), help="*_face_tid_mid.txt"
+)
+@file_option("--pairs", "*_template_pair_label.txt: verification 1:1")
+@file_option("--faces", "*_name_5pts_score.txt: landmarks and detection scores")
+@file_option("--probes", "*_1N_probe_mixed.csv: identification 1:N")
+@file_option(
+    "--embeddings", ".npy, or .parquet with a column 'embedding': raw, mirrored face added"
+)
+@file_option("--save-embeddings", ".npy to write the embeddings of --images to")
+@click.option(
+    "--gallery",
+    "galleries",
+    metavar="FILE",
+    type=click.Path(path_type=Path),
+    multiple=True,
+    help="*_1N_gallery_G1.csv (repeatable: G1 and G2)",
+)
+@click.option(
+    "--images",
+    metavar="FOLDER",
+    type=click.Path(path_type=Path),
+    help="the images (loose_crop)",
+)
+@click.option(
+    "--halves",
+    is_flag=True,
+    help="a row of --embeddings holds the embedding and, after it, that of the mirrored face",
+)
+@click.option(
+    "--detection-scores", is_flag=True, help="weigh every embedding by its detection score"
+)
+@options.pack
+@options.device
+@options.processes
+@output("reports/templates")
+def templates(
+    media: Path,
+    pairs: Path | None,
+    faces: Path | None,
+    probes: Path | None,
+    embeddings: Path | None,
+    save_embeddings: Path | None,
+    galleries: tuple[Path, ...],
+    images: Path | None,
+    halves: bool,
+    detection_scores: bool,
+    model: str,
+    device: str,
+    processes: int,
+    out: str,
+    as_json: bool,
+) -> int:
+    """Measure the protocols of IJB-B and IJB-C.
+
+    1:1 gives TAR at FAR of template pairs; 1:N gives rank-k and TPIR at FPIR of probes in
+    galleries. MEDIA names the template and the medium of every image. Embeddings are made from
+    --images or read from --embeddings, one row per line of MEDIA.
+    """
     from vidsearch.evaluation.photo_embeddings import EmbeddingOptions
     from vidsearch.evaluation.report import check_target
     from vidsearch.evaluation.templates.data import TemplateOptions
     from vidsearch.evaluation.templates.evaluate import evaluate_templates
 
-    check_target(args.out)
+    check_target(out)
     embedding = EmbeddingOptions(
-        model=args.model, device=args.device, processes=args.processes, show_progress=True
+        model=model, device=device, processes=processes, show_progress=True
     )
-    options = TemplateOptions(
-        media=args.media,
-        pairs=args.pairs,
-        faces=args.faces,
-        images=args.images,
-        embeddings=args.embeddings,
-        halves=args.halves,
-        detection_scores=args.detection_scores,
-        galleries=tuple(args.gallery),
-        probes=args.probes,
-        save_embeddings=args.save_embeddings,
-        threads=args.processes,
+    protocol = TemplateOptions(
+        media=media,
+        pairs=pairs,
+        faces=faces,
+        images=images,
+        embeddings=embeddings,
+        halves=halves,
+        detection_scores=detection_scores,
+        galleries=galleries,
+        probes=probes,
+        save_embeddings=save_embeddings,
+        threads=processes,
     )
-    return finish(evaluate_templates(options, embedding), args)
+    return finish(evaluate_templates(protocol, embedding), out, as_json)

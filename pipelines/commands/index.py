@@ -1,0 +1,239 @@
+"""The command ``vidsearch index``."""
+
+from __future__ import annotations
+
+import json
+import logging
+import signal
+import sys
+from typing import TYPE_CHECKING, Literal
+
+import click
+
+from pipelines.commands.options import scheduler, worker_count, workers
+from vidsearch.commands import options
+from vidsearch.commands.app import Command, Option
+from vidsearch.errors import ConfigError
+from vidsearch.text.printable import printable
+
+if TYPE_CHECKING:
+    from pipelines.cluster.config import ClusterConfig
+    from pipelines.indexing.outcomes import IndexReport
+    from pipelines.stages.options import IndexConfig
+
+SOME_FAILED = 3
+INTERRUPTED = 130
+
+
+def _positive_gib(_: click.Context, __: click.Parameter, value: float | None) -> float | None:
+    if value is not None and not value > 0:
+        raise ConfigError(f"--worker-memory must be above 0 GiB; got {value}")
+    return value
+
+
+@click.command("index", cls=Command, short_help="index videos: files, folders, globs, @list.txt")
+@click.argument("catalog", metavar="CATALOG", help="folder of the catalog; created if it is new")
+@click.argument(
+    "sources",
+    metavar="SOURCE...",
+    nargs=-1,
+    required=True,
+    help="video file, folder (searched recursively), glob, URI, or @list.txt (one a line)",
+)
+@click.option(
+    "--model", metavar="PACK", help="model pack (default: the catalog's; 'open' for a new one)"
+)
+@click.option(
+    "--sample-fps", metavar="F", type=float, default=2.0, help="frames sampled per second"
+)
+@workers(
+    "number of processes (default: one a core, as memory allows); 1 works in this process, where "
+    "one video that crashes or hangs the decoder ends or stops everything"
+)
+@click.option(
+    "--isolate",
+    is_flag=True,
+    help="with one worker, start it in a process of its own (as without --workers)",
+)
+@scheduler
+@options.device
+@click.option(
+    "--decoder", type=click.Choice(["pyav", "decord"]), default="pyav", help="video backend"
+)
+@click.option(
+    "--timeout-per-video-minute",
+    metavar="S",
+    type=float,
+    default=300.0,
+    help="seconds of work after which a minute of video counts as hung",
+)
+@click.option(
+    "--worker-memory",
+    metavar="GIB",
+    type=float,
+    callback=_positive_gib,
+    help="memory limit of a worker on this machine (default: its share of the memory)",
+)
+@click.option(
+    "--slice-minutes",
+    metavar="M",
+    type=float,
+    default=10.0,
+    help="split a video longer than twice this among several workers, if it would keep the other "
+    "workers waiting; 0: never",
+)
+@click.option(
+    "--retry-failed",
+    is_flag=True,
+    help="also retry the videos that killed their workers in an earlier run",
+)
+@click.option(
+    "--watch",
+    cls=Option,
+    metavar="[S]",
+    type=float,
+    is_flag=False,
+    flag_value=60.0,
+    help="look again every S seconds (60) for new and changed files, until Ctrl-C",
+)
+@click.option("--log", metavar="FILE", help="append messages to a file, one a line")
+@click.option(
+    "--again",
+    is_flag=True,
+    help="index videos again that are indexed already, e.g. with another --sample-fps",
+)
+@options.print_report_as_json
+def index(
+    catalog: str,
+    sources: tuple[str, ...],
+    model: str | None,
+    sample_fps: float,
+    workers: int | None,
+    isolate: bool,
+    scheduler: str | None,
+    device: str,
+    decoder: Literal["pyav", "decord"],
+    timeout_per_video_minute: float,
+    worker_memory: float | None,
+    slice_minutes: float,
+    retry_failed: bool,
+    watch: float | None,
+    log: str | None,
+    again: bool,
+    as_json: bool,
+) -> int:
+    """Index videos into a catalog.
+
+    Videos that are indexed already are skipped: repeat the command after an interruption or when
+    there are new files.
+    """
+    from pipelines.cluster.config import ClusterConfig
+    from pipelines.stages.options import IndexConfig
+    from vidsearch.video.sampling import SamplingConfig
+
+    config = IndexConfig(
+        sampling=SamplingConfig(fps=sample_fps),
+        decoder=decoder,
+        retry_failed=retry_failed,
+        again=again,
+        slice_minutes=slice_minutes,
+    )
+    cluster = ClusterConfig(
+        device=device,
+        workers=worker_count(workers, elsewhere=scheduler is not None),
+        isolate=isolate or workers is None,
+        scheduler=scheduler,
+        timeout_per_video_minute_s=timeout_per_video_minute,
+        worker_memory=None if worker_memory is None else int(worker_memory * (1 << 30)),
+    )
+    if log is not None:
+        _log_to_file(log)
+    # Service managers stop a program with SIGTERM: treat it as Ctrl-C.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    return _run(catalog, list(sources), config, cluster, model, watch, as_json)
+
+
+def _run(
+    catalog: str,
+    sources: list[str],
+    config: IndexConfig,
+    cluster: ClusterConfig,
+    model: str | None,
+    watch_s: float | None,
+    as_json: bool,
+) -> int:
+    """Index once, or again every ``watch_s`` seconds."""
+    from pipelines.indexing.run import RunStopped
+    from pipelines.indexing.run import index as index_videos
+    from pipelines.indexing.watch import watch
+
+    try:
+        if watch_s is None:
+            report = index_videos(
+                catalog, sources, config, cluster=cluster, model=model, show_progress=True
+            )
+            _print(report, as_json)
+            return SOME_FAILED if report.failures else 0
+        if not watch_s > 0:
+            raise ConfigError(f"--watch must be above 0 s; got {watch_s}")
+        for report in watch(catalog, sources, config, cluster, every_s=watch_s, model=model):
+            _print(report, as_json)
+    except RunStopped as stopped:
+        print(
+            f"vidsearch: stopped: {_videos(stopped.report.indexed)} done in this run and kept, "
+            f"{stopped.left} left; repeat the command to continue",
+            file=sys.stderr,
+        )
+        return INTERRUPTED
+    return 0
+
+
+def _print(report: IndexReport, as_json: bool) -> None:
+    for failure in report.failures:
+        uri = printable(failure.source.uri)
+        print(f"vidsearch: failed: {uri}: {printable(failure.message)}", file=sys.stderr)
+    for uri, missing in report.partly_read:
+        print(f"vidsearch: partly read: {printable(uri)}: {printable(missing)}", file=sys.stderr)
+    print(json.dumps(report.to_json()) if as_json else summary(report), flush=True)
+
+
+def _log_to_file(path: str) -> None:
+    """Write the messages of ``pipelines`` to a file too, each with its time."""
+    try:
+        handler = logging.FileHandler(path, encoding="utf-8", errors="backslashreplace")
+    except OSError as error:
+        raise ConfigError(
+            f"--log {path!r} cannot be written ({error.strerror}); name another file"
+        ) from error
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+    logger = logging.getLogger("pipelines")
+    logger.addHandler(handler)
+    for other in logger.handlers:  # Keep the level of the console.
+        if other is not handler:
+            other.setLevel(max(other.level, logger.level))
+    logger.setLevel(logging.INFO)
+
+
+def summary(report: IndexReport) -> str:
+    """Return the result of a run in a few lines."""
+    if not report.indexed and not report.failed:
+        return f"Nothing to do: {_videos(report.skipped)} indexed already."
+    if not report.indexed:
+        skipped = f"; {_videos(report.skipped)} indexed already" if report.skipped else ""
+        return f"Nothing new: {_videos(report.failed)} failed, each named above{skipped}."
+    hours = report.duration_s / 3600
+    length = f"{hours:.1f} h" if hours >= 1 else f"{report.duration_s:.0f} s"
+    speed = report.duration_s / report.elapsed_s if report.elapsed_s > 0 else 0.0
+    text = (
+        f"Indexed {_videos(report.indexed)} ({length} of video) in {report.elapsed_s:.0f} s, "
+        f"{speed:.1f} times as fast as they play: {report.tracks} tracks of {report.faces} faces."
+    )
+    if report.skipped:
+        text += f"\nSkipped {_videos(report.skipped)} indexed already."
+    if report.failed:
+        text += f"\nFailed: {_videos(report.failed)}, each named above."
+    return text
+
+
+def _videos(count: int) -> str:
+    return f"{count} video" if count == 1 else f"{count} videos"

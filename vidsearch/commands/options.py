@@ -1,0 +1,25 @@
+"""Options and arguments that several commands share."""
+
+from __future__ import annotations
+
+import os
+
+import click
+
+catalog = click.argument("catalog", metavar="CATALOG", help="folder of the catalog")
+device = click.option(
+    "--device", metavar="DEVICE", default="auto", help="auto, cpu, cuda or cuda:i"
+)
+pack = click.option("--model", metavar="PACK", default="open", help="model pack")
+processes = click.option(
+    "--processes",
+    metavar="N",
+    type=int,
+    default=os.cpu_count() or 1,
+    show_default="one a core",
+    help="number of processes",
+)
+print_json = click.option("--json", "as_json", is_flag=True, help="print one JSON object")
+print_report_as_json = click.option(
+    "--json", "as_json", is_flag=True, help="print the report as one JSON object"
+)
