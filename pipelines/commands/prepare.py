@@ -105,7 +105,8 @@ def prepare(
     from vidsearch.trainingset.assemble import SetOptions
 
     if len(raw) > 1:
-        raise click.UsageError(f"got unexpected extra arguments ({' '.join([*raw[1:], out])})")
+        extra = " ".join([*raw[1:], out])
+        click.get_current_context().fail(f"got unexpected extra arguments ({extra})")
     if bool(raw) == (catalog is not None):
         raise ConfigError("name either a folder of photos (RAW OUT) or --catalog CATALOG OUT")
     if template not in TEMPLATES:

@@ -92,8 +92,10 @@ def describe(report: ReembedReport) -> str:
     if report.old_model == report.new_model:
         return f"Nothing to do: the catalog's model is {report.new_model} already."
     lines = [
-        f"Re-embedded {report.faces} stored faces of {report.tracks} tracks in "
-        f"{report.elapsed_s:.0f} s."
+        (
+            f"Re-embedded {report.faces} stored faces of {report.tracks} tracks in "
+            f"{report.elapsed_s:.0f} s."
+        )
     ]
     if report.unreadable:
         lines.append(f"{report.unreadable} stored faces are damaged and were left out.")
@@ -122,8 +124,10 @@ def _quality(stored: Stored) -> list[str]:
     if stored.outside < 0.005 and abs(stored.enlarged - 1) <= 0.005:
         return []
     lines = [
-        f"Faces are stored {stored.size} pixels wide with a margin, and scaled to {stored.wanted} "
-        f"for the new model, {stored.enlarged:.2f} times as large."
+        (
+            f"Faces are stored {stored.size} pixels wide with a margin, and scaled to "
+            f"{stored.wanted} for the new model, {stored.enlarged:.2f} times as large."
+        )
     ]
     if stored.enlarged > 1.005:
         lines.append(

@@ -76,7 +76,11 @@ class Command(click.Command):
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Parse ``args`` after completing option names, then check exclusive options."""
-        rest = super().parse_args(ctx, _normalised(ctx, args))
+        try:
+            rest = super().parse_args(ctx, _normalised(ctx, args))
+        except click.UsageError as error:
+            error.ctx = ctx  # Click leaves it out for a flag with a value.
+            raise
         given = [
             parameter.opts[0]
             for parameter in self.params
@@ -112,7 +116,7 @@ class Group(click.Group):
         """Parse ``args`` after completing option names."""
         return super().parse_args(ctx, _normalised(ctx, args))
 
-    def list_commands(self, ctx: click.Context) -> list[str]:
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 (click passes it)
         """Return the names of the sub-commands in the order in which they were added."""
         return list(self.commands)
 

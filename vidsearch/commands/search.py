@@ -45,7 +45,7 @@ _FORMATS = "Output (at most one of these)"
     "--face",
     metavar="N",
     type=int,
-    help="face to search with, counted from the largest, which is 1 (default)",
+    help="face to use; 1 is the largest (default)",
 )
 @options.device
 @click.option(

@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from pipelines.commands.main import summary
+from pipelines.commands.index import summary
 from pipelines.indexing.run import IndexReport
 from vidsearch import Catalog
 from vidsearch.commands.main import main
@@ -168,9 +168,9 @@ def test_users_mistakes_are_one_line_and_exit_2(
     (tmp_path / "folder").mkdir()
     (tmp_path / "folder" / "notes.txt").write_text("x")
     mistakes: list[tuple[str, tuple[object, ...]]] = [
-        ("required", ()),
-        ("invalid choice", ("frobnicate",)),
-        ("required", ("index", tmp_path / "new")),
+        ("missing command", ()),
+        ("no such command", ("frobnicate",)),
+        ("SOURCE", ("index", tmp_path / "new")),
         ("no-such", ("index", tmp_path / "new", tmp_path / "no-such.mp4")),
         ("folder", ("index", tmp_path / "new", tmp_path / "folder")),
         ("no-such.txt", ("index", tmp_path / "new", f"@{tmp_path}/no-such.txt")),

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import argparse
 import json
 import os
 from pathlib import Path
@@ -9,7 +8,7 @@ from types import ModuleType
 import numpy as np
 import pytest
 
-from vidsearch.commands import models as cli
+from vidsearch.commands.main import main
 from vidsearch.device import CPU, Device
 from vidsearch.errors import (
     ConfigError,
@@ -149,12 +148,6 @@ def test_listing(toys: ModuleType, home: ModelHome, tmp_path: Path) -> None:
     assert not home.cache_dir.exists()  # nothing was converted
 
 
-def command(*arguments: str) -> argparse.Namespace:
-    parser = argparse.ArgumentParser()
-    cli.register(parser.add_subparsers())
-    return parser.parse_args(["models", *arguments])
-
-
 @pytest.fixture
 def lonely(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """A user without any InsightFace pack."""
@@ -166,8 +159,7 @@ def test_command_prints_a_table(
     toys: ModuleType, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     folder = toys.save_own_pack(tmp_path / "line\nbreak")
-    args = command(str(folder))
-    assert args.run(args) == 0
+    assert main(["models", str(folder)]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert lines[0].split() == ["pack", "commercial", "use", "dim", "verified", "licence", "files"]
     assert lines[1].split()[:4] == ["open", "yes", "128", "yes"]
@@ -182,8 +174,7 @@ def test_command_prints_a_table(
 
 @pytest.mark.usefixtures("lonely")
 def test_command_prints_json(capsys: pytest.CaptureFixture[str]) -> None:
-    args = command("--json")
-    assert args.run(args) == 0
+    assert main(["models", "--json"]) == 0
     packs = json.loads(capsys.readouterr().out)["packs"]
     assert [pack["name"] for pack in packs] == NAMES
     assert packs[0]["verified"] is True
