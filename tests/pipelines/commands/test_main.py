@@ -63,9 +63,9 @@ def test_index_and_search_keep_the_contract(
     assert list(found) == ["model_id", "query", "hits"]
     assert list(found["query"][0]) == ["photo", "box_xyxy", "quality"]
     assert list(found["hits"][0]) == [
-        "rank", "confidence", "similarity", "video", "video_id", "track_id",
-        "start_s", "end_s", "best_s", "box_xyxy", "person",
-    ]  # fmt: skip
+        *("rank", "confidence", "similarity", "video", "video_id", "track_id"),
+        *("start_s", "end_s", "best_s", "box_xyxy", "person"),
+    ]
     assert found["hits"][0]["video"] == str(films / "astronaut film.mp4")
 
     status, out, err = run(capsys, "status", tmp_path / "c", "--json")
@@ -290,9 +290,16 @@ def test_a_full_disk_is_one_line(films: Path, tmp_path: Path) -> None:
 
 def test_summary_reads_well() -> None:
     report = IndexReport(
-        indexed=1, skipped=2, failed=1, tracks=3, faces=40, duration_s=7200.0, elapsed_s=360.0,
-        failures=(), partly_read=(),
-    )  # fmt: skip
+        indexed=1,
+        skipped=2,
+        failed=1,
+        tracks=3,
+        faces=40,
+        duration_s=7200.0,
+        elapsed_s=360.0,
+        failures=(),
+        partly_read=(),
+    )
     assert summary(report) == (
         "Indexed 1 video (2.0 h of video) in 360 s, 20.0 times as fast as they play: "
         "3 tracks of 40 faces.\n"

@@ -35,9 +35,11 @@ def command(config: Path, data: Path, out: Path) -> list[str]:
 
 def write_config(folder: Path) -> Path:
     settings = [
-        "keep.checkpoint_every=10", "validation.every=30", "speed.threads=1",
+        "keep.checkpoint_every=10",
+        "validation.every=30",
+        "speed.threads=1",
         "validation.pairs=100",
-    ]  # fmt: skip
+    ]
     path = folder / "config.toml"
     path.write_text(to_toml(override(tiny_config(steps=STEPS, batch=20), settings)))
     return path
@@ -51,11 +53,22 @@ def losses(run: Path) -> dict[int, float]:
 def test_two_processes_killed_and_gone_on_with_one(prepared: Path, tmp_path: Path) -> None:
     config, run = write_config(tmp_path), tmp_path / "run"
     together = subprocess.Popen(
-        [sys.executable, "-W", "ignore", "-m", "torch.distributed.run", "--standalone",
-         "--nproc-per-node", "2", *command(config, prepared, run)],
-        start_new_session=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        [
+            sys.executable,
+            "-W",
+            "ignore",
+            "-m",
+            "torch.distributed.run",
+            "--standalone",
+            "--nproc-per-node",
+            "2",
+            *command(config, prepared, run),
+        ],
+        start_new_session=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
         env={**os.environ, "OMP_NUM_THREADS": "1"},
-    )  # fmt: skip
+    )
     deadline = time.monotonic() + 240
     while not checkpoints(run) or int(checkpoints(run)[-1].name[5:]) < KILLED_AFTER:
         assert together.poll() is None, together.communicate()[1].decode()[-2000:]
@@ -70,8 +83,10 @@ def test_two_processes_killed_and_gone_on_with_one(prepared: Path, tmp_path: Pat
 
     alone = subprocess.run(
         [sys.executable, "-W", "ignore", *command(config, prepared, run)],
-        capture_output=True, text=True, check=False,
-    )  # fmt: skip
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     assert alone.returncode == 0, alone.stderr
     report = json.loads(alone.stdout)
     assert (report["ended"], report["step"]) == ("finished", STEPS)

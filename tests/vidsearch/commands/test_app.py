@@ -21,7 +21,7 @@ from vidsearch.commands.app import Command, Group, Option, usage_line
 @click.option("--watch", cls=Option, type=float, is_flag=False, flag_value=60.0)
 @click.option("--only", cls=Option, several=True)
 @click.pass_context
-def draw(context: click.Context, **values: object) -> None:
+def draw(context: click.Context, /, **values: object) -> None:
     """Draw."""
     context.obj.append(values)
 
