@@ -13,9 +13,9 @@ from pathlib import Path
 
 import numpy as np
 
+from benchmarks.evaluation.exact_ranking import top_rows
 from vidsearch.datatypes import Matrix
 from vidsearch.evaluation.iqiyi.lists import read_lists, score
-from vidsearch.evaluation.metrics.ranking import top_rows
 from vidsearch.evaluation.metrics.retrieval import LIMIT, Rankings, mean_average_precision
 
 NOISE = 1.6

@@ -15,7 +15,7 @@ from vidsearch.errors import ConfigError, ShapeError
 from vidsearch.evaluation.distractors.roc import tail_roc
 from vidsearch.evaluation.metrics.angles import unit_rows
 from vidsearch.evaluation.metrics.distractors import (
-    NOBODY,
+    DISTRACTOR,
     DistractorResult,
     Streamed,
     StreamPlan,
@@ -108,7 +108,7 @@ def _blocks(
         if not len(block):
             continue
         if part.subjects is None:
-            yield block, np.full(len(block), NOBODY, np.int64)
+            yield block, np.full(len(block), DISTRACTOR, np.int64)
         else:
             yield block, part.subjects[top - part.start : end - part.start][kept]
 
@@ -171,7 +171,7 @@ def _gallery_names(
     names, who = read_names(options.gallery_list, rows, subjects=options.gallery_subjects)
     if not options.gallery_subjects:
         return names, None
-    return names, np.array([numbers.get(subject, NOBODY) for subject in who], np.int64)
+    return names, np.array([numbers.get(subject, DISTRACTOR) for subject in who], np.int64)
 
 
 def _run(

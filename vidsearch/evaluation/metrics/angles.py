@@ -1,7 +1,7 @@
 """Angles between embeddings, their centres and class weights: the statistics of Table 3.
 
-All angles are in degrees, between directions: lengths never count. An identity's *embedding centre*
-is the sum of its unit-length embeddings, so that every photo has the same say.
+All angles are in degrees and between directions: vector lengths have no influence. The *embedding
+centre* of an identity is the sum of its unit-length embeddings, so every photo has equal weight.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from vidsearch.datatypes import Matrix
 from vidsearch.errors import ShapeError
 
 BLOCK = 2048
-"""Rows and columns compared at a time: their cosines take 16 MiB."""
+"""Rows and columns of one block; its cosines take 16 MiB."""
 
 Floats = NDArray[np.float64]
 Vectors = NDArray[np.floating]
@@ -23,15 +23,15 @@ Vectors = NDArray[np.floating]
 
 @dataclass(frozen=True, slots=True)
 class AngleStatistics:
-    """Table 3 for one data set, degrees; None where there are no class weights.
+    """Table 3 for one data set, degrees; None without class weights.
 
     Attributes:
         w_ec: Mean angle between a class weight and its embedding centre.
         w_inter: Mean over classes of the smallest angle between its weight and another's.
         intra: Mean angle between an embedding and its identity's centre.
         inter: Mean over identities of the smallest angle between its centre and another's.
-        embeddings: How many were looked at.
-        identities: How many were looked at.
+        embeddings: Number of embeddings.
+        identities: Number of identities.
     """
 
     w_ec: float | None
@@ -44,15 +44,15 @@ class AngleStatistics:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class AngleValues:
-    """What Table 3 averages, degrees; None where there are no class weights.
+    """Angles that Table 3 averages, degrees; None without class weights.
 
     Attributes:
-        identities: (K,) those that occur, ascending.
-        rows: (N,) in [0, K): the identity of each embedding.
+        identities: (K,) identities with an embedding, ascending.
+        rows: (N,) position of each embedding's identity in ``identities``.
         intra: (N,) angle between an embedding and its identity's centre.
-        inter: (K,) smallest angle between a centre and another.
+        inter: (K,) smallest angle between a centre and any other centre.
         w_ec: (K,) angle between an identity's class weight and its centre.
-        w_inter: (C,) smallest angle between a class weight and another.
+        w_inter: (C,) smallest angle between a class weight and any other weight.
     """
 
     identities: NDArray[np.integer]
@@ -63,7 +63,7 @@ class AngleValues:
     w_inter: Floats | None = None
 
     def statistics(self) -> AngleStatistics:
-        """Return their means."""
+        """Return the mean of each angle."""
         return AngleStatistics(
             w_ec=float(self.w_ec.mean()) if self.w_ec is not None else None,
             w_inter=float(self.w_inter.mean()) if self.w_inter is not None else None,
@@ -77,9 +77,15 @@ class AngleValues:
 def angle_statistics(
     embeddings: Vectors, labels: NDArray[np.integer], weights: Vectors | None = None
 ) -> AngleStatistics:
-    """Return the angle statistics of a data set, and of a classifier's weights if there are any.
+    """Return the angle statistics of a data set and, if given, of a classifier's weights.
 
-    Arguments and errors are those of :func:`angle_values`.
+    Args:
+        embeddings: (N, D) raw or unit.
+        labels: (N,) identity of each embedding.
+        weights: (C, D) or (C, S, D); see :func:`angle_values`.
+
+    Raises:
+        ShapeError: See :func:`angle_values`.
 
     Source:
         ArcFace, Table 3: "W-EC", "W-Inter", "Intra" and "Inter".
@@ -103,14 +109,18 @@ def angle_values(
 
     Args:
         embeddings: (N, D) raw or unit.
-        labels: (N,) identity of each: any integers; with ``weights`` the row of its class.
-        weights: (C, D) one class a row, or (C, S, D) with S sub-centres a class: the one nearest to
-            the embedding centre stands for the class, of a class without an embedding the first. A
-            class without an embedding counts for W-Inter only.
+        labels: (N,) identity of each embedding, any integers; with ``weights`` the row of its
+            class.
+        weights: (C, D) with one class per row, or (C, S, D) with S sub-centres per class. The
+            sub-centre nearest to the embedding centre represents the class; the first one if the
+            class has no embedding. A class without an embedding contributes to W-Inter only.
 
     Raises:
-        ShapeError: Shapes that do not fit, values that are not finite, a vector of length zero, an
-            identity whose embeddings cancel out, or fewer than two identities.
+        ShapeError: Shapes that do not match, values that are not finite, a vector of length zero,
+            an identity whose embeddings sum to zero, or fewer than two identities.
+
+    Source:
+        ArcFace, Table 3. Sub-centres as in Deng et al. 2020 (Sub-center ArcFace).
     """
     unit = unit_rows("embeddings", embeddings)
     labelled = np.asarray(labels)
@@ -138,7 +148,7 @@ def angle_values(
 
 
 def _directions(weights: Vectors, present: NDArray[np.integer], centres: Matrix) -> Matrix:
-    """Return (C, D): the weight of each class, of unit length."""
+    """Return the (C, D) unit-length weight of each class."""
     table = np.asarray(weights)
     if table.ndim != 3:
         directions = unit_rows("weights", table)
@@ -158,14 +168,14 @@ def embedding_centres(unit: Matrix, rows: NDArray[np.integer], count: int) -> Ma
 
     Args:
         unit: (N, D) of unit length.
-        rows: (N,) in [0, count): the identity of each; all of them occur.
+        rows: (N,) identity of each embedding in [0, count); every identity occurs.
         count: Number of identities.
 
     Returns:
         (count, D) float32.
 
     Raises:
-        ShapeError: The embeddings of an identity cancel out.
+        ShapeError: The embeddings of an identity sum to zero.
     """
     order = np.argsort(rows, kind="stable")
     starts = np.searchsorted(rows[order], np.arange(count))
@@ -174,10 +184,10 @@ def embedding_centres(unit: Matrix, rows: NDArray[np.integer], count: int) -> Ma
 
 
 def degrees_between(a: Matrix, b: Matrix) -> Floats:
-    """Return the angle between rows of equal place, degrees.
+    """Return the angle between row i of A and row i of B, degrees.
 
-    Half the angle comes from the lengths of sum and difference (Kahan 2006), which, unlike the
-    arc cosine, keeps its precision near 0 and 180 degrees.
+    Half the angle is computed from the lengths of sum and difference. Unlike the arc cosine, this
+    keeps its precision near 0 and 180 degrees.
 
     Args:
         a: (N, D) of unit length.
@@ -185,6 +195,9 @@ def degrees_between(a: Matrix, b: Matrix) -> Floats:
 
     Returns:
         (N,) float64 in [0, 180].
+
+    Source:
+        Kahan 2006.
     """
     left, right = np.asarray(a, np.float64), np.asarray(b, np.float64)
     apart = np.linalg.norm(left - right, axis=1)
@@ -193,13 +206,16 @@ def degrees_between(a: Matrix, b: Matrix) -> Floats:
 
 
 def smallest_angles(unit: Matrix, block: int = BLOCK) -> Floats:
-    """Return for every row the smallest angle to another row, degrees.
+    """Return the smallest angle between each row and any other row, degrees.
 
-    Works in blocks of rows and columns: memory does not grow with the number of classes.
+    Rows are compared in blocks, so memory does not grow with the square of the number of classes.
 
     Args:
         unit: (C, D) of unit length, C >= 2.
-        block: Rows and columns compared at a time.
+        block: Rows and columns of one block.
+
+    Returns:
+        (C,) float64 in [0, 180].
 
     Raises:
         ShapeError: Fewer than two rows.
@@ -234,7 +250,14 @@ def _keep_best(
 
 
 def unit_rows(name: str, vectors: Vectors) -> Matrix:
-    """Return rows of unit length, (N, D) float32.
+    """Return the vectors scaled to unit length.
+
+    Args:
+        name: Name of the table, for errors.
+        vectors: (N, D) vectors.
+
+    Returns:
+        (N, D) float32.
 
     Raises:
         ShapeError: Not (N, D), not finite, or a row of length zero.

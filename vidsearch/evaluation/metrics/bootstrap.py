@@ -1,4 +1,7 @@
-"""How sure a mean over queries is: bootstrap over identities, because queries of one are alike."""
+"""Confidence interval of a mean over queries: bootstrap over identities.
+
+Identities are resampled instead of queries, because the queries of one identity are correlated.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +18,7 @@ Floats = NDArray[np.float64]
 SAMPLES = 2000
 LEVEL = 0.95
 _CELLS = 12_000_000
-"""Draws times identities held at once: 96 MB."""
+"""Draws times identities held in memory at a time: 96 MB."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,12 +26,12 @@ class Interval:
     """A mean and its percentile interval.
 
     Attributes:
-        mean: Over all queries.
-        low: Lower end; equal to ``mean`` where one identity leaves nothing to resample.
-        high: Upper end.
-        queries: How many values.
-        identities: How many groups of them.
-        level: Share of the resampled means that lie inside.
+        mean: Mean over all queries.
+        low: Lower end; equal to ``mean`` if there is only one identity.
+        high: Upper end; equal to ``mean`` if there is only one identity.
+        queries: Number of values.
+        identities: Number of identities.
+        level: Share of the resampled means inside the interval.
     """
 
     mean: float
@@ -55,17 +58,18 @@ def bootstrap_mean(
     The same values, identities and seed give the same interval.
 
     Args:
-        values: (N,) finite, one a query.
-        identities: N keys: queries of one identity are drawn together; None: each is its own.
+        values: (N,) finite values, one per query.
+        identities: Identity of each query; queries of one identity are drawn together. None: every
+            query is an identity of its own.
         samples: Number of draws.
         level: Share of draws inside the interval.
-        seed: Of the draws.
+        seed: Seed of the draws.
 
     Raises:
         ConfigError: No value, one that is not finite, unequal lengths, or a bad option.
 
     Source:
-        Efron and Tibshirani 1993, percentile interval; resampling clusters (identities).
+        Efron and Tibshirani 1993, chapter 13 (percentile interval), with identities as clusters.
 
     Example:
         >>> print(bootstrap_mean([0.5, 0.5, 0.5]))
@@ -97,13 +101,13 @@ def _draws(
     sums = np.bincount(group, numbers)
     counts = np.bincount(group).astype(np.float64)
     n = len(order)
-    drawn = _kept_times(n, samples, seed) if n * samples <= _CELLS else _times(n, samples, seed)
+    drawn = _cached_times(n, samples, seed) if n * samples <= _CELLS else _times(n, samples, seed)
     means = [(times @ sums) / (times @ counts) for times in drawn]
     return numbers, np.concatenate(means), n
 
 
 def _times(n: int, samples: int, seed: int) -> Iterator[Floats]:
-    """Yield blocks (S, n): how often each identity is drawn in each sample."""
+    """Yield (S, n) blocks: the number of times each identity is drawn in each sample."""
     rng = np.random.default_rng(seed)
     step = max(_CELLS // n, 1)
     for start in range(0, samples, step):
@@ -112,8 +116,8 @@ def _times(n: int, samples: int, seed: int) -> Iterator[Floats]:
 
 
 @lru_cache(maxsize=1)
-def _kept_times(n: int, samples: int, seed: int) -> tuple[Floats, ...]:
-    """Keep the last draws: a report asks for a dozen intervals over the same identities."""
+def _cached_times(n: int, samples: int, seed: int) -> tuple[Floats, ...]:
+    """Return cached draws: one report needs a dozen intervals over the same identities."""
     return tuple(_times(n, samples, seed))
 
 

@@ -1,10 +1,10 @@
 """Identification and verification among distractors, in one pass over any number of pairs.
 
-Every probe is compared with every row of a gallery: mates (rows of its subject) and impostors. Of
-the impostor pairs, which may be trillions, only what decides the figures is kept, and it decides
-them exactly: of all pairs the n + 1 highest similarities, n being the false accepts that are
-allowed, and of every probe its K highest. What is kept from parts of a gallery can be merged in any
-order, so parts may be worked through anywhere.
+Every probe is compared with every row of a gallery: its mates (rows of the same subject) and
+impostors. There may be trillions of impostor pairs. Two bounded sets are kept, from which the
+figures follow exactly: the n + 1 highest similarities of all pairs, where n is the number of
+allowed false accepts, and the K highest of every probe. Results of parts of a gallery can be merged
+in any order, so the parts can be processed on any machine.
 """
 
 from __future__ import annotations
@@ -25,21 +25,21 @@ Blocks = Iterable[tuple[Matrix, Labels]]
 
 PROBE_BLOCK = 1024
 GALLERY_BLOCK = 8192
-"""Similarities of one block take 32 MiB."""
+"""Gallery rows of one block; its similarities take 32 MiB."""
 
-NOBODY = -1
-"""Label of a gallery row that shows none of the subjects: a distractor."""
+DISTRACTOR = -1
+"""Label of a gallery row that shows none of the subjects."""
 
 
 @dataclass(frozen=True, slots=True)
 class StreamPlan:
-    """What is kept while pairs stream by.
+    """Sizes of the results and of the blocks of a streamed comparison.
 
     Attributes:
-        tail: How many of the highest impostor similarities: allowed false accepts plus one.
-        ranks: How many of the highest impostor similarities of each probe.
-        probe_block: Probes compared at a time.
-        gallery_block: Gallery rows compared at a time.
+        tail: Number of highest impostor similarities kept: allowed false accepts plus one.
+        ranks: Number of highest impostor similarities kept per probe.
+        probe_block: Probes of one block.
+        gallery_block: Gallery rows of one block.
     """
 
     tail: int
@@ -54,14 +54,14 @@ class StreamPlan:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Streamed:
-    """What a part of the gallery leaves behind.
+    """Result of streaming a part of the gallery.
 
     Attributes:
-        impostors: Impostor pairs seen.
-        tail: The highest impostor similarities, descending; at most the plan's ``tail``.
-        best: (P, K) each probe's highest impostor similarities, descending, -inf where fewer.
+        impostors: Number of impostor pairs.
+        tail: (T,) highest impostor similarities, descending; T is at most the plan's ``tail``.
+        best: (P, K) highest impostor similarities of each probe, descending, padded with -inf.
         genuine_probe: (G,) probe of every genuine pair.
-        genuine: (G,) its similarity.
+        genuine: (G,) similarity of every genuine pair.
     """
 
     impostors: int
@@ -72,7 +72,11 @@ class Streamed:
 
 
 def allowed(far: float, pairs: int) -> int:
-    """Return how many false accepts a rate allows, with room for the rounding of the product."""
+    """Return the number of false accepts that a rate allows, tolerant to rounding of the product.
+
+    Raises:
+        ConfigError: ``far`` is outside [0, 1].
+    """
     if not 0 <= far <= 1:
         raise ConfigError(f"a false accept rate must lie in [0, 1]; got {far}")
     return int(np.floor(far * pairs * (1 + 1e-12)))
@@ -81,18 +85,18 @@ def allowed(far: float, pairs: int) -> int:
 def stream(
     probes: Matrix, labels: Labels, blocks: Blocks, plan: StreamPlan, offset: int = 0
 ) -> Streamed:
-    """Compare every probe with every row of the blocks; memory does not grow with their number.
+    """Compare every probe with every row of the blocks, in memory that does not depend on G.
 
     Args:
-        probes: (P, D) of unit length, float32.
-        labels: (P,) subject of each, from 0.
-        blocks: (B, D) rows of any length, finite and not zero, and their (B,) subjects;
-            ``NOBODY`` is a distractor.
-        plan: What is kept.
+        probes: (P, D) float32 of unit length.
+        labels: (P,) subject of each probe, from 0.
+        blocks: Blocks of the gallery: (B, D) finite, non-zero rows and their (B,) subjects, where
+            ``DISTRACTOR`` marks a distractor.
+        plan: Sizes of the results.
         offset: Row of the gallery at which the blocks begin, for errors.
 
     Raises:
-        ShapeError: Rows of another length, not finite or zero.
+        ShapeError: Rows of another dimension, not finite, or of length zero.
     """
     if not len(probes) or labels.shape != (len(probes),):
         raise ShapeError(f"probes need one label each; got {len(probes)} and {labels.shape}")
@@ -115,19 +119,25 @@ def stream(
         for top in range(0, len(probes), plan.probe_block):
             here = slice(top, min(top + plan.probe_block, len(probes)))
             similarities = probes[here] @ unit.T
-            mine = (mates[0] >= here.start) & (mates[0] < here.stop)
-            at = mates[0][mine] - top, mates[1][mine]
-            found.append((mates[0][mine], similarities[at]))
-            similarities[at] = -np.inf
+            in_block = (mates[0] >= here.start) & (mates[0] < here.stop)
+            genuine_cells = mates[0][in_block] - top, mates[1][in_block]
+            found.append((mates[0][in_block], similarities[genuine_cells]))
+            similarities[genuine_cells] = -np.inf
             tail.add(similarities)
             _raise_best(best[here], similarities)
-    who = np.concatenate([probe for probe, _ in found]) if found else np.empty(0, np.int64)
+    genuine_probe = (
+        np.concatenate([probe for probe, _ in found]) if found else np.empty(0, np.int64)
+    )
     genuine = np.concatenate([value for _, value in found]) if found else np.empty(0, np.float32)
-    return Streamed(pairs - len(genuine), tail.sorted(), best, who, genuine)
+    return Streamed(pairs - len(genuine), tail.sorted(), best, genuine_probe, genuine)
 
 
 def merge(parts: Sequence[Streamed], plan: StreamPlan) -> Streamed:
-    """Return what one pass over all the parts' galleries would have left behind."""
+    """Return the result of one pass over the galleries of all parts.
+
+    Raises:
+        ConfigError: No part.
+    """
     if not parts:
         raise ConfigError("there is nothing to merge")
     tail = np.sort(np.concatenate([part.tail for part in parts]))[::-1][: plan.tail]
@@ -145,72 +155,79 @@ def blocks_of(rows: Matrix, labels: Labels | None, size: int = GALLERY_BLOCK) ->
     """Yield a gallery, which may be memory-mapped, block by block.
 
     Args:
-        rows: (G, D).
-        labels: (G,) subjects; None: all are distractors.
-        size: Rows a block.
+        rows: (G, D) gallery rows.
+        labels: (G,) subjects; None: all rows are distractors.
+        size: Rows per block.
     """
     for start in range(0, len(rows), size):
         block = np.asarray(rows[start : start + size], np.float32)
         if labels is None:
-            yield block, np.full(len(block), NOBODY, np.int64)
+            yield block, np.full(len(block), DISTRACTOR, np.int64)
         else:
             yield block, labels[start : start + size]
 
 
-def with_mates_among_probes(seen: Streamed, probes: Matrix, labels: Labels) -> Streamed:
+def with_mates_among_probes(streamed: Streamed, probes: Matrix, labels: Labels) -> Streamed:
     """Add every pair of two different probes of one subject as a genuine pair.
 
-    For galleries that hold distractors only: each other photo of the subject is its mate in turn.
+    For galleries of distractors only: each other photo of the subject is the mate in turn.
+
+    Args:
+        streamed: Result over the gallery.
+        probes: (P, D) float32 of unit length.
+        labels: (P,) subject of each probe.
     """
     order = np.argsort(labels, kind="stable")
     ends = np.append(np.flatnonzero(np.diff(labels[order])) + 1, len(order))
     start = 0
-    who, values = [seen.genuine_probe], [seen.genuine]
+    genuine_probes, values = [streamed.genuine_probe], [streamed.genuine]
     for end in ends:
         rows = order[start:end]
         start = int(end)
         mates = ~np.eye(len(rows), dtype=bool)
         values.append((probes[rows] @ probes[rows].T)[mates])
-        who.append(np.broadcast_to(rows[:, None], mates.shape)[mates].astype(np.int64))
-    return replace(seen, genuine_probe=np.concatenate(who), genuine=np.concatenate(values))
+        genuine_probes.append(np.broadcast_to(rows[:, None], mates.shape)[mates].astype(np.int64))
+    return replace(
+        streamed, genuine_probe=np.concatenate(genuine_probes), genuine=np.concatenate(values)
+    )
 
 
 def _mates(
     ranked: Labels, order: NDArray[np.intp], subjects: Labels
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Return probe and column of every genuine pair of a block."""
+    """Return the probe and the column of every genuine pair of a block."""
     first = np.searchsorted(ranked, subjects, side="left")
     counts = np.searchsorted(ranked, subjects, side="right") - first
-    counts[subjects == NOBODY] = 0
+    counts[subjects == DISTRACTOR] = 0
     columns = np.repeat(np.arange(len(subjects)), counts)
     starts = np.repeat(first - np.cumsum(counts) + counts, counts)
     return order[starts + np.arange(len(columns))].astype(np.int64), columns.astype(np.int64)
 
 
 class _Tail:
-    """The highest of all values seen, in memory that is bounded by their number and one block."""
+    """The ``size`` highest values of a stream; memory is bounded by ``size`` and one block."""
 
     def __init__(self, size: int) -> None:
         self._size = size
-        self._kept = np.empty(0, np.float32)
-        self._floor = np.float32(-np.inf)  # nothing at or below it can matter any more
+        self._highest = np.empty(0, np.float32)
+        self._floor = np.float32(-np.inf)  # values at or below it cannot enter the tail
 
     def add(self, block: Floats32) -> None:
         above = block[block > self._floor]
         if not len(above):
             return
-        self._kept = np.concatenate([self._kept, above])
-        if len(self._kept) > self._size:
-            cut = len(self._kept) - self._size
-            self._kept = np.partition(self._kept, cut)[cut:]
-            self._floor = self._kept[0]
+        self._highest = np.concatenate([self._highest, above])
+        if len(self._highest) > self._size:
+            cut = len(self._highest) - self._size
+            self._highest = np.partition(self._highest, cut)[cut:]
+            self._floor = self._highest[0]
 
     def sorted(self) -> Floats32:
-        return np.sort(self._kept)[::-1]
+        return np.sort(self._highest)[::-1]
 
 
 def _raise_best(best: Floats32, block: Floats32) -> None:
-    """Replace each row's kept values, descending, where the block has higher ones."""
+    """Insert the block's values into each row's highest values, descending."""
     ranks = best.shape[1]
     if ranks == 1:
         np.maximum(best[:, 0], block.max(axis=1), out=best[:, 0])
@@ -226,19 +243,19 @@ def _raise_best(best: Floats32, block: Floats32) -> None:
 
 @dataclass(frozen=True, slots=True)
 class DistractorResult:
-    """MegaFace's and Trillion-Pairs' figures.
+    """Figures of MegaFace and Trillion-Pairs.
 
     Attributes:
         probes: Number of probes.
         genuine: Number of genuine pairs.
         impostors: Number of impostor pairs.
         rank_k: Share of genuine pairs whose mate is among the first k (k = 1, 2, ...).
-        ver_far: False accept rate asked for.
-        ver_threshold: Similarity that must be exceeded.
-        ver_tar: Share of genuine pairs above it.
-        id_fpr: False positive rate asked for, over probes.
-        id_threshold: Similarity that must be exceeded.
-        id_tpr: Share of genuine pairs whose mate is first and above it.
+        ver_far: Requested false accept rate of the verification.
+        ver_threshold: Similarity that an accepted pair exceeds.
+        ver_tar: Share of genuine pairs above ``ver_threshold``.
+        id_fpr: Requested false positive rate of the identification, over probes.
+        id_threshold: Similarity that an accepted first answer exceeds.
+        id_tpr: Share of genuine pairs whose mate is first and above ``id_threshold``.
     """
 
     probes: int
@@ -253,51 +270,54 @@ class DistractorResult:
     id_tpr: float
 
 
-def distractor_result(seen: Streamed, *, far: float, fpr: float) -> DistractorResult:
-    """Return the figures of everything that was streamed.
+def distractor_result(streamed: Streamed, *, far: float, fpr: float) -> DistractorResult:
+    """Return the figures of a streamed comparison.
 
-    Every genuine pair is one search: the probe against its mate and all its impostors. The mate has
-    rank k if fewer than k impostors are as similar; a tie counts against it. Verification accepts
-    above the n + 1 st highest of all impostor similarities, n = floor(FAR x impostor pairs).
-    Identification accepts a first answer above the n + 1 st highest of the probes' best impostors,
+    Every genuine pair is one search: the probe against its mate and all its impostors. The mate is
+    within rank k if fewer than k impostors are at least as similar. Verification accepts above the
+    (n + 1)-th highest of all impostor similarities, n = floor(FAR x impostor pairs). Identification
+    accepts a first answer above the (n + 1)-th highest of the probes' best impostors,
     n = floor(FPR x probes).
 
     Args:
-        seen: All parts, merged.
-        far: Of the verification, e.g. 1e-6 (MegaFace) or 1e-9 (Trillion-Pairs).
-        fpr: Of the identification, e.g. 1e-3 (Trillion-Pairs).
+        streamed: Result over the whole gallery.
+        far: False accept rate of the verification, e.g. 1e-6 (MegaFace), 1e-9 (Trillion-Pairs).
+        fpr: False positive rate of the identification, e.g. 1e-3 (Trillion-Pairs).
 
     Raises:
-        ConfigError: No pair of a kind, or too little was kept for this FAR.
+        ConfigError: No genuine or no impostor pair, or a tail too short for this FAR.
 
     Source:
         Kemelmacher-Shlizerman et al. 2016 (MegaFace); DeepGlint's Trillion-Pairs challenge.
     """
-    if not len(seen.genuine) or not seen.impostors:
+    if not len(streamed.genuine) or not streamed.impostors:
         raise ConfigError(
-            f"pairs of both kinds are needed; got {len(seen.genuine)} genuine and "
-            f"{seen.impostors} impostor"
+            f"pairs of both kinds are needed; got {len(streamed.genuine)} genuine and "
+            f"{streamed.impostors} impostor"
         )
-    count = allowed(far, seen.impostors)
-    if count < seen.impostors and count >= len(seen.tail):
+    count = allowed(far, streamed.impostors)
+    if count < streamed.impostors and count >= len(streamed.tail):
         raise ConfigError(
-            f"FAR {far:g} of {seen.impostors} pairs needs the {count + 1} highest impostor "
-            f"similarities; only {len(seen.tail)} were kept"
+            f"FAR {far:g} of {streamed.impostors} pairs needs the {count + 1} highest impostor "
+            f"similarities; only {len(streamed.tail)} were kept"
         )
-    bar = float(seen.tail[count]) if count < seen.impostors else -np.inf
-    first = np.sort(seen.best[:, 0])[::-1]
+    bar = float(streamed.tail[count]) if count < streamed.impostors else -np.inf
+    first = np.sort(streamed.best[:, 0])[::-1]
     alarms = allowed(fpr, len(first))
     id_bar = float(first[alarms]) if alarms < len(first) else -np.inf
-    outranked = (seen.best[seen.genuine_probe] >= seen.genuine[:, None]).sum(axis=1)
+    better_impostors = (streamed.best[streamed.genuine_probe] >= streamed.genuine[:, None]).sum(
+        axis=1
+    )
+    longest = streamed.best.shape[1]
     return DistractorResult(
-        probes=len(seen.best),
-        genuine=len(seen.genuine),
-        impostors=seen.impostors,
-        rank_k=tuple(float((outranked < k).mean()) for k in range(1, seen.best.shape[1] + 1)),
+        probes=len(streamed.best),
+        genuine=len(streamed.genuine),
+        impostors=streamed.impostors,
+        rank_k=tuple(float((better_impostors < k).mean()) for k in range(1, longest + 1)),
         ver_far=far,
         ver_threshold=bar,
-        ver_tar=float((seen.genuine > bar).mean()),
+        ver_tar=float((streamed.genuine > bar).mean()),
         id_fpr=fpr,
         id_threshold=id_bar,
-        id_tpr=float(((outranked == 0) & (seen.genuine > id_bar)).mean()),
+        id_tpr=float(((better_impostors == 0) & (streamed.genuine > id_bar)).mean()),
     )

@@ -15,18 +15,18 @@ Labels = NDArray[np.int64]
 _PROBE_BLOCK = 1024
 
 NO_ANSWER = np.inf
-"""Rank of a probe that cannot be searched for, such as a photo without a face."""
+"""Rank of the mate for a probe without a template, such as a photo without a face."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Searches:
-    """What every probe brought up.
+    """Outcome of every probe's search.
 
     Attributes:
-        mated: (P,) whether the probe's subject is in the gallery.
-        ranks: (P,) rank of the mate, from 1; infinite without one, or without an answer.
-        mate: (P,) similarity of the mate; -inf likewise.
-        best_other: (P,) highest similarity of another subject; -inf where there is none.
+        mated: (P,) True if the probe's subject is in the gallery.
+        ranks: (P,) rank of the mate, from 1; infinite without a mate or without a template.
+        mate: (P,) similarity of the mate; -inf without a mate or without a template.
+        best_other: (P,) highest similarity of another subject; -inf if there is none.
     """
 
     mated: NDArray[np.bool_]
@@ -36,7 +36,7 @@ class Searches:
 
     @property
     def best(self) -> Floats:
-        """(P,) similarity of the first answer."""
+        """(P,) similarity of the best answer, mate or not."""
         return np.maximum(self.mate, self.best_other)
 
     def rank_k(self, k: int) -> float:
@@ -44,7 +44,11 @@ class Searches:
         return float(self.found_within(k)[self.mated].mean())
 
     def found_within(self, k: int) -> Floats:
-        """Return (P,) 1 where the mate is among the first ``k``, else 0."""
+        """Return (P,) 1 where the mate is among the first ``k``, else 0.
+
+        Raises:
+            ConfigError: ``k`` is below 1.
+        """
         if k < 1:
             raise ConfigError(f"k must be at least 1; got {k}")
         return (self.ranks <= k).astype(np.float64)
@@ -59,34 +63,35 @@ def search(
 ) -> Searches:
     """Search every probe in a gallery.
 
-    The mate's rank is one more than the number of other subjects that are at least as similar: a
-    tie counts against it. Similarities are summed in float64 and rounded to float32, so that equal
-    templates tie exactly.
+    The rank of the mate is one plus the number of other subjects that are at least as similar.
+    Similarities are summed in float64 and rounded to float32, so equal templates tie exactly.
 
     Args:
         probes: (P, D) of unit length.
-        subjects: (P,) subject of each.
+        subjects: (P,) subject of each probe.
         gallery: (G, D) of unit length.
-        enrolled: (G,) subject of each, no two alike.
-        found: (P,) and (G,) whether there is a template at all; None: all are there. A gallery
-            template that is not there is never an answer.
+        enrolled: (G,) subject of each gallery template, all different.
+        found: (P,) and (G,) True where a template exists; None: all exist. A gallery template that
+            does not exist is never an answer.
 
     Raises:
         ConfigError: No probe, an empty gallery, or a subject enrolled twice.
-        ShapeError: Shapes that do not fit together, or values that are not finite.
+        ShapeError: Shapes that do not match, or values that are not finite.
+
+    Source:
+        Definition of closed-set rank; ties count against the mate.
 
     Example:
-        >>> one = search(np.eye(2), np.array([5, 6]), np.eye(2), np.array([5, 7]))
-        >>> one.mated.tolist(), one.ranks.tolist(), one.best.tolist()
+        >>> searches = search(np.eye(2), np.array([5, 6]), np.eye(2), np.array([5, 7]))
+        >>> searches.mated.tolist(), searches.ranks.tolist(), searches.best.tolist()
         ([True, False], [1.0, inf], [1.0, 1.0])
     """
     _check(probes, subjects, gallery, enrolled)
-    probe_found, gallery_found = found if found is not None else (
-        np.ones(len(probes), bool), np.ones(len(gallery), bool)
-    )  # fmt: skip
+    if found is None:
+        found = np.ones(len(probes), bool), np.ones(len(gallery), bool)
+    probe_found, gallery_found = found
     order = np.argsort(enrolled, kind="stable")
-    at = np.minimum(np.searchsorted(enrolled[order], subjects), len(order) - 1)
-    mate_of = order[at]
+    mate_of = order[np.minimum(np.searchsorted(enrolled[order], subjects), len(order) - 1)]
     mated = enrolled[mate_of] == subjects
     ranks = np.full(len(probes), NO_ANSWER)
     mate = np.full(len(probes), -np.inf)
@@ -95,15 +100,15 @@ def search(
         here = np.arange(top, min(top + _PROBE_BLOCK, len(probes)))
         similarities = (probes[here] @ gallery.T).astype(np.float32).astype(np.float64)
         similarities[:, ~gallery_found] = -np.inf
-        mine = mated[here]
-        own = mate_of[here[mine]]
-        mate[here[mine]] = similarities[mine, own]
-        similarities[mine, own] = -np.inf
+        mated_here = mated[here]
+        own = mate_of[here[mated_here]]
+        mate[here[mated_here]] = similarities[mated_here, own]
+        similarities[mated_here, own] = -np.inf
         other[here] = similarities.max(axis=1)
-        ahead = (similarities[mine] >= mate[here[mine], None]).sum(axis=1)
-        ranks[here[mine]] = np.where(gallery_found[own], 1 + ahead, NO_ANSWER)
-    for values, nothing in ((ranks, NO_ANSWER), (mate, -np.inf), (other, -np.inf)):
-        values[~probe_found] = nothing
+        ahead = (similarities[mated_here] >= mate[here[mated_here], None]).sum(axis=1)
+        ranks[here[mated_here]] = np.where(gallery_found[own], 1 + ahead, NO_ANSWER)
+    for values, no_value in ((ranks, NO_ANSWER), (mate, -np.inf), (other, -np.inf)):
+        values[~probe_found] = no_value
     return Searches(mated, ranks, mate, other)
 
 

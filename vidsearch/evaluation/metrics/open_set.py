@@ -1,4 +1,4 @@
-"""Open-set identification: who is in the archive must be found, who is not must raise no alarm."""
+"""Open-set identification: TPIR at FPIR over searches for enrolled and for absent people."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ class OpenSetPoint:
     """One threshold of an open-set search.
 
     Attributes:
-        threshold: Similarity from which a best answer counts; infinite where none may.
-        fpir: Share of the searches for absent people that got an answer.
-        tpir: Share of the searches for present people whose answer counted and was right.
-        present: Number of searches for people who are there.
-        absent: Number of searches for people who are not.
+        threshold: Lowest similarity at which the best answer is accepted; infinite if none is.
+        fpir: Share of the searches for absent people with an accepted answer.
+        tpir: Share of the searches for present people whose accepted answer is right.
+        present: Number of searches for people who are in the archive.
+        absent: Number of searches for people who are not in the archive.
     """
 
     threshold: float
@@ -34,16 +34,17 @@ def tpir_at_fpir(
 ) -> OpenSetPoint:
     """Return the best operating point whose false positive identification rate is within ``fpir``.
 
-    An answer counts where its similarity is at least the threshold; equal similarities count or
-    do not together. With fewer than ``1 / fpir`` searches for absent people no alarm is allowed.
+    An answer is accepted if its similarity is at least the threshold; equal similarities are
+    accepted or rejected together. With fewer than ``1 / fpir`` searches for absent people no false
+    alarm is allowed.
 
     Args:
-        scores: (P,) similarity of the best answer (or of the first right one within rank k) in each
-            search for somebody who is there; -inf where there was no answer.
-        right: (P,) whether that answer is right.
-        absent_scores: (A,) similarity of the best answer in each search for somebody who is not
-            there; -inf where there was none.
-        fpir: In [0, 1].
+        scores: (P,) similarity of the best answer (or of the first right answer within rank k) in
+            each search for a present person; -inf for no answer.
+        right: (P,) True if that answer is right.
+        absent_scores: (A,) similarity of the best answer in each search for an absent person; -inf
+            for no answer.
+        fpir: Highest false positive identification rate, in [0, 1].
 
     Raises:
         ConfigError: No search of a kind, unequal lengths, a NaN, or ``fpir`` out of range.
@@ -70,11 +71,11 @@ def tpir_at_fpir(
     if np.isnan(mated).any() or np.isnan(absent).any():
         raise ConfigError("similarities must be numbers; got NaN")
     allowed = int(np.floor(fpir * len(absent) * (1 + 1e-12)))
-    # Only a score that lies strictly above the highest forbidden alarm may count.
+    # Only a score strictly above the highest forbidden alarm is accepted.
     falling = np.sort(absent)[::-1]
     bar = falling[allowed] if allowed < len(falling) else -np.inf
     counts = flags & (mated > bar)
-    # The lowest threshold that still does this: the least of all scores above the bar.
+    # The lowest equivalent threshold is the lowest score above the bar.
     above = np.concatenate([mated[counts], absent[absent > bar]])
     threshold = float(above.min()) if len(above) else float("inf")
     return OpenSetPoint(

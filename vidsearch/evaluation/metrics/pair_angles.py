@@ -1,4 +1,4 @@
-"""Angles of genuine and impostor pairs of a labelled set: what Figures 6 and 7 draw."""
+"""Angles of genuine and impostor pairs of a labelled set, for Figures 6 and 7 of ArcFace."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from vidsearch.errors import ShapeError
 from vidsearch.evaluation.metrics.angles import Vectors, degrees_between, unit_rows
 
-MOST = 500_000
-"""Pairs of a kind at most; the paper's Figure 6 draws as many impostor pairs."""
+MAX_PAIRS = 500_000
+"""Largest number of genuine and of impostor pairs; Figure 6 of the paper uses 0.5 M impostors."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -19,10 +19,9 @@ class PairAngles:
     """Angles between the embeddings of a pair, degrees.
 
     Attributes:
-        genuine: Of two embeddings of one identity.
-        impostor: Of embeddings of two.
-        genuine_in_set: How many genuine pairs the set holds; all of them where they are no more
-            than were asked for.
+        genuine: (G,) angles of two embeddings of one identity.
+        impostor: (I,) angles of embeddings of two identities.
+        genuine_in_set: Number of genuine pairs in the whole set, drawn or not.
     """
 
     genuine: NDArray[np.float64] = field(repr=False)
@@ -31,18 +30,18 @@ class PairAngles:
 
 
 def pair_angles(
-    embeddings: Vectors, labels: NDArray[np.integer], *, most: int = MOST, seed: int = 0
+    embeddings: Vectors, labels: NDArray[np.integer], *, most: int = MAX_PAIRS, seed: int = 0
 ) -> PairAngles:
-    """Return the angles of all genuine pairs and of as many random impostor pairs, within a limit.
+    """Return the angles of genuine and of random impostor pairs, at most ``most`` of each.
 
     Args:
         embeddings: (N, D) raw or unit.
-        labels: (N,) identity of each.
-        most: Pairs of a kind; where the set holds more genuine ones, so many are drawn.
-        seed: Of the draws.
+        labels: (N,) identity of each embedding.
+        most: Largest number of pairs of each kind. If the set has more, they are drawn at random.
+        seed: Seed of the draws.
 
     Raises:
-        ShapeError: As ``angle_statistics``, or ``most`` is not positive.
+        ShapeError: See ``angle_statistics``; or ``most`` is not positive.
     """
     unit = unit_rows("embeddings", embeddings)
     people = np.asarray(labels)
@@ -74,25 +73,25 @@ def _genuine(people: NDArray[np.integer], most: int, rng: np.random.Generator) -
     total = int(pairs.sum())
     chosen = np.arange(total) if total <= most else np.sort(rng.choice(total, most, replace=False))
     ends = np.cumsum(pairs)
-    who = np.searchsorted(ends, chosen, side="right")
-    number = chosen - (ends[who] - pairs[who])
-    # Pair n of somebody with photos 0, 1, ...: the later photo is row j of a triangle.
+    person = np.searchsorted(ends, chosen, side="right")
+    number = chosen - (ends[person] - pairs[person])
+    # Pair n of a person with photos 0, 1, ...: the later photo is row j of a triangle.
     later = np.floor((1 + np.sqrt(1 + 8 * number.astype(np.float64))) / 2).astype(np.intp)
     earlier = number - later * (later - 1) // 2
-    return (order[before[who] + earlier], order[before[who] + later]), total
+    return (order[before[person] + earlier], order[before[person] + later]), total
 
 
 def _impostor(people: NDArray[np.integer], most: int, rng: np.random.Generator) -> Ends:
-    """Return different pairs drawn evenly; all of them where the set holds few."""
+    """Return different pairs drawn uniformly; all pairs if the set is small."""
     count = len(people)
     if count * count <= 4 * most:
-        one, other = np.triu_indices(count, 1)
-        kept = np.flatnonzero(people[one] != people[other])
-        if len(kept) > most:
-            kept = np.sort(rng.choice(kept, most, replace=False))
-        return one[kept], other[kept]
+        first, second = np.triu_indices(count, 1)
+        rows = np.flatnonzero(people[first] != people[second])
+        if len(rows) > most:
+            rows = np.sort(rng.choice(rows, most, replace=False))
+        return first[rows], second[rows]
     found = np.zeros(0, np.int64)
-    for _ in range(100):  # a set of one person with a few others needs many draws
+    for _ in range(100):  # many draws are needed if one person dominates the set
         a, b = rng.integers(0, count, (2, 2 * most))
         low, high = np.minimum(a, b), np.maximum(a, b)
         fits = people[low] != people[high]

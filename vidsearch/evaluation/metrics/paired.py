@@ -1,4 +1,4 @@
-"""Is B better than A on the same data? Both are resampled together, whole people at a time."""
+"""Paired bootstrap: the difference of two systems on the same rows, resampled by person."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from vidsearch.models.pair_scores import checked_pairs
 
 Floats = NDArray[np.float64]
 Weighted = Callable[[Floats], float]
-"""A measure of rows that count as often as their weights say."""
+"""A measure as a function of (N,) weights: a row of weight w counts as w equal rows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,12 +22,12 @@ class Comparison:
     """Two systems measured on the same rows.
 
     Attributes:
-        a: The measure of the first.
-        b: The measure of the second.
+        a: Value of the first system.
+        b: Value of the second system.
         low: 2.5th percentile of b - a over resamples.
-        high: 97.5th percentile.
-        b_above: Share of resamples in which b is above a; equal ones count half.
-        resamples: How many could be scored.
+        high: 97.5th percentile of b - a over resamples.
+        b_above: Share of resamples in which b is above a; ties count half.
+        resamples: Number of resamples in which both systems could be scored.
     """
 
     a: float
@@ -39,6 +39,7 @@ class Comparison:
 
     @property
     def difference(self) -> float:
+        """Value of the second system minus that of the first."""
         return self.b - self.a
 
 
@@ -50,19 +51,19 @@ def compare(
     resamples: int = 2000,
     seed: int = 0,
 ) -> Comparison:
-    """Return both measures and the bootstrap distribution of their difference.
+    """Return both measures and the bootstrap interval of their difference.
 
-    In every resample each group (a person) is drawn some number of times, with replacement, and a
-    row weighs the product of the counts of its people: a pair of two people is there only if both
-    were drawn. Resamples in which a measure is undefined (no genuine pair left) are left out.
+    Groups (people) are drawn with replacement. The weight of a row is the product of the counts of
+    its people, so a pair of two people takes part only if both were drawn. Resamples in which a
+    measure is undefined, because no genuine pair is left, are skipped.
 
     Args:
-        a: Measure of the first system as a function of (N,) weights.
-        b: The same of the second.
-        groups: One or two arrays (N,) of group numbers from 0; where a row's two are equal, it
-            counts once.
-        resamples: How many.
-        seed: Of the random numbers.
+        a: Measure of the first system.
+        b: Measure of the second system.
+        groups: One or two (N,) arrays of group numbers from 0. A row whose two groups are equal
+            takes the count of that group once.
+        resamples: Number of resamples.
+        seed: Seed of the random numbers.
 
     Raises:
         ConfigError: No rows, or no resample can be scored.
@@ -86,7 +87,17 @@ def interval(
     resamples: int = 1000,
     seed: int = 0,
 ) -> tuple[float, float]:
-    """Return the middle 95 % of a measure over resamples drawn as in :func:`compare`."""
+    """Return the middle 95 % of a measure over resamples drawn as in :func:`compare`.
+
+    Args:
+        measure: Function of (N,) weights.
+        groups: One or two (N,) arrays of group numbers from 0.
+        resamples: Number of resamples.
+        seed: Seed of the random numbers.
+
+    Raises:
+        ConfigError: No rows, or no resample can be scored.
+    """
     drawn = resampled((measure,), groups, resamples=resamples, seed=seed)
     low, high = np.percentile(drawn[:, 0], [2.5, 97.5])
     return float(low), float(high)
@@ -99,7 +110,16 @@ def resampled(
     resamples: int,
     seed: int = 0,
 ) -> Floats:
-    """Return (R, M) values of the measures in the resamples in which all of them are defined.
+    """Return the values of all measures in every resample in which all of them are defined.
+
+    Args:
+        measures: M functions of (N,) weights.
+        groups: One or two (N,) arrays of group numbers from 0.
+        resamples: Number of resamples.
+        seed: Seed of the random numbers.
+
+    Returns:
+        (R, M) values, R at most ``resamples``.
 
     Raises:
         ConfigError: No rows, or no such resample.
@@ -129,34 +149,49 @@ def _rows(groups: Sequence[NDArray[np.intp]]) -> int:
 
 
 def weighted_mean(values: ArrayLike) -> Weighted:
-    """Return the mean as a function of weights; rows whose value is not finite never count."""
+    """Return the mean as a function of weights.
+
+    Args:
+        values: (N,) values; rows that are not finite are left out.
+    """
     column = np.asarray(values, np.float64)
-    known = np.isfinite(column)
-    filled = np.where(known, column, 0.0)
+    finite = np.isfinite(column)
+    filled = np.where(finite, column, 0.0)
 
     def mean(weights: Floats) -> float:
-        total = float(weights[known].sum())
+        total = float(weights[finite].sum())
         return float(weights @ filled) / total if total else float("nan")
 
     return mean
 
 
 def weighted_tar(similarities: ArrayLike, genuine: ArrayLike, *, far: float) -> Weighted:
-    """Return TAR at a FAR as a function of weights: as if each pair stood there that often."""
+    """Return TAR at a FAR as a function of weights.
+
+    Args:
+        similarities: (N,) similarities, higher is closer.
+        genuine: (N,) True for genuine pairs.
+        far: Highest false accept rate, in [0, 1].
+    """
     counts = _counts(similarities, genuine)
 
     def tar(weights: Floats) -> float:
         true_accepts, false_accepts = counts(weights)
         if not true_accepts[-1] or not false_accepts[-1]:
             return float("nan")
-        nothing = np.zeros(len(true_accepts))  # thresholds do not matter here
-        return operating_point(nothing, true_accepts, false_accepts, far=far).tar
+        unused_thresholds = np.zeros(len(true_accepts))
+        return operating_point(unused_thresholds, true_accepts, false_accepts, far=far).tar
 
     return tar
 
 
 def weighted_equal_error_rate(similarities: ArrayLike, genuine: ArrayLike) -> Weighted:
-    """Return the equal error rate as a function of weights."""
+    """Return the equal error rate as a function of weights.
+
+    Args:
+        similarities: (N,) similarities, higher is closer.
+        genuine: (N,) True for genuine pairs.
+    """
     counts = _counts(similarities, genuine)
 
     def rate(weights: Floats) -> float:

@@ -1,4 +1,4 @@
-"""How well probabilities agree with labels: the check of a calibration."""
+"""Reliability of calibrated probabilities: calibration error, Brier score and log loss."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from vidsearch.errors import ConfigError
 
 @dataclass(frozen=True, slots=True)
 class Reliability:
-    """How well confidences agree with labels.
+    """Agreement of confidences with labels.
 
     Attributes:
-        pairs: How many pairs were looked at.
+        pairs: Number of pairs.
         expected_calibration_error: See :func:`expected_calibration_error`.
         brier: Mean squared difference of confidence and label.
         log_loss: Mean negative log-likelihood, nats.
-        bins: (low, high, pairs, mean confidence, share of genuine) of every bin that holds a pair.
+        bins: (low, high, pairs, mean confidence, share of genuine) of every bin with a pair.
     """
 
     pairs: int
@@ -34,10 +34,18 @@ def expected_calibration_error(
 ) -> float:
     """Return the mean gap between confidence and share of genuine pairs, weighted by bin size.
 
-    Bins are of equal width over [0, 1]; the last one includes 1.
+    Bins are of equal width over [0, 1]; the last bin includes 1.
+
+    Args:
+        confidence: (N,) probabilities of "same person".
+        issame: (N,) True for genuine pairs.
+        bins: Number of bins.
+
+    Raises:
+        ConfigError: A confidence is outside [0, 1], or there are no pairs, or no bins.
 
     Source:
-        Naeini, Cooper and Hauskrecht 2015, for the probability of "same person".
+        Naeini, Cooper and Hauskrecht 2015, applied to the probability of "same person".
 
     Example:
         Two bins: |0.2 - 0| * 1/3 + |mean(0.6, 1.0) - 1| * 2/3 = 0.2
@@ -50,6 +58,11 @@ def expected_calibration_error(
 
 def reliability(confidence: ArrayLike, issame: ArrayLike, *, bins: int = 15) -> Reliability:
     """Return calibration error, Brier score, log loss and the reliability table.
+
+    Args:
+        confidence: (N,) probabilities of "same person".
+        issame: (N,) True for genuine pairs.
+        bins: Number of bins.
 
     Raises:
         ConfigError: A confidence is outside [0, 1], or there are no pairs, or no bins.
@@ -65,11 +78,11 @@ def reliability(confidence: ArrayLike, issame: ArrayLike, *, bins: int = 15) -> 
         raise ConfigError("confidence must lie in [0, 1]")
     if bins < 1:
         raise ConfigError(f"bins must be at least 1; got {bins}")
-    which = np.minimum((probability * bins).astype(np.intp), bins - 1)
+    bin_numbers = np.minimum((probability * bins).astype(np.intp), bins - 1)
     rows: list[tuple[float, float, int, float, float]] = []
     error = 0.0
-    for number in np.unique(which):
-        inside = which == number
+    for number in np.unique(bin_numbers):
+        inside = bin_numbers == number
         mean, share = float(probability[inside].mean()), float(labels[inside].mean())
         count = int(inside.sum())
         error += count / len(labels) * abs(mean - share)

@@ -1,16 +1,16 @@
-"""Ranked retrieval: lists of right and wrong answers in, MAP@k and its relatives out.
+"""Ranked retrieval metrics: MAP@k, CMC, precision and recall at k.
 
-Three conventions go under the name MAP@100; each is computed and named:
+Three conventions share the name MAP@100. Each is computed and named:
 
-| convention | divided by | looks at |
+| convention | divided by | ranks used |
 |---|---|---|
 | ``iqiyi`` (official) | n | the top 100 |
 | ``truncated`` | min(n, 100) | the top 100 |
 | ``mediaeval`` | min(n, 100) | the top min(n, 100) |
 
-n counts all that is relevant, found or not. A query with nothing relevant scores 0 and is counted
-in ``without_relevant``. Whoever ranks by similarity breaks ties by id, lowest first, as the search
-index does: nothing here depends on more than the order of the list.
+n is the number of relevant items, found or not. A query without a relevant item scores 0 and is
+counted in ``without_relevant``. Only the order of a list matters; callers that rank by similarity
+break ties by id, lowest first, as the search index does.
 """
 
 from __future__ import annotations
@@ -28,15 +28,16 @@ Floats = NDArray[np.float64]
 Convention: TypeAlias = Literal["iqiyi", "truncated", "mediaeval"]
 CONVENTIONS: tuple[Convention, ...] = get_args(Convention)
 LIMIT = 100
+"""Ranks that MAP@100 looks at."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Rankings:
-    """What Q queries brought up, best first; duplicates are gone already.
+    """Ranked answers of Q queries, best first, without duplicates.
 
     Attributes:
-        hits: (Q, K) bool: whether the answer at each rank is right; False beyond a short list.
-        relevant: (Q,) int64: all that is relevant to the query, found or not.
+        hits: (Q, K) bool, True where the answer at that rank is right; False beyond a short list.
+        relevant: (Q,) int64 number of relevant items of the query, found or not.
     """
 
     hits: NDArray[np.bool_]
@@ -59,11 +60,19 @@ class Rankings:
             )
 
     def __len__(self) -> int:
+        """Return the number of queries."""
         return len(self.hits)
 
     @staticmethod
     def of(lists: Sequence[ArrayLike], relevant: Sequence[int]) -> Rankings:
         """Return rankings from lists of unequal length.
+
+        Args:
+            lists: Q lists of flags, True for a right answer, best first.
+            relevant: Number of relevant items of each query.
+
+        Raises:
+            ShapeError: A query has more right answers than relevant items.
 
         Example:
             >>> Rankings.of([[1, 0], [0, 0, 1]], [1, 2]).hits.astype(int).tolist()
@@ -76,7 +85,7 @@ class Rankings:
         return Rankings(hits, np.asarray(relevant, np.int64).reshape(len(rows)))
 
     def select(self, rows: ArrayLike) -> Rankings:
-        """Return the named queries (indices or flags)."""
+        """Return the rankings of some queries, given by (N,) indices or (Q,) flags."""
         return Rankings(self.hits[rows], self.relevant[rows])  # type: ignore[index]
 
 
@@ -85,8 +94,8 @@ def average_precision(
 ) -> Floats:
     """Return the average precision of each query.
 
-    The sum, over the right answers among the ranks that the convention looks at, of the precision
-    up to that rank, divided as the convention says.
+    The precision at the rank of every right answer is summed over the ranks of the convention, then
+    divided by the divisor of the convention.
 
     Args:
         rankings: Q queries.
@@ -94,7 +103,7 @@ def average_precision(
         limit: The 100 of MAP@100.
 
     Returns:
-        (Q,) float64 in [0, 1]; 0 where nothing is relevant.
+        (Q,) float64 in [0, 1]; 0 without a relevant item.
 
     Raises:
         ConfigError: An unknown convention, or a limit below 1.
@@ -129,8 +138,8 @@ class MeanAveragePrecision:
     Attributes:
         per_query: Convention -> (Q,) average precisions.
         limit: The 100 of MAP@100.
-        queries: Q, the number divided by.
-        without_relevant: Queries with nothing relevant: they score 0 and count.
+        queries: Q, the divisor of the mean.
+        without_relevant: Number of queries without a relevant item; they score 0 and count.
     """
 
     per_query: dict[Convention, Floats]
@@ -139,6 +148,7 @@ class MeanAveragePrecision:
     without_relevant: int
 
     def mean(self, convention: Convention = "iqiyi") -> float:
+        """Return the mean over queries."""
         return float(self.per_query[convention].mean())
 
 
@@ -159,7 +169,12 @@ def mean_average_precision(rankings: Rankings, limit: int = LIMIT) -> MeanAverag
 
 
 def found_at(rankings: Rankings, k: int) -> Floats:
-    """Return (Q,) 1 where a right answer is among the first ``k``, else 0; their mean is the CMC.
+    """Return (Q,) 1 where a right answer is among the first ``k``, else 0.
+
+    The mean over queries is the cumulative match characteristic (CMC) at ``k``.
+
+    Raises:
+        ConfigError: ``k`` is below 1.
 
     Example:
         >>> found_at(Rankings.of([[0, 1], [0, 0]], [1, 1]), 2).tolist()
@@ -170,7 +185,14 @@ def found_at(rankings: Rankings, k: int) -> Floats:
 
 
 def cmc(rankings: Rankings, longest: int) -> Floats:
-    """Return (longest,) the share of queries with a right answer within each rank.
+    """Return the share of queries with a right answer within each rank.
+
+    Args:
+        rankings: Q queries.
+        longest: Last rank.
+
+    Returns:
+        (longest,) float64 in [0, 1], ascending.
 
     Raises:
         ConfigError: No query, or ``longest`` is below 1.
@@ -187,20 +209,28 @@ def cmc(rankings: Rankings, longest: int) -> Floats:
 
 
 def precision_at(rankings: Rankings, k: int) -> Floats:
-    """Return (Q,) right answers among the first ``k``, divided by ``k`` (short lists included)."""
+    """Return (Q,) right answers among the first ``k``, divided by ``k``, also for short lists.
+
+    Raises:
+        ConfigError: ``k`` is below 1.
+    """
     _check_rank("k", k)
     return np.asarray(rankings.hits[:, :k].sum(axis=1) / k, np.float64)
 
 
 def recall_at(rankings: Rankings, k: int) -> Floats:
-    """Return (Q,) right answers among the first ``k``, divided by all that is relevant, or 0."""
+    """Return (Q,) right answers among the first ``k``, divided by the relevant items, or 0.
+
+    Raises:
+        ConfigError: ``k`` is below 1.
+    """
     _check_rank("k", k)
     found = rankings.hits[:, :k].sum(axis=1)
     return np.asarray(found / np.maximum(rankings.relevant, 1), np.float64)
 
 
 def deduplicated(items: Sequence[str]) -> list[str]:
-    """Return the items with only the first of equal ones kept, as the official script does."""
+    """Return the items without repetitions, the first one kept, as the official script does."""
     return list(dict.fromkeys(items))
 
 

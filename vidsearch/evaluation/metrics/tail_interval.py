@@ -1,8 +1,8 @@
-"""How sure a TAR at a small FAR is where there are millions of pairs: only the tail is resampled.
+"""Confidence interval of TAR at a small FAR for millions of pairs: only the tail is resampled.
 
-At a small FAR only genuine pairs and the highest impostor similarities decide; of all the other
-impostor pairs nothing but their weight counts, and that follows from how many there are of each two
-people. The intervals are those of ``vidsearch.evaluation.metrics.paired``, draw by draw.
+TAR at a small FAR depends on the genuine pairs and on the highest impostor similarities. All other
+impostor pairs contribute only their total weight, which follows from the number of pairs of every
+two people. The intervals equal those of ``vidsearch.evaluation.metrics.paired``, draw by draw.
 """
 
 from __future__ import annotations
@@ -20,9 +20,12 @@ Floats = NDArray[np.float64]
 Rows = NDArray[np.intp]
 
 _ROOM = 20
-"""A resample can put this many times the allowed false accepts into the tail; beyond, it is left
-out, as is one without genuine pairs."""
-_LEAST = 2_000
+"""Tail size in units of the allowed false accepts.
+
+A resample whose allowed false accepts lie beyond the tail is skipped, as is one without genuine
+pairs.
+"""
+_MIN_TAIL = 2_000
 
 
 def tar_intervals(
@@ -37,19 +40,19 @@ def tar_intervals(
     """Return the middle 95 % of TAR at each FAR over resamples of people.
 
     Args:
-        similarities: (N,), higher is closer.
+        similarities: (N,) similarities, higher is closer.
         issame: (N,) True for genuine pairs.
-        groups: (N,) and (N,) number of either person, from 0.
-        fars: Small ones: at a large FAR the tail is everything.
-        resamples: How many.
-        seed: Of the random numbers.
+        groups: Two (N,) arrays: number of the first and of the second person, from 0.
+        fars: False accept rates. Small ones are fast; at a large FAR the tail is all pairs.
+        resamples: Number of resamples.
+        seed: Seed of the random numbers.
 
     Raises:
         ConfigError: No resample can be scored; see also ``checked_pairs``.
 
     Source:
-        The "subsets bootstrap" of Bolle, Ratha and Pankanti 2004: a pair weighs the product of how
-        often its two people were drawn.
+        The "subsets bootstrap" of Bolle, Ratha and Pankanti 2004: the weight of a pair is the
+        product of the counts of its two people.
     """
     scores, labels = checked_pairs(similarities, issame)
     rows, partial = _tail(scores, labels, max(fars))
@@ -59,7 +62,7 @@ def tar_intervals(
     first, second = groups[0][order], groups[1][order]
     people = int(max(group.max() for group in groups)) + 1
     total = _impostor_weight(labels, groups, people)
-    nothing = np.zeros(len(ends) + 2)  # thresholds do not matter here
+    unused_thresholds = np.zeros(len(ends) + 2)
     rng = np.random.default_rng(seed)
     drawn: dict[float, list[float]] = {far: [] for far in fars}
     for _ in range(resamples):
@@ -74,25 +77,21 @@ def tar_intervals(
         false_accepts = np.concatenate([[0], impostor, [everything]]).astype(np.int64)
         for far in fars:
             if partial and far * everything * (1 + 1e-12) >= impostor[-1]:
-                continue  # what this draw allows lies beyond the tail
-            point = operating_point(nothing, true_accepts, false_accepts, far=far)
+                continue  # the allowed false accepts of this draw lie beyond the tail
+            point = operating_point(unused_thresholds, true_accepts, false_accepts, far=far)
             drawn[far].append(point.tar)
     if not all(drawn.values()):
         raise ConfigError(
             f"none of {resamples} resamples has what the measure needs; evaluate more people"
         )
-    return {far: _middle(values) for far, values in drawn.items()}
-
-
-def _middle(values: Sequence[float]) -> tuple[float, float]:
-    low, high = np.percentile(values, [2.5, 97.5])
-    return float(low), float(high)
+    ends_of = {far: np.percentile(values, [2.5, 97.5]) for far, values in drawn.items()}
+    return {far: (float(low), float(high)) for far, (low, high) in ends_of.items()}
 
 
 def _tail(scores: Floats, labels: NDArray[np.bool_], far: float) -> tuple[Rows, bool]:
-    """Return the rows of all genuine pairs and of the highest impostors, and if some are left."""
+    """Return the rows of genuine pairs and highest impostors; True if impostors are left out."""
     impostors = np.flatnonzero(~labels)
-    count = _LEAST + int(_ROOM * far * len(impostors))
+    count = _MIN_TAIL + int(_ROOM * far * len(impostors))
     if count >= len(impostors):
         return np.arange(len(scores)), False
     values = scores[impostors]
@@ -103,14 +102,15 @@ def _tail(scores: Floats, labels: NDArray[np.bool_], far: float) -> tuple[Rows, 
 def _impostor_weight(
     labels: NDArray[np.bool_], groups: tuple[Rows, Rows], people: int
 ) -> Callable[[Floats], float]:
-    """Return the weight of all impostor pairs as a function of how often people are drawn."""
+    """Return the total weight of impostor pairs as a function of the (P,) draws of each person."""
     from scipy.sparse import coo_array
 
     first, second = (group[~labels].astype(np.int32) for group in groups)
     alone = first == second
     single = np.bincount(first[alone], minlength=people).astype(np.float64)
-    ones = np.ones(int((~alone).sum()), np.float32)
-    counts = coo_array((ones, (first[~alone], second[~alone])), shape=(people, people)).tocsr()
+    single_pairs = np.ones(int((~alone).sum()), np.float32)
+    ends = first[~alone], second[~alone]
+    counts = coo_array((single_pairs, ends), shape=(people, people)).tocsr()
     table = counts.astype(np.float64)
 
     def weight(times: Floats) -> float:

@@ -1,7 +1,7 @@
-"""Templates of many media: embeddings pooled by the media rules, and pairs of templates compared.
+"""Templates of several media: pooling of their embeddings and comparison of template pairs.
 
-A template shows one subject in several media. A medium is a still image or a video: frames of one
-video say much the same, so they are averaged first and a medium counts once however long it is.
+A template shows one subject in several media. A medium is a still image or a video. Frames of one
+video are correlated, so they are averaged first: a medium counts once, whatever its length.
 """
 
 from __future__ import annotations
@@ -20,17 +20,17 @@ Floats = NDArray[np.float64]
 Rows = NDArray[np.intp]
 
 PAIR_BLOCK = 512
-"""Pairs compared at a time by one thread: at 512 numbers their vectors take 4 MiB."""
+"""Pairs that one thread compares at a time; with 512 dimensions their vectors take 4 MiB."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Templates:
-    """One vector a template.
+    """One vector per template.
 
     Attributes:
-        ids: (T,) ascending.
-        unit: (T, D) float64, of unit length; zeros where ``found`` is False.
-        found: (T,) whether anything was left to make a template of.
+        ids: (T,) template ids, ascending.
+        unit: (T, D) float64 of unit length; zeros where ``found`` is False.
+        found: (T,) True if the template has a usable image.
     """
 
     ids: NDArray[np.integer]
@@ -38,52 +38,58 @@ class Templates:
     found: NDArray[np.bool_]
 
     def rows(self, ids: NDArray[np.integer]) -> Rows:
-        """Return where templates stand; all must be there."""
+        """Return the (N,) rows of (N,) template ids, all of which must exist."""
         return np.searchsorted(self.ids, ids)
 
 
 def media_weights(
     templates: NDArray[np.integer],
     media: NDArray[np.integer],
-    used: NDArray[np.bool_],
+    usable: NDArray[np.bool_],
     scores: Floats | None = None,
 ) -> Floats:
-    """Return what each embedding weighs in its template's sum.
+    """Return the weight of each embedding in its template's sum.
 
-    The mean over a medium, summed over media, is one weighted sum: the detection score, or 1,
-    divided by the number of images that the template has of that medium.
+    The mean over a medium, summed over media, is one weighted sum. The weight of an image is its
+    detection score, or 1, divided by the number of usable images of its medium in the template.
 
     Args:
         templates: (N,) template of each image.
         media: (N,) medium of each image.
-        used: (N,) False leaves an image out, also of its medium's number.
+        usable: (N,) False for images without an embedding; their weight is 0.
         scores: (N,) detection scores, or None.
+
+    Returns:
+        (N,) weights.
+
+    Source:
+        IJB-B and IJB-C as evaluated by ArcFace: mean inside a medium, sum over media.
 
     Example:
         >>> media_weights(np.array([7, 7, 7]), np.array([1, 1, 2]), np.ones(3, bool)).tolist()
         [0.5, 0.5, 1.0]
     """
     weights = np.zeros(len(templates))
-    both = templates[used].astype(np.int64) << 32 | media[used].astype(np.int64)
+    both = templates[usable].astype(np.int64) << 32 | media[usable].astype(np.int64)
     _, group, counts = np.unique(both, return_inverse=True, return_counts=True)
-    weights[used] = 1 / counts[group]
+    weights[usable] = 1 / counts[group]
     if scores is not None:
-        weights[used] *= scores[used]
+        weights[usable] *= scores[usable]
     return weights
 
 
 def pool_templates(
     blocks: Iterable[tuple[int, Matrix]], templates: NDArray[np.integer], weights: Floats
 ) -> Templates:
-    """Return one unit vector a template from its images' raw embeddings.
+    """Return one unit vector per template from its images' raw embeddings.
 
     Args:
-        blocks: First row and (B, D) embeddings, raw and summed with the mirrored face's.
+        blocks: First row and (B, D) raw embeddings, summed with those of the mirrored faces.
         templates: (N,) template of each row.
-        weights: (N,) of :func:`media_weights`; rows that weigh nothing are not looked at.
+        weights: (N,) weights of :func:`media_weights`; rows of weight 0 are ignored.
 
     Raises:
-        ShapeError: An embedding that is not finite.
+        ShapeError: No embedding, or an embedding that is not finite.
 
     Source:
         IJB-B and IJB-C as evaluated by ArcFace: mean inside a medium, sum over media, L2.
@@ -104,12 +110,12 @@ def pool_templates(
 
 
 def _add(sums: Floats, owner: Rows, weights: Floats, block: Matrix, start: int) -> None:
-    used = np.flatnonzero(weights)
-    wrong = used[~np.isfinite(block[used]).all(axis=1)]
+    weighted_rows = np.flatnonzero(weights)
+    wrong = weighted_rows[~np.isfinite(block[weighted_rows]).all(axis=1)]
     if len(wrong):
         raise ShapeError(f"embeddings must be finite numbers; row {start + int(wrong[0])} is not")
-    # Rows of one template in a run are added up before they are put down.
-    order = used[np.argsort(owner[used], kind="stable")]
+    # Rows of one template are summed first, so each template row of ``sums`` is written once.
+    order = weighted_rows[np.argsort(owner[weighted_rows], kind="stable")]
     if not len(order):
         return
     weighted = block[order].astype(np.float64) * weights[order, None]
@@ -120,14 +126,17 @@ def _add(sums: Floats, owner: Rows, weights: Floats, block: Matrix, start: int) 
 def pair_similarities(
     templates: Templates, first: Rows, second: Rows, *, missing: float, threads: int = 1
 ) -> Floats:
-    """Return the cosine of every pair of rows; the same two vectors always give the same number.
+    """Return the cosine of every pair of rows; equal vectors give bit-equal cosines.
 
     Args:
         templates: T templates.
-        first: (N,) rows.
-        second: (N,) rows.
-        missing: Score of a pair with a template that was not found.
-        threads: How many work at once.
+        first: (N,) row of the first template of each pair.
+        second: (N,) row of the second template of each pair.
+        missing: Score of a pair with a template without a usable image.
+        threads: Number of threads.
+
+    Returns:
+        (N,) cosines in [-1, 1].
 
     Raises:
         ConfigError: Unequal lengths, or ``threads`` below 1.

@@ -1,4 +1,4 @@
-"""1:1 verification: are these two faces one person's? Similarities and labels in, figures out.
+"""1:1 verification metrics: ROC, TAR at FAR, equal error rate and accuracy over folds.
 
 A pair is accepted where its similarity is at least the threshold. Equal similarities are accepted
 or rejected together, so no figure depends on the order of the pairs.
@@ -34,7 +34,13 @@ class Roc:
 
 @dataclass(frozen=True, slots=True)
 class OperatingPoint:
-    """One threshold and what it does to these pairs."""
+    """One point of the ROC.
+
+    Attributes:
+        threshold: Lowest similarity that is accepted; infinite if no pair is.
+        far: Share of impostor pairs accepted.
+        tar: Share of genuine pairs accepted.
+    """
 
     threshold: float
     far: float
@@ -46,8 +52,8 @@ class FoldedAccuracy:
     """Accuracy with the threshold chosen on all folds but one and applied to that one.
 
     Attributes:
-        accuracies: One per fold.
-        thresholds: One per fold: chosen without looking at it.
+        accuracies: Accuracy of each fold.
+        thresholds: Threshold applied to each fold, chosen on the others.
     """
 
     accuracies: tuple[float, ...]
@@ -55,11 +61,12 @@ class FoldedAccuracy:
 
     @property
     def mean(self) -> float:
+        """Mean accuracy over folds."""
         return float(np.mean(self.accuracies))
 
     @property
     def std(self) -> float:
-        """Standard deviation over folds (dividing by their number)."""
+        """Standard deviation over folds, with the number of folds as divisor."""
         return float(np.std(self.accuracies))
 
 
@@ -67,7 +74,7 @@ def roc(similarities: ArrayLike, issame: ArrayLike) -> Roc:
     """Return the exact receiver operating characteristic, one point per distinct similarity.
 
     Args:
-        similarities: (N,), higher is closer.
+        similarities: (N,) similarities, higher is closer.
         issame: (N,) True for genuine pairs.
 
     Raises:
@@ -88,11 +95,19 @@ def roc(similarities: ArrayLike, issame: ArrayLike) -> Roc:
 def tar_at_far(similarities: ArrayLike, issame: ArrayLike, *, far: float) -> OperatingPoint:
     """Return the operating point of highest TAR among those whose FAR does not exceed ``far``.
 
-    With fewer than ``1 / far`` impostor pairs that means "no false accept at all"; nothing is
-    interpolated between two points that can be reached.
+    With fewer than ``1 / far`` impostor pairs no false accept is allowed. The result is an
+    operating point of these pairs: nothing is interpolated.
+
+    Args:
+        similarities: (N,) similarities, higher is closer.
+        issame: (N,) True for genuine pairs.
+        far: Highest false accept rate, in [0, 1].
 
     Raises:
         ConfigError: ``far`` is outside [0, 1]; see also :func:`checked_pairs`.
+
+    Source:
+        Definition.
     """
     if not 0 <= far <= 1:
         raise ConfigError(f"far must lie in [0, 1]; got {far}")
@@ -105,13 +120,13 @@ def operating_point(
     """Return the last point of a curve of counts whose FAR does not exceed ``far``.
 
     Args:
-        thresholds: (P,) descending.
-        true_accepts: (P,) genuine pairs accepted at each, ascending from 0.
-        false_accepts: (P,) impostor pairs accepted at each, ascending from 0.
-        far: In [0, 1].
+        thresholds: (P,) thresholds, descending.
+        true_accepts: (P,) genuine pairs accepted at each threshold, ascending from 0.
+        false_accepts: (P,) impostor pairs accepted at each threshold, ascending from 0.
+        far: Highest false accept rate, in [0, 1].
     """
-    # Compared as counts, with room for the rounding of far * pairs, so that FAR 1e-3 of 1,000
-    # pairs allows exactly one.
+    # Counts are compared, with a margin for the rounding of far * pairs: FAR 1e-3 of 1,000 pairs
+    # allows exactly one false accept.
     allowed = np.floor(far * false_accepts[-1] * (1 + 1e-12))
     last = int(np.searchsorted(false_accepts, allowed, side="right")) - 1
     return OperatingPoint(
@@ -124,8 +139,15 @@ def operating_point(
 def equal_error_rate(similarities: ArrayLike, issame: ArrayLike) -> float:
     """Return the error rate where false accepts and false rejects are equally frequent.
 
-    Where no threshold makes them equal, the curve is joined by straight lines between neighbouring
-    operating points.
+    If no threshold makes the two rates equal, the curve between the two nearest operating points is
+    taken as a straight line.
+
+    Args:
+        similarities: (N,) similarities, higher is closer.
+        issame: (N,) True for genuine pairs.
+
+    Raises:
+        ConfigError: See :func:`checked_pairs`.
 
     Source:
         Definition.
@@ -139,11 +161,11 @@ def equal_error_rate(similarities: ArrayLike, issame: ArrayLike) -> float:
 
 
 def crossing(far: Floats, tar: Floats) -> float:
-    """Return where a curve's false accept rate meets its false reject rate (1 - TAR).
+    """Return the rate at which the false accept rate equals the false reject rate (1 - TAR).
 
     Args:
-        far: (P,) ascending from 0 to 1.
-        tar: (P,) ascending from 0 to 1.
+        far: (P,) false accept rates, ascending from 0 to 1.
+        tar: (P,) true accept rates, ascending from 0 to 1.
     """
     gap = far - (1 - tar)
     after = int(np.argmax(gap >= 0))  # exists: the last point has FAR 1 and no false reject
@@ -160,19 +182,19 @@ def folded_accuracy(
     """Return the accuracy of every fold at the threshold that is best on the others.
 
     Folds are consecutive runs of pairs. Thresholds lie half-way between neighbouring similarities
-    of the training folds; of several that are equally good there the middle one is taken.
+    of the training folds. If several are equally good there, the middle one is taken.
 
     Args:
-        similarities: (N,), in the protocol's order.
+        similarities: (N,) similarities, in the protocol's order.
         issame: (N,) True for genuine pairs.
-        folds: How many; at most N.
+        folds: Number of folds, from 2 to N.
 
     Raises:
         ConfigError: Fewer than two folds or more folds than pairs, or training folds without both
             kinds of pair; see also :func:`checked_pairs`.
 
     Source:
-        Huang et al. 2007 (LFW): ten folds, the threshold never sees the fold it is applied to.
+        Huang et al. 2007 (LFW): ten folds; the threshold is chosen on the other nine.
     """
     scores, labels = checked_pairs(similarities, issame)
     if not 2 <= folds <= len(scores):
@@ -189,24 +211,39 @@ def folded_accuracy(
 
 
 def best_threshold(similarities: ArrayLike, issame: ArrayLike) -> float:
-    """Return the threshold of highest accuracy; the middle one where several are equally good."""
+    """Return the threshold of highest accuracy; the middle one if several are equally good.
+
+    Args:
+        similarities: (N,) similarities, higher is closer.
+        issame: (N,) True for genuine pairs.
+
+    Raises:
+        ConfigError: See :func:`checked_pairs`.
+    """
     scores, labels = checked_pairs(similarities, issame)
     thresholds, true_accepts, false_accepts = accepts(scores, labels)
     right = true_accepts + (false_accepts[-1] - false_accepts)
     best = np.flatnonzero(right == right.max())
-    at = int(best[len(best) // 2])
-    # Half-way to the next lower similarity: as far from accepting it as from rejecting its own.
-    upper = thresholds[at] if at else thresholds[1]
-    if at == 0:
+    row = int(best[len(best) // 2])
+    upper = thresholds[row] if row else thresholds[1]
+    if row == 0:
         return float(np.nextafter(upper, np.inf))
-    if at == len(thresholds) - 1:
+    if row == len(thresholds) - 1:
         return float(upper)
-    middle = upper + (thresholds[at + 1] - upper) / 2
-    return float(middle if middle > thresholds[at + 1] else upper)
+    middle = upper + (thresholds[row + 1] - upper) / 2
+    return float(middle if middle > thresholds[row + 1] else upper)
 
 
 def accepts(scores: Floats, labels: Flags) -> tuple[Floats, Counts, Counts]:
-    """Return distinct thresholds, descending, and the true and false accepts at each."""
+    """Return distinct thresholds, descending, and the true and false accepts at each.
+
+    Args:
+        scores: (N,) similarities.
+        labels: (N,) True for genuine pairs.
+
+    Returns:
+        (P,) thresholds, of which the first is infinite, (P,) true accepts, (P,) false accepts.
+    """
     order = np.argsort(-scores, kind="stable")
     ranked, genuine = scores[order], labels[order]
     last_of_tie = np.append(np.flatnonzero(ranked[1:] != ranked[:-1]), len(ranked) - 1)

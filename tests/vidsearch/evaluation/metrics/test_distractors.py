@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from vidsearch.errors import ConfigError, ShapeError
 from vidsearch.evaluation.metrics.distractors import (
-    NOBODY,
+    DISTRACTOR,
     Streamed,
     StreamPlan,
     allowed,
@@ -39,7 +39,7 @@ def brute(
 def test_streaming_is_brute_force(seed: int, block: int, tail: int, ranks: int) -> None:
     rng = np.random.default_rng(seed)
     probes, rows = exact_rows(rng, 7), exact_rows(rng, 25)
-    labels, subjects = rng.integers(0, 4, 7), rng.integers(NOBODY, 6, 25)
+    labels, subjects = rng.integers(0, 4, 7), rng.integers(DISTRACTOR, 6, 25)
     plan = StreamPlan(tail=tail, ranks=ranks, probe_block=block)
     seen = stream(probes, labels, blocks_of(rows, subjects, block), plan)
     similarities, same = brute(probes, labels, rows, subjects)
@@ -65,7 +65,7 @@ def test_streaming_is_brute_force(seed: int, block: int, tail: int, ranks: int) 
 def test_threshold_is_that_of_all_pairs(seed: int, far: float) -> None:
     rng = np.random.default_rng(seed)
     probes, rows = exact_rows(rng, 6), exact_rows(rng, 20)
-    labels, subjects = np.arange(6), np.concatenate([np.arange(6), np.full(14, NOBODY)])
+    labels, subjects = np.arange(6), np.concatenate([np.arange(6), np.full(14, DISTRACTOR)])
     plan = StreamPlan(tail=allowed(far, 6 * 19) + 1, ranks=3)
     found = distractor_result(stream(probes, labels, blocks_of(rows, subjects, 4), plan),
                               far=far, fpr=0.2)  # fmt: skip
@@ -122,7 +122,7 @@ def test_too_little_kept() -> None:
 def test_bad_input() -> None:
     probes, labels = np.eye(2, dtype=np.float32), np.arange(2)
     plan = StreamPlan(tail=1)
-    nowhere = np.full(1, NOBODY)
+    nowhere = np.full(1, DISTRACTOR)
     with pytest.raises(ShapeError, match=r"probes' 2 numbers; got shape \(1, 3\)"):
         stream(probes, labels, [(np.ones((1, 3), np.float32), nowhere)], plan)
     with pytest.raises(ShapeError, match=r"gallery rows from 0 must be finite.*row 0"):

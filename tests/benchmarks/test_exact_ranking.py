@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from benchmarks.evaluation import exact_ranking
+from benchmarks.evaluation.exact_ranking import rounding_bound, top_rows
 from vidsearch.datatypes import Matrix
 from vidsearch.errors import ConfigError, ShapeError
-from vidsearch.evaluation.metrics import ranking
-from vidsearch.evaluation.metrics.ranking import rounding_bound, top_rows
 from vidsearch.faces.template import normalise
 from vidsearch.index.base import exact_similarities
 
@@ -24,7 +24,7 @@ def test_equals_sorting_everything_with_ties_by_row(
     items[200:] = items[:100]  # every one of these ties with its copy
     queries = normalise(rng.normal(size=(23, 16)).astype(np.float32))
     whole = top_rows(queries, items, 50)
-    monkeypatch.setattr(ranking, "_BLOCK_CELLS", 1000)  # three queries a block
+    monkeypatch.setattr(exact_ranking, "_BLOCK_CELLS", 1000)  # three queries a block
     blocks = top_rows(queries, items, 50)
     for number, query in enumerate(queries):
         scores = exact_similarities(items, query)
@@ -77,8 +77,8 @@ def test_products_that_are_off_as_far_as_they_can_be_change_nothing(
             off = rng.choice([-0.9, 0.9], block.shape) * rounding_bound(512)
             yield start, (block + off).astype(np.float32)
 
-    exact_blocks = ranking._blocks
-    monkeypatch.setattr(ranking, "_blocks", disturbed)
+    exact_blocks = exact_ranking._blocks
+    monkeypatch.setattr(exact_ranking, "_blocks", disturbed)
     found = top_rows(queries, items, 20)
     np.testing.assert_array_equal(found.rows, expected.rows)
     np.testing.assert_array_equal(found.similarities, expected.similarities)
