@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from trainer.config.loss import BeyondPi, Margin, named_loss
 from trainer.head.margins import target_logit
 from vidsearch.evaluation.report.margin_figures import target_logits
-from vidsearch.evaluation.report.svg import COLOURS, canvas
+from vidsearch.evaluation.report.svg import COLOURS, svg_figure
 
 ARCFACE = named_loss("arcface").margin
 BEYOND: tuple[BeyondPi, ...] = ("continue", "jump", "formula", "easy")
@@ -41,7 +41,7 @@ def curve(margin: Margin, degrees: NDArray[np.float64]) -> tuple[NDArray[np.floa
 def margins() -> str:
     """Draw the logit beyond pi, and the slope of each margin; return the SVG."""
     degrees = np.linspace(0.5, 179.5, 717)
-    with canvas(size_in=(10.5, 4.0), grid=(1, 2)) as made:
+    with svg_figure(size_in=(10.5, 4.0), grid=(1, 2)) as made:
         beyond, strength = made.axes
         for number, choice in enumerate(BEYOND):
             values, _ = curve(replace(ARCFACE, beyond_pi=choice), degrees)

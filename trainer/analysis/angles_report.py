@@ -10,7 +10,7 @@ import numpy as np
 from trainer.analysis.angles import AngleOptions, MeasuredAngles, MeasuredSet
 from trainer.analysis.target_angles import target_angle_histograms
 from vidsearch.evaluation.metrics.bootstrap import Interval, bootstrap_mean
-from vidsearch.evaluation.report import Figure, Headline, Provenance, Report, Section, Table
+from vidsearch.evaluation.report import Figure, Headline, Provenance, Report, ReportTable, Section
 from vidsearch.evaluation.report.angle_figures import angle_panels, theta_distributions
 
 CONVENTIONS = (
@@ -120,14 +120,14 @@ def _sections(
             (found.part, numbers.w_ec, numbers.w_inter, numbers.intra, numbers.inter,
              numbers.embeddings, numbers.identities)
         )  # fmt: skip
-    table = Table(
+    table = ReportTable(
         "table-3",
         "Angle statistics as in the paper's Table 3, degrees",
         ("set", "W-EC", "W-Inter", "Intra", "Inter", "faces", "people"),
         tuple(rows),
         digits=2,
     )
-    bounds = Table(
+    bounds = ReportTable(
         "intervals",
         "95 % intervals, degrees",
         ("set", "angle", "mean", "from", "to"),

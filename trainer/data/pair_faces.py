@@ -16,7 +16,7 @@ from vidsearch.datatypes import Image
 from vidsearch.device import CPU
 from vidsearch.errors import PhotoError, TrainingSetError
 from vidsearch.evaluation.protocols.pairs import PairSet, read_bin, read_lfw_pairs
-from vidsearch.evaluation.protocols.pictures import central_face, from_arcface
+from vidsearch.evaluation.protocols.photos import central_face, from_arcface
 from vidsearch.faces.detect.base import Detector
 from vidsearch.faces.geometry.align import AlignmentTemplate
 from vidsearch.photo.open import read_photo

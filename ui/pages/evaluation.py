@@ -23,7 +23,7 @@ from ui.service.reports import (
     provenance,
     written_at,
 )
-from vidsearch.evaluation.report import Figure, PictureRows, Table
+from vidsearch.evaluation.report import Figure, PictureRows, ReportTable
 from vidsearch.evaluation.report.report import Block
 from vidsearch.evaluation.report.tables import to_html
 from vidsearch.text.html import text
@@ -138,7 +138,7 @@ def _report(report: OpenedReport, found: Sequence[Curve]) -> None:
 
 
 def _block(block: Block, drawn: dict[str, Curve]) -> None:
-    if isinstance(block, Table):
+    if isinstance(block, ReportTable):
         _table(block)
     elif isinstance(block, PictureRows):
         st.html(picture_rows(block))
@@ -162,7 +162,7 @@ def _draw(curve: Curve) -> None:
     st.altair_chart(curve_chart(curve), width="stretch", key=f"curve-{curve.name}")
 
 
-def _table(table: Table) -> None:
+def _table(table: ReportTable) -> None:
     found = intervals(table)
     if found is not None:
         st.altair_chart(interval_chart(found), width="stretch", key=f"intervals-{table.name}")

@@ -22,7 +22,7 @@ from vidsearch.catalog.people import (
     split_person,
 )
 from vidsearch.errors import ConfigError
-from vidsearch.evaluation.report import Table
+from vidsearch.evaluation.report import ReportTable
 from vidsearch.evaluation.report.tables import to_html
 from vidsearch.results.words import clock, counted
 from vidsearch.search.people_clusters import TrackCard, company, track_cards, unknown_people
@@ -115,7 +115,7 @@ def _about(known: Judgements, person: str, cards: Sequence[TrackCard]) -> None:
         st.caption("Nobody else who is named, so far.")
         return
     rows = tuple((c.name, counted(c.times, "time"), clock(c.seconds)) for c in seen_with)
-    st.html(to_html(Table("company", "Named people visible at the same time",
+    st.html(to_html(ReportTable("company", "Named people visible at the same time",
                           ("person", "times", "together"), rows)))  # fmt: skip
 
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from vidsearch.errors import ConfigError
 from vidsearch.evaluation.metrics.verification import roc
-from vidsearch.evaluation.report import Scores, StoredReport, Table
+from vidsearch.evaluation.report import ReportTable, Scores, StoredReport
 
 Floats = NDArray[np.float64]
 MOST_POINTS = 600
@@ -159,7 +159,7 @@ def thinned(x: Floats, y: Floats, most: int = MOST_POINTS) -> tuple[Floats, Floa
     return x[rows], y[rows]
 
 
-def intervals(table: Table) -> Intervals | None:
+def intervals(table: ReportTable) -> Intervals | None:
     """Return the values of a table with columns ``from`` and ``to``; None where it has none."""
     names = list(table.columns)
     if "from" not in names or "to" not in names or names.index("from") < 2:

@@ -16,9 +16,9 @@ from vidsearch.evaluation.compare import compare_reports
 from vidsearch.evaluation.report import (
     Headline,
     Report,
+    ReportTable,
     Section,
     StoredReport,
-    Table,
     read_outline,
     read_report,
 )
@@ -133,12 +133,12 @@ def _plain(value: Any) -> str:
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
-def _read_table(path: Path) -> Table:
+def _read_table(path: Path) -> ReportTable:
     try:
         with path.open(encoding="utf-8", newline="") as stream:
             head, *rows = list(csv.reader(stream))
         cells = tuple(tuple(_cell(cell) for cell in row) for row in rows)
-        return Table(path.stem, path.stem.replace("-", " "), tuple(head), cells)
+        return ReportTable(path.stem, path.stem.replace("-", " "), tuple(head), cells)
     except (OSError, ValueError) as error:
         raise ConfigError(f"{path} is damaged ({error}); evaluate again") from error
 

@@ -24,11 +24,11 @@ from vidsearch.evaluation.report.report import (
     Measure,
     Provenance,
     Report,
+    ReportTable,
     Scores,
     Section,
-    Table,
 )
-from vidsearch.evaluation.report.svg import COLOURS, INK, canvas
+from vidsearch.evaluation.report.svg import COLOURS, INK, svg_figure
 
 CONVENTION = (
     "paired bootstrap: both reports are scored on the same resamples of the rows they share; whole "
@@ -162,7 +162,7 @@ def _report(
         )
         for measure, line in found
     ]
-    sides = Table(
+    sides = ReportTable(
         "sides",
         "What is compared",
         ("", "title", "model", "folder"),
@@ -209,8 +209,8 @@ def _numbers(measure: Measure, line: Comparison) -> dict[str, Any]:
     }
 
 
-def _table(found: list[tuple[Measure, Comparison]]) -> Table:
-    return Table(
+def _table(found: list[tuple[Measure, Comparison]]) -> ReportTable:
+    return ReportTable(
         "comparison",
         "B minus A, with 95 % intervals",
         ("measure", "A", "B", "difference", "from", "to", "B above A", "verdict"),
@@ -222,7 +222,7 @@ def _table(found: list[tuple[Measure, Comparison]]) -> Table:
 
 
 def _figure(found: list[tuple[Measure, Comparison]]) -> Figure:
-    with canvas(size_in=(6.4, 1.0 + 0.45 * len(found))) as made:
+    with svg_figure(size_in=(6.4, 1.0 + 0.45 * len(found))) as made:
         axes = made.axes[0]
         for row, (measure, line) in enumerate(reversed(found)):
             colour = COLOURS[7] if line.low <= 0 <= line.high else COLOURS[0]

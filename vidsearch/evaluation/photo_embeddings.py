@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from vidsearch.datatypes import AlignedFaces, Landmarks, Matrix
 from vidsearch.device import resolve_device
 from vidsearch.errors import ConfigError, PhotoError
-from vidsearch.evaluation.protocols.pictures import central_face, from_arcface
+from vidsearch.evaluation.protocols.photos import central_face, from_arcface
 from vidsearch.faces.geometry.align import align_faces
 from vidsearch.models.registry import LoadedPack, load_pack
 from vidsearch.photo.open import Photo as OpenedPhoto

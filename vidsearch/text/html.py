@@ -1,51 +1,49 @@
-"""A complete HTML document that needs nothing outside itself: no script, no request."""
+"""Self-contained HTML documents: no script, no request to anything outside the file."""
 
 from __future__ import annotations
 
 import base64
 import hashlib
+from functools import cache
 from html import escape
+from importlib.resources import files
+
+from markupsafe import Markup
 
 from vidsearch.text.printable import printable
+from vidsearch.text.templates import render
 
 
 def document(title: str, body: str, style: str) -> str:
     """Return a page, to be written as UTF-8, with its style sheet and content security policy.
 
-    The policy forbids scripts and requests, should anything ever slip past the escaping; pictures
-    must be embedded (``data:``), so that the page can be mailed or archived as it is.
+    The policy forbids scripts and requests, in case an error in escaping lets markup through.
+    Images must be embedded (``data:``), so the page is complete when mailed or archived.
 
     Args:
         title: Plain text.
-        body: Content of ``<main>``, HTML.
-        style: The style sheet. Inline ``style`` attributes have no effect.
+        body: HTML content of ``<main>``.
+        style: Style sheet of this kind of page, added to ``base.css``. Inline ``style`` attributes
+            have no effect.
     """
-    sheet = f"\n{style}"
+    sheet = f"\n{_base_style()}\n{style}"
     digest = base64.b64encode(hashlib.sha256(sheet.encode()).digest()).decode()
-    policy = (
-        f"default-src 'none'; img-src data:; style-src 'sha256-{digest}'; "
-        "base-uri 'none'; form-action 'none'"
+    page = render(
+        "vidsearch.text",
+        "document.html",
+        title=title,
+        body=Markup(body),  # noqa: S704 - HTML by contract
+        sheet=Markup(sheet),  # noqa: S704 - our own style sheets
+        digest=digest,
     )
-    return f"""<!DOCTYPE html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta http-equiv="Content-Security-Policy" content="{policy}">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta name="color-scheme" content="light dark">
-<meta name="referrer" content="no-referrer">
-<title>{text(title)} - vidsearch</title>
-<style>{sheet}</style>
-</head>
-<body>
-<main>
-{body}
-</main>
-</body>
-</html>
-"""
+    return f"{page}\n"
+
+
+@cache
+def _base_style() -> str:
+    return files("vidsearch.text").joinpath("base.css").read_text(encoding="utf-8")
 
 
 def text(plain: str) -> str:
-    """Return plain text as HTML: escaped, and without what could steer its reader."""
+    """Return plain text as HTML: printable and escaped."""
     return escape(printable(plain), quote=True)

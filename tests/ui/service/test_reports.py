@@ -25,9 +25,9 @@ from vidsearch.evaluation.report import (
     PictureRows,
     Provenance,
     Report,
+    ReportTable,
     Scores,
     Section,
-    Table,
     read_report,
     write_report,
 )
@@ -51,7 +51,7 @@ def report_of(similarity: list[float], title: str = "Pairs <b>") -> Report:
         provenance=Provenance({"folds": 2}, {"pairs.txt": "ab"}, "open-1", {}, 2.0),
         sections=(
             Section("Operating points", "", (
-                Table("map", "By step", ("step", "MAP", "from", "to"),
+                ReportTable("map", "By step", ("step", "MAP", "from", "to"),
                       (("a", 0.5, 0.4, 0.6), ("b", 0.7, 0.65, 0.8))),
             )),
             Section("Worst errors", "Look.", (
@@ -136,7 +136,7 @@ def test_an_older_report_shows_its_tables(root: Path) -> None:
     found = open_report(str(root / "two"), [str(root)])
     assert not found.complete
     (table,) = found.sections[0].blocks
-    assert isinstance(table, Table)
+    assert isinstance(table, ReportTable)
     assert table.rows == (("a", 0.5, 0.4, 0.6), ("b", 0.7, 0.65, 0.8))
 
 
@@ -171,13 +171,15 @@ def test_long_curves_are_thinned_and_keep_their_corners() -> None:
 def test_intervals_of_a_table() -> None:
     (section, _) = report_of([]).sections
     table = section.blocks[0]
-    assert isinstance(table, Table)
+    assert isinstance(table, ReportTable)
     found = intervals(table)
     assert found is not None
     assert (found.measure, found.labels, found.low) == ("MAP", ("a", "b"), (0.4, 0.65))
     assert interval_chart(found, zero=True).to_dict()["layer"]
     assert intervals(dataclasses.replace(table, columns=("a", "b", "c", "d"))) is None
-    assert intervals(Table("t", "", ("step", "MAP", "from", "to"), (("a", None, 1, 2),))) is None
+    assert (
+        intervals(ReportTable("t", "", ("step", "MAP", "from", "to"), (("a", None, 1, 2),))) is None
+    )
 
 
 def test_two_reports_are_compared(root: Path) -> None:

@@ -17,15 +17,15 @@ from vidsearch.evaluation.report import (
     PictureRows,
     Provenance,
     Report,
+    ReportTable,
     Scores,
     Section,
-    Table,
 )
-from vidsearch.evaluation.report.svg import canvas
+from vidsearch.evaluation.report.svg import svg_figure
 
 
 def make_report(right: list[int], similarity: list[float], **changes: object) -> Report:
-    with canvas() as made:
+    with svg_figure() as made:
         made.axes[0].plot([0, 1], [0, 1])
         made.axes[0].set_title("a line")
     jpeg = io.BytesIO()
@@ -39,14 +39,14 @@ def make_report(right: list[int], similarity: list[float], **changes: object) ->
         "headlines": (Headline("Accuracy", "0.5000", "6 pairs"),),
         "metrics": {"accuracy": np.float32(0.5), "missing": float("nan"), "rows": np.arange(2)},
         "provenance": Provenance(
-            {"folds": 10}, {"pairs.txt": "ab"}, "open-1", {"a.onnx": "cd"}, 1.5
+            {"folds": 10}, {"pairs.txt": "ab"}, "open-1", {"a.onnx": "cd"}, 1.5, "Faces", "open"
         ),
         "sections": (
             Section(
                 "Figures",
                 "What was seen.",
                 (
-                    Table("numbers", "All", ("name", "x"), (("a|b", 0.123456), ("c", None))),
+                    ReportTable("numbers", "All", ("name", "x"), (("a|b", 0.123456), ("c", None))),
                     Figure("line", "A line", made.svg),
                     PictureRows(
                         "Worst",

@@ -21,9 +21,9 @@ from vidsearch.evaluation.report import (
     Measure,
     Provenance,
     Report,
+    ReportTable,
     Scores,
     Section,
-    Table,
 )
 from vidsearch.evaluation.report.ranked_retrieval import SOURCES, RetrievalFigures
 from vidsearch.faces.template import normalise
@@ -144,7 +144,7 @@ def ladder_report(
             (step.name, step.ranking, line["iqiyi"].mean, line["iqiyi"].low, line["iqiyi"].high,
              line["truncated"].mean, line["mediaeval"].mean)
         )  # fmt: skip
-    table = Table(
+    table = ReportTable(
         "ladder",
         "MAP@100 of each step (iQIYI official with its interval, and the two other conventions)",
         ("step", "ranked by", "MAP@100", "from", "to", "truncated", "MediaEval"),

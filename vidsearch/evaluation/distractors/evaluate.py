@@ -27,7 +27,7 @@ from vidsearch.evaluation.metrics.distractors import (
 )
 from vidsearch.evaluation.protocols.lines import file_sha256
 from vidsearch.evaluation.protocols.vectors import open_vectors, read_names, read_noise
-from vidsearch.evaluation.report import Headline, Provenance, Report, Section, Table
+from vidsearch.evaluation.report import Headline, Provenance, Report, ReportTable, Section
 from vidsearch.evaluation.report.figures import cmc, roc_curves
 
 PART_ROWS = 65_536
@@ -213,7 +213,7 @@ def _run(
 def _report(options: DistractorOptions, found: dict[str, _Found], elapsed_s: float) -> Report:
     results = {name: one.result for name, one in found.items()}
     first = results["all"]
-    table = Table(
+    table = ReportTable(
         "distractors",
         "Identification and verification among distractors",
         ("rows", "probes", "genuine pairs", "impostor pairs", "rank-1", f"Id at {options.fpr:g}",

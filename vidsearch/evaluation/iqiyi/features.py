@@ -1,4 +1,4 @@
-"""The 2019 feature release: a pickle of every frame's embedding, turned once into Parquet."""
+"""Conversion of the iQIYI-VID 2019 feature release from a pickle to Parquet."""
 
 from __future__ import annotations
 
@@ -12,9 +12,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from vidsearch.datatypes import Matrix
 from vidsearch.errors import ConfigError
-from vidsearch.faces.template import normalise
 from vidsearch.storage.safe_pickle import load_plain_pickle
 
 _CLIPS_A_GROUP = 500
@@ -23,7 +21,14 @@ _FIELDS = "frame, [x1, y1, x2, y2], detection score, quality score, embedding"
 
 @dataclass(frozen=True, slots=True)
 class Converted:
-    """What a conversion wrote."""
+    """Counts of a conversion.
+
+    Attributes:
+        clips: Number of clips.
+        faces: Number of faces, one row each.
+        without_faces: Number of clips without a face; they have no row.
+        dim: Dimension of the embeddings.
+    """
 
     clips: int
     faces: int
@@ -32,14 +37,18 @@ class Converted:
 
 
 def convert_features(source: str | os.PathLike[str], target: str | os.PathLike[str]) -> Converted:
-    """Write the release's pickle as Parquet, one row a face; the numbers stay as they are.
+    """Write the pickle of the release as Parquet, one row per face, with unchanged numbers.
 
     Columns: ``clip``, ``frame``, ``box_xyxy``, ``score``, ``quality``, ``embedding`` (float16). The
     pickle is read with :func:`vidsearch.storage.safe_pickle.load_plain_pickle`.
 
+    Args:
+        source: Pickle of a dictionary clip -> faces.
+        target: Parquet file; it appears complete or not at all.
+
     Raises:
-        ConfigError: The pickle is refused, is not of the release's form, or holds a value that is
-            not finite: named by its clip and row.
+        ConfigError: The pickle is refused, has another structure, or holds a value that is not
+            finite; or the target cannot be written.
     """
     content = load_plain_pickle(source)
     if not isinstance(content, Mapping) or not content:
@@ -67,49 +76,6 @@ def convert_features(source: str | os.PathLike[str], target: str | os.PathLike[s
     return Converted(len(content), faces, empty, dim)
 
 
-def clip_centres(
-    path: str | os.PathLike[str], *, least_quality: float = 0.0
-) -> tuple[list[str], Matrix]:
-    """Return the clips of a converted file and the feature centre of each, L2-normalised.
-
-    Args:
-        path: What :func:`convert_features` wrote.
-        least_quality: Faces below this quality score are left out, where a clip has better ones.
-
-    Returns:
-        N clip ids, sorted, and (N, D) float32.
-
-    Raises:
-        ConfigError: The file is not of that form.
-
-    Source:
-        ArcFace, section 3.1 (iQIYI-VID): the centre of the features of all frames of a clip.
-    """
-    try:
-        file = pq.ParquetFile(path)
-        sums: dict[str, np.ndarray[Any, Any]] = {}
-        best: dict[str, bool] = {}
-        for group in range(file.num_row_groups):
-            rows = file.read_row_group(group, columns=["clip", "quality", "embedding"])
-            flat = rows["embedding"].combine_chunks().flatten().to_numpy(zero_copy_only=False)
-            vectors = flat.reshape(rows.num_rows, -1).astype(np.float64)
-            good = rows["quality"].to_numpy() >= least_quality
-            for clip, vector, fine in zip(rows["clip"].to_pylist(), vectors, good, strict=True):
-                if clip not in sums or (fine and not best[clip]):
-                    sums[clip], best[clip] = vector.copy(), bool(fine)
-                elif fine or not best[clip]:
-                    sums[clip] += vector
-    except (OSError, pa.ArrowException, KeyError) as error:
-        raise ConfigError(
-            f"{os.fspath(path)!r} is not a converted feature file "
-            f"({str(error).splitlines()[0]}); make one with 'vidsearch evaluate iqiyi-features'"
-        ) from error
-    clips = sorted(sums)
-    if not clips:
-        raise ConfigError(f"{os.fspath(path)!r} holds no face")
-    return clips, normalise(np.stack([sums[clip] for clip in clips]).astype(np.float32))
-
-
 def _schema(dim: int) -> pa.Schema:
     return pa.schema(
         [
@@ -130,7 +96,7 @@ def _dim(content: Mapping[Any, Any]) -> int:
     for clip, rows in content.items():
         for number, row in enumerate(rows):
             return len(_checked_row(clip, number, row)[4])
-    raise ConfigError("the feature pickle holds no face in any clip")
+    raise ConfigError("the feature pickle has no face in any clip; check the file")
 
 
 def _checked_row(clip: Any, number: int, row: Any) -> Sequence[Any]:
@@ -144,7 +110,7 @@ def _checked_row(clip: Any, number: int, row: Any) -> Sequence[Any]:
 
 def _name(clip: Any) -> str:
     text = clip.decode("utf-8", "replace") if isinstance(clip, bytes) else str(clip)
-    return text.encode("utf-8", "replace").decode("utf-8")  # no halves of characters
+    return text.encode("utf-8", "replace").decode("utf-8")  # no lone surrogates
 
 
 def _tables(content: Mapping[Any, Any], schema: pa.Schema, dim: int) -> Iterator[pa.Table]:
@@ -167,23 +133,23 @@ def _append(
     frame, box, score, quality, vector = row
     where = f"clip {_name(clip)!r}, face {number}"
     try:
-        with np.errstate(over="ignore"):  # too large a number becomes infinite, and is named
+        with np.errstate(over="ignore"):  # overflow gives infinity, which is refused below
             values = np.asarray(vector, np.float16)
         plain = [float(side) for side in box]
-        at, detection, fine = int(frame), float(score), float(quality)
+        frame_number, detection, face_quality = int(frame), float(score), float(quality)
     except (TypeError, ValueError, OverflowError):
         raise ConfigError(f"{where}: expected [{_FIELDS}]") from None
     if values.shape != (dim,):
         raise ConfigError(f"{where}: embedding of {values.size} numbers; the others have {dim}")
     if len(plain) != 4:
         raise ConfigError(f"{where}: a box of {len(plain)} numbers; expected 4")
-    if not 0 <= at < 2**63:
-        raise ConfigError(f"{where}: frame {at} is no number of a frame")
-    if not np.isfinite(values).all() or not np.isfinite([*plain, detection, fine]).all():
+    if not 0 <= frame_number < 2**63:
+        raise ConfigError(f"{where}: frame {frame_number} must not be negative or above 2^63 - 1")
+    if not np.isfinite(values).all() or not np.isfinite([*plain, detection, face_quality]).all():
         raise ConfigError(f"{where}: a number that is not finite; leave this face out")
     columns["clip"].append(_name(clip))
-    columns["frame"].append(at)
+    columns["frame"].append(frame_number)
     columns["box_xyxy"].append(plain)
     columns["score"].append(detection)
-    columns["quality"].append(fine)
+    columns["quality"].append(face_quality)
     columns["embedding"].append(values)

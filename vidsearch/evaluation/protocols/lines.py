@@ -1,8 +1,8 @@
-"""Text files of protocols, line by line, with errors that name file and line."""
+"""Readers of protocol list files; their errors name the file and the line."""
 
 from __future__ import annotations
 
-import hashlib
+import os
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -12,11 +12,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vidsearch.errors import ConfigError
+from vidsearch.storage import files
 from vidsearch.text.printable import printable
 
 
 def read_lines(path: Path) -> Iterator[tuple[int, str]]:
-    """Yield number (from 1) and text of every line that is not blank.
+    """Yield the number, from 1, and the text of every line that is not blank.
 
     Raises:
         ConfigError: The file cannot be read or is not UTF-8.
@@ -32,7 +33,7 @@ def read_lines(path: Path) -> Iterator[tuple[int, str]]:
         ) from error
     except UnicodeDecodeError as error:
         raise ConfigError(
-            f"{printable(str(path))} is not text in UTF-8 (byte {error.start}); is it another file?"
+            f"{printable(str(path))} is not UTF-8 text (byte {error.start}); check the path"
         ) from error
 
 
@@ -43,12 +44,18 @@ _NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]{1,3})?", r
 
 
 def read_table(path: Path, columns: Mapping[str, Kind], expected: str) -> dict[str, NDArray[Any]]:
-    """Return the columns of a file whose lines are fields separated by blanks; it may be large.
+    """Return the columns of a large file with blank-separated fields.
 
-    Whole numbers are not negative; texts are arrays of objects.
+    Args:
+        path: The file.
+        columns: Kind of each column, by name. Integers must not be negative.
+        expected: Form of a line, for errors.
+
+    Returns:
+        One (N,) array per column; texts are object arrays.
 
     Raises:
-        ConfigError: The file cannot be read, holds no line, or has one that does not fit.
+        ConfigError: The file cannot be read, has no line, or has a malformed line.
     """
     import pyarrow as pa
     from pyarrow import csv
@@ -73,7 +80,7 @@ def read_table(path: Path, columns: Mapping[str, Kind], expected: str) -> dict[s
     except pa.ArrowInvalid:
         return _read_slowly(path, columns, expected)
     if not len(table):
-        return _read_slowly(path, columns, expected)  # which says that there is nothing
+        return _read_slowly(path, columns, expected)  # raises: the file has no line
     found = {name: table[name].to_numpy() for name in columns}
     for name, kind in columns.items():
         negative = kind.startswith("int") and bool((found[name] < 0).any())
@@ -87,7 +94,7 @@ def _has_blank(column: NDArray[Any], kind: Kind) -> bool:
 
 
 def _read_slowly(path: Path, columns: Mapping[str, Kind], expected: str) -> dict[str, NDArray[Any]]:
-    """Read line by line: any run of blanks separates, and what does not fit is named."""
+    """Read line by line: accepts any run of blanks, and reports the malformed line."""
     found: dict[str, list[Any]] = {name: [] for name in columns}
     for number, line in read_lines(path):
         fields = line.split()
@@ -99,7 +106,7 @@ def _read_slowly(path: Path, columns: Mapping[str, Kind], expected: str) -> dict
                 malformed(path, number, line, expected)
             found[name].append(value)
     if not found[next(iter(columns))]:
-        raise ConfigError(f"{printable(str(path))} holds no line; expected {expected}")
+        raise ConfigError(f"{printable(str(path))} has no line; expected {expected}")
     return {
         name: np.array(found[name], object if kind == "str" else kind)
         for name, kind in columns.items()
@@ -117,31 +124,31 @@ def _value(text: str, kind: Kind) -> str | int | float | None:
 
 
 def line_of_row(path: Path, row: int) -> tuple[int, str]:
-    """Return number and text of the line that holds a row, counted from 0."""
-    return next(line for at, line in enumerate(read_lines(path)) if at == row)
+    """Return the line number and the text of row ``row``, from 0, without blank lines."""
+    return next(line for index, line in enumerate(read_lines(path)) if index == row)
 
 
 def malformed(path: Path, number: int, line: str, expected: str) -> NoReturn:
-    """Raise the error of a line that cannot be used."""
-    shown = line if len(line) <= 80 else f"{line[:77]}..."
+    """Raise the error of a malformed line.
+
+    Raises:
+        ConfigError: Always.
+    """
+    excerpt = line if len(line) <= 80 else f"{line[:77]}..."
     raise ConfigError(
-        f"{printable(str(path))}, line {number}: expected {expected}; got {printable(shown)!r}"
+        f"{printable(str(path))}, line {number}: expected {expected}; got {printable(excerpt)!r}"
     )
 
 
-def file_sha256(path: Path) -> str:
-    """Return the sha256 of a file, for reports.
+def file_sha256(path: str | os.PathLike[str]) -> str:
+    """Return the SHA-256 hash of an input file, for the report.
 
     Raises:
         ConfigError: The file cannot be read.
     """
-    digest = hashlib.sha256()
     try:
-        with path.open("rb") as stream:
-            while chunk := stream.read(1 << 20):
-                digest.update(chunk)
+        return files.file_sha256(Path(path))
     except OSError as error:
         raise ConfigError(
-            f"{printable(str(path))} cannot be read ({error.strerror}); check the path"
+            f"{printable(os.fspath(path))} cannot be read ({error.strerror}); check the path"
         ) from error
-    return digest.hexdigest()

@@ -1,4 +1,4 @@
-"""Verification sets: which pictures are compared with which, and whether they show one person."""
+"""Verification sets: image or video pairs with their labels."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from vidsearch.storage.safe_pickle import load_plain_pickle
 from vidsearch.text.printable import printable
 
 _VIDEO = re.compile(r"[^/\s\0]{1,60}/[^/\s\0]{1,60}")
-_NAME = re.compile(r"[^/\0]{1,60}")  # longer ones are no names of files
+_NAME = re.compile(r"[^/\0]{1,60}")  # limits the length of a file name
 _COUNT = re.compile(r"[0-9]{1,6}", re.ASCII)
 
 
@@ -26,17 +26,17 @@ class PairSet:
     """A verification protocol.
 
     Attributes:
-        name: As reports call it.
-        items: What is compared: each a tuple of pictures (one, or the frames of a video), a picture
-            being a path or the content of a file.
-        names: One per item.
-        first: (N,) rows of ``items``.
-        second: (N,) rows of ``items``.
+        name: Name in reports.
+        items: Images or videos to compare. An item is one image, or the frames of a video; an image
+            is a path or the content of a file.
+        names: Name of each item.
+        first: (N,) row in ``items`` of the first item of each pair.
+        second: (N,) row in ``items`` of the second item of each pair.
         issame: (N,) True for genuine pairs.
-        people: (N, 2) names of the two people; None where the set does not say.
-        folds: How many consecutive folds.
-        aligned: Whether pictures are faces aligned to the 112 x 112 template already.
-        data: sha256 by file name.
+        people: Names of the two people of each of the N pairs; None if the set does not name them.
+        folds: Number of consecutive folds.
+        aligned: True if the images are faces aligned to the 112 x 112 template.
+        data: SHA-256 hash by file name.
     """
 
     name: str
@@ -52,7 +52,7 @@ class PairSet:
 
     @property
     def ids(self) -> list[str]:
-        """Return a name for every pair, the same in every report on this set."""
+        """Name of every pair, the same in every report on this set."""
         return [
             f"{self.names[a]}|{self.names[b]}#{row}"
             for row, (a, b) in enumerate(zip(self.first, self.second, strict=True))
@@ -62,27 +62,27 @@ class PairSet:
 def read_bin(path: Path, folds: int = 10) -> PairSet:
     """Read a ``.bin`` set (LFW, CFP-FP, AgeDB-30, CALFW, CPLFW as distributed with InsightFace).
 
-    A pickled pair: a list of encoded pictures, and a list that says of pictures 2i and 2i + 1
-    whether they show one person.
+    The file is a pickled pair: a list of encoded images, and a list of labels. Label i is True if
+    images 2i and 2i + 1 show one person.
 
     Raises:
-        ConfigError: It is refused, damaged, or holds something else.
+        ConfigError: The pickle is refused or damaged, or has other content.
     """
     content = load_plain_pickle(path, encoding="bytes")
-    shown = printable(str(path))
+    file_name = printable(str(path))
     if not (isinstance(content, tuple | list) and len(content) == 2):
-        raise ConfigError(f"{shown} must hold (pictures, issame); got {type(content).__name__}")
-    pictures, labels = content
-    if not isinstance(pictures, list | tuple | np.ndarray):
-        raise ConfigError(f"{shown} must hold a list of pictures; got {type(pictures).__name__}")
-    flags = _flags(labels, shown)
+        raise ConfigError(f"{file_name} must hold (images, issame); got {type(content).__name__}")
+    images, labels = content
+    if not isinstance(images, list | tuple | np.ndarray):
+        raise ConfigError(f"{file_name} must hold a list of images; got {type(images).__name__}")
+    flags = _flags(labels, file_name)
     try:
-        blobs = [_picture_bytes(picture) for picture in pictures]
+        blobs = [_image_bytes(image) for image in images]
     except TypeError as error:
-        raise ConfigError(f"{shown}: {error}") from None
+        raise ConfigError(f"{file_name}: {error}") from None
     if len(blobs) != 2 * len(flags) or not blobs:
         raise ConfigError(
-            f"{shown} must hold two pictures a pair; got {len(blobs)} pictures for {len(flags)} "
+            f"{file_name} must hold two images per pair; got {len(blobs)} images for {len(flags)} "
             "pairs"
         )
     rows = np.arange(0, len(blobs), 2)
@@ -100,33 +100,39 @@ def read_bin(path: Path, folds: int = 10) -> PairSet:
     )
 
 
-def _flags(labels: Any, shown: str) -> NDArray[np.bool_]:
+def _flags(labels: Any, file_name: str) -> NDArray[np.bool_]:
     listed = isinstance(labels, list | tuple | np.ndarray)
     try:
         flags = np.asarray(labels) if listed else np.empty(())
     except ValueError:  # lists of unequal length
         flags = np.empty(())
     if flags.ndim != 1 or flags.dtype.kind not in "biu" or not np.isin(flags, (0, 1)).all():
-        raise ConfigError(f"{shown}: issame must be a list of True and False")
+        raise ConfigError(f"{file_name}: issame must be a list of True and False")
     return flags.astype(bool)
 
 
-def _picture_bytes(picture: Any) -> bytes:
-    if isinstance(picture, bytes):
-        return picture
-    if isinstance(picture, np.ndarray) and picture.dtype == np.uint8:
-        return picture.tobytes()
-    raise TypeError(f"a picture must be the bytes of a file; got {type(picture).__name__}")
+def _image_bytes(image: Any) -> bytes:
+    if isinstance(image, bytes):
+        return image
+    if isinstance(image, np.ndarray) and image.dtype == np.uint8:
+        return image.tobytes()
+    raise TypeError(f"an image must be the bytes of a file; got {type(image).__name__}")
 
 
 def read_lfw_pairs(pairs: Path, photos: Path) -> PairSet:
-    """Read LFW's ``pairs.txt`` over its folder of photos.
+    """Read LFW's ``pairs.txt`` and locate its photos.
 
-    First line: folds and pairs of each kind a fold (or only the latter, for one fold). Then
-    ``name i j`` for a genuine pair and ``name i name j`` for an impostor pair, tab-separated.
+    The first line holds the number of folds and the number of pairs of each kind per fold (or only
+    the latter, for one fold). Further lines are ``name i j`` for a genuine pair and
+    ``name i name j`` for an impostor pair, tab-separated.
+
+    Args:
+        pairs: The file ``pairs.txt``.
+        photos: Folder with ``<name>/<name>_<number>.jpg``.
 
     Raises:
-        ConfigError: A malformed line, or not as many as the first promises.
+        ConfigError: A malformed line, a number of pairs that differs from the first line, or a
+            folder of photos that does not exist.
     """
     lines = read_lines(pairs)
     number, header = next(lines, (1, ""))
@@ -143,11 +149,13 @@ def read_lfw_pairs(pairs: Path, photos: Path) -> PairSet:
         found.append((indices[0], indices[1], same, a[0], b[0]))
     if len(found) != 2 * folds * each or not found:
         raise ConfigError(
-            f"{printable(str(pairs))} promises {2 * folds * each} pairs ({folds} folds of {each} "
-            f"genuine and {each} impostor); got {len(found)}"
+            f"{printable(str(pairs))} must hold {2 * folds * each} pairs as its first line states "
+            f"({folds} folds of {each} genuine and {each} impostor); got {len(found)}"
         )
     if not photos.is_dir():
-        raise ConfigError(f"{printable(str(photos))} is no folder; name the folder of LFW's photos")
+        raise ConfigError(
+            f"{printable(str(photos))} is not a folder; name the folder of LFW's photos"
+        )
     names = [f"{name}/{name}_{index:04d}.jpg" for name, index in rows]
     first, second, issame = (np.array(column) for column in list(zip(*found, strict=True))[:3])
     return PairSet(
@@ -178,17 +186,23 @@ def _lfw_pair(path: Path, number: int, line: str) -> tuple[tuple[str, int], tupl
 
 
 def read_ytf(splits: Path, videos: Path, folds: int = 10) -> PairSet:
-    """Read YouTube Faces' ``splits.txt`` over its folder ``<person>/<video>/<frame>.jpg``.
+    """Read YouTube Faces' ``splits.txt`` and locate its videos.
 
-    Each line: fold, number of the pair, first video, second video (``person/number``), 1 for one
-    person or 0; comma-separated; a heading line may come first. In ``splits_corrected.txt`` a sixth
-    field has the corrected label, and that one counts. Folds must be consecutive.
+    Each line is comma-separated: fold, number of the pair, first video, second video (both
+    ``person/number``), 1 for one person or 0. A heading line may come first. In
+    ``splits_corrected.txt`` a sixth field holds the corrected label, which is used instead of the
+    fifth. Folds must be consecutive.
 
-    Source:
-        Wolf et al. 2011, ``splits.txt``; the sixth field as public evaluations of it read it.
+    Args:
+        splits: The file.
+        videos: Folder with ``<person>/<video>/<frame>.jpg``.
+        folds: Expected number of folds.
 
     Raises:
         ConfigError: A malformed line, an unknown video, or a video without a frame.
+
+    Source:
+        Wolf et al. 2011, ``splits.txt``; the sixth field as in public evaluations of the set.
     """
     rows: dict[str, int] = {}
     found: list[tuple[int, int, bool, str, str]] = []
@@ -205,7 +219,7 @@ def read_ytf(splits: Path, videos: Path, folds: int = 10) -> PairSet:
         if not all(_VIDEO.fullmatch(video) and ".." not in video for video in videos_here):
             malformed(splits, number, line, expected)
         if numbers and int(fields[0]) < numbers[-1]:
-            malformed(splits, number, line, "folds one after the other")
+            malformed(splits, number, line, "consecutive folds")
         numbers.append(int(fields[0]))
         a, b = (rows.setdefault(video, len(rows)) for video in videos_here)
         people = [video.partition("/")[0] for video in videos_here]
@@ -236,5 +250,5 @@ def _frames(videos: Path, name: str) -> tuple[Path, ...]:
         raise ConfigError(f"video {printable(name)!r} has no folder {printable(str(folder))}")
     frames = sorted(path for path in folder.iterdir() if path.suffix.lower() in PHOTO_ENDINGS)
     if not frames:
-        raise ConfigError(f"folder {printable(str(folder))} holds no picture; a video needs one")
+        raise ConfigError(f"folder {printable(str(folder))} has no image; a video needs one")
     return tuple(frames)

@@ -1,7 +1,7 @@
-"""IJB-B's and IJB-C's lists: media of templates, template pairs, landmarks, galleries and probes.
+"""Lists of IJB-B and IJB-C: media of templates, template pairs, landmarks, galleries and probes.
 
-The layouts are those of the release that InsightFace distributes (``IJBB/meta``, ``IJBC/meta``);
-the galleries and probes are the protocol's own CSV files. Template ids are numbers below 2^31.
+The layouts are those of the release that InsightFace distributes (``IJBB/meta``, ``IJBC/meta``).
+Galleries and probes are the CSV files of the protocol. Template ids are numbers below 2^31.
 """
 
 from __future__ import annotations
@@ -32,12 +32,12 @@ _POINTS = tuple(f"{axis}{number}" for number in range(1, 6) for axis in "xy")
 
 @dataclass(frozen=True, slots=True, eq=False)
 class MediaList:
-    """``*_face_tid_mid.txt``: ``image template medium`` a line.
+    """Content of ``*_face_tid_mid.txt``: lines ``image template medium``.
 
     Attributes:
         images: (N,) names.
-        templates: (N,) template of each.
-        media: (N,) medium of each: a still image, or a video whose frames count together.
+        templates: (N,) template of each image.
+        media: (N,) medium of each image: a still image, or a video whose frames are averaged.
     """
 
     images: NDArray[np.object_] = field(repr=False)
@@ -47,7 +47,13 @@ class MediaList:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class TemplatePairs:
-    """``*_template_pair_label.txt``: ``template template 0 or 1`` a line."""
+    """Content of ``*_template_pair_label.txt``: lines ``template template 0 or 1``.
+
+    Attributes:
+        first: (N,) template ids.
+        second: (N,) template ids.
+        issame: (N,) True for genuine pairs.
+    """
 
     first: Ids
     second: Ids
@@ -56,12 +62,12 @@ class TemplatePairs:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class FaceList:
-    """``*_name_5pts_score.txt``: ``image x1 y1 ... x5 y5 score`` a line.
+    """Content of ``*_name_5pts_score.txt``: lines ``image x1 y1 ... x5 y5 score``.
 
     Attributes:
         images: (N,) names.
         landmarks: (N, 5, 2) pixels of the image.
-        scores: (N,) of the detection.
+        scores: (N,) detection scores.
     """
 
     images: NDArray[np.object_] = field(repr=False)
@@ -71,12 +77,12 @@ class FaceList:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Subjects:
-    """A gallery's or the probes' CSV: which templates, and whom they show.
+    """Templates of a gallery or of the probes, with their subjects.
 
     Attributes:
-        name: Of the file, without its ending.
-        templates: (T,) each once, in the order of the file.
-        subjects: (T,) subject of each.
+        name: File name without its ending.
+        templates: (T,) distinct template ids, in the order of the file.
+        subjects: (T,) subject of each template.
     """
 
     name: str
@@ -85,7 +91,7 @@ class Subjects:
 
 
 def read_media(path: Path) -> MediaList:
-    """Read which image belongs to which template and medium.
+    """Read the template and the medium of each image.
 
     Raises:
         ConfigError: The file cannot be read, or a line is not ``image template medium``.
@@ -98,23 +104,23 @@ def read_media(path: Path) -> MediaList:
     return MediaList(found["image"], found["template"], found["medium"])
 
 
-def read_template_pairs(path: Path, known: Ids) -> TemplatePairs:
-    """Read which templates are compared.
+def read_template_pairs(path: Path, templates: Ids) -> TemplatePairs:
+    """Read the template pairs to compare.
 
     Args:
-        path: Of the file.
-        known: Templates of the media list.
+        path: The file.
+        templates: (T,) template ids of the media list.
 
     Raises:
         ConfigError: The file cannot be read, a line is not ``template template 0 or 1``, a template
-            is not in the media list, or a kind of pair is missing.
+            is not in the media list, or there is no genuine or no impostor pair.
     """
     expected = "'template template 0 or 1'"
     found = read_table(path, {"first": "int32", "second": "int32", "issame": "int8"}, expected)
     labels = found["issame"]
     _check(path, (labels != 0) & (labels != 1), expected)
     for side in ("first", "second"):
-        _check(path, ~np.isin(found[side], known), "templates of the media list")
+        _check(path, ~np.isin(found[side], templates), "templates of the media list")
     genuine = int(labels.sum())
     if not 0 < genuine < len(labels):
         raise ConfigError(
@@ -125,11 +131,15 @@ def read_template_pairs(path: Path, known: Ids) -> TemplatePairs:
 
 
 def read_faces(path: Path, images: NDArray[np.object_]) -> FaceList:
-    """Read landmarks and detection scores: line i is about line i of the media list.
+    """Read landmarks and detection scores; line i describes the image of line i in the media list.
+
+    Args:
+        path: The file.
+        images: (N,) image names of the media list.
 
     Raises:
         ConfigError: The file cannot be read, a line is malformed, a number is not finite, all five
-            points are one, a score is negative, or images differ from the media list's.
+            points coincide, a score is negative, or the images differ from the media list.
     """
     expected = "'image x1 y1 x2 y2 x3 y3 x4 y4 x5 y5 score', five different points"
     columns: dict[str, Kind] = {"image": "str"}
@@ -137,7 +147,7 @@ def read_faces(path: Path, images: NDArray[np.object_]) -> FaceList:
     found = read_table(path, columns, expected)
     points = np.stack([found[name] for name in _POINTS], axis=1)
     scores = found["score"]
-    spread = np.ptp(points.reshape(-1, 5, 2), axis=1).max(axis=1)  # NaN and infinity stay
+    spread = np.ptp(points.reshape(-1, 5, 2), axis=1).max(axis=1)  # not finite if a point is not
     _check(path, ~np.isfinite(spread) | (spread < 0.01) | ~np.isfinite(scores), expected)
     _check(path, scores < 0, "a detection score that is not negative")
     if len(scores) != len(images):
@@ -152,35 +162,39 @@ def read_faces(path: Path, images: NDArray[np.object_]) -> FaceList:
     return FaceList(found["image"], points.reshape(-1, 5, 2).astype(np.float32), scores)
 
 
-def read_subjects(path: Path, known: Ids) -> Subjects:
-    """Read a gallery or the probes: a CSV with the columns TEMPLATE_ID and SUBJECT_ID.
+def read_subjects(path: Path, templates: Ids) -> Subjects:
+    """Read a gallery or the probes: a CSV file with the columns TEMPLATE_ID and SUBJECT_ID.
 
-    Further columns are ignored; a template may stand in several lines, one an image.
+    Other columns are ignored. A template may have several lines, one per image.
+
+    Args:
+        path: The file.
+        templates: (T,) template ids of the media list.
 
     Raises:
         ConfigError: The file cannot be read, a column is missing, a line is malformed, a template
-            has two subjects, or is not in the media list.
+            has two subjects, or a template is not in the media list.
     """
-    numbers = set(known.tolist())
+    numbers = set(templates.tolist())
     found: dict[int, int] = {}
-    at: tuple[int, int] | None = None
+    columns: tuple[int, int] | None = None
     for number, line in read_lines(path):
         fields = _fields(line)
-        if at is None:
+        if columns is None:
             names = [text.upper() for text in fields]
             if not {"TEMPLATE_ID", "SUBJECT_ID"} <= set(names):
                 malformed(path, number, line, "headings, among them TEMPLATE_ID and SUBJECT_ID")
-            at = names.index("TEMPLATE_ID"), names.index("SUBJECT_ID")
+            columns = names.index("TEMPLATE_ID"), names.index("SUBJECT_ID")
             continue
-        if len(fields) <= max(at) or not all(_is_id(fields[column]) for column in at):
+        if len(fields) <= max(columns) or not all(_is_id(fields[column]) for column in columns):
             malformed(path, number, line, "numbers under TEMPLATE_ID and SUBJECT_ID")
-        template, subject = int(fields[at[0]]), int(fields[at[1]])
+        template, subject = (int(fields[column]) for column in columns)
         if template not in numbers:
             malformed(path, number, line, "a template of the media list")
         if found.setdefault(template, subject) != subject:
             malformed(path, number, line, f"subject {found[template]}, as before, of its template")
     if not found:
-        raise ConfigError(f"{printable(str(path))} names no template; is it another file?")
+        raise ConfigError(f"{printable(str(path))} names no template; check the path")
     return Subjects(
         path.stem, np.array(list(found), np.int32), np.array(list(found.values()), np.int64)
     )

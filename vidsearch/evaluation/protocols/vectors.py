@@ -1,4 +1,4 @@
-"""Embeddings in ``.npy`` and Parquet files, and the lists that name their rows."""
+"""Embedding files (``.npy`` and Parquet), and the lists that name their rows."""
 
 from __future__ import annotations
 
@@ -16,43 +16,43 @@ from vidsearch.text.printable import printable
 
 
 def open_vectors(path: Path) -> Matrix:
-    """Return a table of vectors, memory-mapped: rows are read when they are used.
+    """Return a memory-mapped (N, D) table of vectors.
 
     Raises:
-        ConfigError: Not a ``.npy`` file of (N, D) floating-point numbers.
+        ConfigError: Not a ``.npy`` file of (N, D) floating-point numbers, or an empty one.
     """
-    shown = printable(str(path))
+    file_name = printable(str(path))
     try:
         table: Matrix = np.load(path, mmap_mode="r", allow_pickle=False)
     except OSError as error:
         reason = error.strerror or str(error)
-        raise ConfigError(f"{shown} cannot be read ({reason}); check the path") from error
+        raise ConfigError(f"{file_name} cannot be read ({reason}); check the path") from error
     except Exception as error:
-        # A damaged heading is read as Python and fails in as many ways.
+        # NumPy evaluates the header as Python, so a damaged one can raise almost any exception.
         reason = printable(str(error).partition("\n")[0] or type(error).__name__)
         raise ConfigError(
-            f"{shown} is not a .npy file of numbers ({reason}); write it with numpy.save"
+            f"{file_name} is not a .npy file of numbers ({reason}); write it with numpy.save"
         ) from error
     if not isinstance(table, np.ndarray) or table.ndim != 2 or table.dtype.kind != "f":
         found = f"{table.dtype} {table.shape}" if isinstance(table, np.ndarray) else "an archive"
-        raise ConfigError(f"{shown} must hold floating-point vectors (N, D); got {found}")
+        raise ConfigError(f"{file_name} must hold floating-point vectors (N, D); got {found}")
     if not table.size:
-        raise ConfigError(f"{shown} holds no vector")
+        raise ConfigError(f"{file_name} has no vector; embed at least one image")
     return table
 
 
 BLOCK_ROWS = 16_384
-"""Rows read at a time: at 512 numbers they take 32 MiB."""
+"""Rows of one block; with 512 dimensions they take 32 MiB."""
 
 
 @dataclass(frozen=True, slots=True)
 class VectorFile:
-    """A table of vectors that is read block by block.
+    """A table of vectors, read block by block.
 
     Attributes:
         path: A ``.npy`` file, or a Parquet file with a column ``embedding``.
-        rows: N.
-        dim: D.
+        rows: Number of vectors, N.
+        dim: Dimension, D.
     """
 
     path: Path
@@ -60,7 +60,11 @@ class VectorFile:
     dim: int
 
     def blocks(self) -> Iterator[tuple[int, Matrix]]:
-        """Yield the first row of every block, and its (B, D) float32."""
+        """Yield the number of the first row and the (B, D) float32 vectors of every block.
+
+        Raises:
+            ConfigError: A Parquet row without a vector.
+        """
         if self.path.suffix == ".parquet":
             yield from _parquet_blocks(self.path, self.dim)
             return
@@ -73,7 +77,7 @@ def open_vector_file(path: Path) -> VectorFile:
     """Open a ``.npy`` or ``.parquet`` file of vectors.
 
     Raises:
-        ConfigError: It cannot be read, or does not hold floating-point vectors of one length.
+        ConfigError: The file cannot be read, or does not hold floating-point vectors of one length.
     """
     if path.suffix != ".parquet":
         table = open_vectors(path)
@@ -81,26 +85,26 @@ def open_vector_file(path: Path) -> VectorFile:
     import pyarrow as pa
     from pyarrow import parquet
 
-    shown = printable(str(path))
+    file_name = printable(str(path))
     try:
         file = parquet.ParquetFile(path)
     except OSError as error:
         reason = printable(error.strerror or str(error))
-        raise ConfigError(f"{shown} cannot be read ({reason}); check the path") from error
+        raise ConfigError(f"{file_name} cannot be read ({reason}); check the path") from error
     except pa.ArrowException as error:
         raise ConfigError(
-            f"{shown} is no Parquet file ({printable(str(error).splitlines()[0])})"
+            f"{file_name} is not a Parquet file ({printable(str(error).splitlines()[0])})"
         ) from error
     with file:
         schema = file.schema_arrow
         kind = schema.field("embedding").type if "embedding" in schema.names else pa.null()
         if not (pa.types.is_fixed_size_list(kind) and pa.types.is_floating(kind.value_type)):
             raise ConfigError(
-                f"{shown} needs a column 'embedding', lists of one fixed size of floating-point "
-                f"numbers; got {', '.join(map(str, schema)) or 'no column'}"
+                f"{file_name} needs a column 'embedding', lists of one fixed size of "
+                f"floating-point numbers; got {', '.join(map(str, schema)) or 'no column'}"
             )
         if not file.metadata.num_rows:
-            raise ConfigError(f"{shown} holds no vector")
+            raise ConfigError(f"{file_name} has no vector; embed at least one image")
         return VectorFile(path, file.metadata.num_rows, kind.list_size)
 
 
@@ -123,47 +127,57 @@ def _parquet_blocks(path: Path, dim: int) -> Iterator[tuple[int, Matrix]]:
 
 
 def read_names(path: Path, rows: int, *, subjects: bool) -> tuple[list[str], list[str]]:
-    """Return the name of every row, and its subject where the list has them.
+    """Return the name and the subject of every row; the subject is empty without ``subjects``.
 
-    Each line: a picture's name, unique; with ``subjects`` a space or tab and the subject.
+    Each line holds the unique name of an image and, with ``subjects``, its subject after a space or
+    tab.
+
+    Args:
+        path: The list.
+        rows: Number of vectors that the list names.
+        subjects: True if the list names subjects.
 
     Raises:
-        ConfigError: A malformed line, a name that occurs twice, or another number of lines.
+        ConfigError: A malformed line, a repeated name, or a number of lines other than ``rows``.
     """
     names: dict[str, int] = {}
-    who: list[str] = []
-    expected = "'picture subject'" if subjects else "one picture"
+    subject_of_row: list[str] = []
+    expected = "'image subject'" if subjects else "one image"
     for number, line in read_lines(path):
         fields = line.split()
         if len(fields) != (2 if subjects else 1):
             malformed(path, number, line, expected)
         if fields[0] in names:
-            malformed(path, number, line, f"a new picture (line {names[fields[0]]} has it)")
+            malformed(path, number, line, f"a new image (line {names[fields[0]]} has it)")
         names[fields[0]] = number
-        who.append(fields[1] if subjects else "")
+        subject_of_row.append(fields[1] if subjects else "")
     if len(names) != rows:
         raise ConfigError(
             f"{printable(str(path))} must name the {rows} rows of its vectors; got {len(names)}"
         )
-    return list(names), who
+    return list(names), subject_of_row
 
 
-def read_noise(paths: Iterable[Path], *known: list[str]) -> list[NDArray[np.bool_]]:
-    """Return for each list of names which of its rows are kept when noise lists are applied.
+def read_noise(paths: Iterable[Path], *lists: list[str]) -> list[NDArray[np.bool_]]:
+    """Return, for each list of N names, (N,) flags: False for rows that a noise list names.
+
+    Args:
+        paths: Noise lists, one image per line.
+        lists: Names of the rows of each table.
 
     Raises:
-        ConfigError: A picture that is in none of the lists.
+        ConfigError: A noise list names an image that is in none of the lists.
     """
     rows: dict[str, list[tuple[int, int]]] = {}
-    for which, names in enumerate(known):
+    for table, names in enumerate(lists):
         for row, name in enumerate(names):
-            rows.setdefault(name, []).append((which, row))  # it may be in both lists
-    keep = [np.ones(len(names), bool) for names in known]
+            rows.setdefault(name, []).append((table, row))  # a name may be in several lists
+    keep = [np.ones(len(names), bool) for names in lists]
     for path in paths:
         for number, line in read_lines(path):
             name = line.strip()
             if name not in rows:
-                malformed(path, number, line, "a picture of the probe or gallery list")
-            for which, row in rows[name]:
-                keep[which][row] = False
+                malformed(path, number, line, "an image of the probe or gallery list")
+            for table, row in rows[name]:
+                keep[table][row] = False
     return keep

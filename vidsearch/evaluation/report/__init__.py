@@ -1,4 +1,4 @@
-"""What an evaluation leaves behind: a folder with figures, tables, scores and one page to read."""
+"""Evaluation reports: a folder with figures, tables, scores and one HTML page."""
 
 from vidsearch.evaluation.report.as_json import read_outline
 from vidsearch.evaluation.report.read import StoredReport, read_report
@@ -11,9 +11,9 @@ from vidsearch.evaluation.report.report import (
     PictureRows,
     Provenance,
     Report,
+    ReportTable,
     Scores,
     Section,
-    Table,
 )
 from vidsearch.evaluation.report.write import check_target, write_report
 
@@ -26,10 +26,10 @@ __all__ = [
     "PictureRows",
     "Provenance",
     "Report",
+    "ReportTable",
     "Scores",
     "Section",
     "StoredReport",
-    "Table",
     "check_target",
     "read_outline",
     "read_report",

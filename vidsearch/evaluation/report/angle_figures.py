@@ -1,6 +1,6 @@
-"""The paper's figures about angles: 3 (the toy), 4a (through training), 6 and 7 (pairs).
+"""Figures 3 (toy example), 4a (target angles in training), 6 and 7 (angles of pairs) of ArcFace.
 
-Number and meaning follow ArcFace (Deng et al. 2019).
+Numbers and meaning follow Deng et al. 2019.
 """
 
 from __future__ import annotations
@@ -14,13 +14,14 @@ from numpy.typing import ArrayLike, NDArray
 
 from vidsearch.errors import ShapeError
 from vidsearch.evaluation.report.report import Figure
-from vidsearch.evaluation.report.svg import COLOURS, GENUINE, IMPOSTOR, canvas
+from vidsearch.evaluation.report.svg import COLOURS, GENUINE, IMPOSTOR, svg_figure
 
 Floats = NDArray[np.float64]
 Angles: TypeAlias = "ArrayLike | AngleCounts"
 _BINS = 90
 _COLUMNS = 3
-_DRAWN = 120  # samples of an identity in the toy: more only make the file large
+_MAX_SAMPLES = 120
+"""Samples per identity in Figure 3; it keeps the file small."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -28,8 +29,8 @@ class AngleCounts:
     """A histogram of angles.
 
     Attributes:
-        edges_deg: (B + 1,) ends of the bins, ascending.
-        counts: (B,).
+        edges_deg: (B + 1,) edges of the bins, ascending.
+        counts: (B,) angles in each bin.
     """
 
     edges_deg: Floats = field(repr=False)
@@ -38,12 +39,13 @@ class AngleCounts:
     def __post_init__(self) -> None:
         if self.edges_deg.shape != (len(self.counts) + 1,) or not self.counts.sum() > 0:
             raise ShapeError(
-                f"a histogram needs one end more than bins, and something in it; got "
-                f"{self.edges_deg.shape} ends and {self.counts.shape} bins"
+                "a histogram needs one edge more than bins, and at least one angle; got "
+                f"{self.edges_deg.shape} edges and {self.counts.shape} bins"
             )
 
     @property
     def mean_deg(self) -> float:
+        """Mean angle, degrees, every angle counted at the centre of its bin."""
         centres = (self.edges_deg[1:] + self.edges_deg[:-1]) / 2
         return float((centres * self.counts).sum() / self.counts.sum())
 
@@ -51,54 +53,53 @@ class AngleCounts:
 def toy_embeddings(panels: Mapping[str, tuple[ArrayLike, ArrayLike]]) -> Figure:
     """Draw Figure 3: two-dimensional embeddings on the circle, a line to each identity's centre.
 
-    All samples lie on the circle, so they are spread outwards a little, each identity's in the
-    order they come: a dense arc shows as a broad band.
+    All samples lie on the circle. They are spread outwards in their order, so that a dense arc
+    appears as a broad band.
 
     Args:
-        panels: By name of the loss: (N, 2) embeddings of any length, (N,) identities.
+        panels: Name of the loss -> (N, 2) embeddings of any length and (N,) identities.
     """
-    with canvas(size_in=(3.7 * len(panels), 4.0), grid=(1, len(panels))) as made:
-        for axes, (name, (points, labels)) in zip(made.axes, panels.items(), strict=True):
+    with svg_figure(size_in=(3.7 * len(panels), 4.0), grid=(1, len(panels))) as figure:
+        for axes, (name, (points, labels)) in zip(figure.axes, panels.items(), strict=True):
             unit = _unit(points)
             identities = np.asarray(labels)
             for number, identity in enumerate(np.unique(identities)):
                 colour = COLOURS[number % len(COLOURS)]
                 here = unit[identities == identity]
-                some = np.unique(np.linspace(0, len(here) - 1, _DRAWN).astype(int))
+                some = np.unique(np.linspace(0, len(here) - 1, _MAX_SAMPLES).astype(int))
                 centre = here.sum(axis=0)
                 centre /= np.linalg.norm(centre)
                 spread = 1 + 0.1 * np.linspace(0, 1, len(some))[:, None]
-                # One path of very short strokes with round ends: a tenth of the bytes of dots.
+                # A path of very short strokes with round ends takes a tenth of the bytes of dots.
                 dots = np.repeat(here[some] * spread, 3, axis=0)
                 dots[1::3] *= 1.004
                 dots[2::3] = np.nan
-                axes.plot(*dots.T, color=colour, linewidth=2.6, alpha=0.75,
-                          solid_capstyle="round")  # fmt: skip
+                axes.plot(*dots.T, color=colour, linewidth=2.6, alpha=0.75, solid_capstyle="round")
                 axes.plot([0, centre[0]], [0, centre[1]], color=colour, linewidth=1.6)
                 axes.text(*(centre * 1.24), str(identity), color=colour, ha="center", va="center")
             axes.set(aspect="equal", xlim=(-1.34, 1.34), ylim=(-1.34, 1.34), title=name)
             axes.set_axis_off()
     caption = (
-        "Figure 3: two-dimensional embeddings of the toy identities, normalised. Dots are samples "
-        f"(at most {_DRAWN} of an identity, spread outwards from the circle, so that they do not "
-        "hide each other), lines the centre direction of each identity."
+        "Figure 3: two-dimensional embeddings of the toy identities, normalised. Dots: samples "
+        f"(at most {_MAX_SAMPLES} of an identity, spread outwards from the circle so that all are "
+        "visible). Lines: centre direction of each identity."
     )
-    return Figure("figure-3-toy", caption, made.svg)
+    return Figure("figure-3-toy", caption, figure.svg)
 
 
 def theta_distributions(moments: Mapping[str, AngleCounts]) -> Figure:
-    """Draw Figure 4a: distribution of the angle between embedding and its class weight.
+    """Draw Figure 4a: distribution of the angle between an embedding and its class weight.
 
     Args:
-        moments: By name of the moment in training, in order: "start", "middle", "end".
+        moments: Moment of training ("start", "middle", "end", in order) -> histogram.
     """
-    with canvas() as made:
-        axes = made.axes[0]
+    with svg_figure() as figure:
+        axes = figure.axes[0]
         highest = 0.0
         for number, (name, moment) in enumerate(moments.items()):
             colour = COLOURS[number % len(COLOURS)]
-            used = np.flatnonzero(moment.counts)
-            inside = slice(max(used[0] - 1, 0), min(used[-1] + 2, len(moment.counts)))
+            filled = np.flatnonzero(moment.counts)
+            inside = slice(max(filled[0] - 1, 0), min(filled[-1] + 2, len(moment.counts)))
             widths = np.diff(moment.edges_deg)
             density = (moment.counts / moment.counts.sum() / widths)[inside]
             edges = moment.edges_deg[inside.start : inside.stop + 1]
@@ -113,35 +114,39 @@ def theta_distributions(moments: Mapping[str, AngleCounts]) -> Figure:
         "Figure 4a: distribution of the angle theta between an embedding and the weight of its own "
         "class, from start to end of training."
     )
-    return Figure("figure-4a-theta", caption, made.svg)
+    return Figure("figure-4a-theta", caption, figure.svg)
 
 
 def angle_panels(panels: Mapping[str, tuple[Angles, Angles]], *, name: str, caption: str) -> Figure:
-    """Draw Figure 6 or 7: angles of genuine (red) and impostor (blue) pairs, a panel each.
+    """Draw Figure 6 or 7: angles of genuine (red) and impostor (blue) pairs in panels.
 
     Args:
-        panels: By title (a loss, or a test set): angles of genuine and of impostor pairs, degrees,
-            or their histograms.
-        name: Of the figure's file.
-        caption: Under it.
+        panels: Title (a loss, or a test set) -> angles of genuine pairs and angles of impostor
+            pairs, each (N,) degrees or a histogram.
+        name: Stem of the figure's file.
+        caption: Caption of the figure.
+
+    Raises:
+        ShapeError: No panel has a pair.
     """
     columns = min(len(panels), _COLUMNS)
     rows = -(-len(panels) // columns)
     sides = _counted(panels)
     ends = _ends(sides)
     size = (6.4, 4.0) if len(panels) == 1 else (3.6 * columns, 2.9 * rows)
-    with canvas(size_in=size, grid=(rows, columns)) as made:
-        for place, (axes, (title, pair)) in enumerate(zip(made.axes, sides.items(), strict=False)):
+    with svg_figure(size_in=size, grid=(rows, columns)) as figure:
+        panel_axes = zip(figure.axes, sides.items(), strict=False)
+        for number, (axes, (title, pair)) in enumerate(panel_axes):
             _pair_histogram(axes, pair)
             axes.set(title=title, xlim=ends, ylim=(0, 1.3 * axes.dataLim.ymax))
             axes.legend(fontsize=10 if len(panels) == 1 else 7.5, loc="upper left")
-            if place + columns >= len(panels):
+            if number + columns >= len(panels):
                 axes.set_xlabel("angle, degrees")
-            if place % columns == 0:
+            if number % columns == 0:
                 axes.set_ylabel("share per degree")
-        for axes in made.axes[len(panels) :]:
+        for axes in figure.axes[len(panels) :]:
             axes.set_axis_off()
-    return Figure(name, caption, made.svg)
+    return Figure(name, caption, figure.svg)
 
 
 def angle_histogram(
@@ -152,8 +157,11 @@ def angle_histogram(
     Args:
         similarities: (N,) cosines.
         issame: (N,) True for genuine pairs.
-        title: Above it.
-        name: Of the figure's file.
+        title: Title of the panel.
+        name: Stem of the figure's file.
+
+    Raises:
+        ShapeError: No pair.
     """
     degrees = degrees_of(similarities)
     genuine = np.asarray(issame, bool)
@@ -162,22 +170,22 @@ def angle_histogram(
 
 
 def degrees_of(similarities: ArrayLike) -> Floats:
-    """Return the angles of cosines, degrees; rounding beyond 1 counts as 1."""
+    """Return the angles of cosines, degrees, same shape; cosines are clipped to [-1, 1]."""
     return np.degrees(np.arccos(np.clip(np.asarray(similarities, np.float64), -1, 1)))
 
 
 def _counted(panels: Mapping[str, tuple[Angles, Angles]]) -> dict[str, list[AngleCounts | None]]:
-    """Return histograms: angles in bins that all panels share, None where there are none."""
+    """Return histograms with the same bins in all panels; None for a side without a pair."""
     lists = [
         np.asarray(side, np.float64)
         for pair in panels.values()
         for side in pair
         if not isinstance(side, AngleCounts)
     ]
-    shown = [side for side in lists if len(side)]
+    filled = [side for side in lists if len(side)]
     bins = np.zeros(2)
-    if shown:
-        low, high = min(float(s.min()) for s in shown), max(float(s.max()) for s in shown)
+    if filled:
+        low, high = min(float(s.min()) for s in filled), max(float(s.max()) for s in filled)
         bins = np.linspace(low, max(high, low + 1e-6), _BINS + 1)
     return {title: [_histogram(side, bins) for side in pair] for title, pair in panels.items()}
 
@@ -190,13 +198,13 @@ def _histogram(side: Angles, bins: Floats) -> AngleCounts | None:
 
 
 def _ends(panels: Mapping[str, Sequence[AngleCounts | None]]) -> tuple[float, float]:
-    shown = [side for pair in panels.values() for side in pair if side is not None]
-    if not shown:
-        raise ShapeError("there is no pair to draw the angle of")
-    used = [(np.flatnonzero(side.counts), side.edges_deg) for side in shown]
+    sides = [side for pair in panels.values() for side in pair if side is not None]
+    if not sides:
+        raise ShapeError("a figure of angles needs at least one pair; got none")
+    filled = [(np.flatnonzero(side.counts), side.edges_deg) for side in sides]
     return (
-        min(float(edges[rows[0]]) for rows, edges in used),
-        max(float(edges[rows[-1] + 1]) for rows, edges in used),
+        min(float(edges[bins[0]]) for bins, edges in filled),
+        max(float(edges[bins[-1] + 1]) for bins, edges in filled),
     )
 
 

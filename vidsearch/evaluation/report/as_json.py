@@ -1,4 +1,4 @@
-"""A report's order, words and pictures as data, for programs that show it their own way."""
+"""Structure of a report as ``outline.json``, for other front ends."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from vidsearch.evaluation.report.report import (
     PictureRow,
     PictureRows,
     Report,
+    ReportTable,
     Section,
-    Table,
 )
 
 OUTLINE = "outline.json"
@@ -25,7 +25,7 @@ _JPEG_MARK = b"\xff\xd8\xff"
 
 
 def write_outline(folder: Path, report: Report) -> None:
-    """Write ``outline.json``, and ``pictures/`` where the report has any."""
+    """Write ``outline.json`` and, if the report has photos, ``pictures/``."""
     jpegs: list[bytes] = []
     outline = {
         "lead": report.lead,
@@ -42,7 +42,7 @@ def write_outline(folder: Path, report: Report) -> None:
             for section in report.sections
         ],
     }
-    text = json.dumps(outline, indent=1, ensure_ascii=False, default=_number)
+    text = json.dumps(outline, indent=1, ensure_ascii=False, default=_python_number)
     (folder / OUTLINE).write_text(text + "\n", encoding="utf-8")
     if jpegs:
         (folder / PICTURES).mkdir()
@@ -51,11 +51,15 @@ def write_outline(folder: Path, report: Report) -> None:
 
 
 def _block(block: Block, jpegs: list[bytes]) -> dict[str, Any]:
-    if isinstance(block, Table):
+    if isinstance(block, ReportTable):
         return {
-            "kind": "table", "name": block.name, "caption": block.caption, "digits": block.digits,
-            "columns": list(block.columns), "rows": [list(row) for row in block.rows],
-        }  # fmt: skip
+            "kind": "table",
+            "name": block.name,
+            "caption": block.caption,
+            "digits": block.digits,
+            "columns": list(block.columns),
+            "rows": [list(row) for row in block.rows],
+        }
     if isinstance(block, Figure):
         return {"kind": "figure", "name": block.name, "caption": block.caption}
     rows = [
@@ -77,17 +81,17 @@ def _picture(picture: Picture, jpegs: list[bytes]) -> dict[str, Any]:
     return {"number": number, "label": picture.label, "tone": picture.tone}
 
 
-def _number(value: Any) -> Any:
-    return value.item()  # NumPy's
+def _python_number(value: Any) -> Any:
+    return value.item()  # a NumPy scalar
 
 
 def read_outline(
     folder: Path,
 ) -> tuple[str, tuple[Headline, ...], tuple[Section, ...]] | None:
-    """Return lead, headlines and sections; None for a report that was written without an outline.
+    """Return lead, headlines and sections; None if the report has no ``outline.json``.
 
     Raises:
-        ConfigError: The outline is damaged.
+        ConfigError: ``outline.json`` is damaged.
     """
     try:
         outline = json.loads((folder / OUTLINE).read_text(encoding="utf-8"))
@@ -109,7 +113,7 @@ def read_outline(
 
 def _read_block(block: dict[str, Any], folder: Path) -> Block:
     if block["kind"] == "table":
-        return Table(
+        return ReportTable(
             block["name"],
             block["caption"],
             tuple(block["columns"]),
@@ -117,7 +121,7 @@ def _read_block(block: dict[str, Any], folder: Path) -> Block:
             block["digits"],
         )
     if block["kind"] == "figure":
-        # Its name is checked to be a plain file stem before any file is opened.
+        # ``Figure`` checks that the name is a plain file stem, before any file is opened.
         empty = Figure(block["name"], block["caption"], "")
         svg = _bytes(folder / "figures" / f"{empty.name}.svg")
         return Figure(empty.name, empty.caption, (svg or b"").decode("utf-8", "replace"))

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from vidsearch.evaluation.metrics.bootstrap import Interval, bootstrap_mean
 from vidsearch.evaluation.metrics.identification import Searches
 from vidsearch.evaluation.metrics.open_set import OpenSetPoint, tpir_at_fpir
-from vidsearch.evaluation.report import Figure, Headline, Table
+from vidsearch.evaluation.report import Figure, Headline, ReportTable
 from vidsearch.evaluation.report.figures import cmc
 
 RANKS = (1, 5, 10)
@@ -90,7 +90,7 @@ def identified(
     return Identified(name, searches, enrolled, ranks, points, tpir)
 
 
-def identification_table(found: Sequence[Identified]) -> Table:
+def identification_table(found: Sequence[Identified]) -> ReportTable:
     """Return a row per gallery and, of several, the mean over them."""
     columns = (
         "gallery", "enrolled", "mated probes", "others", *(f"rank-{k}" for k in RANKS),
@@ -106,7 +106,7 @@ def identification_table(found: Sequence[Identified]) -> Table:
         )  # fmt: skip
     if len(found) > 1:
         rows.append(("mean", None, None, None, *means(found).values()))
-    return Table(
+    return ReportTable(
         "identification",
         "Identification: closed set (rank-k) and open set (TPIR at FPIR)",
         columns,
@@ -125,7 +125,7 @@ def means(found: Sequence[Identified]) -> dict[str, float | None]:
     return values
 
 
-def intervals_table(found: Sequence[Identified]) -> Table:
+def intervals_table(found: Sequence[Identified]) -> ReportTable:
     """Return every figure with its interval and, of TPIR, its threshold."""
     rows: list[tuple[str | float | None, ...]] = []
     for one in found:
@@ -135,7 +135,7 @@ def intervals_table(found: Sequence[Identified]) -> Table:
             threshold = one.open_set[fpir].threshold
             shown = threshold if np.isfinite(threshold) else None
             rows.append((one.name, f"TPIR at FPIR {fpir:g}", line.mean, line.low, line.high, shown))
-    return Table(
+    return ReportTable(
         "identification-intervals",
         "95 % intervals over identities",
         ("gallery", "figure", "value", "from", "to", "threshold (cosine)"),

@@ -16,7 +16,7 @@ from vidsearch.errors import ConfigError
 from vidsearch.evaluation.metrics import retrieval
 from vidsearch.evaluation.metrics.bootstrap import Interval, bootstrap_mean
 from vidsearch.evaluation.metrics.retrieval import CONVENTIONS, Convention, Rankings
-from vidsearch.evaluation.report import Headline, Measure, Scores, Table
+from vidsearch.evaluation.report import Headline, Measure, ReportTable, Scores
 
 NAMES: dict[Convention, str] = {
     "iqiyi": "MAP@100, iQIYI official",
@@ -80,8 +80,8 @@ class RetrievalFigures:
             Headline("rank-1", f"{rank.mean:.4f}", note, (rank.mean, rank.low, rank.high)),
         )
 
-    def conventions_table(self) -> Table:
-        return Table(
+    def conventions_table(self) -> ReportTable:
+        return ReportTable(
             "map",
             "Mean average precision in the three conventions that go under the name",
             ("convention", "MAP", "from", "to", "queries", "identities"),
@@ -91,14 +91,14 @@ class RetrievalFigures:
             ),
         )
 
-    def ranks_table(self) -> Table:
+    def ranks_table(self) -> ReportTable:
         rows = []
         for k in RANKS:
             rank = bootstrap_mean(retrieval.found_at(self.rankings, k), self.identities)
             precision = retrieval.precision_at(self.rankings, k).mean()
             recall = retrieval.recall_at(self.rankings, k).mean()
             rows.append((k, rank.mean, rank.low, rank.high, float(precision), float(recall)))
-        return Table(
+        return ReportTable(
             "ranks",
             "Share of queries with a right answer within k (rank-k), precision and recall at k",
             ("k", "rank-k", "from", "to", "precision at k", "recall at k"),

@@ -1,4 +1,4 @@
-"""Reading back what a report stored for comparisons."""
+"""Reading the stored numbers of a report folder."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from vidsearch.evaluation.report.write import FORMAT, METRICS, SCORES
 
 @dataclass(frozen=True, slots=True, eq=False)
 class StoredReport:
-    """A report's numbers.
+    """Stored numbers of a report.
 
     Attributes:
-        folder: Where it lies.
+        folder: Folder of the report.
         kind: Protocol family.
-        title: What was measured.
-        document: The whole ``metrics.json``.
-        scores: One row per query or pair; None where the protocol has none.
+        title: Heading of the report.
+        document: Content of ``metrics.json``.
+        scores: One row per query or pair; None if the protocol has none.
     """
 
     folder: Path
@@ -31,32 +31,42 @@ class StoredReport:
     document: dict[str, Any] = field(repr=False)
     scores: Scores | None
 
+    @property
+    def dataset(self) -> str:
+        """Name of the data set; empty if the report has none or predates the field."""
+        return str(self.document.get("dataset", ""))
+
+    @property
+    def pack(self) -> str:
+        """Name of the pack; empty if no pack was used or the report predates the field."""
+        return str(self.document.get("model", {}).get("pack", ""))
+
 
 def read_report(folder: str | os.PathLike[str]) -> StoredReport:
-    """Read a report's folder.
+    """Read the numbers of a report folder.
 
     Raises:
-        ConfigError: It holds no report, or one that is damaged or of a newer version.
+        ConfigError: The folder has no report, or a damaged one, or one of another format.
     """
-    place = Path(folder)
+    path = Path(folder)
     try:
-        document = json.loads((place / METRICS).read_text(encoding="utf-8"))
+        document = json.loads((path / METRICS).read_text(encoding="utf-8"))
     except OSError as error:
         raise ConfigError(
             f"{str(folder)!r} holds no report: {METRICS} cannot be read ({error.strerror}); name a "
             "folder that 'vidsearch evaluate' wrote"
         ) from error
     except ValueError as error:
-        raise ConfigError(f"{place / METRICS} is damaged ({error}); evaluate again") from error
+        raise ConfigError(f"{path / METRICS} is damaged ({error}); evaluate again") from error
     if not isinstance(document, dict) or document.get("format") != FORMAT:
         raise ConfigError(
-            f"{place / METRICS} is not of format {FORMAT}; evaluate again with this version"
+            f"{path / METRICS} is not of format {FORMAT}; evaluate again with this version"
         )
     try:
-        scores = _scores(place, document["scores"]) if "scores" in document else None
-        return StoredReport(place, document["kind"], document["title"], document, scores)
+        scores = _scores(path, document["scores"]) if "scores" in document else None
+        return StoredReport(path, document["kind"], document["title"], document, scores)
     except (KeyError, TypeError) as error:
-        raise ConfigError(f"{place / METRICS} is damaged ({error!r}); evaluate again") from error
+        raise ConfigError(f"{path / METRICS} is damaged ({error!r}); evaluate again") from error
 
 
 def _scores(folder: Path, about: dict[str, Any]) -> Scores:

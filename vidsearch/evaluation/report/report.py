@@ -1,4 +1,4 @@
-"""What a report says, before it is written in any form."""
+"""Data model of a report: headlines, sections with tables and figures, metrics, scores."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ _FILE_STEM = re.compile(r"[a-z0-9][a-z0-9-]{0,63}")
 
 @dataclass(frozen=True, slots=True)
 class Headline:
-    """One of the few numbers a reader came for.
+    """A main result, displayed at the top of the report.
 
     Attributes:
-        label: What it is.
-        value: As it is shown, e.g. ``"0.9912 ± 0.0031"``.
-        note: Its interval, or what it was counted over.
-        bar: The number and the ends of its interval, in [0, 1], drawn as a bar; None for no bar.
+        label: Name of the figure.
+        value: Formatted value, e.g. ``"0.9912 ± 0.0031"``.
+        note: Its interval, or the number of items behind it.
+        bar: Value, lower and upper end of its interval, in [0, 1], drawn as a bar; None: no bar.
     """
 
     label: str
@@ -40,15 +40,16 @@ class Headline:
 
 
 @dataclass(frozen=True, slots=True)
-class Table:
+class ReportTable:
     """A table, also written as CSV and Markdown.
 
     Attributes:
         name: Stem of its files: lower-case letters, digits and hyphens.
-        caption: One sentence above it.
-        columns: Their headings.
-        rows: As long as ``columns``. Floats are written in full into the CSV and rounded elsewhere.
-        digits: Decimals of floats, where people read them.
+        caption: One sentence above the table.
+        columns: Headings.
+        rows: Rows of as many cells as ``columns``. Floats have full precision in the CSV file and
+            are rounded elsewhere.
+        digits: Decimals of rounded floats.
     """
 
     name: str
@@ -72,8 +73,8 @@ class Figure:
 
     Attributes:
         name: Stem of its file.
-        caption: One sentence under it; also what a reader who cannot see it is told.
-        svg: The document, from ``vidsearch.evaluation.report.svg``.
+        caption: One sentence below the drawing; also its alternative text.
+        svg: SVG document of ``vidsearch.evaluation.report.svg``.
     """
 
     name: str
@@ -89,9 +90,9 @@ class Picture:
     """One small photo.
 
     Attributes:
-        jpeg: Its bytes; None shows an empty frame.
-        label: Under it.
-        tone: ``good`` and ``bad`` give it a coloured frame.
+        jpeg: JPEG file content; None displays an empty frame.
+        label: Text below the photo.
+        tone: Colour of the frame: ``good`` is green, ``bad`` is red.
     """
 
     jpeg: bytes | None = field(repr=False)
@@ -101,7 +102,7 @@ class Picture:
 
 @dataclass(frozen=True, slots=True)
 class PictureRow:
-    """Pictures that belong together, such as a query and its hits."""
+    """A row of small photos, such as a query and its hits."""
 
     title: str
     note: str
@@ -110,18 +111,18 @@ class PictureRow:
 
 @dataclass(frozen=True, slots=True)
 class PictureRows:
-    """Rows of small pictures under one caption."""
+    """Rows of small photos below one caption."""
 
     caption: str
     rows: tuple[PictureRow, ...]
 
 
-Block: TypeAlias = Table | Figure | PictureRows
+Block: TypeAlias = ReportTable | Figure | PictureRows
 
 
 @dataclass(frozen=True, slots=True)
 class Section:
-    """A heading, a paragraph, and what it introduces."""
+    """A heading, a paragraph, and the tables and figures below it."""
 
     title: str
     text: str
@@ -130,15 +131,15 @@ class Section:
 
 @dataclass(frozen=True, slots=True)
 class Measure:
-    """A number that two reports can be compared by, computed from their scores.
+    """A figure computed from scores, by which two reports can be compared.
 
     Attributes:
-        name: As reports name it.
-        kind: ``mean`` averages ``column``; the others need the columns ``similarity`` and
+        name: Name in reports.
+        kind: ``mean`` averages ``column``; the other kinds need the columns ``similarity`` and
             ``genuine``.
-        column: Of a mean.
-        far: Of a TAR.
-        higher_is_better: Which direction is an improvement.
+        column: Column that is averaged, for ``mean``.
+        far: False accept rate, for ``tar_at_far``.
+        higher_is_better: True if a larger value is an improvement.
     """
 
     name: str
@@ -150,14 +151,14 @@ class Measure:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Scores:
-    """One row per query or pair, so that another report can be compared with this one.
+    """One row per query or pair, for comparisons with other reports.
 
     Attributes:
-        unit: What a row is: ``"query"``, ``"pair"``.
-        columns: Equally long; ``id`` names a row in every report over the same data.
-        measures: What can be computed from them.
-        identities: Columns that name the people of a row (empty text: unknown); resampling takes
-            whole people. None: rows are resampled one by one.
+        unit: Meaning of a row: ``"query"``, ``"pair"``, ``"search"``.
+        columns: Columns of N values. ``id`` names a row, equal in all reports over the same data.
+        measures: Figures that can be computed from the columns.
+        identities: Columns that name the people of a row (empty text: unknown). Resampling draws
+            whole people; without such columns it draws rows.
     """
 
     unit: str
@@ -178,14 +179,16 @@ class Scores:
 
 @dataclass(frozen=True, slots=True)
 class Provenance:
-    """Where figures come from.
+    """Origin of the figures.
 
     Attributes:
-        configuration: Every option that was in force.
-        data: Name and sha256 of what was evaluated, e.g. ``{"pairs.txt": "ab12..."}``.
-        model_id: The pack's, which holds a hash of all it consists of; empty where no pack ran.
-        pack_files: sha256 by file name.
+        configuration: All options.
+        data: SHA-256 hash by name of the evaluated files, e.g. ``{"pairs.txt": "ab12..."}``.
+        model_id: Id of the pack, which contains a hash of its parts; empty if no pack was used.
+        pack_files: SHA-256 hash by name of the pack's files.
         elapsed_s: Wall-clock time, seconds.
+        dataset: Name of the evaluated data set; empty if it has none.
+        pack: Name of the pack; empty if no pack was used.
     """
 
     configuration: Mapping[str, Any]
@@ -193,22 +196,24 @@ class Provenance:
     model_id: str = ""
     pack_files: Mapping[str, str] = field(default_factory=dict)
     elapsed_s: float | None = None
+    dataset: str = ""
+    pack: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """Everything an evaluation has to say.
+    """Result of an evaluation.
 
     Attributes:
         kind: Protocol family, e.g. ``"verification"``; reports of one kind can be compared.
-        title: What was measured.
-        lead: One or two sentences: on what, by which convention.
-        conventions: Names of the conventions used, each with its source.
-        headlines: The numbers on top.
-        metrics: JSON: every figure, exactly.
-        provenance: Where they come from.
-        sections: The body.
-        scores: For comparisons; None where a protocol has none.
+        title: Heading: the protocol and the data set.
+        lead: One or two sentences on the data and the convention.
+        conventions: Conventions of the figures, each with its source.
+        headlines: Main results.
+        metrics: All figures in full precision, for JSON.
+        provenance: Origin of the figures.
+        sections: Body.
+        scores: Rows for comparisons; None if the protocol has none.
     """
 
     kind: str
@@ -221,26 +226,28 @@ class Report:
     sections: tuple[Section, ...]
     scores: Scores | None = None
 
-    def blocks(self) -> tuple[Block, ...]:
-        return tuple(block for section in self.sections for block in section.blocks)
+    def __post_init__(self) -> None:
+        for kind, group in (("tables", self.tables), ("figures", self.figures)):
+            names = [block.name for block in group]
+            if len(names) != len(set(names)):
+                raise ConfigError(f"{kind} of one report need different names; got {names}")
 
     @property
-    def tables(self) -> tuple[Table, ...]:
-        return tuple(block for block in self.blocks() if isinstance(block, Table))
+    def tables(self) -> tuple[ReportTable, ...]:
+        """All tables, in order."""
+        return tuple(block for block in self._blocks() if isinstance(block, ReportTable))
 
     @property
     def figures(self) -> tuple[Figure, ...]:
-        return tuple(block for block in self.blocks() if isinstance(block, Figure))
+        """All figures, in order."""
+        return tuple(block for block in self._blocks() if isinstance(block, Figure))
 
-    def __post_init__(self) -> None:
-        for what, group in (("tables", self.tables), ("figures", self.figures)):
-            names = [block.name for block in group]
-            if len(names) != len(set(names)):
-                raise ConfigError(f"{what} of one report need different names; got {names}")
+    def _blocks(self) -> tuple[Block, ...]:
+        return tuple(block for section in self.sections for block in section.blocks)
 
 
-def _check_name(what: str, name: str) -> None:
+def _check_name(kind: str, name: str) -> None:
     if not _FILE_STEM.fullmatch(name):
         raise ConfigError(
-            f"{what} name {name!r} must be lower-case letters, digits and hyphens: it names files"
+            f"{kind} name {name!r} must be lower-case letters, digits and hyphens: it names files"
         )

@@ -1,7 +1,7 @@
-"""Drawings as SVG, legible on light and dark pages alike.
+"""Matplotlib drawings as SVG, legible on light and dark pages.
 
-The background is transparent. Lines and letters are dark; a style sheet inside the SVG turns them
-light where the reader's page is dark. A program that ignores style sheets shows the dark ones.
+The background is transparent. Lines and letters are dark; a style sheet inside the SVG makes them
+light if the reader prefers a dark page. Programs that ignore style sheets display dark lines.
 """
 
 from __future__ import annotations
@@ -21,11 +21,12 @@ INK_ON_DARK = "#e8edf2"
 GRID = "#b9c2cc"
 GRID_ON_DARK = "#3c4855"
 
-# Each has a contrast of at least 3 to 1 against white and against the dark page (#10151b).
+# Each colour has a contrast of at least 3 to 1 against white and the dark page (#10151b).
 COLOURS = ("#2878b5", "#cf4a3c", "#2f8f5b", "#a8690a", "#8a63c9", "#0f8a96", "#c0488f", "#7a7a2a")
 GENUINE = "#cf4a3c"
-"""The paper's Figures 6 and 7 draw positive pairs in red and negative ones in blue."""
+"""Colour of genuine pairs: red, as in Figures 6 and 7 of the paper."""
 IMPOSTOR = "#2878b5"
+"""Colour of impostor pairs: blue, as in Figures 6 and 7 of the paper."""
 
 _PATH = re.compile(r' (?:d|x|y)="[^"]*"')
 _DIGITS = re.compile(r"(\.\d\d)\d+")
@@ -57,8 +58,14 @@ _SETTINGS: Any = {
 
 
 @dataclass(eq=False)
-class Canvas:
-    """A drawing in the making, and its SVG once the ``with`` block has ended."""
+class SvgFigure:
+    """A Matplotlib drawing, and its SVG document after the ``with`` block.
+
+    Attributes:
+        drawing: Matplotlib figure.
+        axes: Axes of the figure, row by row.
+        svg: SVG document; empty inside the ``with`` block.
+    """
 
     drawing: Drawing
     axes: list[Any]
@@ -66,18 +73,18 @@ class Canvas:
 
 
 @contextmanager
-def canvas(
+def svg_figure(
     *,
     size_in: tuple[float, float] = (6.4, 4.0),
     grid: tuple[int, int] = (1, 1),
     projections: Sequence[str | None] | None = None,
-) -> Iterator[Canvas]:
-    """Yield axes to draw on; afterwards ``svg`` holds the document.
+) -> Iterator[SvgFigure]:
+    """Yield axes to draw on; the attribute ``svg`` is set when the ``with`` block ends.
 
     Args:
         size_in: Width and height, inches.
-        grid: Rows and columns of axes; ``axes`` lists them row by row.
-        projections: One per axes, e.g. ``"polar"``; default: all rectilinear.
+        grid: Number of rows and columns of axes.
+        projections: Projection of each axes, e.g. ``"polar"``; None: all rectilinear.
     """
     import matplotlib as mpl
     from matplotlib.figure import Figure as Drawing
@@ -90,25 +97,24 @@ def canvas(
             drawing.add_subplot(rows, columns, number + 1, projection=kind)
             for number, kind in enumerate(kinds)
         ]
-        made = Canvas(drawing, axes)
-        yield made
+        figure = SvgFigure(drawing, axes)
+        yield figure
         out = io.StringIO()
         drawing.savefig(out, format="svg", transparent=True, metadata={"Date": None})
-        made.svg = _adaptive(_shorter(out.getvalue()))
+        figure.svg = _adaptive(_shorter(out.getvalue()))
 
 
 def _shorter(svg: str) -> str:
-    """Cut coordinates to hundredths of a point: a third of the bytes of long curves."""
+    """Cut coordinates to hundredths of a point, which saves a third of a long curve's bytes."""
     return _PATH.sub(lambda path: _DIGITS.sub(r"\1", path[0]), svg)
 
 
 def _adaptive(svg: str) -> str:
     rules = "".join(
-        f'[style*="{what}: {light}"]{{{what}:{dark} !important}}'
+        f'[style*="{attribute}: {light}"]{{{attribute}:{dark} !important}}'
         for light, dark in ((INK, INK_ON_DARK), (GRID, GRID_ON_DARK))
-        for what in ("fill", "stroke")
+        for attribute in ("fill", "stroke")
     )
     sheet = f"<style>@media (prefers-color-scheme: dark){{{rules}}}</style>"
-    # Letters have no style of their own: they are black unless their group says otherwise.
     opening = svg.index(">", svg.index("<svg")) + 1
     return f"{svg[:opening]}\n {sheet}{svg[opening:]}"

@@ -1,17 +1,19 @@
-"""A table as CSV, Markdown and HTML."""
+"""A report table as CSV, Markdown and HTML."""
 
 from __future__ import annotations
 
 import csv
 import io
 
-from vidsearch.evaluation.report.report import Cell, Table
-from vidsearch.text.html import text
+from markupsafe import Markup
+
+from vidsearch.evaluation.report.report import Cell, ReportTable
 from vidsearch.text.printable import printable
+from vidsearch.text.templates import render
 
 
-def to_csv(table: Table) -> str:
-    """Return the table with full precision; an empty field where there is no value."""
+def to_csv(table: ReportTable) -> str:
+    """Return the table as CSV, floats in full precision; a missing value is an empty field."""
     out = io.StringIO(newline="")
     writer = csv.writer(out)
     writer.writerow(table.columns)
@@ -19,39 +21,29 @@ def to_csv(table: Table) -> str:
     return out.getvalue()
 
 
-def to_markdown(table: Table) -> str:
-    """Return the table as GitHub shows it, under its caption."""
+def to_markdown(table: ReportTable) -> str:
+    """Return the table as GitHub Markdown, below its caption."""
     rules = ["--:" if numeric else "---" for numeric in _numeric(table)]
-    lines = [table.columns, tuple(rules), *(_shown_row(table, row) for row in table.rows)]
-    body = "\n".join("| " + " | ".join(_cell_text(cell) for cell in line) + " |" for line in lines)
+    lines = [table.columns, tuple(rules), *_formatted_rows(table)]
+    body = "\n".join(
+        "| " + " | ".join(_markdown_cell(cell) for cell in line) + " |" for line in lines
+    )
     return f"{printable(table.caption)}\n\n{body}\n"
 
 
-def to_html(table: Table) -> str:
-    """Return a ``figure`` with the table, numbers aligned at the right."""
-    classes = [' class="n"' if numeric else "" for numeric in _numeric(table)]
-    head = "".join(
-        f'<th scope="col"{kind}>{text(name)}</th>'
-        for kind, name in zip(classes, table.columns, strict=True)
+def to_html(table: ReportTable) -> Markup:
+    """Return the table as an HTML ``figure``, numbers aligned at the right."""
+    return render(
+        "vidsearch.evaluation.report",
+        "table.html",
+        table=table,
+        rows=_formatted_rows(table),
+        numeric=_numeric(table),
     )
-    rows = "\n".join(
-        "<tr>"
-        + "".join(
-            f"<td{kind}>{text(cell)}</td>"
-            for kind, cell in zip(classes, _shown_row(table, row), strict=True)
-        )
-        + "</tr>"
-        for row in table.rows
-    )
-    return f"""<figure class="table"><figcaption>{text(table.caption)}</figcaption>
-<div class="scroll"><table><thead><tr>{head}</tr></thead>
-<tbody>
-{rows}
-</tbody></table></div></figure>"""
 
 
-def shown(cell: Cell, digits: int = 4) -> str:
-    """Return a cell as people read it; what there is no value for is a dash."""
+def format_cell(cell: Cell, digits: int = 4) -> str:
+    """Return the text of a cell: floats with ``digits`` decimals, a dash for a missing value."""
     if cell is None:
         return "-"
     if isinstance(cell, float):
@@ -63,12 +55,12 @@ def shown(cell: Cell, digits: int = 4) -> str:
     return str(cell)
 
 
-def _shown_row(table: Table, row: tuple[Cell, ...]) -> tuple[str, ...]:
-    return tuple(shown(cell, table.digits) for cell in row)
+def _formatted_rows(table: ReportTable) -> list[tuple[str, ...]]:
+    return [tuple(format_cell(cell, table.digits) for cell in row) for row in table.rows]
 
 
-def _numeric(table: Table) -> list[bool]:
-    """Return for each column whether all its values are numbers."""
+def _numeric(table: ReportTable) -> list[bool]:
+    """Return one flag per column: True if all its values are numbers."""
     numeric = []
     for column in range(len(table.columns)):
         cells = [row[column] for row in table.rows if row[column] is not None]
@@ -76,5 +68,5 @@ def _numeric(table: Table) -> list[bool]:
     return numeric
 
 
-def _cell_text(cell: str) -> str:
+def _markdown_cell(cell: str) -> str:
     return printable(cell).replace("\\", "\\\\").replace("|", "\\|")

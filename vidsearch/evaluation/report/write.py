@@ -1,4 +1,4 @@
-"""Writing a report: the folder appears whole or not at all."""
+"""Writing a report folder, which appears complete or not at all."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ FORMAT = 1
 
 
 def check_target(folder: str | os.PathLike[str]) -> Path:
-    """Return where a report goes, or raise before any work is done for it.
+    """Return the path of a report folder, checked before the evaluation starts.
 
-    A folder that holds a report is replaced; any other that is not empty is left alone.
+    A folder that holds a report may be replaced. Any other folder with files is refused.
 
     Raises:
-        ConfigError: The place is taken by something that is not a report.
+        ConfigError: The path is a file or link, or a folder with other files than a report's.
     """
     target = Path(folder)
     if target.is_symlink() or (target.exists() and not target.is_dir()):
@@ -46,13 +46,13 @@ def check_target(folder: str | os.PathLike[str]) -> Path:
 def write_report(report: Report, folder: str | os.PathLike[str]) -> Path:
     """Write ``metrics.json``, ``report.html``, ``tables/``, ``figures/`` and ``scores.parquet``.
 
-    Beside them go ``outline.json`` and ``pictures/``: what the page says, as data.
+    ``outline.json`` and ``pictures/`` hold the content of the page for other front ends.
 
     Returns:
-        The folder.
+        Path of the folder.
 
     Raises:
-        ConfigError: See :func:`check_target`, or the folder cannot be written.
+        ConfigError: See :func:`check_target`; or the folder cannot be written.
     """
     target = check_target(folder)
     try:
@@ -60,7 +60,7 @@ def write_report(report: Report, folder: str | os.PathLike[str]) -> Path:
         partial = Path(tempfile.mkdtemp(prefix=".report-", dir=target.absolute().parent))
         try:
             _fill(partial, report)
-            _put(partial, target)
+            _publish(partial, target)
         finally:
             shutil.rmtree(partial, ignore_errors=True)
     except OSError as error:
@@ -70,10 +70,10 @@ def write_report(report: Report, folder: str | os.PathLike[str]) -> Path:
     return target
 
 
-def _put(partial: Path, target: Path) -> None:
+def _publish(partial: Path, target: Path) -> None:
     mask = os.umask(0)
     os.umask(mask)
-    partial.chmod(0o777 & ~mask)  # mkdtemp made it for this user alone
+    partial.chmod(0o777 & ~mask)  # mkdtemp gives access to this user only
     if not target.exists() or not any(target.iterdir()):
         partial.replace(target)
         return
@@ -115,7 +115,12 @@ def _metrics(report: Report) -> dict[str, Any]:
         "metrics": report.metrics,
         "configuration": origin.configuration,
         "data_sha256": origin.data,
-        "model": {"model_id": origin.model_id, "files_sha256": origin.pack_files},
+        "dataset": origin.dataset,
+        "model": {
+            "model_id": origin.model_id,
+            "pack": origin.pack,
+            "files_sha256": origin.pack_files,
+        },
         "elapsed_s": origin.elapsed_s,
     }
     if report.scores is not None:
@@ -138,7 +143,7 @@ def _metrics(report: Report) -> dict[str, Any]:
 
 
 def _plain(value: Any) -> Any:
-    """Return what JSON can hold; a number that is not finite becomes null."""
+    """Return a value as JSON types; a number that is not finite becomes null."""
     if isinstance(value, Mapping):
         return {str(key): _plain(item) for key, item in value.items()}
     if isinstance(value, np.ndarray | np.generic):

@@ -17,14 +17,14 @@ from vidsearch.catalog import Catalog
 from vidsearch.device import resolve_device
 from vidsearch.evaluation.metrics.open_set import OpenSetPoint, tpir_at_fpir
 from vidsearch.evaluation.metrics.retrieval import Rankings, cmc
-from vidsearch.evaluation.report import Figure, Headline, Provenance, Report, Section, Table
+from vidsearch.evaluation.report import Figure, Headline, Provenance, Report, ReportTable, Section
 from vidsearch.evaluation.report.ranked_retrieval import (
     NAMES,
     SOURCES,
     RetrievalFigures,
     file_sha256,
 )
-from vidsearch.evaluation.report.svg import COLOURS, canvas
+from vidsearch.evaluation.report.svg import COLOURS, svg_figure
 from vidsearch.evaluation.retrieval import slices
 from vidsearch.evaluation.retrieval.answers import Answer, ask, moment_flags, moments, video_flags
 from vidsearch.evaluation.retrieval.labels import Labels, read_labels
@@ -239,7 +239,7 @@ def _sections(
     labels: Labels,
     catalog: Catalog,
     options: RetrievalOptions,
-    confidence: Table,
+    confidence: ReportTable,
 ) -> tuple[Section, ...]:
     videos = found.videos
     sections = [
@@ -256,7 +256,7 @@ def _sections(
             (NAMES[name], line.mean, line.low, line.high, line.queries)
             for name, line in timed.intervals.items()
         )
-        table = Table(
+        table = ReportTable(
             "moments", "The same over moments", ("convention", "MAP", "from", "to", "queries"), rows
         )
         sections.append(
@@ -285,7 +285,7 @@ def _sections(
 
 def _curve(figures: RetrievalFigures) -> Figure:
     values = cmc(figures.rankings, 20)
-    with canvas(size_in=(6.4, 3.2)) as made:
+    with svg_figure(size_in=(6.4, 3.2)) as made:
         axes = made.axes[0]
         axes.plot(range(1, 21), values, "o-", color=COLOURS[0], markersize=4)
         axes.set_ylim(min(0.98 * float(values[0]), 0.9), 1.005)

@@ -12,7 +12,7 @@ import numpy as np
 from vidsearch.catalog import Catalog
 from vidsearch.evaluation.metrics.bootstrap import bootstrap_mean
 from vidsearch.evaluation.metrics.retrieval import LIMIT
-from vidsearch.evaluation.report import Table
+from vidsearch.evaluation.report import ReportTable
 from vidsearch.evaluation.retrieval.answers import Answer, best_of_videos
 from vidsearch.evaluation.retrieval.labels import Labels
 
@@ -37,7 +37,7 @@ class _Found:
     identity: str
 
 
-def query_slices(answers: Sequence[Answer], precisions: Sequence[float]) -> Table:
+def query_slices(answers: Sequence[Answer], precisions: Sequence[float]) -> ReportTable:
     """Return MAP by what the query was like."""
     values = {
         "photos in the query": [len(a.query.photos) - len(a.no_face) for a in answers],
@@ -54,7 +54,7 @@ def query_slices(answers: Sequence[Answer], precisions: Sequence[float]) -> Tabl
                     np.asarray(precisions)[inside], [answers[n].query.identity for n in inside]
                 )
                 rows.append((name, _range(low, high), line.mean, line.low, line.high, len(inside)))
-    return Table(
+    return ReportTable(
         "query-slices",
         "MAP@100 (iQIYI official) by what the query was like; a query without a face counts as 0",
         ("of the query", "range", "MAP", "from", "to", "queries"),
@@ -62,7 +62,7 @@ def query_slices(answers: Sequence[Answer], precisions: Sequence[float]) -> Tabl
     )
 
 
-def archive_slices(answers: Sequence[Answer], labels: Labels, catalog: Catalog) -> Table:
+def archive_slices(answers: Sequence[Answer], labels: Labels, catalog: Catalog) -> ReportTable:
     """Return how well labelled videos are found, by what their track nearest to the query is like.
 
     A labelled video's worth is the precision at its rank, 0 beyond rank ``LIMIT``: the term that it
@@ -87,7 +87,7 @@ def archive_slices(answers: Sequence[Answer], labels: Labels, catalog: Catalog) 
             height = float(hit.box_xyxy[3] - hit.box_xyxy[1])
             shape = (height, quality.get(hit.track_id, 0.0), hit.span.duration_s)
             found.append(_Found(shape, worth, answer.query.identity))
-    return Table(
+    return ReportTable(
         "archive-slices",
         "Worth of labelled videos (mean precision at their rank, 0 beyond rank 100) by their track "
         "that is nearest to the query",
@@ -128,7 +128,7 @@ def _range(low: float, high: float) -> str:
 
 def confidence_table(
     present: Sequence[Answer], absent: Sequence[Answer], labels: Labels
-) -> tuple[Table, Mapping[str, Any]]:
+) -> tuple[ReportTable, Mapping[str, Any]]:
     """Return what hits at each confidence are worth, by videos."""
     rows = []
     for level in (0.5, 0.9, 0.99):
@@ -146,7 +146,7 @@ def confidence_table(
              right / relevant if relevant else None,
              alarms if absent else None, len(absent))
         )  # fmt: skip
-    table = Table(
+    table = ReportTable(
         "confidence",
         "What is found at each confidence, in videos; an appearance that the labels lack counts as "
         "wrong",

@@ -16,9 +16,9 @@ from vidsearch.evaluation.report import (
     Measure,
     Provenance,
     Report,
+    ReportTable,
     Scores,
     Section,
-    Table,
 )
 from vidsearch.evaluation.report import identification as tables
 from vidsearch.evaluation.report.figures import roc_curves
@@ -159,7 +159,7 @@ def _sections(
 ) -> tuple[Section, ...]:
     sections = []
     if verified is not None:
-        rates = Table(
+        rates = ReportTable(
             "tar-at-far",
             "True accept rate at a false accept rate",
             ("FAR asked for", "false accepts allowed", "FAR reached", "TAR", "from", "to",
@@ -182,13 +182,13 @@ def _sections(
     return tuple(sections)
 
 
-def _merged_table(merged: dict[str, Any]) -> Table:
+def _merged_table(merged: dict[str, Any]) -> ReportTable:
     rows = [(f"rank-{k}", value, None) for k, value in merged["rank_k"].items()]
     rows += [
         (f"TPIR at FPIR {fpir}", point["value"], point["threshold"])
         for fpir, point in merged["tpir_at_fpir"].items()
     ]
-    return Table(
+    return ReportTable(
         "identification-merged",
         "All galleries as one, in InsightFace's convention",
         ("figure", "value", "threshold (cosine)"),

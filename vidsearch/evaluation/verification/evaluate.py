@@ -37,11 +37,12 @@ from vidsearch.evaluation.report import (
     PictureRows,
     Provenance,
     Report,
+    ReportTable,
     Scores,
     Section,
-    Table,
 )
-from vidsearch.evaluation.report.figures import angle_histogram, roc_of_pairs
+from vidsearch.evaluation.report.angle_figures import angle_histogram
+from vidsearch.evaluation.report.figures import roc_of_pairs
 from vidsearch.models.registry import LoadedPack, load_pack
 
 NO_FACE_SIMILARITY = -1.0
@@ -251,7 +252,7 @@ def _sections(
 ) -> tuple[Section, ...]:
     pairs, similarities = scored.pairs, scored.similarities
     impostors = int((~pairs.issame).sum())
-    rates = Table(
+    rates = ReportTable(
         "tar-at-far",
         "True accept rate at a false accept rate",
         ("FAR asked for", "false accepts allowed", "FAR reached", "TAR", "threshold (cosine)"),
@@ -260,7 +261,7 @@ def _sections(
             for far, p in points.items()
         ),
     )
-    folds = Table(
+    folds = ReportTable(
         "folds",
         "Each fold at the threshold that is best on the others",
         ("fold", "accuracy", "threshold (cosine)"),

@@ -33,7 +33,7 @@ def test_wrong_line_is_one_line_and_leaves_nothing(
     assert main([*command, "--out", str(tmp_path / "rep")]) == 2
     error = capsys.readouterr().err
     assert error.count("\n") == 1
-    assert "gt', line 2: id '1' again" in error
+    assert "gt, line 2: expected a new id (line 1 has '1')" in error
     assert not (tmp_path / "rep").exists()
 
 

@@ -1,4 +1,4 @@
-"""The 2019 feature release: pickle to Parquet."""
+"""Conversion of the 2019 feature release from pickle to Parquet."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from vidsearch.errors import ConfigError
-from vidsearch.evaluation.iqiyi.features import clip_centres, convert_features
+from vidsearch.evaluation.iqiyi.features import convert_features
 
 
 def face(vector: Any, quality: float = 1.0) -> list[Any]:
@@ -33,18 +33,6 @@ def test_conversion_keeps_every_number(tmp_path: Path) -> None:
     assert [row["clip"] for row in rows] == ["b.mp4", "b.mp4", "a.mp4"]
     assert rows[0]["embedding"] == np.array([0.1, 0.2], np.float16).tolist()
     assert (rows[0]["frame"], rows[0]["box_xyxy"]) == (7, [1.0, 2.0, 3.0, 4.0])
-
-
-def test_feature_centres(tmp_path: Path) -> None:
-    content = {b"b": [face([4, 0]), face([0, 2], 0.1)], b"a": [face([0, 5], 0.1)]}
-    convert_features(dump(tmp_path / "f", content), tmp_path / "g")
-    clips, centres = clip_centres(tmp_path / "g")
-    assert clips == ["a", "b"]
-    assert centres == pytest.approx(np.array([[0, 1], [4 / 20**0.5, 2 / 20**0.5]]), abs=1e-6)
-    # A poor face is left out where there is a better one, and used where there is none.
-    assert clip_centres(tmp_path / "g", least_quality=0.5)[1] == pytest.approx(
-        np.array([[0, 1], [1, 0]])
-    )
 
 
 @pytest.mark.parametrize(
@@ -96,10 +84,4 @@ def test_any_content_is_converted_or_refused(
         assert "\n" not in str(error)  # noqa: PT017
         assert [path.name for path in folder.iterdir()] == ["f.pickle"]
     else:
-        clip_centres(folder / "f.parquet")
-
-
-def test_other_file_is_no_feature_file(tmp_path: Path) -> None:
-    (tmp_path / "x").write_text("x")
-    with pytest.raises(ConfigError, match="iqiyi-features"):
-        clip_centres(tmp_path / "x")
+        assert pq.read_metadata(folder / "f.parquet").num_rows > 0

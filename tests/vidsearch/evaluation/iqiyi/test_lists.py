@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from vidsearch.errors import ConfigError
-from vidsearch.evaluation.iqiyi.lists import read_lists, read_training, score
+from vidsearch.evaluation.iqiyi.lists import read_lists, score
 from vidsearch.evaluation.metrics.retrieval import mean_average_precision
 
 
@@ -40,9 +40,11 @@ def test_the_limit_counts_different_clips() -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("1 a\n2 b\n1 c\n", r"line 3: id '1' again \(first in line 1\); expected one line an id"),
-        ("1 a\n2,b\n", "line 2: a tab or a comma; expected fields separated by spaces"),
-        ("\n \n", "holds no line"),
+        ("1 a\n2 b\n1 c\n", r"line 3: expected a new id \(line 1 has '1'\); got '1 c'"),
+        ("1 a\n2\tb\n", r"line 2: expected 'id clip clip ...', separated by spaces"),
+        ("1 a\n2 \0\n", r"line 2: expected 'id clip clip ...', separated by spaces"),
+        ("1 a\n2,b\n", "line 2: expected 'id clip clip ...', separated by spaces; got '2,b'"),
+        ("\n \n", "has no line"),
     ],
 )
 def test_malformed_lines_name_file_and_line(tmp_path: Path, text: str, message: str) -> None:
@@ -54,17 +56,9 @@ def test_other_wrong_files(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="cannot be read"):
         read_lists(tmp_path / "none")
     (tmp_path / "binary").write_bytes(b"\xff\xfe\x00")
-    with pytest.raises(ConfigError, match="no UTF-8 text"):
+    with pytest.raises(ConfigError, match="is not UTF-8 text"):
         read_lists(tmp_path / "binary")
     with pytest.raises(ConfigError, match="id '9', which the ground truth does not have"):
         score({"1": ["a"]}, {"9": ["a"]})
     with pytest.raises(ConfigError, match="names clip 'a' twice"):
         score({"1": ["a", "a"]}, {})
-
-
-def test_training_list(tmp_path: Path) -> None:
-    assert read_training(write(tmp_path / "t", "a 1\nb 2\n")) == {"a": "1", "b": "2"}
-    with pytest.raises(ConfigError, match="line 2: 3 fields; expected 'clip id'"):
-        read_training(write(tmp_path / "t", "a 1\nb 2 3\n"))
-    with pytest.raises(ConfigError, match="line 2: clip 'a' again"):
-        read_training(write(tmp_path / "t", "a 1\na 2\n"))

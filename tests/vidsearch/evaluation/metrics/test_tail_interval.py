@@ -27,7 +27,7 @@ def case(rng: np.random.Generator) -> Case:
 def test_equals_resampling_everything(
     case: Case, least: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(tail_interval, "_LEAST", least)
+    monkeypatch.setattr(tail_interval, "_MIN_TAIL", least)
     scores, same, groups = case
     found = tar_intervals(scores, same, groups, (1e-3, 1e-2), resamples=80)
     for far, ends in found.items():

@@ -1,4 +1,4 @@
-"""Whatever a list says, it is read or refused in one line."""
+"""Arbitrary list and vector files are read, or refused with one line."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from vidsearch.errors import ConfigError
-from vidsearch.evaluation.iqiyi.lists import read_lists, read_training, score
+from vidsearch.evaluation.iqiyi.lists import read_lists, score
 from vidsearch.evaluation.protocols.pairs import read_bin, read_lfw_pairs, read_ytf
 from vidsearch.evaluation.protocols.vectors import open_vector_file, read_names, read_noise
 
@@ -27,7 +27,6 @@ READERS: dict[str, Callable[[Path], object]] = {
     "names": lambda path: read_names(path, 3, subjects=True),
     "noise": lambda path: read_noise([path], ["a.jpg", "Ann"]),
     "iqiyi": lambda path: score(read_lists(path), read_lists(path)),
-    "training": read_training,
 }
 
 

@@ -53,7 +53,10 @@ def test_lfw(tmp_path: Path) -> None:
         (GOOD.replace("1\t3", "1\t" + "3" * 5000), r"line 2: expected"),
         (GOOD.replace("Cy", "C" * 300), r"line 5: expected"),
         ("9" * 5000 + "\t300\n", r"line 1: expected the number of folds"),
-        (GOOD.rsplit("Cy", 1)[0], r"promises 4 pairs \(2 folds of 1 genuine and 1 imp.*got 3"),
+        (
+            GOOD.rsplit("Cy", 1)[0],
+            r"must hold 4 pairs as its first line states \(2 folds of 1 genuine and 1 imp.*got 3",
+        ),
     ],
 )
 def test_lfw_malformed(text: str, message: str, tmp_path: Path) -> None:
@@ -63,12 +66,12 @@ def test_lfw_malformed(text: str, message: str, tmp_path: Path) -> None:
 
 def test_lfw_places(tmp_path: Path) -> None:
     path = write(tmp_path / "pairs.txt", GOOD)
-    with pytest.raises(ConfigError, match="is no folder"):
+    with pytest.raises(ConfigError, match="is not a folder"):
         read_lfw_pairs(path, tmp_path / "none")
     with pytest.raises(ConfigError, match=r"none\.txt cannot be read"):
         read_lfw_pairs(tmp_path / "none.txt", tmp_path)
     path.write_bytes(b"\xff\xfe\x00")
-    with pytest.raises(ConfigError, match="not text in UTF-8"):
+    with pytest.raises(ConfigError, match="is not UTF-8 text"):
         read_lfw_pairs(path, tmp_path)
 
 
@@ -86,14 +89,14 @@ def test_bin(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ([1, 2, 3], r"must hold \(pictures, issame\); got list"),
+        ([1, 2, 3], r"must hold \(images, issame\); got list"),
         (([b"a", b"b"], [2]), "issame must be a list of True and False"),
         (([b"a", b"b"], "yes"), "issame must be a list"),
-        (([b"a", b"b"], [True, False]), "got 2 pictures for 2 pairs"),
-        (([], []), "issame must be|got 0 pictures"),
+        (([b"a", b"b"], [True, False]), "got 2 images for 2 pairs"),
+        (([], []), "issame must be|got 0 images"),
         (([b"a", b"b"], [[True], [True, False]]), "issame must be a list"),
-        ((7, [True]), "must hold a list of pictures; got int"),
-        ((["a", "b"], [True]), "a picture must be the bytes of a file; got str"),
+        ((7, [True]), "must hold a list of images; got int"),
+        ((["a", "b"], [True]), "an image must be the bytes of a file; got str"),
     ],
 )
 def test_bin_malformed(content: object, message: str, tmp_path: Path) -> None:
@@ -135,10 +138,10 @@ def test_ytf(tmp_path: Path) -> None:
         ("1, 1, Ann/0, Ann/1, 1, 2\n", "line 1: expected"),
         ("1, 1, Ann/0, ../x/1, 1\n", "line 1: expected"),
         (f"1, {'9' * 5000}, Ann/0, Ann/1, 1\n", "line 1: expected"),
-        ("2, 1, Ann/0, Ann/1, 1\n1, 1, Ann/0, Ann/1, 1\n", "line 2: expected folds one after"),
+        ("2, 1, Ann/0, Ann/1, 1\n1, 1, Ann/0, Ann/1, 1\n", "line 2: expected consecutive folds"),
         ("1, 1, Ann/0, Ann/1, 1\n", r"must hold 2 folds of equal size; got \[1\]"),
         ("1, 1, Ann/0, Cy/1, 1\n2, 1, Ann/0, Ann/1, 1\n", "video 'Cy/1' has no folder"),
-        ("1, 1, Ann/0, Dan/1, 1\n2, 1, Ann/0, Ann/1, 1\n", "holds no picture"),
+        ("1, 1, Ann/0, Dan/1, 1\n2, 1, Ann/0, Ann/1, 1\n", "has no image"),
     ],
 )
 def test_ytf_malformed(text: str, message: str, tmp_path: Path) -> None:

@@ -39,8 +39,8 @@ def test_media(text: str, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("", "holds no line; expected 'image template medium'"),
-        ("\n\n", "holds no line"),
+        ("", "has no line; expected 'image template medium'"),
+        ("\n\n", "has no line"),
         (
             "1.jpg 1 5\n\n2.jpg 1\n",
             r"m\.txt, line 3: expected 'image template medium'.*got '2.jpg 1'",
@@ -61,7 +61,7 @@ def test_places(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"none\.txt cannot be read"):
         read_media(tmp_path / "none.txt")
     (tmp_path / "b.txt").write_bytes(b"\xff\xfe 1 2\n")
-    with pytest.raises(ConfigError, match="not text in UTF-8"):
+    with pytest.raises(ConfigError, match="is not UTF-8 text"):
         read_media(tmp_path / "b.txt")
     with pytest.raises(ConfigError, match="cannot be read"):
         read_media(tmp_path)

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from vidsearch.errors import ConfigError
-from vidsearch.evaluation.report import Report, Section, Table, read_outline, write_report
+from vidsearch.evaluation.report import Report, ReportTable, Section, read_outline, write_report
 
 
 def test_round_trip(report: Report, tmp_path: Path) -> None:
@@ -19,12 +19,12 @@ def test_round_trip(report: Report, tmp_path: Path) -> None:
 
 
 def test_numbers_of_numpy_are_plain(report: Report, tmp_path: Path) -> None:
-    table = Table("t", "", ("a", "b"), ((np.int64(3), np.float32(0.5)),))  # type: ignore[arg-type]
+    table = ReportTable("t", "", ("a", "b"), ((np.int64(3), np.float32(0.5)),))  # type: ignore[arg-type]
     changed = dataclasses.replace(report, sections=(Section("S", "", (table,)),))
     found = read_outline(write_report(changed, tmp_path / "out"))
     assert found is not None
     (block,) = found[2][0].blocks
-    assert isinstance(block, Table)
+    assert isinstance(block, ReportTable)
     assert block.rows == ((3, 0.5),)
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from vidsearch.errors import ConfigError
-from vidsearch.evaluation.report import Headline, Report, Table, read_report, write_report
+from vidsearch.evaluation.report import Headline, Report, ReportTable, read_report, write_report
 from vidsearch.evaluation.report.tables import to_markdown
 
 
@@ -25,7 +25,12 @@ def test_everything_is_written(report: Report, tmp_path: Path) -> None:
     ]  # fmt: skip
     metrics = json.loads((folder / "metrics.json").read_text())
     assert metrics["metrics"] == {"accuracy": 0.5, "missing": None, "rows": [0, 1]}
-    assert metrics["model"] == {"model_id": "open-1", "files_sha256": {"a.onnx": "cd"}}
+    assert metrics["model"] == {
+        "model_id": "open-1",
+        "pack": "open",
+        "files_sha256": {"a.onnx": "cd"},
+    }
+    assert metrics["dataset"] == "Faces"
     assert metrics["data_sha256"] == {"pairs.txt": "ab"}
     assert metrics["configuration"] == {"folds": 10}
     rows = list(csv.reader((folder / "tables/numbers.csv").read_text().splitlines()))
@@ -89,11 +94,21 @@ def test_nothing_half_written(
 def test_round_trip(report: Report, tmp_path: Path) -> None:
     stored = read_report(write_report(report, tmp_path / "out"))
     assert (stored.kind, stored.title) == (report.kind, report.title)
+    assert (stored.dataset, stored.pack) == ("Faces", "open")
     assert stored.scores is not None
     assert report.scores is not None
     assert stored.scores.measures == report.scores.measures
     assert stored.scores.identities == report.scores.identities
     assert list(stored.scores.columns["similarity"]) == report.scores.columns["similarity"]
+
+
+def test_a_report_without_data_set_and_pack_is_read(report: Report, tmp_path: Path) -> None:
+    out = write_report(report, tmp_path / "out")
+    metrics = json.loads((out / "metrics.json").read_text())
+    del metrics["dataset"], metrics["model"]["pack"]  # as written by versions before these keys
+    (out / "metrics.json").write_text(json.dumps(metrics))
+    stored = read_report(out)
+    assert (stored.dataset, stored.pack) == ("", "")
 
 
 def test_unreadable_reports(report: Report, tmp_path: Path) -> None:
@@ -112,7 +127,7 @@ def test_unreadable_reports(report: Report, tmp_path: Path) -> None:
 
 
 def test_markdown_keeps_its_columns() -> None:
-    table = Table("t", "Caption", ("name", "n"), (("a|b", 12345), ("c\n", None)))
+    table = ReportTable("t", "Caption", ("name", "n"), (("a|b", 12345), ("c\n", None)))
     assert to_markdown(table).splitlines()[2:] == [
         "| name | n |", "| --- | --: |", "| a\\|b | 12,345 |", "| c\\\\n | - |",
     ]  # fmt: skip
@@ -120,6 +135,6 @@ def test_markdown_keeps_its_columns() -> None:
 
 def test_names_and_rows_are_checked() -> None:
     with pytest.raises(ConfigError, match="it names files"):
-        Table("../x", "", (), ())
+        ReportTable("../x", "", (), ())
     with pytest.raises(ConfigError, match="every row needs 2 cells"):
-        Table("t", "", ("a", "b"), (("x",),))
+        ReportTable("t", "", ("a", "b"), (("x",),))

@@ -1,4 +1,4 @@
-"""From a picture of a verification set to the aligned face that is compared."""
+"""Aligned faces from the photos of evaluation sets."""
 
 from __future__ import annotations
 
@@ -10,9 +10,17 @@ from vidsearch.faces.geometry.align import ARCFACE_112, AlignmentTemplate, align
 
 
 def central_face(image: Image, detector: Detector, template: AlignmentTemplate) -> AlignedFaces:
-    """Return the face nearest the photo's centre as (1, S, S, 3), or (0, S, S, 3).
+    """Return the face nearest the photo's centre, aligned.
 
-    Which of several is meant follows from how these sets were made: around the person named.
+    In these sets the person named is at the centre of the photo.
+
+    Args:
+        image: (H, W, 3) uint8 RGB.
+        detector: Face detector.
+        template: Alignment template of side S.
+
+    Returns:
+        (1, S, S, 3) uint8 RGB, or (0, S, S, 3) without a face.
     """
     detections = detector.detect(image)
     boxes = detections.boxes_xyxy
@@ -23,7 +31,11 @@ def central_face(image: Image, detector: Detector, template: AlignmentTemplate) 
 
 
 def from_arcface(image: Image, template: AlignmentTemplate) -> AlignedFaces:
-    """Return a face that is aligned to ArcFace's template, of any size, as another wants it.
+    """Return a face aligned to ArcFace's template, warped to another template.
+
+    Args:
+        image: (H, W, 3) uint8 RGB, aligned to the 112 x 112 template at any scale.
+        template: Alignment template of side S.
 
     Returns:
         (1, S, S, 3) uint8 RGB.
