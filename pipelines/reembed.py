@@ -19,8 +19,13 @@ from pipelines.stages import reembed_faces
 from pipelines.stages.reembed_faces import StoredFaces
 from vidsearch.catalog import Catalog
 from vidsearch.catalog.maintenance import repair
-from vidsearch.catalog.pieces import FACES_IN_PIECE, Pieces
-from vidsearch.catalog.reembedding import ReembeddingResult, aligned_points, write_tables
+from vidsearch.catalog.reembedding import (
+    FACES_IN_PIECE,
+    Pieces,
+    ReembeddingResult,
+    aligned_points,
+    write_tables,
+)
 from vidsearch.catalog.snapshot import Snapshot
 from vidsearch.catalog.versions import (
     discard_staged,

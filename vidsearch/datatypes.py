@@ -1,12 +1,12 @@
-"""What crosses a module border, checked when built.
+"""Data types shared by all modules; their shapes are checked when they are built.
 
 Conventions, stated once:
 
 - Images are H x W x 3 uint8 **RGB**; BGR exists only inside an adapter.
 - Boxes are ``xyxy`` float32 pixels of the full frame; landmarks are (x, y) in the order left eye,
   right eye, nose, left mouth, right mouth, as seen in the image.
-- Time is the stream's own ``pts`` and time base. Seconds are derived, and count from the
-  container's start, which is what a player shows as 0:00.
+- Time is the stream's own ``pts`` and time base. Seconds are derived and count from the
+  container's start, which players show as 0:00.
 - Embeddings are raw (N, D) float32: a template is their centre and is L2-normalised once, at the
   end.
 - Batches are columns, not lists of objects; N = 0 is always legal.
@@ -34,18 +34,24 @@ AlignedFaces: TypeAlias = NDArray[np.uint8]
 def check_array(
     name: str, array: NDArray[np.generic], shape: tuple[int | None, ...], dtype: type
 ) -> None:
-    """Raise unless ``array`` has this dtype and shape (``None`` accepts any length).
+    """Raise unless an array has this dtype and shape.
+
+    Args:
+        name: Name of the argument, for the message.
+        array: Array of any shape.
+        shape: Expected length of every axis; None accepts any length.
+        dtype: Expected type of the elements.
 
     Raises:
-        ShapeError: Naming the argument, what was expected and what was found.
+        ShapeError: The array has another shape or dtype.
     """
     fits = array.ndim == len(shape) and all(
         want is None or want == have for want, have in zip(shape, array.shape, strict=False)
     )
     if not fits or array.dtype != np.dtype(dtype):
-        wanted = "(" + ", ".join("N" if n is None else str(n) for n in shape) + ")"
+        expected = "(" + ", ".join("N" if n is None else str(n) for n in shape) + ")"
         raise ShapeError(
-            f"{name} must be {wanted} {np.dtype(dtype)}; got {array.shape} {array.dtype}"
+            f"{name} must be {expected} {np.dtype(dtype)}; got {array.shape} {array.dtype}"
         )
 
 
@@ -62,15 +68,17 @@ class TimeSpan:
 
     @property
     def duration_s(self) -> float:
+        """Length in seconds."""
         return self.end_s - self.start_s
 
     def overlaps(self, other: TimeSpan) -> bool:
+        """Return True if the spans share a moment; spans that only touch do not."""
         return self.start_s < other.end_s and other.start_s < self.end_s
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Frame:
-    """One sampled picture.
+    """A sampled frame.
 
     Attributes:
         image: (H, W, 3) uint8 RGB, upright (the container's rotation is applied).
@@ -78,7 +86,7 @@ class Frame:
         time_base: Seconds a tick.
         start: Container's start in seconds; ``time_s`` counts from it.
         shot: Number of the shot in its video, from 0.
-        duration: How long the frame is shown (until the next decoded one), in ``time_base``.
+        duration: Time until the next decoded frame, in units of ``time_base``.
     """
 
     image: Image
@@ -93,21 +101,23 @@ class Frame:
 
     @property
     def time_s(self) -> float:
+        """Seconds from the container's start."""
         return float(self.pts * self.time_base - self.start)
 
     @property
     def duration_s(self) -> float:
+        """Seconds until the next decoded frame."""
         return float(self.duration * self.time_base)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Detections:
-    """Faces found in one picture, best score first.
+    """Faces detected in an image, best score first.
 
     Attributes:
-        boxes_xyxy: (N, 4) float32, pixels of the full picture.
+        boxes_xyxy: (N, 4) float32, pixels of the full image.
         scores: (N,) float32 in [0, 1].
-        landmarks: (N, 5, 2) float32, pixels of the full picture.
+        landmarks: (N, 5, 2) float32, pixels of the full image.
     """
 
     boxes_xyxy: Boxes
@@ -124,11 +134,16 @@ class Detections:
         return len(self.boxes_xyxy)
 
     def select(self, rows: NDArray[np.intp] | NDArray[np.bool_]) -> Detections:
-        """Return the named rows, in the order named."""
+        """Return the detections of these rows, in the given order.
+
+        Args:
+            rows: (M,) indices, or (N,) bool.
+        """
         return Detections(self.boxes_xyxy[rows], self.scores[rows], self.landmarks[rows])
 
     @staticmethod
     def empty() -> Detections:
+        """Return no detections (N = 0)."""
         return Detections(
             np.zeros((0, 4), np.float32), np.zeros(0, np.float32), np.zeros((0, 5, 2), np.float32)
         )
@@ -136,20 +151,21 @@ class Detections:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class FrameFaces:
-    """The faces of one sampled frame, aligned and embedded: what the tracker consumes.
+    """Faces of a sampled frame, aligned and embedded; input of the tracker.
 
-    Aligned faces are JPEGs already, as a track keeps them: an hour of them is small, and travels.
+    Aligned faces are stored as JPEGs, so that an hour of faces is small enough to send to another
+    process.
 
     Attributes:
         time_s: Seconds from the container's start.
-        frame_duration_s: How long this frame is shown.
+        frame_duration_s: Seconds until the next decoded frame.
         shot: Number of the shot.
         detections: N faces.
         embeddings: (N, D) float32, raw.
         quality: (N,) float32 in [0, 1], see ``vidsearch.faces.quality``.
-        too_poor: (N,) bool, whether a face is too small or too blurred to be matched.
-        aligned_jpegs: N pictures, each a face in the embedder's template, with a rim.
-        aligned_points: (5, 2) float32, where the landmarks lie in such a picture.
+        too_poor: (N,) bool, true for a face that is too small or too blurred to be matched.
+        aligned_jpegs: N JPEGs, each an aligned face with a margin.
+        aligned_points: (5, 2) float32, landmarks in pixels of such a JPEG.
     """
 
     time_s: float
@@ -170,7 +186,7 @@ class FrameFaces:
         check_array("aligned_points", self.aligned_points, (5, 2), np.float32)
         if len(self.aligned_jpegs) != n:
             raise ShapeError(
-                f"aligned_jpegs must be {n}, one a face; got {len(self.aligned_jpegs)}"
+                f"aligned_jpegs must have {n} items, one a face; got {len(self.aligned_jpegs)}"
             )
 
     def __len__(self) -> int:
@@ -179,17 +195,17 @@ class FrameFaces:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class KeptFace:
-    """One of a track's best faces, stored so that another model can embed it without the video.
+    """A kept face of a track, stored so that another model can embed it without the video.
 
     Attributes:
         time_s: Seconds from the container's start.
         box_xyxy: (4,) float32, pixels of the frame.
         landmarks: (5, 2) float32, pixels of the frame.
-        score: Of the detection.
-        quality: [0, 1].
+        score: Score of the detection, in [0, 1].
+        quality: Quality of the face, in [0, 1].
         embedding: (D,) float32, raw.
-        aligned_jpeg: The face in its embedder's template, with a rim.
-        aligned_points: (5, 2) float32, where the template puts the landmarks in that picture.
+        aligned_jpeg: The aligned face with a margin.
+        aligned_points: (5, 2) float32, landmarks in pixels of ``aligned_jpeg``.
     """
 
     time_s: float
@@ -210,12 +226,12 @@ class KeptFace:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Template:
-    """One vector for a track or a subject, pooled from embeddings.
+    """Vector of a track or a subject, pooled from embeddings.
 
     Attributes:
         vector: (D,) float32, unit length.
-        weight: Sum of the weights pooled (the count, where every embedding weighs 1).
-        model_id: Which model's space this is; vectors of two models are never compared.
+        weight: Sum of the pooled weights; the number of embeddings if each weighs 1.
+        model_id: Model of the vector; vectors of two models are never compared.
     """
 
     vector: Vector
@@ -228,23 +244,23 @@ class Template:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Track:
-    """One person in one shot of one video.
+    """A person in a shot of a video.
 
     Attributes:
-        span: When the person is visible.
-        best_s: Time of the best face.
+        span: Time during which the person is visible.
+        best_s: Time of the best face, seconds.
         shot: Number of the shot.
-        seen: How many sampled faces the template pools.
-        quality: Quality of the best face, [0, 1].
-        box_xyxy: (4,) float32, box of the best face.
-        template: Centre of all the track's embeddings.
-        faces: The few best faces, best first.
+        face_count: Number of sampled faces that the template pools.
+        quality: Quality of the best face, in [0, 1].
+        box_xyxy: (4,) float32, box of the best face, pixels of the full frame.
+        template: Centre of all embeddings of the track.
+        faces: The kept faces, best first.
     """
 
     span: TimeSpan
     best_s: float
     shot: int
-    seen: int
+    face_count: int
     quality: float
     box_xyxy: Vector
     template: Template
@@ -256,15 +272,19 @@ class Track:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Hit:
-    """One track that answers a query.
+    """A track found by a query.
 
     Attributes:
-        rank: From 1.
-        confidence: Calibrated probability that track and query are the same person.
-        similarity: Raw cosine.
+        rank: Rank, from 1.
+        confidence: Calibrated probability that track and query show the same person.
+        similarity: Cosine of track and query.
         video: Path or URI of the video.
+        video_id: Hash of the video's content.
+        track_id: Id of the track.
+        span: Time during which the person is visible.
+        best_s: Time of the best face, seconds.
         box_xyxy: (4,) float32, box of the track's best face, pixels of the full frame.
-        person: Name given to the track's person, or None.
+        person: Name of the track's person, or None.
     """
 
     rank: int

@@ -1,4 +1,4 @@
-"""Where models run: ``auto``, ``cpu`` or ``cuda[:i]``, and what that means to each runtime."""
+"""Devices that run models: ``auto``, ``cpu`` or ``cuda[:i]``, for ONNX Runtime and torch."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from vidsearch.errors import ConfigError, DeviceError, PackFormatError, PackNotFoundError
+from vidsearch.text.printable import one_line
 
 if TYPE_CHECKING:
     import onnxruntime
@@ -20,7 +21,11 @@ _REMEDY = "pass --device cpu or auto"
 
 @dataclass(frozen=True, slots=True)
 class Device:
-    """One place to run a model; build it with ``resolve_device``, which checks that it exists.
+    """A device that runs models; ``resolve_device`` returns one that is checked to exist.
+
+    Attributes:
+        kind: ``cpu`` or ``cuda``.
+        index: Number of the GPU; 0 for the CPU.
 
     Example:
         >>> str(Device("cuda", 1)), str(Device("cpu"))
@@ -41,7 +46,7 @@ class Device:
             return ["CPUExecutionProvider"]
         options = {
             "device_id": str(self.index),
-            # The default measures every algorithm again for every picture size it meets.
+            # The default measures all algorithms again for every new image size.
             "cudnn_conv_algo_search": "HEURISTIC",
             "arena_extend_strategy": "kSameAsRequested",
         }
@@ -52,17 +57,18 @@ CPU = Device("cpu")
 
 
 def resolve_device(spec: str, runtime: Runtime = "onnxruntime") -> Device:
-    """Return the device that a user's word names, checked to be usable by a runtime.
+    """Return the device for a user's choice, checked to be usable by a runtime.
 
-    ``auto`` is the first GPU that the runtime can use, else the CPU: the only word that chooses.
+    ``auto`` is the first GPU that the runtime can use, or the CPU without one. Any other choice is
+    taken literally.
 
     Args:
-        spec: ``auto``, ``cpu``, ``cuda`` (the first) or ``cuda:i``.
-        runtime: Which library will run the model; each sees GPUs by its own means.
+        spec: ``auto``, ``cpu``, ``cuda`` (the first GPU) or ``cuda:i``.
+        runtime: Library that runs the model; each detects GPUs in its own way.
 
     Raises:
         ConfigError: ``spec`` is none of these words.
-        DeviceError: The device named is not there, or the runtime was built without it.
+        DeviceError: The device does not exist, or the runtime was built without CUDA.
 
     Example:
         >>> resolve_device("cpu")
@@ -85,24 +91,24 @@ def resolve_device(spec: str, runtime: Runtime = "onnxruntime") -> Device:
             f"device '{device}' is visible, but the installed {runtime} is a build without CUDA; "
             f"install the gpu extra, or {_REMEDY}"
         )
-    there = f" (there are {visible})" if visible else ""
-    raise DeviceError(f"device '{device}' is not visible here{there}; {_REMEDY}")
+    count = f" (there are {visible})" if visible else ""
+    raise DeviceError(f"device '{device}' is not visible here{count}; {_REMEDY}")
 
 
 def open_onnx(path: Path, device: Device, threads: int = 1) -> onnxruntime.InferenceSession:
     """Open an ONNX file for one thread of one process.
 
-    Memory stays flat over inputs of any number of sizes: nothing is kept per shape, and the arena
+    Memory does not grow with the number of input sizes: nothing is stored per shape, and the arena
     grows to the largest input only (300 random sizes up to 640 x 640: 178 MiB for CenterFace).
 
     Args:
         path: The model.
-        device: From ``resolve_device``.
-        threads: CPU threads in one call. Workers are the unit of parallelism, so 1.
+        device: Device from ``resolve_device``.
+        threads: CPU threads of a call. Workers are the unit of parallelism, hence 1.
 
     Raises:
-        PackNotFoundError: No such file.
-        PackFormatError: The file is not a model that ONNX Runtime can load.
+        PackNotFoundError: The file does not exist.
+        PackFormatError: ONNX Runtime cannot load the file.
         DeviceError: The device's provider is missing or could not start.
     """
     import onnxruntime as ort
@@ -114,14 +120,13 @@ def open_onnx(path: Path, device: Device, threads: int = 1) -> onnxruntime.Infer
     options = ort.SessionOptions()
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
-    options.log_severity_level = 4  # what goes wrong arrives as an exception
-    options.enable_mem_pattern = False  # one pattern would be kept for every input shape
+    options.log_severity_level = 4  # errors arrive as exceptions
+    options.enable_mem_pattern = False  # a pattern is stored for every input shape
     try:
         session = ort.InferenceSession(str(path), options, providers=device.onnx_providers)
-    except Exception as error:  # its exception classes share no public base
-        first_line = next(iter(str(error).splitlines()), type(error).__name__)
+    except Exception as error:  # the exception classes share no public base
         raise PackFormatError(
-            f"model file {path} cannot be loaded by ONNX Runtime ({first_line}); "
+            f"model file {path} cannot be loaded by ONNX Runtime ({one_line(error)}); "
             "reinstall or rebuild its pack"
         ) from error
     started: list[str] = session.get_providers()
@@ -141,7 +146,7 @@ def _require_cuda_provider(device: Device) -> None:
             f"device '{device}' needs an onnxruntime built with CUDA; install the gpu extra, "
             f"or {_REMEDY}"
         )
-    ort.preload_dlls()  # finds the CUDA libraries that were installed as Python packages
+    ort.preload_dlls()  # finds CUDA libraries that are installed as Python packages
 
 
 def _usable_gpus(runtime: Runtime) -> int:
@@ -155,7 +160,7 @@ def _usable_gpus(runtime: Runtime) -> int:
 
 
 def _driver_gpus() -> int:
-    """Ask the NVIDIA driver itself: light, and it obeys CUDA_VISIBLE_DEVICES as the runtimes do."""
+    """Return the number of GPUs that the NVIDIA driver shows, limited by CUDA_VISIBLE_DEVICES."""
     try:
         driver: Any = ctypes.CDLL("libcuda.so.1")
     except OSError:

@@ -1,35 +1,35 @@
-"""The error tree: everything vidsearch raises on purpose.
+"""Error classes of vidsearch.
 
 VidsearchError                     exit 2
 ├── ConfigError                    an option or argument breaks a rule
 ├── ShapeError                     an array does not have the promised shape or dtype
 ├── DeviceError                    a device or execution provider that was asked for is missing
 ├── VideoError                     one video cannot be read
-│   ├── VideoOpenError             missing, unreadable, or not a container we know
-│   ├── NoVideoStreamError         a readable file without moving pictures
-│   └── VideoDecodeError           opened, but not a single frame could be decoded
+│   ├── VideoOpenError             missing, unreadable, or an unknown container
+│   ├── NoVideoStreamError         a readable file without a video stream
+│   └── VideoDecodeError           opened, but no frame could be decoded
 ├── PhotoError                     a query photo cannot be read safely
 │   └── NoFaceError                exit 4: no usable face in the query photo
 ├── ModelError                     a model pack cannot be used
-│   ├── PackNotFoundError          unknown name, or its files are not on this machine
+│   ├── PackNotFoundError          unknown name, or files missing on this machine
 │   ├── PackFormatError            pack.toml is malformed
-│   ├── ExportError                a trained network cannot be made a pack
-│   └── PackVerifyError            a file's sha256 is not the one the pack states
-├── TrainingSetError               a training set cannot be read, made or learned from
-├── TrainingError                  a training run cannot start or go on
+│   ├── ExportError                a trained network cannot be exported as a pack
+│   └── PackVerifyError            a file's sha256 differs from the pack's
+├── TrainingSetError               a training set cannot be read, written or trained on
+├── TrainingError                  a training run cannot start or continue
 │   ├── CheckpointError            not a checkpoint, damaged, or of another architecture
-│   ├── DivergedError              the loss is no number any more
+│   ├── DivergedError              the loss is not finite
 │   └── DeviceMemoryError          a batch does not fit into the device's memory
-├── ClusterLostError               the Dask cluster went away in mid-run
+├── ClusterLostError               the Dask cluster was lost during a run
 └── CatalogError                   an archive's catalog cannot be used
-    ├── CatalogNotFoundError       no catalog at that place
+    ├── CatalogNotFoundError       no catalog at this path
     ├── CatalogVersionError        written by a newer format version
     ├── CatalogModelError          bound to another model pack
     ├── CatalogWriteError          cannot be written (permissions, full disk)
     └── CatalogConflictError       another writer won too often; repeat the command
 
-A message names the input, the rule it breaks, the value found and what to do. The command line
-prints it as one line and leaves with ``exit_status``; a user's mistake shows nothing else.
+A message names the input, the rule, the value and the remedy. The command line prints the message
+on one line and exits with ``exit_status``.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ def reason(error: BaseException) -> str:
 
 
 class VidsearchError(Exception):
-    """Root of every error that vidsearch raises on purpose."""
+    """Base class of the errors that vidsearch raises."""
 
     exit_status: ClassVar[int] = 2
 
@@ -66,19 +66,19 @@ class DeviceError(VidsearchError):
 
 
 class VideoError(VidsearchError):
-    """One video cannot be read."""
+    """A video cannot be read."""
 
 
 class VideoOpenError(VideoError):
-    """The file is missing, unreadable, or not a container we know."""
+    """The file is missing, unreadable, or an unknown container."""
 
 
 class NoVideoStreamError(VideoError):
-    """The file is readable but has no moving pictures."""
+    """The file is readable but has no video stream."""
 
 
 class VideoDecodeError(VideoError):
-    """The file opened, but not a single frame could be decoded."""
+    """The file opened, but no frame could be decoded."""
 
 
 class PhotoError(VidsearchError):
@@ -96,7 +96,7 @@ class ModelError(VidsearchError):
 
 
 class PackNotFoundError(ModelError):
-    """The pack's name is unknown, or its files are not on this machine."""
+    """The pack's name is unknown, or its files are missing on this machine."""
 
 
 class PackFormatError(ModelError):
@@ -104,27 +104,27 @@ class PackFormatError(ModelError):
 
 
 class ExportError(ModelError):
-    """A trained network cannot be made a pack."""
+    """A trained network cannot be exported as a pack."""
 
 
 class PackVerifyError(ModelError):
-    """A file's sha256 is not the one its pack states."""
+    """A file's sha256 differs from the one in its pack."""
 
 
 class TrainingSetError(VidsearchError):
-    """A training set cannot be read, made or learned from."""
+    """A training set cannot be read, written or trained on."""
 
 
 class TrainingError(VidsearchError):
-    """A training run cannot start or go on."""
+    """A training run cannot start or continue."""
 
 
 class CheckpointError(TrainingError):
-    """Not a checkpoint, damaged, or of another architecture."""
+    """A checkpoint is damaged, of another architecture, or not a checkpoint."""
 
 
 class DivergedError(TrainingError):
-    """The loss is no number any more; the last good checkpoint is kept."""
+    """The loss is not finite; the last good checkpoint is kept."""
 
 
 class DeviceMemoryError(TrainingError):
@@ -132,7 +132,7 @@ class DeviceMemoryError(TrainingError):
 
 
 class ClusterLostError(VidsearchError):
-    """The Dask cluster went away in mid-run; what was finished is committed."""
+    """The Dask cluster was lost during a run; finished videos are committed."""
 
 
 class CatalogError(VidsearchError):
@@ -140,7 +140,7 @@ class CatalogError(VidsearchError):
 
 
 class CatalogNotFoundError(CatalogError):
-    """There is no catalog at that place."""
+    """There is no catalog at this path."""
 
 
 class CatalogVersionError(CatalogError):

@@ -1,7 +1,7 @@
-"""Made-up videos for tests, and a process that writes them to a catalog.
+"""Synthetic videos for tests, and a process that writes them to a catalog.
 
-As a script: ``synthetic.py CATALOG FIRST LAST [MOMENT]`` indexes videos FIRST..LAST-1 that the
-catalog lacks, as an indexing run does, and kills itself at the named moment, if one is named.
+As a script, ``synthetic_catalog.py CATALOG FIRST LAST [MOMENT]`` writes the videos FIRST..LAST-1
+that the catalog lacks, as an indexing run does. With MOMENT, it kills itself at that moment.
 """
 
 from __future__ import annotations
@@ -28,12 +28,14 @@ MODEL_ID = "toy-16"
 
 
 def unit(rng: np.random.Generator, dim: int = DIM) -> Vector:
+    """Return a random vector of unit length, (dim,) float32."""
     vector = rng.normal(size=dim)
     unit_vector: Vector = (vector / np.linalg.norm(vector)).astype(np.float32)
     return unit_vector
 
 
 def make_track(number: int, shot: int, rng: np.random.Generator, faces: int = 2) -> Track:
+    """Return a track that starts at ``number`` seconds."""
     box = np.array([number, 1, number + 10, 21], np.float32)
     kept = tuple(
         KeptFace(
@@ -54,7 +56,7 @@ def make_track(number: int, shot: int, rng: np.random.Generator, faces: int = 2)
 
 
 def make_video(number: int, tracks: int | None = None, **changes: Any) -> IndexedVideo:
-    """Return the same video for the same number; every fifth fails, unless told otherwise."""
+    """Return the same video for the same number; every fifth fails unless ``status`` is given."""
     rng = np.random.default_rng(number)
     fields: dict[str, Any] = {
         "video_id": f"video-{number:04d}",
@@ -84,26 +86,31 @@ def make_video(number: int, tracks: int | None = None, **changes: Any) -> Indexe
     count = tracks if tracks is not None else int(rng.integers(0, 4))
     if fields["status"] == "failed":
         count = 0
-    made = tuple(make_track(at, at // 2, rng) for at in range(count))
-    return IndexedVideo(VideoRecord(**fields), made)
+    made_tracks = tuple(make_track(index, index // 2, rng) for index in range(count))
+    return IndexedVideo(VideoRecord(**fields), made_tracks)
 
 
 def write_missing(catalog: Catalog, first: int, last: int) -> None:
-    known = catalog.video_statuses()
-    places = catalog.known_files()
+    """Write the videos ``first`` to ``last - 1`` that the catalog lacks."""
+    statuses = catalog.video_statuses()
+    files = catalog.known_files()
     with CatalogWriter(catalog, config=WriterConfig(flush_videos=3)) as writer:
         for number in range(first, last):
             video = make_video(number)
             record = video.video
-            if record.video_id not in known:
+            if record.video_id not in statuses:
                 writer.add(video)
-            elif record.uri not in places:
-                place = KnownFile(record.uri, record.size, record.mtime_ns, record.video_id)
-                writer.add_file(place)
+            elif record.uri not in files:
+                file = KnownFile(record.uri, record.size, record.mtime_ns, record.video_id)
+                writer.add_file(file)
 
 
 def die_at(moment: str) -> None:
-    """Make this process kill itself before or after a table is written: ``before:tracks``."""
+    """Make this process kill itself before or after a write: ``before:tracks:2``.
+
+    Args:
+        moment: ``before`` or ``after``, the table, and the number of earlier writes to it.
+    """
     from vidsearch.catalog.tables import Table
 
     when, name, batch = moment.split(":")
@@ -130,7 +137,7 @@ def die_at(moment: str) -> None:
 def main() -> None:
     uri, first, last, *moment = sys.argv[1:]
     catalog = Catalog.open(uri)
-    catalog.snapshot()  # loads the table store, so that what follows is writing alone
+    catalog.snapshot()  # loads the table store before "ready"
     if moment:
         die_at(moment[0])
     print("ready", flush=True)

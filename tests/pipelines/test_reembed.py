@@ -26,7 +26,7 @@ from pipelines.stages.prepare_photos import PhotoOptions
 from vidsearch.catalog import Catalog, CatalogWriter, KnownFile
 from vidsearch.catalog.maintenance import repair
 from vidsearch.catalog.people import add_person, judge, judgements
-from vidsearch.catalog.pieces import Pieces
+from vidsearch.catalog.reembedding import Pieces
 from vidsearch.catalog.schema import matrix
 from vidsearch.catalog.versions import discard_staged, publish
 from vidsearch.commands.main import main
@@ -317,7 +317,7 @@ def test_killed_at_any_step_it_is_the_old_or_the_new(
 def test_a_run_goes_on_where_it_was_stopped(
     place: Path, packs: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    import vidsearch.catalog.pieces as staging
+    import vidsearch.catalog.reembedding as staging
 
     monkeypatch.setattr(staging, "FACES_IN_PIECE", 4)
     faces = Catalog.open(place).faces(["position"]).num_rows
@@ -395,7 +395,7 @@ def test_labels_decide(
 def test_processes_make_the_same_vectors(
     place: Path, packs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    import vidsearch.catalog.pieces as staging
+    import vidsearch.catalog.reembedding as staging
 
     other = Path(shutil.copytree(place, tmp_path / "other"))
     monkeypatch.setattr(staging, "FACES_IN_PIECE", 4)

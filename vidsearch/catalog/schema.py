@@ -189,7 +189,7 @@ def track_rows(videos: Sequence[IndexedVideo], run_id: str, dim: int) -> pa.Tabl
                     "end_s": track.span.end_s,
                     "best_s": track.best_s,
                     "shot": track.shot,
-                    "faces": track.seen,
+                    "faces": track.face_count,
                     "quality": track.quality,
                     "box_xyxy": track.box_xyxy,
                     "weight": track.template.weight,

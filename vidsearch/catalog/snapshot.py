@@ -64,16 +64,12 @@ class Snapshot:
     @cached_property
     def _counting(self) -> pa.Array:
         """Keys of the rows that count."""
-        return _keys(self.videos(columns=list(_KEY)))
+        return _keys(self.attempts)
 
     def videos(
         self, columns: Sequence[str] | None = None, video_ids: Collection[str] | None = None
     ) -> pa.Table:
-        """Return rows of ``videos``, all or those selected.
-
-        Raises:
-            CatalogError: The table is missing or damaged.
-        """
+        """Return rows of ``videos``, all or those selected; raises like ``tracks``."""
         return self._read("videos", columns, _among("video_id", video_ids))
 
     def tracks(
@@ -276,11 +272,7 @@ class Snapshot:
                 yield self._only_counting(pa.Table.from_batches([batch]), None)
 
     def uncounted(self, name: str) -> pa.Table:
-        """Return the keys of the rows of a table that do not count: dead or not yet committed.
-
-        Raises:
-            CatalogError: The table is missing or damaged.
-        """
+        """Return the keys of the rows of a table that do not count: dead or not yet committed."""
         keys = self._read(name, list(_KEY), None)
         counts = pc.is_in(_keys(keys), value_set=self._counting)
         return keys.filter(pc.invert(counts))

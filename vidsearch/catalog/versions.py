@@ -4,7 +4,7 @@
 
     catalog.json                     "vectors" names the current folder; empty: the catalog's own
     vectors-<time>-<id>/             tracks, faces, videos, and index/ of a model
-    reembed/<model>/<piece>.npy      embeddings of a running re-embedding (see ``pieces.py``)
+    reembed/<model>/<piece>.npy      embeddings of a running re-embedding (see ``Pieces``)
     people, verdicts, files, ...     independent of the model
 
 A folder is invisible until ``catalog.json`` names it, and ``catalog.json`` is written atomically. A

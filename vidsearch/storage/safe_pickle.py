@@ -1,27 +1,27 @@
-"""Reading other people's pickles: plain containers and NumPy arrays, nothing that could run code.
+"""Safe reader of untrusted pickles: plain containers and NumPy arrays, no code execution.
 
-A pickle is a program: loading one with the standard loader runs whatever it says. This loader knows
-the few names that arrays need and refuses every other by its name, before anything of it runs.
-NumPy's own functions are not trusted with what a stranger wrote either: a forged ``dtype`` makes
-them take bytes for pointers. So each name stands for something of ours that builds arrays of
-numbers, truth values and texts, and arrays of objects that were themselves read here.
+A pickle is a program, and the standard loader runs it. This loader allows the few functions that
+arrays need and refuses every other function by name, before it runs.
+
+NumPy's own functions are not safe with untrusted arguments: a forged ``dtype`` makes them interpret
+bytes as pointers. Each allowed name is therefore replaced by a function of this module. These build
+arrays of numbers, booleans and text, and arrays of objects that were read here.
 """
 
 from __future__ import annotations
 
-import io
 import math
 import os
 import pickle
 import re
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any, BinaryIO, NoReturn
 
 import numpy as np
 
 from vidsearch.errors import ConfigError
-from vidsearch.text.printable import printable
+from vidsearch.text.printable import one_line, printable
 
 _PLAIN = re.compile(r"[<>=|]?(b1|[iu][1248]|f[248]|c8|c16|[SU][0-9]{0,9}|O8?)", re.ASCII)
 
@@ -31,50 +31,55 @@ def load_plain_pickle(path: str | os.PathLike[str], *, encoding: str = "latin1")
 
     Args:
         path: The file.
-        encoding: How text that Python 2 wrote is read; ``latin1`` makes it text, ``bytes`` keeps it
-            as bytes.
+        encoding: Encoding of text that Python 2 wrote: ``latin1`` gives text, ``bytes`` gives
+            bytes.
 
     Raises:
-        ConfigError: The file cannot be read, is no pickle, or asks for anything else; what it asked
-            for is named and was not run.
+        ConfigError: The file cannot be read, is not a pickle, or calls another function; the
+            message names the function, which did not run.
     """
-    shown = f"'{printable(os.fspath(path))}'"
+    name = f"'{printable(os.fspath(path))}'"
     try:
         with Path(path).open("rb") as stream:
-            return _load(stream, shown, encoding)
+            return read_plain_pickle(stream, name, encoding=encoding)
     except OSError as error:
-        raise ConfigError(f"{shown} cannot be read ({error.strerror}); check the path") from error
+        raise ConfigError(f"{name} cannot be read ({error.strerror}); check the path") from error
 
 
-def loads_plain_pickle(content: bytes, shown: str, *, encoding: str = "latin1") -> Any:
-    """As :func:`load_plain_pickle`, from memory; errors call it ``shown``."""
-    return _load(io.BytesIO(content), shown, encoding)
+def read_plain_pickle(stream: BinaryIO, name: str, *, encoding: str = "latin1") -> Any:
+    """Return the content of an open pickle, as ``load_plain_pickle`` does.
 
+    Args:
+        stream: The pickle.
+        name: Name of the pickle for messages.
+        encoding: Encoding of text that Python 2 wrote.
 
-def _load(stream: Any, shown: str, encoding: str) -> Any:
+    Raises:
+        ConfigError: As for ``load_plain_pickle``.
+        OSError: The stream cannot be read.
+    """
     try:
         return _Unpickler(stream, encoding=encoding).load()
     except _RefusedError as refused:
         raise ConfigError(
-            f"pickle {shown} is refused: it asks for {printable(str(refused))}, which could run "
+            f"pickle {name} is refused: it asks for {printable(str(refused))}, which could run "
             "code; only NumPy arrays and plain containers are read"
         ) from None
     except OSError:
         raise
     except Exception as error:
-        # Damaged pickles answer with almost any exception.
-        reason = printable(str(error).partition("\n")[0] or type(error).__name__)
+        # A damaged pickle can raise almost any exception.
         raise ConfigError(
-            f"{shown} is no readable pickle ({reason}); copy or download it again"
+            f"{name} is not a readable pickle ({one_line(error)}); copy or download it again"
         ) from error
 
 
 class _RefusedError(Exception):
-    """The pickle asks for something that no array needs."""
+    """The pickle calls a function that no array needs."""
 
 
-class _StandIn:
-    """What a pickle gets instead of a function: it can be called and nothing else."""
+class _Callable:
+    """Callable that a pickle cannot change; replaces an allowed function."""
 
     __slots__ = ("_function",)
     _function: Callable[..., Any]
@@ -92,8 +97,8 @@ class _StandIn:
         raise _RefusedError("a changed function")
 
 
-class _Kind:
-    """Stands in for a ``numpy.dtype``; what a pickle says of its inside is checked, not obeyed."""
+class _Dtype:
+    """Replacement for ``numpy.dtype`` that checks the state given by a pickle."""
 
     __slots__ = ("_order", "_text")
 
@@ -118,12 +123,12 @@ class _Kind:
 class _Array(np.ndarray[Any, Any]):
     def __setstate__(self, state: Any) -> None:
         shape, kind, fortran, data = state[-4:]
-        dtype = _kind(kind).dtype
+        dtype = _checked_dtype(kind).dtype
         content = data.encode("latin1") if isinstance(data, str) else data
-        # NumPy believes all this; a length that is wrong would make it read what is not there.
-        held = list if dtype.hasobject else bytes
+        # NumPy does not check the length: a wrong one makes it read beyond the content.
+        container = list if dtype.hasobject else bytes
         sides = isinstance(shape, tuple) and all(type(side) is int and side >= 0 for side in shape)
-        if not sides or type(content) is not held:
+        if not sides or type(content) is not container:
             raise pickle.UnpicklingError("an array without shape or content")
         needed = math.prod(shape) * (1 if dtype.hasobject else dtype.itemsize)
         if len(content) != needed:
@@ -131,8 +136,8 @@ class _Array(np.ndarray[Any, Any]):
         super().__setstate__((1, shape, dtype, bool(fortran), content))  # type: ignore[arg-type]
 
 
-def _kind(found: Any) -> _Kind:
-    if not isinstance(found, _Kind):
+def _checked_dtype(found: Any) -> _Dtype:
+    if not isinstance(found, _Dtype):
         raise pickle.UnpicklingError("an array of no kind")
     return found
 
@@ -143,50 +148,50 @@ def _reconstruct(*_: Any) -> _Array:
 
 def _scalar(kind: Any, data: Any) -> Any:
     content = data.encode("latin1") if isinstance(data, str) else data
-    return np.frombuffer(content, _kind(kind).dtype)[0]
+    return np.frombuffer(content, _checked_dtype(kind).dtype)[0]
 
 
 def _from_buffer(buffer: Any, kind: Any, shape: Any, order: str, axes: Any = None) -> Any:
-    flat = np.frombuffer(bytes(buffer), _kind(kind).dtype)
+    flat = np.frombuffer(bytes(buffer), _checked_dtype(kind).dtype)
     if axes is not None:
         return flat.reshape(shape).transpose(axes).copy()
     return flat.reshape(shape, order="F" if order == "F" else "C").copy()
 
 
 def _latin1(text: str, encoding: str = "latin1") -> bytes:
-    """Stand in for ``_codecs.encode``: how protocol 2 spells bytes."""
+    """Replacement for ``_codecs.encode``, which protocol 2 uses for bytes."""
     if encoding not in ("latin1", "latin-1"):
         raise _RefusedError(f"_codecs.encode to {encoding!r}")
     return text.encode("latin1")
 
 
 def _no_bytes() -> bytes:
-    """Stand in for ``bytes``, which old protocols call for an empty text only."""
+    """Replacement for ``bytes``, which old protocols call for empty bytes only."""
     return b""
 
 
 def _names() -> dict[tuple[str, str], Any]:
     names: dict[tuple[str, str], Any] = {
-        ("numpy", "ndarray"): _StandIn(_reconstruct),
-        ("numpy", "dtype"): _StandIn(_Kind),
-        ("_codecs", "encode"): _StandIn(_latin1),
-        ("__builtin__", "bytes"): _StandIn(_no_bytes),
-        ("builtins", "bytes"): _StandIn(_no_bytes),
+        ("numpy", "ndarray"): _Callable(_reconstruct),
+        ("numpy", "dtype"): _Callable(_Dtype),
+        ("_codecs", "encode"): _Callable(_latin1),
+        ("__builtin__", "bytes"): _Callable(_no_bytes),
+        ("builtins", "bytes"): _Callable(_no_bytes),
     }
-    for core in ("numpy.core", "numpy._core"):  # NumPy 2 moved it; old files name the old place
-        names[(f"{core}.multiarray", "_reconstruct")] = _StandIn(_reconstruct)
-        names[(f"{core}.multiarray", "scalar")] = _StandIn(_scalar)
-        names[(f"{core}.numeric", "_frombuffer")] = _StandIn(_from_buffer)
+    for core in ("numpy.core", "numpy._core"):  # the module before and since NumPy 2
+        names[(f"{core}.multiarray", "_reconstruct")] = _Callable(_reconstruct)
+        names[(f"{core}.multiarray", "scalar")] = _Callable(_scalar)
+        names[(f"{core}.numeric", "_frombuffer")] = _Callable(_from_buffer)
     return names
 
 
-_KNOWN = _names()
+_ALLOWED = _names()
 
 
 class _Unpickler(pickle.Unpickler):
     def find_class(self, module: str, name: str) -> Any:
         try:
-            return _KNOWN[(module, name)]
+            return _ALLOWED[(module, name)]
         except KeyError:
             raise _RefusedError(f"{module}.{name}") from None
 

@@ -166,5 +166,5 @@ def test_mistakes_are_named(photos: Path, tmp_path: Path) -> None:
     with pytest.raises(TrainingSetError, match=r"6 of the 6 photos .* are missing"):
         open_pairs(tmp_path / "empty", str(photos / "pairs.txt"), ARCFACE_112, "detect")
     (tmp_path / "no.bin").write_bytes(b"nothing")
-    with pytest.raises(ConfigError, match="is no readable pickle"):
+    with pytest.raises(ConfigError, match="is not a readable pickle"):
         open_pairs(tmp_path / "no.bin", "", ARCFACE_112, "detect")

@@ -1,4 +1,4 @@
-"""Named people and verdicts: what is recorded, and what it comes to."""
+"""Named people and verdicts: recording, merging, splitting, renaming."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ from vidsearch.errors import ConfigError
 
 @pytest.fixture
 def catalog(tmp_path: Path) -> Catalog:
-    made = Catalog.create(
+    catalog = Catalog.create(
         tmp_path / "catalog", pack="toy", model_id=synthetic.MODEL_ID, dim=synthetic.DIM
     )
-    with CatalogWriter(made) as writer:
+    with CatalogWriter(catalog) as writer:
         for number in range(3):
             writer.add(synthetic.make_video(number, tracks=2))
-    return made
+    return catalog
 
 
 def ids(catalog: Catalog) -> list[str]:
@@ -40,9 +40,9 @@ def test_the_latest_verdict_counts(catalog: Catalog) -> None:
     ada = add_person(catalog, "Ada")
     judge(catalog, [first, second], ada, same=True)
     judge(catalog, [second], ada, same=False)
-    known = judgements(catalog)
-    assert known.confirmed(ada) == (first,)
-    assert known.rejected == {ada: frozenset({second})}
+    people = judgements(catalog)
+    assert people.confirmed(ada) == (first,)
+    assert people.rejected == {ada: frozenset({second})}
     judge(catalog, [second], ada, same=True)
     assert judgements(catalog).confirmed(ada) == (first, second)
     assert judgements(catalog).rejected == {}
@@ -62,9 +62,9 @@ def test_renaming_keeps_the_tracks_and_names_sort_without_case(catalog: Catalog)
     add_person(catalog, "bob")
     judge(catalog, ids(catalog)[:1], ada, same=True)
     rename_person(catalog, ada, "  Ada \n Lovelace ")
-    known = judgements(catalog)
-    assert list(known.names.values()) == ["Ada \\n Lovelace", "bob"]
-    assert known.confirmed(ada) == tuple(ids(catalog)[:1])
+    people = judgements(catalog)
+    assert list(people.names.values()) == ["Ada \\n Lovelace", "bob"]
+    assert people.confirmed(ada) == tuple(ids(catalog)[:1])
 
 
 def test_merging_moves_the_tracks_and_removes_the_other(catalog: Catalog) -> None:
@@ -73,9 +73,9 @@ def test_merging_moves_the_tracks_and_removes_the_other(catalog: Catalog) -> Non
     judge(catalog, [first], ada, same=True)
     judge(catalog, [second, third], bob, same=True)
     merge_people(catalog, ada, bob)
-    known = judgements(catalog)
-    assert known.names == {ada: "Ada"}
-    assert known.confirmed(ada) == (first, second, third)
+    people = judgements(catalog)
+    assert people.names == {ada: "Ada"}
+    assert people.confirmed(ada) == (first, second, third)
 
 
 def test_splitting_moves_some_tracks_to_a_new_person(catalog: Catalog) -> None:
@@ -83,10 +83,10 @@ def test_splitting_moves_some_tracks_to_a_new_person(catalog: Catalog) -> None:
     ada = add_person(catalog, "Ada")
     judge(catalog, [first, second], ada, same=True)
     bob = split_person(catalog, ada, [second], "Bob")
-    known = judgements(catalog)
-    assert known.confirmed(ada) == (first,)
-    assert known.confirmed(bob) == (second,)
-    assert known.rejected == {ada: frozenset({second})}
+    people = judgements(catalog)
+    assert people.confirmed(ada) == (first,)
+    assert people.confirmed(bob) == (second,)
+    assert people.rejected == {ada: frozenset({second})}
 
 
 def test_what_does_not_exist_is_refused(catalog: Catalog) -> None:

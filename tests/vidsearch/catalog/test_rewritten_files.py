@@ -1,4 +1,4 @@
-"""Files that a merge or a deletion rewrote hold text in another type; they read all the same."""
+"""Files rewritten by a merge or a deletion hold text in another type and are read correctly."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Killed, contended and starved writers: nothing lost, nothing double, nothing half visible."""
+"""Killed, contended and starved writers: no row is lost, doubled, or visible without its batch."""
 
 from __future__ import annotations
 
@@ -30,11 +30,11 @@ SORT = {
     "faces": ["track_id", "position"],
     "files": ["uri"],
 }
-OF_THE_RUN = ["run_id", "indexed_at", "seen_at"]
+RUN_COLUMNS = ["run_id", "indexed_at", "seen_at"]
 
 
 def contents(catalog: Catalog) -> dict[str, pd.DataFrame]:
-    """Return what a reader sees, in one order, without what names the run or the time."""
+    """Return the visible rows, sorted, without the columns that name the run or the time."""
     snapshot = catalog.snapshot()
     tables = {
         "videos": snapshot.videos(),
@@ -43,7 +43,7 @@ def contents(catalog: Catalog) -> dict[str, pd.DataFrame]:
         "files": raw(catalog, "files"),
     }
     return {
-        name: table.drop_columns([c for c in OF_THE_RUN if c in table.column_names])
+        name: table.drop_columns([c for c in RUN_COLUMNS if c in table.column_names])
         .to_pandas()
         .sort_values(SORT[name])
         .reset_index(drop=True)
@@ -52,7 +52,7 @@ def contents(catalog: Catalog) -> dict[str, pd.DataFrame]:
 
 
 def raw(catalog: Catalog, name: str) -> pa.Table:
-    """Return every row of a table, whether it counts or not."""
+    """Return every row of a table, visible or not."""
     return catalog.table(name).open().to_pyarrow_dataset().to_table()
 
 
@@ -62,7 +62,7 @@ def assert_same(catalog: Catalog, expected: dict[str, pd.DataFrame]) -> None:
 
 
 def assert_whole(catalog: Catalog) -> None:
-    """Fail unless every video that counts has its tracks, and every track its faces."""
+    """Fail unless every visible video has its tracks, and every track its faces."""
     snapshot = catalog.snapshot()
     videos = snapshot.videos(columns=["video_id", "tracks"]).to_pandas()
     tracks = snapshot.tracks(columns=["video_id", "track_id"]).to_pandas()
@@ -91,7 +91,7 @@ def undisturbed(
 
 
 def start(synthetic: ModuleType, catalog: Catalog, *arguments: str) -> subprocess.Popen[str]:
-    """Start a writing process and return when it is about to write."""
+    """Start a writing process; return when it is ready to write."""
     script = str(synthetic.__file__)
     command = [sys.executable, script, catalog.uri, *arguments]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
@@ -159,7 +159,7 @@ def test_killed_at_random_then_repeated_gives_the_same_tables(
         synthetic.write_missing(catalog, 0, 30)
         assert_same(catalog, undisturbed)
         assert_no_remains(catalog)
-    assert kills >= 5  # or the writers were too quick for this test to mean anything
+    assert kills >= 5  # otherwise the writers finished before they were killed
 
 
 def test_two_writers_at_once_double_nothing(
@@ -179,13 +179,13 @@ def test_a_reader_sees_whole_videos_while_others_write(
     catalog: Catalog, synthetic: ModuleType
 ) -> None:
     process = start(synthetic, catalog, "0", "60")
-    seen = set()
+    counts = set()
     with finishing(process):
         while process.poll() is None:
             assert_whole(catalog)
-            seen.add(catalog.videos().num_rows)
+            counts.add(catalog.videos().num_rows)
         assert process.returncode == 0
-    assert len(seen) > 1
+    assert len(counts) > 1
     assert catalog.videos().num_rows == 60
 
 
@@ -210,7 +210,7 @@ def test_a_snapshot_taken_while_a_video_is_replaced_is_whole(
     assert catalog.tracks().num_rows == 3
 
 
-def test_upkeep_while_others_write_loses_nothing(
+def test_maintenance_while_others_write_loses_nothing(
     catalog: Catalog, synthetic: ModuleType, undisturbed: dict[str, pd.DataFrame]
 ) -> None:
     process = start(synthetic, catalog, "0", "30")
@@ -240,26 +240,26 @@ def test_repair_leaves_a_live_writer_alone(
     assert catalog.tracks().num_rows == 2
 
 
-def test_a_writer_that_was_taken_for_dead_finds_out(
+def test_a_writer_whose_batch_was_removed_as_dead_raises(
     catalog: Catalog, synthetic: ModuleType, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     merge = Table.merge
 
-    def taken_for_dead(table: Table, *arguments: Any) -> None:
+    def removed_as_dead(table: Table, *arguments: Any) -> None:
         if table.name == "videos":
             assert repair(catalog, stale_after_s=0).rows == 6
         merge(table, *arguments)
 
     video = synthetic.make_video(0, tracks=2)
     with monkeypatch.context() as patched:
-        patched.setattr(Table, "merge", taken_for_dead)
+        patched.setattr(Table, "merge", removed_as_dead)
         patched.setattr(writer, "STALE_AFTER_S", 0.0)
         writing = CatalogWriter(catalog)
         writing.add(video)
         with pytest.raises(CatalogWriteError, match=r"was suspended.*repeat the command"):
             writing.flush()
     assert catalog.videos().num_rows == 0
-    writing.flush()  # the same writer may try again
+    writing.flush()  # the same writer tries again
     assert catalog.tracks().num_rows == 2
 
 
@@ -381,7 +381,7 @@ def test_a_disk_that_fills_while_writing_leaves_nothing_half_visible(
         ["tracks", "0", "0"],
         ["faces", "0", "0"],
         ["videos", "0", "0"],
-        ["files", "20", "60"],  # the videos count; a file's place costs a hash next time
+        ["files", "20", "60"],  # the videos are visible; their files are hashed again
     ]
     for line in lines:
         assert "cannot be written" in line
@@ -444,10 +444,10 @@ def test_a_long_run_goes_on_committing_in_batches(
             flush()
 
         monkeypatch.setattr(writer, "flush", noted)
-        now = 3600.0  # one long film: committed as soon as it is done
+        now = 3600.0  # a long video is committed as soon as it is done
         writer.add(synthetic.make_video(0, tracks=1))
         assert commits == [3600.0]
-        for number in range(1, 21):  # then twenty clips, one a second
+        for number in range(1, 21):  # twenty clips, one a second
             now += 1.0
             writer.add(synthetic.make_video(number, tracks=1))
         assert commits == [3600.0, 3620.0]

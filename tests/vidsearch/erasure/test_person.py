@@ -1,4 +1,4 @@
-"""Forgetting a person by the command: nothing of them is in any file, everybody else stays."""
+"""Erasure of a person by the command: no file contains a trace, other people stay."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ NAME = 'Ada "the first" Lövelace'
 
 @pytest.fixture
 def catalog(tmp_path: Path, synthetic: ModuleType) -> Catalog:
-    made = Catalog.create(tmp_path / "c", pack="toy", model_id=synthetic.MODEL_ID, dim=16)
-    with CatalogWriter(made) as writer:
+    catalog = Catalog.create(tmp_path / "c", pack="toy", model_id=synthetic.MODEL_ID, dim=16)
+    with CatalogWriter(catalog) as writer:
         for number in range(4):
             writer.add(synthetic.make_video(number, tracks=3))
-    rebuild(made)
-    return made
+    rebuild(catalog)
+    return catalog
 
 
 def ids(catalog: Catalog) -> list[str]:
@@ -39,7 +39,7 @@ def ids(catalog: Catalog) -> list[str]:
 
 
 def everything(folder: Path) -> list[tuple[Path, str]]:
-    """Every file but the receipts as text: tables decoded, the rest byte by byte."""
+    """Return every file except the receipts as text; tables are decoded."""
     found = []
     for path in sorted(folder.rglob("*")):
         if path.is_file() and path.parent.name != RECEIPTS:
@@ -62,8 +62,8 @@ def test_nothing_of_the_person_is_in_any_file(
     _, templates = catalog.snapshot().templates(catalog.dim, [first, second])
     secrets = [ada, first, second, "Lövelace", "somebody", "LÃ¶velace"]
     secrets += [row.tobytes().decode("latin-1") for row in templates]
-    seen = "\n".join(text for _, text in everything(tmp_path / "c"))
-    assert all(secret in seen for secret in secrets), "the search of this test finds what is there"
+    before_text = "\n".join(text for _, text in everything(tmp_path / "c"))
+    assert all(secret in before_text for secret in secrets), "this test can find the traces"
     before = TrackSearcher(catalog).search(templates[:1], 1)[0].similarities[0]
 
     assert main(["forget", catalog.uri, "--person", ada]) == 0
@@ -76,7 +76,6 @@ def test_nothing_of_the_person_is_in_any_file(
     (written,) = (tmp_path / "c" / RECEIPTS).iterdir()
     assert json.loads(written.read_text()) == receipt
     assert "velace" not in written.read_text()
-    # Everybody else stays.
     assert judgements(catalog).names == {bob: "Bob"}
     assert ids(catalog)[:2] == [third, fourth]
     assert catalog.status().tracks == 10
@@ -84,7 +83,7 @@ def test_nothing_of_the_person_is_in_any_file(
     assert "nothing to forget" in capsys.readouterr().err
 
 
-def test_a_name_will_do_where_it_is_one_persons(
+def test_a_unique_name_selects_the_person(
     catalog: Catalog, capsys: pytest.CaptureFixture[str]
 ) -> None:
     add_person(catalog, "Bob")
@@ -97,7 +96,7 @@ def test_a_name_will_do_where_it_is_one_persons(
     assert list(judgements(catalog).names) == [twins[1]]
 
 
-def test_what_a_killed_call_left_is_erased_by_the_next(catalog: Catalog) -> None:
+def test_a_partly_erased_person_is_erased_by_the_next_call(catalog: Catalog) -> None:
     ada = add_person(catalog, NAME)
     judge(catalog, ids(catalog)[:1], ada, same=True)
     catalog.table("people").delete(f"person_id = '{ada}'")  # killed here
@@ -138,7 +137,7 @@ def test_an_interrupted_erasure_is_completed_by_the_next(
     assert repair(catalog).videos == 0
 
 
-def test_what_is_left_is_found(catalog: Catalog, tmp_path: Path) -> None:
+def test_a_leftover_trace_is_an_error(catalog: Catalog, tmp_path: Path) -> None:
     add_person(catalog, NAME)
     (tmp_path / "c" / "notes.json").write_text(json.dumps({"who": NAME}))
     with pytest.raises(CatalogError, match=r"notes\.json"):

@@ -1,4 +1,4 @@
-"""Forgetting: gone from the tables, their history, the index and the logs; the rest stays."""
+"""Erasure of a video: from the tables, their history, the index and the logs; the rest stays."""
 
 from __future__ import annotations
 
@@ -21,17 +21,17 @@ from vidsearch.search.track_index import TrackSearcher, rebuild
 
 @pytest.fixture
 def catalog(tmp_path: Path, synthetic: ModuleType) -> Catalog:
-    made = Catalog.create(tmp_path / "c", pack="toy", model_id=synthetic.MODEL_ID, dim=16)
+    catalog = Catalog.create(tmp_path / "c", pack="toy", model_id=synthetic.MODEL_ID, dim=16)
     for numbers in ((0, 1, 2), (3,)):
-        with CatalogWriter(made) as writer:
+        with CatalogWriter(catalog) as writer:
             for number in numbers:
                 writer.add(synthetic.make_video(number, tracks=3))
-    rebuild(made)
+    rebuild(catalog)
     runs = tmp_path / "c/runs"
     runs.mkdir()
     log = [{"event": "video", "video_id": f"video-{number:04d}"} for number in range(4)]
     (runs / "a.jsonl").write_text("".join(json.dumps(line) + "\n" for line in log))
-    return made
+    return catalog
 
 
 def rows(catalog: Catalog) -> dict[str, list[str]]:
@@ -55,7 +55,7 @@ def test_nothing_is_left_and_nothing_else_is_touched(
     }
     assert rows(catalog) == kept
     assert TrackSearcher(catalog).search(template[None], 1)[0].similarities[0] < 0.999
-    # A search of our own, through every byte that is not compressed.
+    # An independent search through all bytes that are not compressed.
     for path in tmp_path.rglob("*"):
         if path.is_file() and path.parent.name != "receipts":
             content = path.read_bytes()
@@ -64,13 +64,13 @@ def test_nothing_is_left_and_nothing_else_is_touched(
             assert template.tobytes() not in content, path
     (written,) = (tmp_path / "c/receipts").iterdir()
     assert json.loads(written.read_text())["found"] == 0
-    # The catalog goes on working.
+    # The catalog accepts new videos.
     with CatalogWriter(catalog) as writer:
         writer.add(synthetic.make_video(7, tracks=1))
     assert catalog.status().videos["indexed"] == 4
 
 
-def test_what_is_left_is_found(catalog: Catalog, tmp_path: Path) -> None:
+def test_a_leftover_trace_is_an_error(catalog: Catalog, tmp_path: Path) -> None:
     (tmp_path / "c/notes.txt").write_text("see video-0002")
     with pytest.raises(CatalogError, match=r"notes\.txt"):
         forget_video(catalog, "video-0002")

@@ -1,7 +1,8 @@
-"""Foreign pickles: arrays come in, code stays out."""
+"""Untrusted pickles: arrays are read, code is refused."""
 
 from __future__ import annotations
 
+import io
 import os
 import pickle
 import struct
@@ -13,11 +14,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from vidsearch.errors import ConfigError
-from vidsearch.storage.safe_pickle import load_plain_pickle, loads_plain_pickle
+from vidsearch.storage.safe_pickle import load_plain_pickle, read_plain_pickle
 
 
 class Reduced:
-    """Is pickled as whatever a test wants the reader to do."""
+    """Object whose pickle calls a given function."""
 
     def __init__(self, *parts: object) -> None:
         self._parts = parts
@@ -27,7 +28,7 @@ class Reduced:
 
 
 def forged(kind: object, shape: tuple[int, ...], data: object) -> Reduced:
-    """An array that claims a kind and brings its own content."""
+    """Return an array with a forged dtype and content."""
     rebuild = np.empty(0).__reduce__()[0]
     return Reduced(rebuild, (np.ndarray, (0,), b"b"), (1, shape, kind, False, data))
 
@@ -46,7 +47,7 @@ def test_plain_values_and_arrays(protocol: int, encoding: str) -> None:
         np.empty((0, 4), np.float32),
     ]
     value = ({b"clip": [[3, [1.0, 2.0], 0.9, np.float32(7)]]}, [b"\xff\xd8", b""], [True], arrays)
-    found = loads_plain_pickle(pickle.dumps(value, protocol), "x", encoding=encoding)
+    found = read_plain_pickle(io.BytesIO(pickle.dumps(value, protocol)), "x", encoding=encoding)
     assert found[:3] == value[:3]
     for array, expected in zip(found[3], arrays, strict=True):
         np.testing.assert_array_equal(array, expected)
@@ -67,7 +68,7 @@ def test_what_python_2_and_the_old_numpy_wrote(tmp_path: Path) -> None:
     assert load_plain_pickle(path, encoding="bytes")[b"c"].tolist() == [1.0, 2.0]
     # What Python 2 wrote for (["\xff"], [True]), protocol 0.
     old = b"((lp0\nS'\\xff'\np1\na(lp2\nI01\natp3\n."
-    assert loads_plain_pickle(old, "x", encoding="bytes") == ([b"\xff"], [True])
+    assert read_plain_pickle(io.BytesIO(old), "x", encoding="bytes") == ([b"\xff"], [True])
 
 
 @pytest.mark.parametrize(
@@ -99,7 +100,7 @@ def test_code_is_refused_by_name_and_does_not_run(
 )
 def test_other_names_are_refused(code: bytes) -> None:
     with pytest.raises(ConfigError, match="is refused"):
-        loads_plain_pickle(code, "x")
+        read_plain_pickle(io.BytesIO(code), "x")
 
 
 ADDRESS = struct.pack("Q", 0x4141414141414141)
@@ -107,17 +108,18 @@ ADDRESS = struct.pack("Q", 0x4141414141414141)
 # reading one of them would crash the process, or worse.
 POINTERS = Reduced(np.dtype, ("O", False, True), (3, "|", None, None, None, -1, -1, 0))
 RECORDS = Reduced(
-    np.dtype, ("V8", False, True),
+    np.dtype,
+    ("V8", False, True),
     (3, "|", None, ("a",), {"a": (np.dtype("O"), 0)}, 8, 1, 16),
-)  # fmt: skip
+)
 
 
 @pytest.mark.parametrize(
     "kind", [POINTERS, RECORDS, np.dtype([("a", "i4")]), np.dtype("M8[s]"), np.dtype(("i4", 2))]
 )
 def test_forged_kinds_of_arrays_are_refused(kind: object) -> None:
-    with pytest.raises(ConfigError, match=r"is refused|no readable pickle"):
-        loads_plain_pickle(pickle.dumps(forged(kind, (1,), ADDRESS), 2), "x")
+    with pytest.raises(ConfigError, match=r"is refused|not a readable pickle"):
+        read_plain_pickle(io.BytesIO(pickle.dumps(forged(kind, (1,), ADDRESS), 2)), "x")
 
 
 @pytest.mark.parametrize(
@@ -134,21 +136,21 @@ def test_forged_kinds_of_arrays_are_refused(kind: object) -> None:
 def test_content_that_does_not_fit_is_damage(
     kind: object, shape: tuple[int, ...], data: object
 ) -> None:
-    with pytest.raises(ConfigError, match="no readable pickle"):
-        loads_plain_pickle(pickle.dumps(forged(kind, shape, data), 2), "x")
+    with pytest.raises(ConfigError, match="not a readable pickle"):
+        read_plain_pickle(io.BytesIO(pickle.dumps(forged(kind, shape, data), 2)), "x")
 
 
 def test_what_is_lent_cannot_be_changed() -> None:
     # GLOBAL numpy.dtype, then BUILD with slots {"_function": None} or a state.
     for build in (b"(N}(S'_function'\nNutb.", b"}S'x'\nNsb."):
         with pytest.raises(ConfigError, match="is refused: it asks for a changed function"):
-            loads_plain_pickle(b"cnumpy\ndtype\n" + build, "x")
-    assert loads_plain_pickle(pickle.dumps(np.arange(2)), "x").tolist() == [0, 1]
+            read_plain_pickle(io.BytesIO(b"cnumpy\ndtype\n" + build), "x")
+    assert read_plain_pickle(io.BytesIO(pickle.dumps(np.arange(2))), "x").tolist() == [0, 1]
 
 
 def test_names_are_shown_harmlessly() -> None:
     with pytest.raises(ConfigError, match=r"asks for x\\x1b\[31m\.y"):
-        loads_plain_pickle(b"cx\x1b[31m\ny\n.", "x")
+        read_plain_pickle(io.BytesIO(b"cx\x1b[31m\ny\n."), "x")
 
 
 @pytest.mark.parametrize(
@@ -157,7 +159,7 @@ def test_names_are_shown_harmlessly() -> None:
 def test_damaged_files(content: bytes, tmp_path: Path) -> None:
     path = tmp_path / "cut.pickle"
     path.write_bytes(content)
-    with pytest.raises(ConfigError, match="no readable pickle"):
+    with pytest.raises(ConfigError, match="not a readable pickle"):
         load_plain_pickle(path)
     with pytest.raises(ConfigError, match=r"none\.pickle' cannot be read"):
         load_plain_pickle(tmp_path / "none.pickle")
@@ -173,6 +175,6 @@ def test_any_damage_is_one_line(data: st.DataObject) -> None:
         at = data.draw(st.integers(0, len(content) - 1))
         content[at] = data.draw(st.integers(0, 255))
     try:
-        loads_plain_pickle(bytes(content), "x")
+        read_plain_pickle(io.BytesIO(bytes(content)), "x")
     except ConfigError as error:
         assert "\n" not in str(error)  # noqa: PT017

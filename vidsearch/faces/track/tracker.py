@@ -141,7 +141,7 @@ class Tracker:
             span=seen,
             best_s=best.time_s,
             shot=tracklet.shot,
-            seen=len(tracklet.times_s),
+            face_count=len(tracklet.times_s),
             quality=best.quality,
             box_xyxy=best.box_xyxy,
             template=pool(np.stack(tracklet.embeddings), self._model_id),

@@ -89,7 +89,7 @@ def person_of(track: Track) -> int:
 def test_two_people_side_by_side_stay_two() -> None:
     tracks = run(frame(i * STEP_S, [Seen(0, 200), Seen(1, 265)]) for i in range(20))
     assert [person_of(t) for t in tracks] == [0, 1]
-    assert [t.seen for t in tracks] == [20, 20]
+    assert [t.face_count for t in tracks] == [20, 20]
 
 
 def test_two_people_who_cross_do_not_swap() -> None:
@@ -98,31 +98,31 @@ def test_two_people_who_cross_do_not_swap() -> None:
         frame(i * STEP_S, [Seen(0, 100 + 20 * i), Seen(1, 500 - 20 * i)]) for i in range(21)
     )
     assert sorted(person_of(t) for t in tracks) == [0, 1]
-    assert [t.seen for t in tracks] == [21, 21]
+    assert [t.face_count for t in tracks] == [21, 21]
 
 
 def test_one_leaves_and_another_takes_the_same_seat() -> None:
     frames = [frame(i * STEP_S, [Seen(0, 300)]) for i in range(6)]
     frames += [frame(i * STEP_S, [Seen(1, 300)]) for i in range(6, 12)]
-    assert [(person_of(t), t.seen) for t in run(frames)] == [(0, 6), (1, 6)]
+    assert [(person_of(t), t.face_count) for t in run(frames)] == [(0, 6), (1, 6)]
 
 
 def test_a_short_miss_does_not_break_a_track() -> None:
     gone = {4, 5, 6}
     tracks = run(frame(i * STEP_S, [] if i in gone else [Seen(0, 200 + 10 * i)]) for i in range(12))
-    assert [t.seen for t in tracks] == [9]
+    assert [t.face_count for t in tracks] == [9]
 
 
 def test_a_long_absence_makes_two_tracks() -> None:
     shown = set(range(4)) | set(range(40, 44))
     tracks = run(frame(i * STEP_S, [Seen(0, 200)] if i in shown else []) for i in range(44))
-    assert [t.seen for t in tracks] == [4, 4]
+    assert [t.face_count for t in tracks] == [4, 4]
     assert tracks[0].span.end_s < tracks[1].span.start_s
 
 
 def test_a_jump_across_the_picture_is_followed_by_appearance() -> None:
     tracks = run(frame(i * STEP_S, [Seen(0, 80 if i % 2 else 560, quality=0.9)]) for i in range(10))
-    assert [t.seen for t in tracks] == [10]
+    assert [t.face_count for t in tracks] == [10]
 
 
 def test_a_turned_head_is_followed_by_position() -> None:
@@ -132,7 +132,7 @@ def test_a_turned_head_is_followed_by_position() -> None:
     half = (0.45 * look(0) + 0.9 * look(7)).astype(np.float32)[None]
     frames.append(replace(turned, embeddings=half))
     frames += [frame(i * STEP_S, [Seen(0, 300)]) for i in range(6, 10)]
-    assert [t.seen for t in run(frames)] == [10]
+    assert [t.face_count for t in run(frames)] == [10]
 
 
 def test_a_poor_face_is_not_trusted_for_its_looks() -> None:
@@ -150,14 +150,14 @@ def test_a_crowd_is_joined_in_reasonable_time() -> None:
         people = [Seen(p, 40 + 75 * p, quality=0.9) for p in range(8) if (i // 12 + p) % 2]
         frames.append(frame(i * STEP_S, people))
     tracks = run(frames)
-    assert sum(t.seen for t in tracks) == sum(len(f) for f in frames)
+    assert sum(t.face_count for t in tracks) == sum(len(f) for f in frames)
     assert all(person_of(t) in range(8) for t in tracks)
 
 
 def test_tracks_never_cross_a_cut() -> None:
     shots = (TimeSpan(0.0, 2.4), TimeSpan(2.4, 5.0))
     tracks = run((frame(i * STEP_S, [Seen(0, 200)], shot=int(i >= 5)) for i in range(10)), shots)
-    assert [(t.shot, t.seen) for t in tracks] == [(0, 5), (1, 5)]
+    assert [(t.shot, t.face_count) for t in tracks] == [(0, 5), (1, 5)]
     # Seen in the first and last sample of the shot: there from cut to cut.
     assert [t.span for t in tracks] == list(shots)
 
@@ -189,7 +189,7 @@ def test_the_template_pools_every_face_not_only_the_kept() -> None:
     np.testing.assert_allclose(
         track.template.vector, everything / np.linalg.norm(everything), atol=1e-6
     )
-    assert track.seen == 60
+    assert track.face_count == 60
     assert len(track.faces) == 2
 
 
@@ -238,4 +238,4 @@ def test_the_order_of_detections_in_a_frame_does_not_matter(order: list[int]) ->
     assert [person_of(t) for t in plain] == [person_of(t) for t in mixed]
     for a, b in zip(plain, mixed, strict=True):
         np.testing.assert_allclose(a.template.vector, b.template.vector, atol=1e-6)
-        assert (a.span, a.seen) == (b.span, b.seen)
+        assert (a.span, a.face_count) == (b.span, b.face_count)
