@@ -9,7 +9,7 @@ import click
 
 from ui.service.settings import TOKEN_VARIABLE
 from vidsearch.commands import options
-from vidsearch.commands.app import Command, Registry
+from vidsearch.commands.app import Registry, command
 from vidsearch.errors import ConfigError
 
 
@@ -18,9 +18,9 @@ def register(registry: Registry) -> None:
     registry.commands.add_command(ui)
 
 
-@click.command("ui", cls=Command, short_help="open a catalog in the browser: search, play, judge")
+@command("ui", "open a catalog in the browser: search, play, judge")
 @options.catalog
-@click.option("--port", metavar="PORT", type=int, default=8501, help="port")
+@click.option("--port", metavar="PORT", default=8501, help="port")
 @click.option(
     "--address", metavar="ADDRESS", default="localhost", help="listening address; 0.0.0.0: all"
 )

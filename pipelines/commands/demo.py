@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import click
 
-from vidsearch.commands.app import Command
+from vidsearch.commands.app import command
 
 
-@click.command(
-    "demo", cls=Command, short_help="index and search a small archive made from real faces"
-)
+@command("demo", "index and search a small archive made from real faces")
 @click.argument(
     "folder",
     metavar="[FOLDER]",

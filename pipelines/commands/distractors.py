@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from pipelines.commands import options
-from vidsearch.commands.app import Command
+from vidsearch.commands.app import command
 from vidsearch.commands.evaluate.options import file_option, finish, output
 from vidsearch.errors import ConfigError
 
@@ -16,11 +16,7 @@ _PROTOCOLS = {"megaface": (1e-6, 1e-3, 100), "trillion-pairs": (1e-9, 1e-3, 1)}
 """FAR of the verification, FPR of the identification, length of the CMC."""
 
 
-@click.command(
-    "distractors",
-    cls=Command,
-    short_help="identification among distractors: MegaFace, Trillion-Pairs",
-)
+@command("distractors", "identification among distractors: MegaFace, Trillion-Pairs")
 @click.argument(
     "protocol",
     metavar="PROTOCOL",
@@ -39,7 +35,7 @@ _PROTOCOLS = {"megaface": (1e-6, 1e-3, 100), "trillion-pairs": (1e-9, 1e-3, 1)}
 @click.option(
     "--noise",
     metavar="FILE",
-    type=click.Path(path_type=Path),
+    type=Path,
     multiple=True,
     help="list of images to leave out for the figures 'R' (repeatable)",
 )

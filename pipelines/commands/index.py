@@ -12,7 +12,7 @@ import click
 
 from pipelines.commands.options import scheduler, worker_count, workers
 from vidsearch.commands import options
-from vidsearch.commands.app import Command, Option
+from vidsearch.commands.app import Option, command
 from vidsearch.errors import ConfigError
 from vidsearch.text.printable import printable
 
@@ -31,7 +31,7 @@ def _positive_gib(_: click.Context, __: click.Parameter, value: float | None) ->
     return value
 
 
-@click.command("index", cls=Command, short_help="index videos: files, folders, globs, @list.txt")
+@command("index", "index videos: files, folders, globs, @list.txt")
 @click.argument("catalog", metavar="CATALOG", help="folder of the catalog; created if it is new")
 @click.argument(
     "sources",
@@ -43,9 +43,7 @@ def _positive_gib(_: click.Context, __: click.Parameter, value: float | None) ->
 @click.option(
     "--model", metavar="PACK", help="model pack (default: the catalog's; 'open' for a new one)"
 )
-@click.option(
-    "--sample-fps", metavar="F", type=float, default=2.0, help="frames sampled per second"
-)
+@click.option("--sample-fps", metavar="F", default=2.0, help="frames sampled per second")
 @workers(
     "number of processes (default: one a core, as memory allows); 1 works in this process, where "
     "one video that crashes or hangs the decoder ends or stops everything"
@@ -63,7 +61,6 @@ def _positive_gib(_: click.Context, __: click.Parameter, value: float | None) ->
 @click.option(
     "--timeout-per-video-minute",
     metavar="S",
-    type=float,
     default=300.0,
     help="seconds of work after which a minute of video counts as hung",
 )
@@ -77,7 +74,6 @@ def _positive_gib(_: click.Context, __: click.Parameter, value: float | None) ->
 @click.option(
     "--slice-minutes",
     metavar="M",
-    type=float,
     default=10.0,
     help="split a video longer than twice this among several workers, if it would keep the other "
     "workers waiting; 0: never",

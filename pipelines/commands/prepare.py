@@ -10,15 +10,11 @@ import click
 
 from pipelines.commands.options import scheduler, worker_count, workers
 from vidsearch.commands import options
-from vidsearch.commands.app import Command
+from vidsearch.commands.app import command
 from vidsearch.errors import ConfigError
 
 
-@click.command(
-    "prepare",
-    cls=Command,
-    short_help="make a training set: raw photos, or a catalog's labelled tracks",
-)
+@command("prepare", "make a training set: raw photos, or a catalog's labelled tracks")
 @click.argument(
     "raw",
     metavar="[RAW]",
@@ -40,19 +36,9 @@ from vidsearch.errors import ConfigError
     help="permitted use of the photos",
 )
 @click.option(
-    "--held-out",
-    metavar="SHARE",
-    type=float,
-    default=0.1,
-    help="share of identities that training never sees",
+    "--held-out", metavar="SHARE", default=0.1, help="share of identities that training never sees"
 )
-@click.option(
-    "--min-faces",
-    metavar="N",
-    type=int,
-    default=2,
-    help="leave out identities with fewer faces",
-)
+@click.option("--min-faces", metavar="N", default=2, help="leave out identities with fewer faces")
 @click.option(
     "--face",
     type=click.Choice(["largest", "central"]),
@@ -67,7 +53,7 @@ from vidsearch.errors import ConfigError
     default="folders",
     help="images in folders, or Parquet shards for large sets",
 )
-@click.option("--seed", metavar="SEED", type=int, default=0, help="seed of the split")
+@click.option("--seed", metavar="SEED", default=0, help="seed of the split")
 @workers()
 @scheduler
 @options.device

@@ -12,7 +12,7 @@ import click
 
 from pipelines.commands.options import scheduler, worker_count, workers
 from vidsearch.commands import options
-from vidsearch.commands.app import Command
+from vidsearch.commands.app import command
 from vidsearch.errors import ConfigError
 from vidsearch.text.printable import printable
 
@@ -22,10 +22,9 @@ if TYPE_CHECKING:
 SOME_LOST, WORSE = 3, 5
 
 
-@click.command(
+@command(
     "reembed",
-    cls=Command,
-    short_help="give a catalog another model, from its stored faces",
+    "give a catalog another model, from its stored faces",
     epilog="Exit status 5: MAP fell, the old model stays in use.",
 )
 @options.catalog
@@ -33,7 +32,7 @@ SOME_LOST, WORSE = 3, 5
 @click.option(
     "--labels",
     metavar="FILE",
-    type=click.Path(path_type=Path),
+    type=Path,
     help="CSV of the people seen in each video, as for 'evaluate retrieval'; the new model goes "
     "live only if MAP does not fall",
 )

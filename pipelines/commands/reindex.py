@@ -5,10 +5,10 @@ from __future__ import annotations
 import click
 
 from vidsearch.commands import options
-from vidsearch.commands.app import Command
+from vidsearch.commands.app import command
 
 
-@click.command("reindex", cls=Command, short_help="rebuild the search index from the tables")
+@command("reindex", "rebuild the search index from the tables")
 @options.catalog
 @click.option(
     "--scheduler",

@@ -7,19 +7,13 @@ import sys
 
 import click
 
-from vidsearch.commands.app import Command
+from vidsearch.commands.app import command
 from vidsearch.commands.evaluate.options import finish, output
 
 
-@click.command(
-    "angles",
-    cls=Command,
-    short_help="Table 3: angles between class weights, centres and embeddings",
-)
+@command("angles", "Table 3: angles between class weights, centres and embeddings")
 @click.argument(
-    "model",
-    metavar="MODEL",
-    help="run folder or checkpoint; or a pack (without class weights)",
+    "model", metavar="MODEL", help="run folder or checkpoint; or a pack (without class weights)"
 )
 @click.argument(
     "dataset",
@@ -27,13 +21,10 @@ from vidsearch.commands.evaluate.options import finish, output
     help="training set, as 'vidsearch train' takes it; its held-out people are the test set",
 )
 @click.option("--test", metavar="DATASET", default="", show_default=False, help="another test set")
-@click.option(
-    "--people", metavar="N", type=int, default=0, help="number of people of each set; 0: all"
-)
+@click.option("--people", metavar="N", default=0, help="number of people of each set; 0: all")
 @click.option(
     "--pairs",
     metavar="N",
-    type=int,
     default=500_000,
     help="greatest number of pairs of a kind in the histograms",
 )

@@ -9,25 +9,17 @@ from typing import TYPE_CHECKING, Literal
 import click
 
 from vidsearch.commands import options
-from vidsearch.commands.app import Command
+from vidsearch.commands.app import command
 
 if TYPE_CHECKING:
     from trainer.export.pack import ExportReport
 
 
-@click.command("export", cls=Command, short_help="make a model pack of a trained network")
-@click.argument(
-    "run_folder", metavar="RUN", type=click.Path(path_type=Path), help="a run, or a checkpoint"
-)
-@click.argument(
-    "pack", metavar="PACK", type=click.Path(path_type=Path), help="folder of the pack; must be new"
-)
+@command("export", "make a model pack of a trained network")
+@click.argument("run_folder", metavar="RUN", type=Path, help="a run, or a checkpoint")
+@click.argument("pack", metavar="PACK", type=Path, help="folder of the pack; must be new")
 @click.option(
-    "--name",
-    metavar="NAME",
-    default="",
-    show_default="the folder's name",
-    help="name of the pack",
+    "--name", metavar="NAME", default="", show_default="the folder's name", help="name of the pack"
 )
 @click.option("--pack-version", metavar="V", default="1", help="version of the pack")
 @click.option(

@@ -4,15 +4,11 @@ from __future__ import annotations
 
 import click
 
-from vidsearch.commands.app import Command, Option
+from vidsearch.commands.app import Option, command
 from vidsearch.commands.evaluate.options import finish, output
 
 
-@click.command(
-    "figures",
-    cls=Command,
-    short_help="the ArcFace paper's figures 3 to 9, from your own runs and reports",
-)
+@command("figures", "the ArcFace paper's figures 3 to 9, from your own runs and reports")
 @click.option(
     "--only",
     cls=Option,
@@ -35,9 +31,7 @@ from vidsearch.commands.evaluate.options import finish, output
     multiple=True,
     help="report of 'vidsearch evaluate', for figures 6 to 9 (repeatable)",
 )
-@click.option(
-    "--steps", metavar="N", type=int, default=300, help="updates of each run for figure 3"
-)
+@click.option("--steps", metavar="N", default=300, help="updates of each run for figure 3")
 @output("reports/figures")
 def figures(
     only: tuple[str, ...],

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Literal
 
 import click
 
-from vidsearch.commands.app import Command
+from vidsearch.commands.app import command
 from vidsearch.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -45,10 +45,10 @@ class Overrides:
     device: str | None = None
 
 
-@click.command("train", cls=Command, short_help="train an embedder on folders of photos")
+@command("train", "train an embedder on folders of photos")
 @click.argument("recipe", metavar="[RECIPE]", required=False, help="recipe, or config.toml")
 @click.argument("data", metavar="[DATA]", required=False, help="training set (default: data.path)")
-@click.option("--out", metavar="RUN", type=click.Path(path_type=Path), help="folder of the run")
+@click.option("--out", metavar="RUN", type=Path, help="folder of the run")
 @click.option(
     "--set",
     "settings",
@@ -65,11 +65,7 @@ class Overrides:
 )
 @click.option("--pairs", metavar="FILE", help="LFW-style pairs.txt of the photos of --validate")
 @click.option(
-    "--export",
-    "pack",
-    metavar="PACK",
-    type=click.Path(path_type=Path),
-    help="at the end, make a pack as 'export' does",
+    "--export", "pack", metavar="PACK", type=Path, help="at the end, make a pack as 'export' does"
 )
 @click.option(
     "--precision",

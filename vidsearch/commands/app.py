@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -37,11 +37,7 @@ class Option(click.Option):
     """
 
     def __init__(
-        self,
-        *arguments: Any,
-        section: str | None = None,
-        several: bool = False,
-        **attributes: Any,
+        self, *arguments: Any, section: str | None = None, several: bool = False, **attributes: Any
     ) -> None:
         self.section = section
         self.several = several
@@ -105,6 +101,19 @@ class Command(click.Command):
         for title, records in sections.items():
             with formatter.section(title):
                 formatter.write_dl(records)
+
+
+def command(
+    name: str, summary: str, **attributes: Any
+) -> Callable[[Callable[..., int]], click.Command]:
+    """Return a decorator that makes a function a command; its docstring is the help text.
+
+    Args:
+        name: Name on the command line.
+        summary: Line in the list of commands.
+        attributes: See ``Command``.
+    """
+    return click.command(name, cls=Command, short_help=summary, **attributes)
 
 
 class Group(click.Group):

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from vidsearch.commands import options
-from vidsearch.commands.app import Command, Option
+from vidsearch.commands.app import Option, command
 from vidsearch.text.printable import printable
 
 if TYPE_CHECKING:
@@ -18,9 +18,7 @@ if TYPE_CHECKING:
 _SELECTION = "Selection (exactly one of these)"
 
 
-@click.command(
-    "status", cls=Command, short_help="contents of a catalog, and videos that failed, with reasons"
-)
+@command("status", "contents of a catalog, and videos that failed, with reasons")
 @options.catalog
 @options.print_json
 def status(catalog: str, as_json: bool) -> int:
@@ -35,10 +33,9 @@ def status(catalog: str, as_json: bool) -> int:
     return 0
 
 
-@click.command(
+@command(
     "forget",
-    cls=Command,
-    short_help="erase a video's or a person's rows, faces and vectors for good",
+    "erase a video's or a person's rows, faces and vectors for good",
     exclusive=("video", "person"),
     one_required=True,
 )

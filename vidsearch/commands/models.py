@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from vidsearch.commands import options
-from vidsearch.commands.app import Command
+from vidsearch.commands.app import command
 from vidsearch.text.printable import printable
 
 if TYPE_CHECKING:
@@ -20,14 +20,12 @@ if TYPE_CHECKING:
 HEADER = ("pack", "commercial use", "dim", "verified", "licence", "files")
 
 
-@click.command(
-    "models", cls=Command, short_help="packs, licences, locations of their files, hashes checked"
-)
+@command("models", "packs, licences, locations of their files, hashes checked")
 @click.argument(
     "folders",
     metavar="[FOLDER]...",
     nargs=-1,
-    type=click.Path(path_type=Path),
+    type=Path,
     help="packs of your own: folders with pack.toml",
 )
 @options.print_json

@@ -14,7 +14,6 @@ pack = click.option("--model", metavar="PACK", default="open", help="model pack"
 processes = click.option(
     "--processes",
     metavar="N",
-    type=int,
     default=os.cpu_count() or 1,
     show_default="one a core",
     help="number of processes",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import json
 import os
 import shutil
@@ -14,26 +15,21 @@ from typing import TYPE_CHECKING
 import click
 
 from vidsearch.commands import options
-from vidsearch.commands.app import Command, Option
+from vidsearch.commands.app import Option, command
 from vidsearch.errors import ConfigError
 from vidsearch.text.printable import printable
 
 if TYPE_CHECKING:
     from vidsearch.results.result import SearchResult
 
-_FILTERS = "Search only within"
-_FORMATS = "Output (at most one of these)"
+_filter = functools.partial(click.option, cls=Option, section="Search only within")
+_format = functools.partial(click.option, cls=Option, section="Output (at most one of these)")
 
 
-@click.command(
-    "search",
-    cls=Command,
-    short_help="find a person from one photo or several",
-    exclusive=("as_json", "csv", "html"),
-)
+@command("search", "find a person from one photo or several", exclusive=("as_json", "csv", "html"))
 @options.catalog
 @click.argument("photos", metavar="PHOTO...", nargs=-1, required=True, help="photo of the person")
-@click.option("--top", metavar="K", type=int, default=100, help="at most K hits")
+@click.option("--top", metavar="K", default=100, help="at most K hits")
 @click.option(
     "--min-confidence",
     metavar="P",
@@ -41,68 +37,26 @@ _FORMATS = "Output (at most one of these)"
     help="leave out hits below this probability (0 to 1; default: 0.1 in text and pages, 0 in "
     "data)",
 )
-@click.option(
-    "--face",
-    metavar="N",
-    type=int,
-    help="face to use; 1 is the largest (default)",
-)
+@click.option("--face", metavar="N", type=int, help="face to use; 1 is the largest (default)")
 @options.device
-@click.option(
-    "--video",
-    "videos",
-    cls=Option,
-    section=_FILTERS,
-    metavar="ID|PATH",
-    multiple=True,
-    help="this video (repeatable)",
-)
-@click.option(
+@_filter("--video", "videos", metavar="ID|PATH", multiple=True, help="this video (repeatable)")
+@_filter(
     "--folder",
     "folders",
-    cls=Option,
-    section=_FILTERS,
     metavar="FOLDER",
     multiple=True,
     help="videos in this folder, at any depth (repeatable)",
 )
-@click.option(
+@_filter(
     "--since",
-    cls=Option,
-    section=_FILTERS,
     metavar="TIME",
     help="videos whose file was changed at this time or later (ISO 8601; UTC where no zone is "
     "given)",
 )
-@click.option(
-    "--until",
-    cls=Option,
-    section=_FILTERS,
-    metavar="TIME",
-    help="videos whose file was changed before this time",
-)
-@click.option(
-    "--json",
-    "as_json",
-    cls=Option,
-    section=_FORMATS,
-    is_flag=True,
-    help="print one JSON object",
-)
-@click.option(
-    "--csv",
-    cls=Option,
-    section=_FORMATS,
-    metavar="FILE",
-    help="write the hits as CSV ('-': standard output)",
-)
-@click.option(
-    "--html",
-    cls=Option,
-    section=_FORMATS,
-    metavar="FILE",
-    help="write one self-contained page with the images of the hits",
-)
+@_filter("--until", metavar="TIME", help="videos whose file was changed before this time")
+@_format("--json", "as_json", is_flag=True, help="print one JSON object")
+@_format("--csv", metavar="FILE", help="write the hits as CSV ('-': standard output)")
+@_format("--html", metavar="FILE", help="write one self-contained page with the images of the hits")
 def search(
     catalog: str,
     photos: tuple[str, ...],

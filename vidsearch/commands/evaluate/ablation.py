@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from vidsearch.commands.app import Command
+from vidsearch.commands.app import command
 from vidsearch.commands.evaluate.options import finish, output
 from vidsearch.errors import ConfigError
 
@@ -17,9 +17,7 @@ if TYPE_CHECKING:
     from vidsearch.evaluation.ablation.data import LabelledSet
 
 
-@click.command(
-    "ladder", cls=Command, short_help="Table 9: feature centre, + MLP, + ensemble, + context"
-)
+@command("ladder", "Table 9: feature centre, + MLP, + ensemble, + context")
 @click.argument(
     "sets", metavar="SET...", nargs=-1, required=True, help="a folder, or Parquet files"
 )
@@ -33,11 +31,9 @@ if TYPE_CHECKING:
 @click.option(
     "--classifier", metavar="ONNX", help="classifier whose output describes the whole frame"
 )
-@click.option(
-    "--test-share", metavar="S", type=float, default=0.5, help="share of the photos for the test"
-)
-@click.option("--epochs", metavar="N", type=int, default=60, help="epochs of training")
-@click.option("--seed", metavar="N", type=int, default=0, help="seed of the networks")
+@click.option("--test-share", metavar="S", default=0.5, help="share of the photos for the test")
+@click.option("--epochs", metavar="N", default=60, help="epochs of training")
+@click.option("--seed", metavar="N", default=0, help="seed of the networks")
 @click.option("--no-mlp", is_flag=True, help="leave out the step: mlp")
 @click.option("--no-ensemble", is_flag=True, help="leave out the step: ensemble")
 @click.option("--no-context", is_flag=True, help="leave out the step: context")

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import click
 
-from vidsearch.commands.app import Command
+from vidsearch.commands.app import command
 from vidsearch.commands.evaluate.options import finish, output
 from vidsearch.errors import ConfigError
 
 
-@click.command("compare", cls=Command, short_help="compare two reports side by side: is B better?")
+@command("compare", "compare two reports side by side: is B better?")
 @click.argument("a", metavar="A", help="folder of a report")
 @click.argument("b", metavar="B", help="folder of another report of the same protocol")
-@click.option("--resamples", metavar="N", type=int, default=2000, help="resamples of the bootstrap")
-@click.option("--seed", metavar="N", type=int, default=0, help="seed of the resamples")
+@click.option("--resamples", metavar="N", default=2000, help="resamples of the bootstrap")
+@click.option("--seed", metavar="N", default=0, help="seed of the resamples")
 @output("reports/comparison")
 def compare(a: str, b: str, resamples: int, seed: int, out: str, as_json: bool) -> int:
     """Compare two reports on the same data with a paired bootstrap."""

@@ -8,24 +8,13 @@ from typing import Literal
 import click
 
 from vidsearch.commands import options
-from vidsearch.commands.app import Command
+from vidsearch.commands.app import command
 from vidsearch.commands.evaluate.options import finish, output, photos
 
 
-@click.command(
-    "identification",
-    cls=Command,
-    short_help="which person is it? probe photos searched in a gallery of photos",
-)
-@click.argument(
-    "gallery",
-    metavar="GALLERY",
-    type=click.Path(path_type=Path),
-    help="folder <person>/<photo>",
-)
-@click.argument(
-    "probes", metavar="PROBES", type=click.Path(path_type=Path), help="folder <person>/<photo>"
-)
+@command("identification", "which person is it? probe photos searched in a gallery of photos")
+@click.argument("gallery", metavar="GALLERY", type=Path, help="folder <person>/<photo>")
+@click.argument("probes", metavar="PROBES", type=Path, help="folder <person>/<photo>")
 @photos
 @options.pack
 @options.device

@@ -6,14 +6,12 @@ import sys
 
 import click
 
-from vidsearch.commands.app import Command
+from vidsearch.commands.app import command
 from vidsearch.commands.evaluate.options import finish, output
 from vidsearch.text.printable import printable
 
 
-@click.command(
-    "iqiyi", cls=Command, short_help="score result files of iQIYI-VID: the official MAP@100"
-)
+@command("iqiyi", "score result files of iQIYI-VID: the official MAP@100")
 @click.argument("truth", metavar="TRUTH", help="ground truth")
 @click.argument("results", metavar="RESULTS", help="results, best clip first")
 @output("reports/iqiyi")
@@ -26,9 +24,7 @@ def iqiyi(truth: str, results: str, out: str, as_json: bool) -> int:
     return finish(evaluate_results(truth, results), out, as_json)
 
 
-@click.command(
-    "iqiyi-features", cls=Command, short_help="convert the 2019 feature pickle to Parquet"
-)
+@command("iqiyi-features", "convert the 2019 feature pickle to Parquet")
 @click.argument("pickle", metavar="PICKLE", help="pickle as released")
 @click.argument("parquet", metavar="PARQUET", help="file to write")
 def iqiyi_features(pickle: str, parquet: str) -> int:

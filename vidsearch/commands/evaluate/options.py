@@ -49,9 +49,7 @@ photos = click.option(
 
 def file_option(name: str, help_text: str, *, required: bool = False) -> Callable[[F], F]:
     """Return a decorator that adds an option which takes a path of a file."""
-    return click.option(
-        name, metavar="FILE", type=click.Path(path_type=Path), required=required, help=help_text
-    )
+    return click.option(name, metavar="FILE", type=Path, required=required, help=help_text)
 
 
 def finish(report: Report, out: str, as_json: bool) -> int:

@@ -8,18 +8,18 @@ import sys
 import click
 
 from vidsearch.commands import options
-from vidsearch.commands.app import Command
+from vidsearch.commands.app import command
 from vidsearch.commands.evaluate.options import finish, output, photos
 from vidsearch.errors import ConfigError
 
 
-@click.command("retrieval", cls=Command, short_help="MAP@100 of the search over your own archive")
+@command("retrieval", "MAP@100 of the search over your own archive")
 @options.catalog
 @click.option(
     "--labels", metavar="FILE", required=True, help="CSV of the people seen in each video"
 )
 @photos
-@click.option("--worst", metavar="N", type=int, default=8, help="number of worst queries to show")
+@click.option("--worst", metavar="N", default=8, help="number of worst queries to show")
 @options.device
 @output("reports/retrieval")
 def retrieval(

@@ -7,16 +7,12 @@ from pathlib import Path
 import click
 
 from vidsearch.commands import options
-from vidsearch.commands.app import Command
+from vidsearch.commands.app import command
 from vidsearch.commands.evaluate.options import file_option, finish, output
 
 
-@click.command(
-    "templates", cls=Command, short_help="templates of many media: IJB-B, IJB-C, 1:1 and 1:N"
-)
-@click.argument(
-    "media", metavar="MEDIA", type=click.Path(path_type=Path), help="*_face_tid_mid.txt"
-)
+@command("templates", "templates of many media: IJB-B, IJB-C, 1:1 and 1:N")
+@click.argument("media", metavar="MEDIA", type=Path, help="*_face_tid_mid.txt")
 @file_option("--pairs", "*_template_pair_label.txt: verification 1:1")
 @file_option("--faces", "*_name_5pts_score.txt: landmarks and detection scores")
 @file_option("--probes", "*_1N_probe_mixed.csv: identification 1:N")
@@ -28,16 +24,11 @@ from vidsearch.commands.evaluate.options import file_option, finish, output
     "--gallery",
     "galleries",
     metavar="FILE",
-    type=click.Path(path_type=Path),
+    type=Path,
     multiple=True,
     help="*_1N_gallery_G1.csv (repeatable: G1 and G2)",
 )
-@click.option(
-    "--images",
-    metavar="FOLDER",
-    type=click.Path(path_type=Path),
-    help="the images (loose_crop)",
-)
+@click.option("--images", metavar="FOLDER", type=Path, help="the images (loose_crop)")
 @click.option(
     "--halves",
     is_flag=True,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from vidsearch.commands import options
-from vidsearch.commands.app import Command, Option
+from vidsearch.commands.app import Option, command
 from vidsearch.commands.evaluate.options import finish, output
 from vidsearch.errors import ConfigError
 
@@ -18,10 +18,9 @@ if TYPE_CHECKING:
 _LISTS = "Pairs of a folder (at most one of these)"
 
 
-@click.command(
+@command(
     "verification",
-    cls=Command,
-    short_help="one person or two? LFW, CFP-FP, AgeDB-30, CALFW, CPLFW, YTF",
+    "one person or two? LFW, CFP-FP, AgeDB-30, CALFW, CPLFW, YTF",
     exclusive=("pairs", "splits"),
 )
 @click.argument("data", metavar="DATA", help=".bin file, or folder of photos or frames")
@@ -30,7 +29,7 @@ _LISTS = "Pairs of a folder (at most one of these)"
 @options.pack
 @options.device
 @options.processes
-@click.option("--folds", metavar="N", type=int, default=10, help="folds of a .bin file or of YTF")
+@click.option("--folds", metavar="N", default=10, help="folds of a .bin file or of YTF")
 @click.option(
     "--faces",
     type=click.Choice(["auto", "aligned", "detect"]),
@@ -69,11 +68,7 @@ def verification(
         pack = load_pack(model, resolve_device(device), announce=False)
         aligned = pack.embedder.template == ARCFACE_112
     embedding = EmbeddingOptions(
-        model=model,
-        device=device,
-        processes=processes,
-        aligned=aligned,
-        show_progress=True,
+        model=model, device=device, processes=processes, aligned=aligned, show_progress=True
     )
     return finish(evaluate_pairs(pair_set, embedding), out, as_json)
 
