@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from vidsearch.catalog import Catalog
     from vidsearch.search.search import SearchOptions
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 __all__ = ["Archive", "Catalog", "SearchOptions", "__version__"]
 
 

@@ -74,6 +74,12 @@ class Command(click.Command):
         """Parse ``args`` after completing option names, then check exclusive options."""
         try:
             rest = super().parse_args(ctx, _normalised(ctx, args))
+        except click.MissingParameter:
+            # Given parameters are processed first, so that all others are missing.
+            missing = [p for p in self.params if p.required and p.name not in ctx.params]
+            if len(missing) > 1:
+                ctx.fail(f"missing {', '.join(p.get_error_hint(ctx) for p in missing)}")
+            raise
         except click.UsageError as error:
             error.ctx = ctx  # Click leaves it out for a flag with a value.
             raise

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import functools
 import json
 import os
@@ -130,6 +129,8 @@ def _write(target: str, text: str) -> bool:
 
     A file is replaced atomically. A link stays, and the file that it points to is replaced.
     """
+    from vidsearch.storage.files import write_atomically
+
     if target == "-":
         sys.stdout.write(text)
         return False
@@ -143,7 +144,9 @@ def _write(target: str, text: str) -> bool:
             with Path(target).open("a", encoding="utf-8", newline="") as stream:
                 stream.write(text)
             return False
-        _replace(Path(os.path.realpath(target)), text)
+        path = Path(os.path.realpath(target))
+        path.parent.stat()  # A missing folder is an error; it is not created.
+        write_atomically(path, text.encode("utf-8"))  # CSV carries its own line ends.
     except BrokenPipeError:
         raise
     except OSError as error:
@@ -173,15 +176,3 @@ def _is_stream(target: str) -> bool:
         if not os.path.islink(path):  # noqa: PTH114
             return False
         path = os.path.join(folder, os.readlink(path))  # noqa: PTH115, PTH118
-
-
-def _replace(path: Path, text: str) -> None:
-    partial = path.with_name(f".{path.name}.part")
-    try:
-        # newline="": CSV carries its own line ends.
-        partial.write_text(text, encoding="utf-8", newline="")
-        partial.replace(path)
-    except OSError:
-        with contextlib.suppress(OSError):
-            partial.unlink()
-        raise

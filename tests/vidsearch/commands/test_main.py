@@ -202,6 +202,21 @@ def test_verbose_shows_messages_of_our_packages_only(
             "vidsearch evaluate: no such command 'nothing' (see vidsearch evaluate --help)",
         ),
         (
+            ["search"],
+            "vidsearch search: missing 'CATALOG', 'PHOTO...' (see vidsearch search --help)",
+        ),
+        (
+            ["export", "run"],
+            "vidsearch export: missing argument 'PACK' (see vidsearch export --help)",
+        ),
+        (
+            ["evaluate", "distractors", "--probe-list", "x", "megaface"],
+            (
+                "vidsearch evaluate distractors: missing '--probes', '--gallery' "
+                "(see vidsearch evaluate distractors --help)"
+            ),
+        ),
+        (
             ["search", "c", "p", "-v"],
             "vidsearch search: no such option '-v' (see vidsearch search --help)",
         ),
