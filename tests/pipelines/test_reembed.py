@@ -126,8 +126,8 @@ def test_another_model_takes_over(place: Path, packs: Path, capsys: pytest.Captu
     assert main(["reembed", str(place), "--model", str(packs / "tiny")]) == 0
     said = capsys.readouterr().out
     assert f"Re-embedded {faces.num_rows} stored faces of {len(before['tracks'])} tracks" in said
-    assert "stored 210 pixels wide with what is round them, and shown" in said
-    assert "to the new model at 112, 0.68 times as large" in said
+    assert "stored 210 pixels wide with a margin, and scaled" in said
+    assert "to 112 for the new model, 0.68 times as large" in said
     assert "was not stored" not in said  # the rim has it
     assert "Not measured" in said
 
