@@ -13,8 +13,6 @@ from __future__ import annotations
 
 import hashlib
 import logging
-import os
-import secrets
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -23,12 +21,12 @@ from pathlib import Path
 
 from vidsearch.errors import ModelError
 from vidsearch.models.pack import sha256_of
+from vidsearch.storage.files import TEMPORARY_FILES, write_atomically
 
 log = logging.getLogger(__name__)
 
 # A writer takes seconds; what is this old was left behind by one that was killed.
 ABANDONED_AFTER_S = 3600
-_TEMPORARY = ".writing-"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,6 +75,7 @@ def converted(conversion: Conversion, cache_dir: Path) -> Path:
     made = conversion.convert(source)
     path = cache_dir / f"{conversion.key}-{hashlib.sha256(made).hexdigest()}.onnx"
     try:
+        cache_dir.mkdir(parents=True, exist_ok=True)
         write_atomically(path, made)
     except OSError as error:
         raise ModelError(
@@ -87,35 +86,9 @@ def converted(conversion: Conversion, cache_dir: Path) -> Path:
     return path
 
 
-def write_atomically(path: Path, data: bytes) -> None:
-    """Write a file so that every other process sees all of it or none of it, even after a crash.
-
-    Missing folders are made.
-
-    Raises:
-        OSError: It cannot be written; nothing is left behind.
-    """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.parent / f"{_TEMPORARY}{os.getpid()}-{secrets.token_hex(8)}"
-    try:
-        with temporary.open("xb") as stream:
-            stream.write(data)
-            stream.flush()
-            os.fsync(stream.fileno())
-        temporary.replace(path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
-    folder = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
-
-
 def _sweep(cache_dir: Path) -> None:
     """Remove what killed writers left behind."""
-    for path in cache_dir.glob(f"{_TEMPORARY}*"):
+    for path in cache_dir.glob(TEMPORARY_FILES):
         with suppress(OSError):  # another process swept it first
             if time.time() - path.stat().st_mtime > ABANDONED_AFTER_S:
                 path.unlink()

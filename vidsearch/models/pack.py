@@ -13,6 +13,7 @@ from vidsearch.errors import PackFormatError, PackNotFoundError, PackVerifyError
 from vidsearch.faces.embed.base import EmbedderConfig, Normalisation
 from vidsearch.faces.geometry.align import AlignmentTemplate
 from vidsearch.models.calibration import Calibration
+from vidsearch.storage.files import file_sha256
 
 DetectorKind = Literal["centerface", "scrfd"]
 EmbedderKind = Literal["dlib_resnet", "onnx", "arcface"]
@@ -24,7 +25,6 @@ SHA256_RULE = re.compile(r"[0-9a-f]{64}")
 MAX_FILE_BYTES = 2**31 - 1
 MAX_DIM = 65_536
 MAX_TEMPLATE_SIZE = 4_096
-_CHUNK = 1 << 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -236,13 +236,9 @@ def sha256_of(path: Path, *, pack: str) -> str:
     Raises:
         PackVerifyError: The file cannot be read.
     """
-    digest = hashlib.sha256()
     try:
-        with path.open("rb") as stream:
-            while chunk := stream.read(_CHUNK):
-                digest.update(chunk)
+        return file_sha256(path)
     except OSError as error:
         raise PackVerifyError(
             f"pack {pack}: {path} cannot be read ({error.strerror}); check its permissions"
         ) from error
-    return digest.hexdigest()

@@ -46,10 +46,10 @@ from typing import Any
 from vidsearch.errors import ConfigError, PackFormatError, PackNotFoundError
 from vidsearch.faces.embed.base import Normalisation
 from vidsearch.faces.geometry.align import TEMPLATES, AlignmentTemplate
-from vidsearch.models.cache import write_atomically
 from vidsearch.models.calibration import Calibration
 from vidsearch.models.pack import DetectorSpec, EmbedderSpec, ModelPack, PackFile, sha256_of
 from vidsearch.models.toml_table import Table
+from vidsearch.storage.files import write_atomically
 
 FORMAT = 1
 PACK_TOML = "pack.toml"

@@ -9,18 +9,20 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+TEMPORARY_FILES = ".*.part"
+"""Glob pattern of temporary files, which lie in the folder of the file to write."""
+
 
 @contextmanager
 def replaced_atomically(path: Path) -> Iterator[Path]:
     """Yield the path of a temporary file that replaces ``path`` when the block ends.
 
     Other processes see the old content or the new content, never a part, even after a power
-    failure. If the block fails, ``path`` stays unchanged and the temporary file is removed. Missing
-    folders are created. The temporary file lies in the same folder; its name starts with a dot and
-    ends in ``.part``.
+    failure. If the block fails, ``path`` stays unchanged and the temporary file is removed. A
+    killed process leaves it behind, under a name that matches ``TEMPORARY_FILES``.
 
     Args:
-        path: File to write.
+        path: File to write, in an existing folder.
 
     Raises:
         OSError: The file cannot be written.
@@ -100,5 +102,4 @@ def file_sha256(path: Path) -> str:
 
 
 def _temporary_path(path: Path) -> Path:
-    path.parent.mkdir(parents=True, exist_ok=True)
     return path.with_name(f".{path.name}.{secrets.token_hex(8)}.part")

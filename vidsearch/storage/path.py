@@ -178,10 +178,13 @@ class StoragePath:
     def write(self, content: bytes) -> None:
         """Write the file atomically: a reader sees the old content or the new, never a part.
 
+        Missing folders are created.
+
         Raises:
             OSError: The file cannot be written.
         """
         if self.path is not None:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
             write_atomically(self.path, content)
             return
         with self._filesystem() as (filesystem, path):
@@ -190,10 +193,13 @@ class StoragePath:
     def write_once(self, content: bytes) -> bool:
         """Write the file unless it exists; return True if this call wrote it.
 
+        Missing folders are created.
+
         Raises:
             OSError: The file cannot be written.
         """
         if self.path is not None:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
             return create_atomically(self.path, content)
         with self._filesystem() as (filesystem, path):
             try:

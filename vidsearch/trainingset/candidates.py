@@ -6,7 +6,6 @@ stopped goes on where it was.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from vidsearch.datatypes import Vector
+from vidsearch.storage.files import replaced_atomically
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -54,9 +54,8 @@ def write_candidates(path: Path, candidates: Iterable[Candidate]) -> None:
         }
         for c in candidates
     ]
-    partial = path.with_name(f".{path.name}.{os.getpid()}.part")
-    pq.write_table(pa.Table.from_pylist(rows, _schema()), partial, compression="none")
-    partial.replace(path)
+    with replaced_atomically(path) as temporary:
+        pq.write_table(pa.Table.from_pylist(rows, _schema()), temporary, compression="none")
 
 
 def read_candidates(path: Path, *, images: bool) -> Iterator[Candidate]:

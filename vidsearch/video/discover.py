@@ -13,7 +13,7 @@ from typing import Any
 
 from vidsearch.errors import ConfigError, VideoOpenError
 from vidsearch.media.endings import has_video_ending, is_source_code, remote_source_code
-from vidsearch.text.printable import printable
+from vidsearch.text.printable import one_line, printable
 from vidsearch.video.source import is_remote, local_path
 
 _WILDCARDS = frozenset("*?[")
@@ -204,9 +204,9 @@ def _expand_remote(uri: str) -> Iterator[VideoSource]:
     except VideoOpenError:
         raise
     except Exception as error:
-        reason = printable(" ".join(f"{type(error).__name__}: {error}".split()))
         raise VideoOpenError(
-            f"'{printable(uri)}' cannot be listed ({reason}); check the URI and its credentials"
+            f"'{printable(uri)}' cannot be listed ({one_line(error, with_type=True)}); check the "
+            "URI and its credentials"
         ) from error
 
 

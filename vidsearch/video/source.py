@@ -20,7 +20,7 @@ from typing import IO, Any, Final
 from urllib.parse import unquote, urlsplit
 
 from vidsearch.errors import VideoOpenError
-from vidsearch.text.printable import printable
+from vidsearch.text.printable import one_line, printable
 
 _SCHEME = re.compile(r"^[A-Za-z][A-Za-z0-9+.-]*://")
 _REMOTE_BLOCK = 1 << 20
@@ -142,7 +142,8 @@ class ByteSource:
         """
         if self._failure is not None:
             raise VideoOpenError(
-                f"'{printable(self._uri)}' stopped being readable ({_one_line(self._failure)}); "
+                f"'{printable(self._uri)}' stopped being readable "
+                f"({one_line(self._failure, with_type=True)}); "
                 "check the storage and repeat"
             ) from self._failure
 
@@ -179,7 +180,9 @@ def _open_local(uri: str) -> IO[bytes]:
             f"'{printable(uri)}' is not readable for this user; change its mode"
         ) from error
     except (OSError, ValueError) as error:
-        raise VideoOpenError(f"'{printable(uri)}' cannot be opened ({_one_line(error)})") from error
+        raise VideoOpenError(
+            f"'{printable(uri)}' cannot be opened ({one_line(error, with_type=True)})"
+        ) from error
 
 
 def _open_remote(uri: str) -> IO[bytes]:
@@ -199,16 +202,13 @@ def _open_remote(uri: str) -> IO[bytes]:
         raise VideoOpenError(f"'{printable(uri)}' does not exist; check the URI") from error
     except ImportError as error:
         raise VideoOpenError(
-            f"'{printable(uri)}' needs a package that is not installed ({_one_line(error)})"
+            f"'{printable(uri)}' needs a package that is not installed "
+            f"({one_line(error, with_type=True)})"
         ) from error
     except Exception as error:
         raise VideoOpenError(
-            f"'{printable(uri)}' cannot be opened ({_one_line(error)}); check the URI and its "
-            "credentials"
+            f"'{printable(uri)}' cannot be opened ({one_line(error, with_type=True)}); check the "
+            "URI and its credentials"
         ) from error
     file: IO[bytes] = opened
     return file
-
-
-def _one_line(error: Exception) -> str:
-    return printable(" ".join(f"{type(error).__name__}: {error}".split()))

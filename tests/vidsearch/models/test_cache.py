@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from vidsearch.errors import ModelError
-from vidsearch.models.cache import ABANDONED_AFTER_S, Conversion, converted, write_atomically
+from vidsearch.models.cache import ABANDONED_AFTER_S, Conversion, converted
 
 
 class Converter:
@@ -127,7 +127,7 @@ def test_a_missing_source(tmp_path: Path, conversion: Conversion) -> None:
 def test_leftovers_of_killed_writers_are_swept(tmp_path: Path, conversion: Conversion) -> None:
     cache = tmp_path / "cache"
     cache.mkdir()
-    old, young = cache / ".writing-1-old", cache / ".writing-2-young"
+    old, young = cache / ".old.onnx.1.part", cache / ".young.onnx.2.part"
     for path in (old, young):
         path.write_bytes(b"half")
     long_ago = time.time() - ABANDONED_AFTER_S - 1
@@ -135,16 +135,6 @@ def test_leftovers_of_killed_writers_are_swept(tmp_path: Path, conversion: Conve
     converted(conversion, cache)
     assert not old.exists()
     assert young.exists()  # perhaps somebody is still writing it
-
-
-def test_files_are_readable_by_others_as_the_umask_says(tmp_path: Path) -> None:
-    path = tmp_path / "file"
-    before = os.umask(0o022)
-    try:
-        write_atomically(path, b"data")
-    finally:
-        os.umask(before)
-    assert path.stat().st_mode & 0o777 == 0o644
 
 
 PROCESS = """

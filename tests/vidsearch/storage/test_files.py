@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from vidsearch.storage.files import (
+    TEMPORARY_FILES,
     create_atomically,
     file_sha256,
     replaced_atomically,
@@ -22,11 +23,19 @@ def names(folder: Path) -> list[str]:
 
 
 def test_a_file_is_written_and_replaced(tmp_path: Path) -> None:
-    path = tmp_path / "new folder" / "x"
+    path = tmp_path / "x"
     write_atomically(path, b"one")
     write_atomically(path, b"two")
     assert path.read_bytes() == b"two"
     assert names(path.parent) == ["x"]
+
+
+def test_a_missing_folder_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError):
+        write_atomically(tmp_path / "missing" / "x", b"")
+    with pytest.raises(FileNotFoundError):
+        create_atomically(tmp_path / "missing" / "x", b"")
+    assert names(tmp_path) == []
 
 
 @pytest.mark.parametrize("error", [OSError("disk full"), KeyboardInterrupt()])
@@ -51,7 +60,7 @@ def test_the_old_content_is_visible_until_the_block_ends(tmp_path: Path) -> None
     with replaced_atomically(path) as temporary:
         temporary.write_bytes(b"two")
         assert path.read_bytes() == b"one"
-        assert temporary.parent == path.parent
+        assert list(tmp_path.glob(TEMPORARY_FILES)) == [temporary]
     assert path.read_bytes() == b"two"
 
 
