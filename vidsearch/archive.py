@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any
 
 from vidsearch.catalog.catalog import Catalog
@@ -40,11 +39,12 @@ class ArchiveStatus(CatalogStatus):
 class Archive:
     """An indexed video archive: its catalog, its index and its models.
 
-    The models are loaded on the first search and stay loaded. Every search and every status covers
-    the videos that are committed at that moment.
+    The models stay loaded between searches. Every search and every status covers the videos that
+    are committed at that moment.
 
     Args:
         catalog: Tables of the archive.
+        models: The catalog's model pack; None: loaded on the first search.
         device: Device of the models: ``auto``, ``cpu``, ``cuda`` or ``cuda:<number>``.
 
     Example:
@@ -56,9 +56,13 @@ class Archive:
         1704
     """
 
-    def __init__(self, catalog: Catalog, *, device: str = "auto") -> None:
+    def __init__(
+        self, catalog: Catalog, models: LoadedPack | None = None, *, device: str = "auto"
+    ) -> None:
         self.catalog = catalog
+        self._models = models
         self._device = device
+        self._searcher: PhotoSearcher | None = None
 
     @classmethod
     def open(
@@ -114,25 +118,21 @@ class Archive:
             dim=models.embedder.dim,
             storage_options=storage_options,
         )
-        archive = cls(catalog, device=device)
-        archive.__dict__["models"] = models
-        return archive
+        return cls(catalog, models, device=device)
 
     def __repr__(self) -> str:
         return f"Archive({self.catalog.uri!r})"
 
-    @cached_property
+    @property
     def models(self) -> LoadedPack:
         """The catalog's model pack, loaded on first use.
 
         Raises:
             ModelError: The pack cannot be loaded.
         """
-        return load_pack(self.catalog.pack, resolve_device(self._device))
-
-    @cached_property
-    def _searcher(self) -> PhotoSearcher:
-        return PhotoSearcher(self.catalog, self.models)
+        if self._models is None:
+            self._models = load_pack(self.catalog.pack, resolve_device(self._device))
+        return self._models
 
     def search(
         self,
@@ -153,7 +153,9 @@ class Archive:
             ModelError: The catalog's pack cannot be loaded.
             CatalogError: A table is missing or damaged.
         """
-        if "_searcher" in self.__dict__:
+        if self._searcher is None:
+            self._searcher = PhotoSearcher(self.catalog, self.models)
+        else:
             self._searcher.refresh()
         return self._searcher.search(photos, options)
 

@@ -34,7 +34,15 @@ def unit(rng: np.random.Generator, dim: int = DIM) -> Vector:
     return unit_vector
 
 
-def make_track(number: int, shot: int, rng: np.random.Generator, faces: int = 2) -> Track:
+def make_track(
+    number: int,
+    shot: int,
+    rng: np.random.Generator,
+    faces: int = 2,
+    *,
+    dim: int = DIM,
+    model_id: str = MODEL_ID,
+) -> Track:
     """Return a track that starts at ``number`` seconds."""
     box = np.array([number, 1, number + 10, 21], np.float32)
     kept = tuple(
@@ -44,18 +52,20 @@ def make_track(number: int, shot: int, rng: np.random.Generator, faces: int = 2)
             landmarks=rng.random((5, 2), np.float32),
             score=0.9,
             quality=0.5,
-            embedding=rng.normal(size=DIM).astype(np.float32),
+            embedding=rng.normal(size=dim).astype(np.float32),
             aligned_jpeg=rng.bytes(200),
             aligned_points=rng.random((5, 2), np.float32),
         )
         for position in range(faces)
     )
-    template = Template(unit(rng), weight=3.0, model_id=MODEL_ID)
+    template = Template(unit(rng, dim), weight=3.0, model_id=model_id)
     span = TimeSpan(float(number), number + 1.0)
     return Track(span, number + 0.5, shot, 3, 0.75, box, template, kept)
 
 
-def make_video(number: int, tracks: int | None = None, **changes: Any) -> IndexedVideo:
+def make_video(
+    number: int, tracks: int | None = None, *, dim: int = DIM, **changes: Any
+) -> IndexedVideo:
     """Return the same video for the same number; every fifth fails unless ``status`` is given."""
     rng = np.random.default_rng(number)
     fields: dict[str, Any] = {
@@ -86,7 +96,10 @@ def make_video(number: int, tracks: int | None = None, **changes: Any) -> Indexe
     count = tracks if tracks is not None else int(rng.integers(0, 4))
     if fields["status"] == "failed":
         count = 0
-    made_tracks = tuple(make_track(index, index // 2, rng) for index in range(count))
+    model_id = fields["model_id"]
+    made_tracks = tuple(
+        make_track(index, index // 2, rng, dim=dim, model_id=model_id) for index in range(count)
+    )
     return IndexedVideo(VideoRecord(**fields), made_tracks)
 
 
