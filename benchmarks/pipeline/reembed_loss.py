@@ -20,7 +20,7 @@ from vidsearch.datatypes import Image
 from vidsearch.device import CPU
 from vidsearch.evaluation.metrics.verification import folded_accuracy
 from vidsearch.evaluation.protocols.pairs import PairSet, read_lfw_pairs
-from vidsearch.faces.geometry.align import AlignmentTemplate, align_faces, with_rim
+from vidsearch.faces.geometry.align import AlignmentTemplate, align_faces, with_margin
 from vidsearch.faces.template import normalise
 from vidsearch.faces.track.config import TrackingConfig
 from vidsearch.faces.track.kept import encode
@@ -74,7 +74,7 @@ def main() -> None:
             vectors = found.setdefault(f"{name}, direct", {})
             vectors[item] = models.embedder.embed(plain)[0]
             for how, kept in (
-                ("", with_rim(templates[stored])),
+                ("", with_margin(templates[stored])),
                 (" without rim", templates[stored]),
             ):
                 vectors = found.setdefault(f"{name}, stored for {stored}{how}", {})
@@ -95,7 +95,7 @@ def main() -> None:
         near = (one.astype(np.float64) * other).sum(1)
         print(f"| {name} | {accuracy.mean:.4f} | {near.mean():.4f} ({near.min():.4f}) |")
     for name, stored in (("pack", "open"), ("open", "pack")):
-        print(name, how_stored(with_rim(templates[stored]), templates[name]))
+        print(name, how_stored(with_margin(templates[stored]), templates[name]))
 
 
 if __name__ == "__main__":

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from vidsearch.datatypes import Frame, FrameFaces
-from vidsearch.faces.geometry.align import align_faces, with_rim, without_rim
+from vidsearch.faces.geometry.align import align_faces, with_margin, without_margin
 from vidsearch.faces.quality import face_quality, too_poor
 from vidsearch.faces.track.kept import encode
 from vidsearch.models.registry import LoadedPack
@@ -13,9 +13,9 @@ def run(frame: Frame, models: LoadedPack, jpeg_quality: int) -> FrameFaces:
     """Return all the faces of a frame; none is fine."""
     detections = models.detector.detect(frame.image)
     template = models.embedder.template
-    stored = with_rim(template)
+    stored = with_margin(template)
     kept = align_faces(frame.image, detections.landmarks, stored)
-    aligned = without_rim(kept, template)
+    aligned = without_margin(kept, template)
     return FrameFaces(
         time_s=frame.time_s,
         frame_duration_s=frame.duration_s,

@@ -12,12 +12,13 @@ from tests.helpers import toy_models
 from vidsearch.datatypes import AlignedFaces, Image, Matrix
 from vidsearch.errors import ShapeError
 from vidsearch.faces.embed import dlib_weights as dlib_resnet
-from vidsearch.faces.embed.base import BATCH, Embedder, EmbedderConfig, Normalisation
+from vidsearch.faces.embed.base import BATCH, Embedder, EmbedderConfig
 from vidsearch.faces.embed.dlib_resnet import DlibFaceResNet
 from vidsearch.faces.embed.insightface import ArcFaceEmbedder
 from vidsearch.faces.embed.onnx import OnnxEmbedder
 from vidsearch.faces.embed.torch import TorchEmbedder
 from vidsearch.faces.geometry.align import ARCFACE_112, DLIB_150, align_faces
+from vidsearch.faces.normalisation import Normalisation
 from vidsearch.models.open_pack import DLIB_RESNET, dlib_resnet_onnx, find_file
 
 DLIB = EmbedderConfig(

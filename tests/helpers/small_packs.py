@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from vidsearch.faces.embed.base import Normalisation
 from vidsearch.faces.geometry.align import ARCFACE_112, AlignmentTemplate
+from vidsearch.faces.normalisation import Normalisation
 from vidsearch.models.calibration import Calibration
 from vidsearch.models.pack import DetectorSpec, EmbedderSpec, ModelPack
 from vidsearch.models.pack_toml import describe_file, write_pack

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from vidsearch.faces.embed.base import Normalisation
 from vidsearch.faces.geometry.align import ARCFACE_112
+from vidsearch.faces.normalisation import Normalisation
 from vidsearch.models.calibration import Calibration
 from vidsearch.models.pack import DetectorSpec, EmbedderSpec, ModelPack, PackFile
 from vidsearch.models.pack_toml import describe_file, write_pack

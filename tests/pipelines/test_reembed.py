@@ -33,7 +33,7 @@ from vidsearch.commands.main import main
 from vidsearch.device import CPU
 from vidsearch.erasure.videos import forget_video
 from vidsearch.errors import CatalogConflictError, CatalogModelError, ConfigError, PackNotFoundError
-from vidsearch.faces.geometry.align import ARCFACE_112, DLIB_150, with_rim
+from vidsearch.faces.geometry.align import ARCFACE_112, DLIB_150, with_margin
 from vidsearch.faces.template import pool
 from vidsearch.models.registry import load_pack
 from vidsearch.photo.open import read_photo
@@ -41,7 +41,7 @@ from vidsearch.search.track_index import TrackSearcher
 from vidsearch.trainingset.assemble import SetOptions
 
 DIM = 24
-STORED = with_rim(DLIB_150)
+STORED = with_margin(DLIB_150)
 
 
 @pytest.fixture(scope="module")

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
 from vidsearch.errors import ConfigError
-from vidsearch.faces.embed.base import Normalisation
+from vidsearch.faces.normalisation import Normalisation
 
 BATCH_NORM = nn.modules.batchnorm._BatchNorm  # noqa: SLF001  (the only common base there is)
 

@@ -13,7 +13,7 @@ import numpy as np
 
 from vidsearch.datatypes import AlignedFaces, Matrix
 from vidsearch.errors import ExportError
-from vidsearch.faces.embed.base import Normalisation
+from vidsearch.faces.normalisation import Normalisation
 
 if TYPE_CHECKING:
     from torch import nn

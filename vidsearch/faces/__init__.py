@@ -1,1 +1,1 @@
-"""Faces: detection, alignment, quality, embedding, tracking, templates."""
+"""Faces: detection, alignment, quality, embedding, tracking and templates."""

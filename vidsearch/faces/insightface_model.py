@@ -1,7 +1,7 @@
-"""One ONNX file opened through the ``insightface`` package, under this project's rules.
+"""Opening an ONNX file with the ``insightface`` package.
 
-That package chooses execution providers and thread counts by itself unless told, and reports a bad
-file by an assertion or by whatever went wrong inside; here both become explicit.
+By default the package chooses execution providers and thread counts itself, and reports a bad file
+by an assertion or an unrelated exception. Here providers, threads and errors are explicit.
 """
 
 from __future__ import annotations
@@ -11,24 +11,24 @@ from typing import Any, Literal
 
 from vidsearch.device import Device
 from vidsearch.errors import DeviceError, PackFormatError, PackNotFoundError
-from vidsearch.faces.embed.base import Normalisation
+from vidsearch.faces.normalisation import Normalisation
 
 
 def open_insightface(
     path: Path, task: Literal["detection", "recognition"], scale: Normalisation, device: Device
 ) -> Any:
-    """Return insightface's own model object for a file: one CPU thread, provider explicit.
+    """Return the model object of the ``insightface`` package, with one CPU thread.
 
     Args:
-        path: The ONNX file.
-        task: What the pack says it is; nothing is guessed from its shapes.
-        scale: From pixels to the network's input; the same for all three channels.
-        device: From ``resolve_device``.
+        path: ONNX file.
+        task: Task stated by the pack; the package does not guess it from the shapes.
+        scale: Conversion of pixels to the network's input; equal for all three channels.
+        device: Device from ``resolve_device``.
 
     Raises:
-        PackNotFoundError: No such file.
-        PackFormatError: Not a model of that task.
-        DeviceError: The device's provider is missing or could not start.
+        PackNotFoundError: The file does not exist.
+        PackFormatError: The file is not a model of that task.
+        DeviceError: The device's execution provider is missing or could not start.
     """
     if not path.is_file():
         raise PackNotFoundError(f"model file {path} does not exist; put it there")
@@ -43,7 +43,7 @@ def open_insightface(
             model_metadata={"preprocessing": _preprocessing(path, scale)},
             providers=providers,
             sess_options=_options(),
-            static_shape_sessions=False,  # one session serves every picture size
+            static_shape_sessions=False,  # one session serves every image size
         )
     except Exception as error:  # bare assertions among them
         reason = next(iter(str(error).splitlines()), "") or type(error).__name__
@@ -62,8 +62,8 @@ def open_insightface(
 def _require(providers: list[str | tuple[str, dict[str, str]]], device: Device) -> None:
     import onnxruntime as ort
 
-    wanted = {entry if isinstance(entry, str) else entry[0] for entry in providers}
-    if not wanted <= set(ort.get_available_providers()):
+    required = {entry if isinstance(entry, str) else entry[0] for entry in providers}
+    if not required <= set(ort.get_available_providers()):
         raise DeviceError(
             f"device '{device}' needs an onnxruntime built with CUDA; install the gpu extra, or "
             "pass --device cpu or auto"
@@ -77,7 +77,7 @@ def _preprocessing(path: Path, scale: Normalisation) -> str | dict[str, float]:
             f'{scale}; use embedder kind "onnx"'
         )
     mean, std = scale.mean[0], scale.std[0]
-    # Written so, insightface also accepts networks that take the pixels as they are.
+    # With this value insightface also accepts networks that take unscaled pixels.
     return "embedded" if (mean, std) == (0.0, 1.0) else {"mean": mean, "std": std}
 
 

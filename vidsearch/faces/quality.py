@@ -1,6 +1,6 @@
-"""How well a face shows: what chooses the best face of a track and warns about a poor photo.
+"""Quality of a face, used to choose the best face of a track and to warn about a poor photo.
 
-Quality is the weighted geometric mean of five factors in [0, 1]; one that is 0 makes it 0:
+Quality is the weighted geometric mean of five factors in [0, 1]:
 
 | factor | weight | 0 | 1 |
 |---|--:|---|---|
@@ -10,7 +10,7 @@ Quality is the weighted geometric mean of five factors in [0, 1]; one that is 0 
 | exposure | 0.10 | black, white or one grey | mid grey with contrast |
 | detection score | 0.10 | 0.3 | 0.9 or more |
 
-The norm of an embedding is not used: for the ``open`` pack it says nothing about quality.
+The norm of an embedding is not used: with the ``open`` pack it does not depend on quality.
 """
 
 from __future__ import annotations
@@ -21,18 +21,19 @@ from numpy.typing import NDArray
 from vidsearch.datatypes import AlignedFaces, Boxes, Landmarks, Vector, check_array
 
 MIN_INTER_OCULAR_PX = 8.0
-"""Eyes closer than this: too small to match.
+"""Least distance between the eyes of a face that is matched.
 
-Photos of LFW, 150 x 150 with eyes 25 px apart, shrunk and matched with whole ones, ``open`` pack,
-at the threshold of FAR 1e-3. TAR 0.98 at 20 px and more, 0.96 at 12 to 20, 0.91 at 10 to 12, 0.85
-at 8 to 10, 0.72 at 7 to 8, 0.65 at 6 to 7, 0.41 at 5 to 6; no more impostors pass at any size.
+Measured with photos of LFW, 150 x 150 with eyes 25 px apart, shrunk and matched with unshrunk ones,
+``open`` pack, threshold of FAR 1e-3. TAR 0.98 at 20 px and more, 0.96 at 12 to 20, 0.91 at 10 to
+12, 0.85 at 8 to 10, 0.72 at 7 to 8, 0.65 at 6 to 7, 0.41 at 5 to 6. The FAR rises at no size.
 """
 
 MIN_SHARPNESS = 0.06
-"""Less fine detail than this: too blurred to match.
+"""Least sharpness of a face that is matched.
 
-The same photos blurred: TAR 0.97 at a sharpness of 0.10 to 0.13, 0.95 at 0.08 to 0.10, 0.84 at
-0.07 to 0.08, 0.81 at 0.06 to 0.07, 0.63 at 0.05 to 0.06, 0.45 at 0.04 to 0.05, 0.22 at most below.
+Measured with the same photos, blurred. TAR 0.97 at a sharpness of 0.10 to 0.13, 0.95 at 0.08 to
+0.10, 0.84 at 0.07 to 0.08, 0.81 at 0.06 to 0.07, 0.63 at 0.05 to 0.06, 0.45 at 0.04 to 0.05, at
+most 0.22 below.
 """
 
 _WEIGHTS = np.array([0.30, 0.30, 0.20, 0.10, 0.10])
@@ -42,19 +43,19 @@ _FULL_SHARPNESS = 0.30
 def face_quality(
     aligned: AlignedFaces, landmarks: Landmarks, boxes_xyxy: Boxes, scores: Vector
 ) -> Vector:
-    """Return the quality of each face; see the module for the formula.
+    """Return the quality of each face; the formula is in the module's docstring.
 
     Args:
         aligned: (N, S, S, 3) uint8 RGB.
-        landmarks: (N, 5, 2) float32, pixels of the full picture.
-        boxes_xyxy: (N, 4) float32, the same.
-        scores: (N,) float32, the detector's.
+        landmarks: (N, 5, 2) float32, pixels of the full image.
+        boxes_xyxy: (N, 4) float32, pixels of the full image.
+        scores: (N,) float32, scores of the detector.
 
     Returns:
         (N,) float32 in [0, 1].
 
     Raises:
-        ShapeError: An input has another shape.
+        ShapeError: An input has another shape or dtype.
     """
     n = len(aligned)
     check_array("aligned", aligned, (n, None, None, 3), np.uint8)
@@ -67,7 +68,7 @@ def face_quality(
         [
             np.log(np.maximum(inter_ocular_px(landmarks, boxes_xyxy), 1e-6) / 5) / np.log(40 / 5),
             sharpness(aligned) / _FULL_SHARPNESS,
-            _pose(landmarks),
+            frontality(landmarks),
             _exposure(aligned),
             (scores - 0.3) / 0.6,
         ]
@@ -77,12 +78,12 @@ def face_quality(
 
 
 def too_poor(aligned: AlignedFaces, landmarks: Landmarks, boxes_xyxy: Boxes) -> NDArray[np.bool_]:
-    """Return which faces are too small or too blurred to be matched with any trust.
+    """Return True for each face that is too small or too blurred to be matched.
 
     Args:
         aligned: (N, S, S, 3) uint8 RGB.
-        landmarks: (N, 5, 2) float32, pixels of the full picture.
-        boxes_xyxy: (N, 4) float32, the same.
+        landmarks: (N, 5, 2) float32, pixels of the full image.
+        boxes_xyxy: (N, 4) float32, pixels of the full image.
 
     Returns:
         (N,) bool.
@@ -92,10 +93,17 @@ def too_poor(aligned: AlignedFaces, landmarks: Landmarks, boxes_xyxy: Boxes) -> 
 
 
 def inter_ocular_px(landmarks: Landmarks, boxes_xyxy: Boxes) -> NDArray[np.float64]:
-    """Return (N,) distances between the eyes in pixels of the full picture.
+    """Return the distance between the eyes, at least 0.3 box heights.
 
-    In a profile the eyes fall together, which says nothing of size: there the box's height speaks
-    (upright frontal faces have eyes 0.3 box heights apart).
+    In a profile the eyes coincide, so the height of the box is used there: the eyes of upright
+    frontal faces are 0.3 box heights apart.
+
+    Args:
+        landmarks: (N, 5, 2) float32, pixels of the full image.
+        boxes_xyxy: (N, 4) float32, pixels of the full image.
+
+    Returns:
+        (N,) float64, pixels of the full image.
     """
     between = np.linalg.norm(landmarks[:, 0] - landmarks[:, 1], axis=1).astype(np.float64)
     height = (boxes_xyxy[:, 3] - boxes_xyxy[:, 1]).astype(np.float64)
@@ -103,10 +111,16 @@ def inter_ocular_px(landmarks: Landmarks, boxes_xyxy: Boxes) -> NDArray[np.float
 
 
 def sharpness(aligned: AlignedFaces) -> NDArray[np.float64]:
-    """Return (N,) shares of a face's contrast that are fine detail, 0.2 to 0.3 for a sharp one.
+    """Return the share of fine detail in the contrast of each face, 0.2 to 0.3 for a sharp face.
 
-    Fine is what a Gaussian of 1/60 of the picture's side removes. A small face that was enlarged
-    to the template has as little of it as a blurred one.
+    Fine detail is the difference to the face blurred by a Gaussian of 1/60 of its side. A small
+    face enlarged to the template has as little fine detail as a blurred one.
+
+    Args:
+        aligned: (N, S, S, 3) uint8 RGB.
+
+    Returns:
+        (N,) float64.
     """
     import cv2
 
@@ -116,13 +130,20 @@ def sharpness(aligned: AlignedFaces) -> NDArray[np.float64]:
         grey = cv2.cvtColor(face, cv2.COLOR_RGB2GRAY).astype(np.float32)
         inner = slice(side // 6, side - side // 6)
         fine = (grey - cv2.GaussianBlur(grey, (0, 0), side / 60))[inner, inner]
-        # A few grey levels of noise on an even surface are no detail.
+        # The constant keeps noise of a few grey levels on an even surface from counting as detail.
         shares[row] = fine.std() / (grey[inner, inner].std() + 4.0)
     return shares
 
 
-def _pose(landmarks: Landmarks) -> NDArray[np.float64]:
-    """Return (N,): 1 from the front, falling to 0 in profile; roll does not matter."""
+def frontality(landmarks: Landmarks) -> NDArray[np.float64]:
+    """Return 1 for a frontal face, falling to 0 for a profile; roll has no influence.
+
+    Args:
+        landmarks: (N, 5, 2) float32, pixels.
+
+    Returns:
+        (N,) float64 in [0, 1].
+    """
     points = landmarks.astype(np.float64)
     eyes = (points[:, 0] + points[:, 1]) / 2
     mouth = (points[:, 3] + points[:, 4]) / 2
@@ -134,13 +155,13 @@ def _pose(landmarks: Landmarks) -> NDArray[np.float64]:
     sideways = np.abs(np.einsum("nd,nd->n", nose, across)) / length
     below = np.einsum("nd,nd->n", nose, unit) / length
     yaw = 1 - sideways / 0.6
-    # From the front the nose is 0.58 of the way down; 0.2 and 0.96 are far up and far down.
+    # A frontal nose is at 0.58 of the way from eyes to mouth; 0.2 and 0.96 are extremes.
     pitch = 1 - np.abs(below - 0.58) / 0.38
     return np.asarray(np.clip(yaw, 0, 1) * np.sqrt(np.clip(pitch, 0, 1)))
 
 
 def _exposure(aligned: AlignedFaces) -> NDArray[np.float64]:
-    """Return (N,): 1 for mid grey with contrast, falling to 0 for black, white or one grey."""
+    """Return (N,): 1 for mid grey with contrast, falling to 0 for black, white or even grey."""
     import cv2
 
     side = aligned.shape[1]

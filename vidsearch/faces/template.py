@@ -1,4 +1,4 @@
-"""Pooling: embeddings of one person -> one template."""
+"""Templates: pooling the embeddings of one person."""
 
 from __future__ import annotations
 
@@ -26,18 +26,17 @@ def normalise(vectors: Matrix) -> Matrix:
 
 
 def pool(embeddings: Matrix, model_id: str, weights: Vector | None = None) -> Template:
-    """Return the template of embeddings that belong to one person: their centre.
+    """Return the template of one person's embeddings: their L2-normalised centre.
 
-    Every embedding weighs the same unless ``weights`` says otherwise. Raw embeddings go in, because
-    a norm carries the network's own weight; the centre is L2-normalised once, here.
+    Embeddings are raw, because the norm of an embedding is the network's own weight.
 
     Args:
         embeddings: (N, D) float32, raw; N >= 1.
-        model_id: The space the embeddings live in.
-        weights: (N,) float32, not negative, not all zero.
+        model_id: Name of the vector space.
+        weights: (N,) float32, not negative, not all zero; None for equal weights.
 
     Raises:
-        ShapeError: No embedding, a value that is not finite, a zero centre, or bad weights.
+        ShapeError: No embedding, a value that is not finite, a zero centre, or invalid weights.
 
     Source:
         ArcFace, section 3.1: a video's feature is the centre of the features of all its frames.
@@ -49,11 +48,11 @@ def pool(embeddings: Matrix, model_id: str, weights: Vector | None = None) -> Te
     """
     if embeddings.ndim != 2 or len(embeddings) == 0:
         raise ShapeError(f"a template needs at least one embedding; got shape {embeddings.shape}")
-    used = np.ones(len(embeddings)) if weights is None else np.asarray(weights, np.float64)
-    total = float(used.sum())
-    if used.shape != (len(embeddings),) or not (used >= 0).all() or not 0 < total < np.inf:
+    weight = np.ones(len(embeddings)) if weights is None else np.asarray(weights, np.float64)
+    total = float(weight.sum())
+    if weight.shape != (len(embeddings),) or not (weight >= 0).all() or not 0 < total < np.inf:
         raise ShapeError("weights must be N numbers, not negative and not all zero")
-    centre = used @ embeddings.astype(np.float64) / total
+    centre = weight @ embeddings.astype(np.float64) / total
     norm = float(np.linalg.norm(centre))
     if not np.isfinite(norm) or norm == 0.0:
         raise ShapeError("the centre of the embeddings is zero or not finite")

@@ -17,8 +17,8 @@ from functools import cache
 from pathlib import Path
 
 from vidsearch.errors import PackFormatError, PackNotFoundError
-from vidsearch.faces.embed.base import Normalisation
 from vidsearch.faces.geometry.align import ARCFACE_112
+from vidsearch.faces.normalisation import Normalisation
 from vidsearch.models.calibration import Calibration
 from vidsearch.models.pack import DetectorSpec, EmbedderSpec, ModelPack, PackFile, sha256_of
 

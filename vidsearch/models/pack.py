@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import Literal, get_args
 
 from vidsearch.errors import PackFormatError, PackNotFoundError, PackVerifyError
-from vidsearch.faces.embed.base import EmbedderConfig, Normalisation
+from vidsearch.faces.embed.base import EmbedderConfig
 from vidsearch.faces.geometry.align import AlignmentTemplate
+from vidsearch.faces.normalisation import Normalisation
 from vidsearch.models.calibration import Calibration
 from vidsearch.storage.files import file_sha256
 

@@ -44,8 +44,8 @@ from pathlib import Path
 from typing import Any
 
 from vidsearch.errors import ConfigError, PackFormatError, PackNotFoundError
-from vidsearch.faces.embed.base import Normalisation
 from vidsearch.faces.geometry.align import TEMPLATES, AlignmentTemplate
+from vidsearch.faces.normalisation import Normalisation
 from vidsearch.models.calibration import Calibration
 from vidsearch.models.pack import DetectorSpec, EmbedderSpec, ModelPack, PackFile, sha256_of
 from vidsearch.models.toml_table import Table

@@ -19,9 +19,10 @@ from vidsearch.errors import (
     ShapeError,
 )
 from vidsearch.faces.detect.insightface import ScrfdConfig, ScrfdDetector
-from vidsearch.faces.embed.base import EmbedderConfig, Normalisation
+from vidsearch.faces.embed.base import EmbedderConfig
 from vidsearch.faces.embed.insightface import ArcFaceEmbedder
 from vidsearch.faces.geometry.align import ARCFACE_112, DLIB_150
+from vidsearch.faces.normalisation import Normalisation
 
 DIM = 6
 

@@ -11,10 +11,9 @@ from hypothesis import strategies as st
 
 from vidsearch.datatypes import AlignedFaces, Boxes, Detections, Image, Landmarks, Vector
 from vidsearch.errors import ShapeError
-from vidsearch.faces import quality
 from vidsearch.faces.detect.centerface import CenterFaceDetector
 from vidsearch.faces.geometry.align import ARCFACE_112, DLIB_150, align_faces
-from vidsearch.faces.quality import face_quality, inter_ocular_px, sharpness, too_poor
+from vidsearch.faces.quality import face_quality, frontality, inter_ocular_px, sharpness, too_poor
 from vidsearch.models.open_pack import centerface_onnx
 
 # Read off the photo that scikit-image ships: eyes, nose, mouth corners; forehead to chin.
@@ -114,7 +113,7 @@ def test_the_detectors_doubt_lowers_it(photo: Image) -> None:
 def test_turning_in_the_picture_plane_is_no_matter_to_pose(angle: float, scale: float) -> None:
     turn = scale * np.array([[np.cos(angle), np.sin(angle)], [-np.sin(angle), np.cos(angle)]])
     turned = ((LANDMARKS - [220, 120]) @ turn + [220, 120]).astype(np.float32)
-    np.testing.assert_allclose(quality._pose(turned), quality._pose(LANDMARKS), atol=1e-3)
+    np.testing.assert_allclose(frontality(turned), frontality(LANDMARKS), atol=1e-3)
 
 
 @given(st.floats(0, 0.5), st.floats(0.01, 0.4))
@@ -125,7 +124,7 @@ def test_the_further_the_nose_from_the_middle_the_less(offset: float, more: floa
         landmarks = DLIB_150.array[None].copy()
         landmarks[0, [0, 1, 3, 4], 0] = [50, 100, 50, 100]
         landmarks[0, 2, 0] = 75 + shift * 50
-        return float(quality._pose(landmarks)[0])
+        return float(frontality(landmarks)[0])
 
     assert pose(offset + more) <= pose(offset)
     assert pose(-offset) == pytest.approx(pose(offset), abs=1e-3)
@@ -204,7 +203,7 @@ def test_profiles_are_lower_than_frontal_faces_of_the_same_photos(
         centres = (found.boxes_xyxy[:, :2] + found.boxes_xyxy[:, 2:]) / 2
         middle = np.array(image.shape[1::-1]) / 2
         nearest = int(np.linalg.norm(centres - middle, axis=1).argmin())
-        return float(quality._pose(found.landmarks[[nearest]])[0])
+        return float(frontality(found.landmarks[[nearest]])[0])
 
     turned = ["Ken_Watanabe_0001", "Tung_Chee-hwa_0001", "Tom_Daschle_0021", "Phil_Gramm_0002"]
     straight = [

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from vidsearch.errors import PackFormatError, PackNotFoundError, PackVerifyError
-from vidsearch.faces.embed.base import Normalisation
 from vidsearch.faces.geometry.align import ARCFACE_112, DLIB_150, AlignmentTemplate
+from vidsearch.faces.normalisation import Normalisation
 from vidsearch.models.pack import DetectorSpec, PackFile
 from vidsearch.models.pack_toml import (
     MAX_TOML_BYTES,

@@ -1,4 +1,4 @@
-"""What every face detector promises; ``tests/contract/test_detectors.py`` holds them to it."""
+"""Interface of face detectors, tested by ``tests/contract/test_detectors.py``."""
 
 from __future__ import annotations
 
@@ -8,21 +8,21 @@ from vidsearch.datatypes import Detections, Image
 
 
 class Detector(Protocol):
-    """Finds the faces in one picture.
+    """Finds the faces in an image.
 
-    One detector serves one thread: a worker builds its own.
+    A detector serves one thread: each worker builds its own.
     """
 
     def detect(self, image: Image) -> Detections:
-        """Return the faces of a picture, best score first.
+        """Return the faces of an image, best score first.
 
         Args:
-            image: (H, W, 3) uint8 RGB of any size, an empty one included; not modified.
+            image: (H, W, 3) uint8 RGB of any size, including empty; not modified.
 
         Returns:
-            Boxes inside the picture and with area, and landmarks (which may lie outside it where
-            a face is cut off), both in pixels of ``image``. The five landmarks are finite and
-            never all the same point, so that every face can be aligned.
+            Boxes with area inside the image, and landmarks, both in pixels of ``image``. Landmarks
+            of a face that is cut off may lie outside the image. The five landmarks are finite and
+            never coincide, so that every face can be aligned.
 
         Raises:
             ShapeError: ``image`` is not (H, W, 3) uint8.

@@ -1,4 +1,4 @@
-"""CenterFace through ONNX Runtime: boxes and five landmarks from one small network.
+"""CenterFace in ONNX Runtime: boxes and five landmarks from one small network.
 
 Source: Xu, Yan, Lin, Wu, Liu, "CenterFace: joint face detection and alignment using face as
 point" (2020); decoding checked against the published weights.
@@ -25,13 +25,13 @@ MULTIPLE = 32  # the network halves its input five times
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CenterFaceConfig:
-    """How pictures are searched.
+    """Settings of the detector.
 
     Attributes:
-        max_side: The longer side of what the network sees, pixels; larger pictures are reduced
-            to it, smaller ones never enlarged.
+        max_side: Longer side of the network's input, pixels; larger images are reduced, smaller
+            ones are not enlarged.
         threshold: Lowest score of a detection.
-        nms_iou: Largest overlap of two detections.
+        nms_iou: Largest intersection over union of two detections.
     """
 
     max_side: int = 640
@@ -53,29 +53,37 @@ class CenterFaceDetector:
     def __init__(
         self, onnx_path: Path, config: CenterFaceConfig | None = None, device: Device = CPU
     ) -> None:
-        """Load the file that ``models.centerface.convert`` wrote.
+        """Load a file written by ``centerface_weights.convert``.
 
         Raises:
-            ModelError: The file is missing or not a model.
+            ModelError: The file is missing or is not a model.
             DeviceError: The device is not usable.
         """
         self.config = config if config is not None else CenterFaceConfig()
         self._session = open_onnx(onnx_path, device)
 
     def detect(self, image: Image) -> Detections:
-        """Return the faces of one picture; see ``detect.base.Detector.detect``."""
+        """Return the faces of an image, (H, W, 3) uint8 RGB; see ``detect.base.Detector``."""
         check_array("image", image, (None, None, 3), np.uint8)
         height, width = image.shape[:2]
         if height == 0 or width == 0:
             return Detections.empty()
-        planes, scale_xy = _network_input(image, self.config.max_side)
+        planes, scale_xy = network_input(image, self.config.max_side)
         heat, size, offset, points = self._session.run(list(OUTPUTS), {INPUT: planes})
-        found = _decode(heat[0, 0], size[0], offset[0], points[0], self.config.threshold)
-        return _to_picture(found, scale_xy, (width, height), self.config.nms_iou)
+        found = decode_cells(heat[0, 0], size[0], offset[0], points[0], self.config.threshold)
+        return to_image_pixels(found, scale_xy, (width, height), self.config.nms_iou)
 
 
-def _network_input(image: Image, max_side: int) -> tuple[NDArray[np.float32], tuple[float, float]]:
-    """Resize and pad at right and bottom: (1, 3, h, w) float32, and network pixels per pixel."""
+def network_input(image: Image, max_side: int) -> tuple[NDArray[np.float32], tuple[float, float]]:
+    """Return an image reduced and padded for the network.
+
+    Args:
+        image: (H, W, 3) uint8 RGB.
+        max_side: See ``CenterFaceConfig``.
+
+    Returns:
+        (1, 3, h, w) float32, and the network's pixels per image pixel in x and y.
+    """
     import cv2
 
     height, width = image.shape[:2]
@@ -90,14 +98,14 @@ def _network_input(image: Image, max_side: int) -> tuple[NDArray[np.float32], tu
     return planes, (inner_w / width, inner_h / height)
 
 
-def _decode(
+def decode_cells(
     heat: NDArray[np.float32],
     size: NDArray[np.float32],
     offset: NDArray[np.float32],
     points: NDArray[np.float32],
     threshold: float,
 ) -> Detections:
-    """Read the cells above the threshold; pixels of the network's input, nothing suppressed yet.
+    """Return the cells above the threshold, in pixels of the network's input, before suppression.
 
     Args:
         heat: (h, w).
@@ -107,7 +115,7 @@ def _decode(
         threshold: Lowest score.
     """
     rows, columns = np.nonzero(heat > threshold)
-    # exp(12) is far beyond any picture: clipping keeps a wild value from becoming infinite.
+    # exp(12) is larger than any image: clipping keeps an outlier finite.
     box_h, box_w = STRIDE * np.exp(np.clip(size[:, rows, columns], -12, 12))
     offset_y, offset_x = offset[:, rows, columns]
     left = np.maximum((columns + offset_x + 0.5) * STRIDE - box_w / 2, 0)
@@ -121,15 +129,22 @@ def _decode(
     )
 
 
-def _to_picture(
+def to_image_pixels(
     found: Detections, scale_xy: tuple[float, float], size_wh: tuple[int, int], nms_iou: float
 ) -> Detections:
-    """Suppress doubles, return to the picture's own pixels, drop what cannot be a face."""
+    """Return detections in image pixels, without duplicates and degenerate faces.
+
+    Args:
+        found: Detections in pixels of the network's input.
+        scale_xy: The network's pixels per image pixel.
+        size_wh: Width and height of the image.
+        nms_iou: See ``CenterFaceConfig``.
+    """
     found = found.select(boxes.nms(found.boxes_xyxy, found.scores, nms_iou))
     per_axis = np.array(scale_xy, np.float32)
     full = np.asarray(found.boxes_xyxy / np.tile(per_axis, 2), np.float32)
     boxes_xyxy = boxes.clip(full, size_wh)
     landmarks = found.landmarks / per_axis
     extent = np.ptp(landmarks, axis=1).max(axis=1) if len(landmarks) else found.scores
-    sound = (boxes.areas(boxes_xyxy) >= 1) & np.isfinite(extent) & (extent >= 1)
-    return Detections(boxes_xyxy[sound], np.minimum(found.scores[sound], 1), landmarks[sound])
+    valid = (boxes.areas(boxes_xyxy) >= 1) & np.isfinite(extent) & (extent >= 1)
+    return Detections(boxes_xyxy[valid], np.minimum(found.scores[valid], 1), landmarks[valid])

@@ -1,4 +1,4 @@
-"""Make the published CenterFace file run well: any input size, nothing to warn about."""
+"""Conversion of the published CenterFace file: any input size, weights as constants."""
 
 from __future__ import annotations
 
@@ -10,22 +10,22 @@ if TYPE_CHECKING:
     from onnx import ModelProto, ValueInfoProto
 
 INPUT = "input.1"
-# Heat map, log size, centre offset, landmarks; all at one quarter of the input's size.
+# Heat map, log size, centre offset, landmarks; all at a quarter of the input size.
 OUTPUTS = ("537", "538", "539", "540")
 
 
 def convert(source: bytes) -> bytes:
     """Return the model with free batch, height and width, its weights as constants.
 
-    The published file fixes the input's size and lists every weight among the graph's inputs,
-    where a caller could replace it, so that ONNX Runtime may not fold constants (72 instead of
-    29 ms a 640-pixel frame) and warns about each.
+    The published file fixes the input size. It also lists every weight among the graph's inputs,
+    where a caller could replace it. ONNX Runtime then warns about each weight and cannot fold
+    constants (72 instead of 29 ms per 640-pixel frame).
 
     Args:
-        source: ``centerface.onnx`` as published.
+        source: Content of the published ``centerface.onnx``.
 
     Raises:
-        PackFormatError: Not an ONNX model, or not CenterFace.
+        PackFormatError: The file is not an ONNX model, or not CenterFace.
     """
     import onnx
     from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
@@ -48,14 +48,14 @@ def convert(source: bytes) -> bytes:
         )
     del graph.input[:]
     graph.input.extend(inputs)
-    used = {name for node in graph.node for name in node.input}
-    weights_used = [tensor for tensor in graph.initializer if tensor.name in used]
-    del graph.initializer[:]  # training counters, among others: each would be warned about
-    graph.initializer.extend(weights_used)
+    read_names = {name for node in graph.node for name in node.input}
+    read_weights = [tensor for tensor in graph.initializer if tensor.name in read_names]
+    del graph.initializer[:]  # training counters among them would cause a warning each
+    graph.initializer.extend(read_weights)
     _free_shape(graph.input[0], "height", "width")
     for output in graph.output:
         _free_shape(output, "height_4", "width_4")
-    model.ir_version = max(model.ir_version, 4)  # the first where weights need not be inputs
+    model.ir_version = max(model.ir_version, 4)  # first version in which weights need not be inputs
     return bytes(model.SerializeToString())
 
 

@@ -1,4 +1,4 @@
-"""SCRFD through the ``insightface`` package: the detector of the InsightFace packs.
+"""SCRFD, the detector of the InsightFace packs, run by the ``insightface`` package.
 
 Source: Guo, Deng, Lattas, Zafeiriou, "Sample and computation redistribution for efficient face
 detection" (2021).
@@ -14,9 +14,9 @@ import numpy as np
 from vidsearch.datatypes import Detections, Image, check_array
 from vidsearch.device import CPU, Device
 from vidsearch.errors import ConfigError, PackFormatError
-from vidsearch.faces.embed.base import Normalisation
 from vidsearch.faces.geometry import boxes
 from vidsearch.faces.insightface_model import open_insightface
+from vidsearch.faces.normalisation import Normalisation
 
 MULTIPLE = 32  # the coarsest of the network's grids
 # Source: insightface's SCRFD; the same for every published detector.
@@ -25,13 +25,13 @@ SCRFD_SCALE = Normalisation(mean=(127.5, 127.5, 127.5), std=(128.0, 128.0, 128.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ScrfdConfig:
-    """How pictures are searched.
+    """Settings of the detector.
 
     Attributes:
-        side: Pictures are fitted into a square of this side, pixels; a file that fixes its input
-            size keeps that instead.
+        side: Side of the square into which images are fitted, pixels; a model with a fixed input
+            size keeps its own.
         threshold: Lowest score of a detection.
-        nms_iou: Largest overlap of two detections.
+        nms_iou: Largest intersection over union of two detections.
     """
 
     side: int = 640
@@ -51,15 +51,15 @@ class ScrfdConfig:
 
 
 class ScrfdDetector:
-    """Any SCRFD file with landmarks; see ``detect.base.Detector``."""
+    """SCRFD model with landmarks; see ``detect.base.Detector``."""
 
     def __init__(
         self, onnx_path: Path, config: ScrfdConfig | None = None, device: Device = CPU
     ) -> None:
-        """Load a detector file as InsightFace publishes them.
+        """Load a detector file published by InsightFace.
 
         Raises:
-            ModelError: The file is missing, or not an SCRFD with landmarks.
+            ModelError: The file is missing, or is not an SCRFD with landmarks.
             DeviceError: The device is not usable.
         """
         self.config = config if config is not None else ScrfdConfig()
@@ -78,10 +78,10 @@ class ScrfdDetector:
         )
 
     def detect(self, image: Image) -> Detections:
-        """Return the faces of one picture; see ``detect.base.Detector.detect``."""
+        """Return the faces of an image, (H, W, 3) uint8 RGB; see ``detect.base.Detector``."""
         check_array("image", image, (None, None, 3), np.uint8)
         height, width = image.shape[:2]
-        # A strip that would be reduced to less than one pixel shows no face.
+        # A strip that would be reduced to less than one pixel holds no face.
         if min(height, width) == 0 or max(height, width) > min(self._model.input_size) * min(
             height, width
         ):
@@ -91,6 +91,6 @@ class ScrfdDetector:
         found, landmarks = found[finite], points[finite].astype(np.float32)
         boxes_xyxy = boxes.clip(found[:, :4].astype(np.float32), (width, height))
         extent = np.ptp(landmarks, axis=1).max(axis=1) if len(landmarks) else found[:, 4]
-        sound = (boxes.areas(boxes_xyxy) >= 1) & (extent >= 1)
+        valid = (boxes.areas(boxes_xyxy) >= 1) & (extent >= 1)
         scores = np.clip(found[:, 4], 0, 1).astype(np.float32)
-        return Detections(boxes_xyxy[sound], scores[sound], landmarks[sound])
+        return Detections(boxes_xyxy[valid], scores[valid], landmarks[valid])

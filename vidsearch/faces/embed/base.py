@@ -1,49 +1,51 @@
-"""What every face embedder promises; ``tests/contract/test_embedders.py`` holds them to it."""
+"""Interface and base class of face embedders, tested by ``tests/contract/test_embedders.py``."""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Protocol
 
 import numpy as np
 
 from vidsearch.datatypes import AlignedFaces, Matrix, check_array
 from vidsearch.errors import ConfigError
 from vidsearch.faces.geometry.align import AlignmentTemplate
+from vidsearch.faces.normalisation import Normalisation
 
-# Faces in one call of a network. More is no faster on one core, and memory grows with it.
+# Faces per call of a network. More are not faster on one core and need more memory.
 BATCH = 16
 
 
 class Embedder(Protocol):
-    """Turns aligned faces into vectors of one model's space.
+    """Computes vectors of one model's space from aligned faces.
 
-    One embedder serves one thread: a worker builds its own.
-
-    Attributes:
-        model_id: Names the space; vectors of two models are never compared.
-        dim: Length of an embedding.
-        template: How faces must be aligned for it.
+    An embedder serves one thread: each worker builds its own.
     """
 
     @property
-    def model_id(self) -> str: ...
+    def model_id(self) -> str:
+        """Name of the vector space; vectors of two models are never compared."""
+        ...
 
     @property
-    def dim(self) -> int: ...
+    def dim(self) -> int:
+        """Length of an embedding."""
+        ...
 
     @property
-    def template(self) -> AlignmentTemplate: ...
+    def template(self) -> AlignmentTemplate:
+        """Template to which faces must be aligned."""
+        ...
 
     def embed(self, aligned: AlignedFaces) -> Matrix:
         """Return one raw embedding per aligned face (not L2-normalised).
 
         Args:
-            aligned: (N, S, S, 3) uint8 RGB with S the template's size; N = 0 is legal.
+            aligned: (N, S, S, 3) uint8 RGB, S the template's size; N = 0 is legal.
 
         Returns:
-            (N, dim) float32. A face's embedding does not depend on its neighbours in the batch.
+            (N, dim) float32. An embedding does not depend on the other faces in the batch.
 
         Raises:
             ShapeError: ``aligned`` is not (N, S, S, 3) uint8.
@@ -52,49 +54,14 @@ class Embedder(Protocol):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Normalisation:
-    """How pixel values become a network's input: ``(value - mean) / std``, values 0..255.
-
-    Attributes:
-        mean: Per channel, in the network's own channel order.
-        std: Per channel, in the network's own channel order.
-        channels: Order in which the network expects them.
-    """
-
-    mean: tuple[float, float, float] = (127.5, 127.5, 127.5)
-    std: tuple[float, float, float] = (127.5, 127.5, 127.5)
-    channels: Literal["rgb", "bgr"] = "rgb"
-
-    def __post_init__(self) -> None:
-        if len(self.mean) != 3 or not np.isfinite(self.mean).all():
-            raise ConfigError(f"normalisation mean must be three numbers; got {self.mean}")
-        if len(self.std) != 3 or not (np.isfinite(self.std).all() and min(self.std) > 0):
-            raise ConfigError(f"normalisation std must be three positive numbers; got {self.std}")
-        if self.channels not in ("rgb", "bgr"):
-            raise ConfigError(
-                f"normalisation channels must be 'rgb' or 'bgr'; got {self.channels!r}"
-            )
-
-    def apply(self, aligned: AlignedFaces) -> Matrix:
-        """Return (N, 3, S, S) float32, contiguous, from (N, S, S, 3) uint8 RGB."""
-        ordered = aligned if self.channels == "rgb" else aligned[..., ::-1]
-        planes = np.ascontiguousarray(ordered.transpose(0, 3, 1, 2), np.float32)
-        mean = np.array(self.mean, np.float32)[:, None, None]
-        std = np.array(self.std, np.float32)[:, None, None]
-        planes -= mean
-        planes /= std
-        return planes
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class EmbedderConfig:
-    """What a pack says about its embedder.
+    """Description of an embedder, from its pack.
 
     Attributes:
-        model_id: Names the vector space.
+        model_id: Name of the vector space.
         dim: Length of an embedding.
         template: Five-point template of the aligned face.
-        normalisation: From pixels to the network's input.
+        normalisation: Conversion of pixels to the network's input.
         mirror: Average the embeddings of the aligned face and of its mirror image.
     """
 
@@ -112,11 +79,11 @@ class EmbedderConfig:
 
 
 class BatchEmbedder(ABC):
-    """What every embedder of ours shares: batches of bounded size, and the mirrored view.
+    """Base class of embedders: batches of bounded size, and averaging with the mirrored face.
 
     Args:
-        config: What the network expects and gives.
-        batch: Faces at once.
+        config: Input and output of the network.
+        batch: Faces per call of the network.
     """
 
     def __init__(self, config: EmbedderConfig, batch: int = BATCH) -> None:
@@ -125,18 +92,21 @@ class BatchEmbedder(ABC):
 
     @property
     def model_id(self) -> str:
+        """Name of the vector space."""
         return self.config.model_id
 
     @property
     def dim(self) -> int:
+        """Length of an embedding."""
         return self.config.dim
 
     @property
     def template(self) -> AlignmentTemplate:
+        """Template to which faces must be aligned."""
         return self.config.template
 
     def embed(self, aligned: AlignedFaces) -> Matrix:
-        """Return (N, dim) float32 raw embeddings; see ``Embedder.embed``."""
+        """Return raw embeddings, (N, dim) float32; see ``Embedder.embed``."""
         side = self.template.size
         check_array("aligned", aligned, (None, side, side, 3), np.uint8)
         embeddings = np.empty((len(aligned), self.dim), np.float32)
@@ -152,4 +122,4 @@ class BatchEmbedder(ABC):
 
     @abstractmethod
     def _run(self, faces: AlignedFaces) -> Matrix:
-        """Return (M, dim) float32 of (M, S, S, 3) uint8 RGB faces, each for itself."""
+        """Return embeddings, (M, dim) float32, of faces, (M, S, S, 3) uint8 RGB."""

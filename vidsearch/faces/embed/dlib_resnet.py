@@ -1,4 +1,4 @@
-"""The dlib face network as a torch module: for GPUs, and as a start for training."""
+"""The dlib face network as a torch module, for GPUs and for training."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from vidsearch.faces.embed.dlib_weights import (
 
 
 class DlibFaceResNet(nn.Module):
-    """29 convolutions with the affine layers folded in; the same numbers as dlib's own.
+    """29 convolutions with the affine layers folded in; the output equals dlib's.
 
-    Input: (N, 3, 150, 150) float32, RGB normalised by ``models.dlib_resnet.NORMALISATION``.
+    Input: (N, 3, 150, 150) float32, RGB normalised by ``dlib_weights.NORMALISATION``.
     Output: (N, 128), not L2-normalised.
     """
 
@@ -51,14 +51,15 @@ class DlibFaceResNet(nn.Module):
         """Return the published network.
 
         Args:
-            data: ``dlib_face_recognition_resnet_model_v1.dat``.
+            data: Content of ``dlib_face_recognition_resnet_model_v1.dat``.
 
         Raises:
-            PackFormatError: Not that file.
+            PackFormatError: The content is not that file.
         """
         return cls.from_weights(parse(data))
 
     def forward(self, planes: Tensor) -> Tensor:
+        """Return embeddings, (N, 128), of normalised faces, (N, 3, 150, 150) float32 RGB."""
         value = functional.max_pool2d(functional.relu(self.stem(planes)), 3, stride=2)
         for block in self.blocks:
             value = block(value)
@@ -84,7 +85,7 @@ class _Residual(nn.Module):
 def _pad_end(value: Tensor, shape: list[int]) -> Tensor:
     """Append zeros up to (channels, height, width)."""
     channels, height, width = (
-        want - have for want, have in zip(shape, value.shape[1:], strict=True)
+        target - size for target, size in zip(shape, value.shape[1:], strict=True)
     )
     return functional.pad(value, (0, width, 0, height, 0, channels))
 

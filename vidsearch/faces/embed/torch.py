@@ -1,4 +1,4 @@
-"""Any embedder that is a torch module: the way to a GPU without an ONNX Runtime built for it."""
+"""Embedders that are torch modules: a GPU works without the GPU build of ONNX Runtime."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ from vidsearch.faces.embed.base import BATCH, BatchEmbedder, EmbedderConfig
 if TYPE_CHECKING:
     from torch import nn
 
-# A GPU is only busy with many faces at once; 32 views of 150 x 150 are not many.
+# A GPU needs many faces at once; 32 aligned faces of 150 x 150 pixels do not fill it.
 CUDA_BATCH = 256
 
 
 class TorchEmbedder(BatchEmbedder):
-    """An embedder whose module maps (N, 3, S, S) float32 to (N, D); see ``embed.base.Embedder``."""
+    """Embedder whose module maps (N, 3, S, S) float32 to (N, D); see ``embed.base.Embedder``."""
 
     def __init__(self, module: nn.Module, config: EmbedderConfig, device: Device = CPU) -> None:
-        """Take over a module: it is moved to the device and switched to evaluation.
+        """Move a module to the device and switch it to evaluation.
 
         Args:
-            module: The network.
-            config: What it expects and gives.
-            device: From ``resolve_device(spec, "torch")``.
+            module: Network; modified in place.
+            config: Input and output of the network.
+            device: Device from ``resolve_device(spec, "torch")``.
         """
         super().__init__(config, CUDA_BATCH if device.kind == "cuda" else BATCH)
         self._device = str(device)

@@ -1,1 +1,1 @@
-"""Boxes and five-point alignment: arithmetic on arrays, no model."""
+"""Boxes and five-point alignment: arithmetic on arrays, without a model."""

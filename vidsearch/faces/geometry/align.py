@@ -1,4 +1,4 @@
-"""Five-point alignment: the similarity that carries a face to an embedder's template."""
+"""Five-point alignment: the similarity that maps a face to an embedder's template."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ from numpy.typing import NDArray
 from vidsearch.datatypes import AlignedFaces, Image, Landmarks, check_array
 from vidsearch.errors import ConfigError, ShapeError
 
-# A face this many times larger than the template is filtered exactly; beyond it, the samples of
-# the warp are spread wider, which keeps the cost of one enormous face bounded.
+# Up to this ratio of face to template, the warp averages every pixel. For larger faces it samples
+# more sparsely, which bounds the cost.
 MAX_OVERSAMPLING = 8
 
 
 @dataclass(frozen=True, slots=True)
 class AlignmentTemplate:
-    """Where the five landmarks of an aligned face lie.
+    """Positions of the five landmarks in an aligned face.
 
     Attributes:
-        name: How packs refer to it.
-        size: Side of the square aligned face, pixels.
+        name: Name used in packs.
+        size: Side of the square aligned face in pixels.
         points: Five (x, y): left eye, right eye, nose, left mouth, right mouth, as seen in the
             image; pixels, the centre of the first pixel is (0, 0).
     """
@@ -42,12 +42,11 @@ class AlignmentTemplate:
 
     @property
     def array(self) -> Landmarks:
-        """(5, 2) float32."""
+        """Points as (5, 2) float32."""
         return np.array(self.points, np.float32)
 
 
-# Source: the alignment of the reference ArcFace implementation (InsightFace), used by every model
-# trained in its manner.
+# Source: the reference ArcFace implementation (InsightFace).
 ARCFACE_112 = AlignmentTemplate(
     name="arcface_112",
     size=112,
@@ -61,38 +60,42 @@ ARCFACE_112 = AlignmentTemplate(
 )
 
 # Source: measured. The dlib network was trained on faces aligned by dlib's own predictor; these
-# are the medians of CenterFace's landmarks in 60 photos aligned so (standard deviation 1.5-2.9 px).
+# are the medians of CenterFace's landmarks in 60 such photos (standard deviation 1.5-2.9 px).
 DLIB_150 = AlignmentTemplate(
     name="dlib_150",
     size=150,
     points=((46.7, 47.7), (102.7, 46.1), (74.5, 78.3), (49.8, 102.1), (98.7, 99.8)),
 )
 
-RIM = 0.2
-"""Part of the side that a stored face has around the template: what other templates show of it."""
+MARGIN = 0.2
+"""Margin of a stored face around the template, as a share of the template's side.
+
+Templates differ in their section of the face. The margin holds the parts that another template
+needs.
+"""
 
 TEMPLATES = {template.name: template for template in (ARCFACE_112, DLIB_150)}
 
 
 def similarity_transform(landmarks: Landmarks, template: AlignmentTemplate) -> NDArray[np.float64]:
-    """Return the similarity that best carries five landmarks onto the template.
+    """Return the similarity that best maps five landmarks to the template.
 
-    Rotation, one scale and a shift, least squares; never a reflection, even where the landmarks
-    are mirrored. Points on one line are fine, a single repeated point is not.
+    Rotation, one scale and a shift, by least squares. Mirrored landmarks give no reflection. Points
+    on one line are valid, five equal points are not.
 
     Args:
         landmarks: (5, 2) float32, pixels.
-        template: Where they should go.
+        template: Target positions.
 
     Returns:
         (2, 3) float64: ``[x', y'] = M @ [x, y, 1]``.
 
     Raises:
-        ShapeError: Not (5, 2), not finite, or all five points coincide.
+        ShapeError: The landmarks are not (5, 2), not finite, or all five coincide.
 
     Source:
-        Umeyama (1991), eq. 40-42. In the plane it closes: with centred points as complex
-        numbers, the optimum is ``sum(conj(p) q) / sum(|p|^2)``.
+        Umeyama (1991), eq. 40-42. In the plane it has a closed form: with centred points as
+        complex numbers, the optimum is ``sum(conj(p) q) / sum(|p|^2)``.
 
     Example:
         >>> m = similarity_transform(DLIB_150.array * 2 + 5, DLIB_150)
@@ -105,22 +108,21 @@ def similarity_transform(landmarks: Landmarks, template: AlignmentTemplate) -> N
 
 
 def align_faces(image: Image, landmarks: Landmarks, template: AlignmentTemplate) -> AlignedFaces:
-    """Return every face of a picture warped to the template.
+    """Return every face of an image warped to the template.
 
-    A face larger than the template is averaged down, not point-sampled, so that it does not alias.
-    What lies outside the picture is black.
+    A face larger than the template is averaged, not point-sampled, to avoid aliasing. Pixels
+    outside the image are black.
 
     Args:
         image: (H, W, 3) uint8 RGB.
         landmarks: (N, 5, 2) float32, pixels of ``image``.
-        template: The embedder's.
+        template: Template of the embedder.
 
     Returns:
-        (N, S, S, 3) uint8 RGB.
+        (N, S, S, 3) uint8 RGB, S the size of the template.
 
     Raises:
-        ShapeError: A wrong shape or dtype, or landmarks without extent (see
-            ``similarity_transform``).
+        ShapeError: A wrong shape or dtype, or coinciding landmarks (see ``similarity_transform``).
     """
     check_array("image", image, (None, None, 3), np.uint8)
     check_array("landmarks", landmarks, (None, 5, 2), np.float32)
@@ -131,53 +133,51 @@ def align_faces(image: Image, landmarks: Landmarks, template: AlignmentTemplate)
     return aligned
 
 
-def with_rim(template: AlignmentTemplate) -> AlignmentTemplate:
-    """Return the template of the picture that a catalog keeps: the same face with a rim.
-
-    Templates differ in how much they show around the landmarks; with a rim of ``RIM`` a face that
-    was stored for one has all that another looks at.
+def with_margin(template: AlignmentTemplate) -> AlignmentTemplate:
+    """Return the template of stored faces: the same face with a margin of ``MARGIN``.
 
     Example:
-        >>> with_rim(DLIB_150).size
+        >>> with_margin(DLIB_150).size
         210
     """
-    rim = _rim(template)
+    margin_px = _margin_px(template)
     return AlignmentTemplate(
-        f"{template.name}_with_rim",
-        template.size + 2 * rim,
-        tuple((x + rim, y + rim) for x, y in template.points),
+        f"{template.name}_with_margin",
+        template.size + 2 * margin_px,
+        tuple((x + margin_px, y + margin_px) for x, y in template.points),
     )
 
 
-def without_rim(aligned: AlignedFaces, template: AlignmentTemplate) -> AlignedFaces:
-    """Return what the template shows of faces that were aligned to ``with_rim(template)``.
+def without_margin(aligned: AlignedFaces, template: AlignmentTemplate) -> AlignedFaces:
+    """Return the part of stored faces inside the template.
 
     Args:
-        aligned: (N, R, R, 3) uint8 RGB, R the size of ``with_rim(template)``.
-        template: The embedder's.
+        aligned: (N, R, R, 3) uint8 RGB, R the size of ``with_margin(template)``.
+        template: Template of the embedder.
 
     Returns:
-        (N, S, S, 3) uint8 RGB, as ``align_faces`` gives them, but for a grey level of rounding.
+        (N, S, S, 3) uint8 RGB, equal to the result of ``align_faces`` within one grey level.
 
     Raises:
-        ShapeError: Another size.
+        ShapeError: The faces have another size.
     """
-    side = with_rim(template).size
+    side = with_margin(template).size
     check_array("aligned", aligned, (None, side, side, 3), np.uint8)
-    inner = slice(_rim(template), _rim(template) + template.size)
+    margin_px = _margin_px(template)
+    inner = slice(margin_px, margin_px + template.size)
     return np.ascontiguousarray(aligned[:, inner, inner])
 
 
-def _rim(template: AlignmentTemplate) -> int:
-    return round(RIM * template.size)
+def _margin_px(template: AlignmentTemplate) -> int:
+    return round(MARGIN * template.size)
 
 
 def _solve(landmarks: Landmarks, template: AlignmentTemplate) -> NDArray[np.float64]:
-    """(N, 5, 2) -> (N, 2, 3): the closed form, for all faces at once."""
+    """Return the similarities, (N, 2, 3), of landmarks, (N, 5, 2), in closed form."""
     x, y = landmarks[..., 0].astype(np.float64), landmarks[..., 1].astype(np.float64)
     usable = np.asarray(np.isfinite(landmarks).all(axis=(1, 2)))
     found = np.where(usable[:, None], x, 0) + 1j * np.where(usable[:, None], y, 0)
-    wanted = np.array([complex(u, v) for u, v in template.points])
+    target = np.array([complex(u, v) for u, v in template.points])
     found_mean = found.mean(axis=1, keepdims=True)
     spread = (np.abs(found - found_mean) ** 2).sum(axis=1)
     unusable = spread <= 1e-6
@@ -187,8 +187,8 @@ def _solve(landmarks: Landmarks, template: AlignmentTemplate) -> NDArray[np.floa
             f"landmarks of face {row} must be five finite points that do not all coincide; "
             f"got {landmarks[row].tolist()}; drop this face"
         )
-    turn = (np.conj(found - found_mean) * (wanted - wanted.mean())).sum(axis=1) / spread
-    shift = wanted.mean() - turn * found_mean[:, 0]
+    turn = (np.conj(found - found_mean) * (target - target.mean())).sum(axis=1) / spread
+    shift = target.mean() - turn * found_mean[:, 0]
     rows = np.stack([turn.real, -turn.imag, shift.real, turn.imag, turn.real, shift.imag], axis=1)
     return rows.reshape(-1, 2, 3)
 
@@ -198,7 +198,7 @@ def _warp(image: Image, matrix: NDArray[np.float64], size: int) -> Image:
 
     shrink = 1 / max(float(np.hypot(matrix[0, 0], matrix[1, 0])), 1e-9)
     times = min(max(round(shrink), 1), MAX_OVERSAMPLING)
-    # Pixel u of the small picture covers pixels times*u ... times*u + times-1 of the large one.
+    # Pixel u of the small image covers pixels times*u ... times*u + times-1 of the large one.
     dense = matrix * times
     dense[:, 2] += (times - 1) / 2
     side = size * times

@@ -9,7 +9,13 @@ from vidsearch.datatypes import Boxes, Matrix, Vector, check_array
 
 
 def areas(boxes_xyxy: Boxes) -> Vector:
-    """Return the area of every box in square pixels; a box turned inside out has none.
+    """Return the area of every box in square pixels; an inverted box has area 0.
+
+    Args:
+        boxes_xyxy: (N, 4) float32, pixels.
+
+    Returns:
+        (N,) float32.
 
     Example:
         >>> areas(np.array([[0, 0, 2, 3], [5, 5, 4, 9]], np.float32)).tolist()
@@ -50,14 +56,21 @@ def iou_matrix(boxes_a: Boxes, boxes_b: Boxes) -> Matrix:
     shared = sides[..., 0] * sides[..., 1]
     union = areas_a[:, None] + areas_b[None, :] - shared
     iou = np.divide(shared, union, out=np.zeros_like(shared), where=union > 0)
-    # A box turned inside out has no area of its own, yet its corners can still overlap another's.
+    # An inverted box has no area, but its corners can overlap another box.
     return np.asarray(np.clip(iou, 0, 1), np.float32)
 
 
 def clip(boxes_xyxy: Boxes, size_wh: tuple[int, int]) -> Boxes:
-    """Return the boxes cut to a picture of ``size_wh`` pixels.
+    """Return the boxes cut to an image of ``size_wh`` pixels.
 
-    A box wholly outside becomes one without area on the border.
+    A box outside the image becomes a box without area on its border.
+
+    Args:
+        boxes_xyxy: (N, 4) float32, pixels.
+        size_wh: Width and height of the image.
+
+    Returns:
+        (N, 4) float32.
 
     Example:
         >>> clip(np.array([[-3, 2, 9, 20]], np.float32), (8, 10)).tolist()
@@ -69,13 +82,28 @@ def clip(boxes_xyxy: Boxes, size_wh: tuple[int, int]) -> Boxes:
 
 
 def scale(boxes_xyxy: Boxes, factor: float) -> Boxes:
-    """Return the boxes of the same picture resized by ``factor``."""
+    """Return the boxes of the same image resized by ``factor``.
+
+    Args:
+        boxes_xyxy: (N, 4) float32, pixels.
+        factor: Size of the resized image divided by the original size.
+
+    Returns:
+        (N, 4) float32, pixels of the resized image.
+    """
     check_array("boxes_xyxy", boxes_xyxy, (None, 4), np.float32)
     return np.asarray(boxes_xyxy * np.float32(factor), np.float32)
 
 
 def expand(boxes_xyxy: Boxes, margin: float) -> Boxes:
     """Return the boxes grown about their centres by ``margin`` of their size on every side.
+
+    Args:
+        boxes_xyxy: (N, 4) float32, pixels.
+        margin: Share of width and height added on each side.
+
+    Returns:
+        (N, 4) float32; boxes may exceed the image.
 
     Example:
         >>> expand(np.array([[10, 10, 20, 30]], np.float32), 0.5).tolist()
@@ -87,15 +115,15 @@ def expand(boxes_xyxy: Boxes, margin: float) -> Boxes:
 
 
 def nms(boxes_xyxy: Boxes, scores: Vector, iou: float) -> NDArray[np.intp]:
-    """Return the rows that greedy non-maximum suppression keeps, best score first.
+    """Return the rows selected by greedy non-maximum suppression, best score first.
 
-    A box is dropped when it overlaps a kept, better one by more than ``iou``. Equal scores keep
-    the order of the rows, so the result never depends on the sorting algorithm.
+    A box is dropped if it overlaps a selected box by more than ``iou``. Boxes with equal scores
+    keep their order, so the result does not depend on the sorting algorithm.
 
     Args:
         boxes_xyxy: (N, 4) float32, pixels.
         scores: (N,) float32.
-        iou: Largest overlap that two kept boxes may have.
+        iou: Largest intersection over union of two selected boxes.
 
     Returns:
         (K,) row numbers.
@@ -110,11 +138,11 @@ def nms(boxes_xyxy: Boxes, scores: Vector, iou: float) -> NDArray[np.intp]:
     """
     check_array("boxes_xyxy", boxes_xyxy, (None, 4), np.float32)
     check_array("scores", scores, (len(boxes_xyxy),), np.float32)
-    left = np.argsort(-scores, kind="stable")
-    kept: list[int] = []
-    while left.size:
-        best, left = left[0], left[1:]
-        kept.append(int(best))
-        overlap = iou_matrix(boxes_xyxy[best : best + 1], boxes_xyxy[left])[0]
-        left = left[overlap <= iou]
-    return np.array(kept, np.intp)
+    remaining = np.argsort(-scores, kind="stable")
+    selected: list[int] = []
+    while remaining.size:
+        best, remaining = remaining[0], remaining[1:]
+        selected.append(int(best))
+        overlap = iou_matrix(boxes_xyxy[best : best + 1], boxes_xyxy[remaining])[0]
+        remaining = remaining[overlap <= iou]
+    return np.array(selected, np.intp)

@@ -1,4 +1,4 @@
-"""Tracking: the faces of sampled frames -> tracks, one person in one shot."""
+"""Tracking: faces of sampled frames to tracks of one person within one shot."""
 
 from __future__ import annotations
 

@@ -1,14 +1,13 @@
-"""Which face continues which tracklet: appearance and position, weighed as log-odds.
+"""Association of faces with tracklets: appearance and position as log-odds.
 
-At two frames a second a box overlaps little with the one before, so position alone is weak; a
-face turned away looks little like itself, so appearance alone is weak too. Both become evidence on
-one scale, the log of (probability if the same person / probability if another):
+At two frames per second consecutive boxes overlap little, so position alone is weak evidence. A
+face turned away has a different embedding, so appearance alone is weak too. Both are expressed on
+one scale, the log of (probability if the same person / probability if another person):
 
-- appearance: the pack's calibration, which is a probability already, tempered by how well both
-  faces show: dark and blurred faces of different people look alike to any network;
-- position: a two-dimensional Cauchy density around the last place, whose width grows with the
-  time gone, against a face anywhere in the picture. Its tails are heavy: a jump is unlikely, not
-  impossible.
+- appearance: the probability of the pack's calibration, weighted by the quality of both faces,
+  because networks give similar embeddings to dark and blurred faces of different people;
+- position: a two-dimensional Cauchy density around the last box, whose width grows with the elapsed
+  time, against a face anywhere in the frame. Its heavy tails keep a jump possible.
 """
 
 from __future__ import annotations
@@ -22,26 +21,26 @@ from numpy.typing import NDArray
 
 from vidsearch.datatypes import Boxes, Matrix, Vector
 
-Confidence: TypeAlias = Callable[[NDArray[np.float32]], NDArray[np.float64]]
-"""Similarities -> probability that the pair is the same person."""
+SimilarityCalibration: TypeAlias = Callable[[NDArray[np.float32]], NDArray[np.float64]]
+"""Function from similarities, any shape, to probabilities that the pair is the same person."""
 
 _MUTE_QUALITY = 0.3
 _FULL_QUALITY = 0.7
-"""Quality limits: appearance has no weight up to the first, full weight from the second.
+"""Quality limits: appearance has no weight up to the first and full weight from the second.
 
 Faces in the dark audience of a real clip (quality 0.29 to 0.42) have cosines of 0.96 to 0.99 to
-each other, which is "certainly the same person" for faces that show well (LFW: 0.65 and more).
+each other. For faces of good quality that is certainly the same person (LFW: 0.65 and more).
 """
 
 _GROWTH_COST = 3.0
-"""Log-odds that a doubling in size costs: a face hardly doubles between two samples."""
+"""Log-odds subtracted per doubling in size, which is rare between two samples."""
 
 _REST_SIZES = 0.25
-"""A still face's box jitters by about a quarter of its size between two detections."""
+"""Jitter of the box of a still face between two detections, in face sizes."""
 
 
 def log_odds(probability: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return log(p / (1 - p)), finite for p of 0 and 1."""
+    """Return log(p / (1 - p)), finite for p of 0 and 1; any shape, float64."""
     p = np.clip(probability, 1e-12, 1 - 1e-12)
     return np.asarray(np.log(p) - np.log1p(-p), np.float64)
 
@@ -56,16 +55,16 @@ def position_log_odds(
     last: Boxes,
     elapsed_s: NDArray[np.float64],
     now: Boxes,
-    picture_wh: tuple[int, int],
+    frame_wh: tuple[int, int],
     drift_sizes_per_s: float,
 ) -> NDArray[np.float64]:
-    """Return how much more likely each new box is where it is if it continues each old one.
+    """Return the log-odds of each new box as the continuation of each old box.
 
     Args:
         last: (T, 4) xyxy, the last box of each tracklet.
-        elapsed_s: (T, 1) or (T, N) seconds since then.
+        elapsed_s: (T, 1) or (T, N) seconds since that box.
         now: (N, 4) xyxy, boxes of this frame.
-        picture_wh: Pixels; a face of someone else may be anywhere in it.
+        frame_wh: Width and height of the frame in pixels; another person's face may be anywhere.
         drift_sizes_per_s: See ``TrackingConfig``.
 
     Returns:
@@ -77,42 +76,49 @@ def position_log_odds(
     distance = np.linalg.norm(old_centre[:, None] - new_centre[None], axis=2) / size
     scale = _REST_SIZES + drift_sizes_per_s * np.maximum(elapsed_s, 0.0)
     same = (1 + (distance / scale) ** 2) ** -1.5 / (2 * np.pi * scale**2)
-    anywhere = size**2 / max(float(picture_wh[0] * picture_wh[1]), 1.0)
+    anywhere = size**2 / max(float(frame_wh[0] * frame_wh[1]), 1.0)
     growth = _GROWTH_COST * np.abs(np.log2(new_size[None, :] / old_size[:, None]))
     return np.asarray(np.log(same) - np.log(np.minimum(anywhere, 1.0)) - growth, np.float64)
 
 
 def reliability(quality: NDArray[np.floating]) -> NDArray[np.float64]:
-    """Return the share of its appearance's log-odds that a face of this quality is trusted with."""
+    """Return the weight of appearance, in [0, 1], for qualities of any shape."""
     ramp = (np.asarray(quality, np.float64) - _MUTE_QUALITY) / (_FULL_QUALITY - _MUTE_QUALITY)
     return np.clip(ramp, 0.0, 1.0)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class View:
-    """How somebody looks: (R, D) unit vectors and the (R,) qualities of the faces behind them."""
+class Appearance:
+    """Unit vectors of one person or frame, with the quality of the faces behind them.
+
+    Attributes:
+        vectors: (R, D) float32, unit length.
+        quality: (R,) float32 in [0, 1].
+    """
 
     vectors: Matrix
     quality: Vector
 
 
 def appearance_log_odds(
-    known: Sequence[View], faces: View, confidence: Confidence
+    tracklets: Sequence[Appearance], faces: Appearance, confidence: SimilarityCalibration
 ) -> NDArray[np.float64]:
-    """Return how likely each face is each known person by its looks: the best over their views.
+    """Return the log-odds of each face as the person of each tracklet, by appearance.
 
     Args:
-        known: T people: a tracklet's centre and its last few faces.
+        tracklets: Centre and last few faces of each of T tracklets.
         faces: N faces to compare.
-        confidence: The pack's calibration.
+        confidence: Calibration of the pack.
 
     Returns:
-        (T, N) float64 log-odds, tempered by the poorer face of each pair.
+        (T, N) float64: the largest value over the vectors of a tracklet, weighted by the lower
+        quality of each pair.
     """
-    trusted = reliability(faces.quality)
+    face_weight = reliability(faces.quality)
     rows = []
-    for view in known:
-        odds = log_odds(confidence(view.vectors @ faces.vectors.T))
-        odds = odds * np.minimum(reliability(view.quality)[:, None], trusted[None, :])
+    for tracklet in tracklets:
+        odds = log_odds(confidence(tracklet.vectors @ faces.vectors.T))
+        weight = reliability(tracklet.quality)
+        odds = odds * np.minimum(weight[:, None], face_weight[None, :])
         rows.append(odds.max(axis=0))
     return np.stack(rows)

@@ -1,4 +1,4 @@
-"""What can be set about tracking."""
+"""Settings of the tracker."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ class TrackingConfig:
     """Settings of the tracker.
 
     Attributes:
-        max_gap_s: A tracklet survives this long without a face (short misses).
-        join_gap_s: Tracklets of one shot are joined across a gap of at most this long.
-        veto_confidence: Faces less likely than this to be the same person are never linked, however
-            close they are: two people who cross must not merge.
-        join_confidence: Tracklets are joined when they are at least this likely to be the same
-            person, by looks and place.
-        drift_sizes_per_s: How far a face moves in a second, in face sizes (median).
-        kept_faces: How many of its best faces a track keeps.
-        jpeg_quality: Of the kept aligned faces, 1 to 100.
+        max_gap_s: Longest time without a face within a tracklet (short misses).
+        join_gap_s: Longest gap across which tracklets of one shot are joined.
+        veto_confidence: Least probability of the same person, by appearance, at which faces are
+            linked. It separates two people who cross.
+        join_confidence: Least probability of the same person, by appearance and position, at which
+            tracklets are joined.
+        drift_sizes_per_s: Median movement of a face per second, in face sizes.
+        kept_faces: Number of stored faces per track.
+        jpeg_quality: JPEG quality of the stored faces, 1 to 100.
     """
 
     max_gap_s: float = 2.0

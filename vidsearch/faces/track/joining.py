@@ -1,10 +1,10 @@
 """Joining the tracklets of one shot into tracks.
 
-A tracklet breaks where a face was missed for longer than ``max_gap_s`` or changed its look at
-once (turned away, covered). One that begins within ``join_gap_s`` of another's end continues it if
-they are probably the same person, by the looks of their templates and by place. Links are made the
-most probable first, each tracklet having at most one before it and one after it, so that the order
-of the tracklets does not matter and one person is never in two places at a time.
+A tracklet ends where a face is missed for longer than ``max_gap_s`` or changes its appearance
+suddenly (turned away, covered). A tracklet that begins within ``join_gap_s`` of another's end
+continues it if both are probably the same person, by template and position. The most probable
+links are made first. Each tracklet has at most one predecessor and one successor, so the order of
+the tracklets has no influence, and no person is in two boxes at a time.
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ from __future__ import annotations
 import numpy as np
 
 from vidsearch.faces.track.association import (
-    Confidence,
-    View,
+    Appearance,
+    SimilarityCalibration,
     appearance_log_odds,
     log_odds,
     position_log_odds,
@@ -22,20 +22,20 @@ from vidsearch.faces.track.config import TrackingConfig
 from vidsearch.faces.track.tracklet import Tracklet
 
 _CLOCK_S = 1e-9
-"""Rounding of times that are equal."""
+"""Rounding of equal times."""
 
 
 def join(
     tracklets: list[Tracklet],
-    picture_wh: tuple[int, int],
-    confidence: Confidence,
+    frame_wh: tuple[int, int],
+    confidence: SimilarityCalibration,
     config: TrackingConfig,
 ) -> list[Tracklet]:
-    """Return the joined tracklets of one shot, ordered by their first time and place."""
+    """Return the joined tracklets of one shot, ordered by first time and box."""
     ordered = sorted(tracklets, key=lambda t: (t.times_s[0], *t.boxes[0].tolist()))
     following: dict[int, int] = {}
     preceded: set[int] = set()
-    for _, earlier, later in sorted(_links(ordered, picture_wh, confidence, config)):
+    for _, earlier, later in sorted(_links(ordered, frame_wh, confidence, config)):
         if earlier not in following and later not in preceded:
             following[earlier] = later
             preceded.add(later)
@@ -43,21 +43,21 @@ def join(
     for first, tracklet in enumerate(ordered):
         if first in preceded:
             continue
-        at = first
-        while at in following:
-            at = following[at]
-            tracklet.absorb(ordered[at])
+        current = first
+        while current in following:
+            current = following[current]
+            tracklet.absorb(ordered[current])
         joined.append(tracklet)
     return joined
 
 
 def _links(
     ordered: list[Tracklet],
-    picture_wh: tuple[int, int],
-    confidence: Confidence,
+    frame_wh: tuple[int, int],
+    confidence: SimilarityCalibration,
     config: TrackingConfig,
 ) -> list[tuple[float, int, int]]:
-    """Return (negated log-odds, earlier, later) of every link that is probable enough."""
+    """Return (negated log-odds, earlier, later) of every link above ``join_confidence``."""
     if len(ordered) < 2:
         return []
     starts = np.array([t.times_s[0] for t in ordered])
@@ -73,12 +73,12 @@ def _links(
         high = int(np.searchsorted(starts, end_s + config.join_gap_s, side="right"))
         if low >= high:
             continue
-        near = View(vectors[low:high], quality[low:high])
+        near = Appearance(vectors[low:high], quality[low:high])
         odds = appearance_log_odds([centres[earlier]], near, confidence) + position_log_odds(
             tracklet.boxes[-1][None],
             (starts[low:high] - tracklet.times_s[-1])[None],
             first_boxes[low:high],
-            picture_wh,
+            frame_wh,
             config.drift_sizes_per_s,
         )
         links += [

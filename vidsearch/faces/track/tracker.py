@@ -1,4 +1,4 @@
-"""The tracker: frames' faces in, tracks out, one shot at a time."""
+"""Tracker: faces of sampled frames to tracks, one shot at a time."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from vidsearch.datatypes import FrameFaces, TimeSpan, Track
 from vidsearch.errors import ConfigError
 from vidsearch.faces.template import normalise, pool
 from vidsearch.faces.track.association import (
-    Confidence,
-    View,
+    Appearance,
+    SimilarityCalibration,
     appearance_log_odds,
     log_odds,
     position_log_odds,
@@ -26,24 +26,24 @@ from vidsearch.faces.track.tracklet import Tracklet
 class Tracker:
     """Links the faces of a video's sampled frames into tracks.
 
-    Feed frames in time order with ``update``, then call ``finish`` once. Nothing is linked across
-    a cut. The same frames always give the same tracks in the same order.
+    Call ``update`` with the frames in time order, then ``finish`` once. Faces are not linked across
+    cuts. Equal frames give equal tracks in equal order.
 
     Args:
-        picture_wh: Width and height of the video's pictures, pixels.
-        model_id: The embedder's space.
-        confidence: The pack's calibration: similarity -> probability of the same person.
-        config: Settings.
+        frame_wh: Width and height of the video's frames, pixels.
+        model_id: Vector space of the embeddings.
+        confidence: Calibration of the pack: similarity to probability of the same person.
+        config: Settings; None for the defaults.
     """
 
     def __init__(
         self,
-        picture_wh: tuple[int, int],
+        frame_wh: tuple[int, int],
         model_id: str,
-        confidence: Confidence,
+        confidence: SimilarityCalibration,
         config: TrackingConfig | None = None,
     ) -> None:
-        self._picture_wh = picture_wh
+        self._frame_wh = frame_wh
         self._model_id = model_id
         self._confidence = confidence
         self._config = config if config is not None else TrackingConfig()
@@ -54,10 +54,10 @@ class Tracker:
         self._last_s = -np.inf
 
     def update(self, faces: FrameFaces) -> None:
-        """Take the faces of the next sampled frame (none is fine).
+        """Add the faces of the next sampled frame; a frame may have none.
 
         Raises:
-            ConfigError: The frame is not later than the one before.
+            ConfigError: The frame is not later than the previous one.
         """
         if faces.time_s <= self._last_s:
             raise ConfigError(
@@ -78,11 +78,11 @@ class Tracker:
             tracklet.add(faces, row, self._config.kept_faces)
 
     def finish(self, shots: tuple[TimeSpan, ...]) -> list[Track]:
-        """Return all tracks, ordered by start, then place.
+        """Return all tracks, ordered by start, then box.
 
         Args:
-            shots: Span of every shot. A person seen in a shot's first (last) sample is taken to be
-                there from its first (until its last) frame: no sample says otherwise.
+            shots: Time span of every shot. A track that includes the first (last) sample of its
+                shot is extended to the shot's start (end).
         """
         self._end_shot()
         return [replace(track, span=reach.within(shots[track.shot])) for track, reach in self._done]
@@ -95,32 +95,32 @@ class Tracker:
         self._open = alive
 
     def _end_shot(self) -> None:
-        joined = join(self._closed + self._open, self._picture_wh, self._confidence, self._config)
-        # What only linking needs goes: a video has thousands of tracks.
+        joined = join(self._closed + self._open, self._frame_wh, self._confidence, self._config)
+        # Data needed only for linking is dropped: a video has thousands of tracks.
         self._done += [self._to_track(tracklet) for tracklet in joined]
         self._open, self._closed = [], []
 
     def _associate(self, faces: FrameFaces) -> dict[int, Tracklet]:
-        """Return which open tracklet each face continues: the likeliest one-to-one assignment."""
+        """Return the open tracklet that each face continues: the likeliest assignment."""
         if not self._open or not len(faces):
             return {}
         from scipy.optimize import linear_sum_assignment
 
-        looks = appearance_log_odds(
+        appearance = appearance_log_odds(
             [t.recent() for t in self._open],
-            View(normalise(faces.embeddings), faces.quality),
+            Appearance(normalise(faces.embeddings), faces.quality),
             self._confidence,
         )
         position = position_log_odds(
             np.stack([t.boxes[-1] for t in self._open]),
             np.array([[faces.time_s - t.times_s[-1]] for t in self._open]),
             faces.detections.boxes_xyxy,
-            self._picture_wh,
+            self._frame_wh,
             self._config.drift_sizes_per_s,
         )
-        gain: NDArray[np.float64] = looks + position
+        gain: NDArray[np.float64] = appearance + position
         veto = log_odds(np.array(self._config.veto_confidence))
-        gain[(looks < veto) | (gain <= 0)] = 0.0
+        gain[(appearance < veto) | (gain <= 0)] = 0.0
         rows, columns = linear_sum_assignment(gain, maximize=True)
         return {
             int(column): self._open[row]
@@ -129,43 +129,43 @@ class Tracker:
         }
 
     def _to_track(self, tracklet: Tracklet) -> tuple[Track, _Reach]:
-        """Return the track, and which ends of its span are those of its shot."""
+        """Return the track and the ends of its shot that it reaches."""
         first_sample, last_sample = self._shot_samples[tracklet.shot]
-        seen = TimeSpan(tracklet.times_s[0], tracklet.ends_s[-1])
+        span = TimeSpan(tracklet.times_s[0], tracklet.ends_s[-1])
         reach = _Reach(
-            seen, tracklet.times_s[0] == first_sample, tracklet.times_s[-1] == last_sample
+            span, tracklet.times_s[0] == first_sample, tracklet.times_s[-1] == last_sample
         )
-        kept = best_first(thin(tracklet.candidates, self._config.kept_faces))
-        best = kept[0]
+        faces = best_first(thin(tracklet.candidates, self._config.kept_faces))
+        best = faces[0]
         track = Track(
-            span=seen,
+            span=span,
             best_s=best.time_s,
             shot=tracklet.shot,
             face_count=len(tracklet.times_s),
             quality=best.quality,
             box_xyxy=best.box_xyxy,
             template=pool(np.stack(tracklet.embeddings), self._model_id),
-            faces=kept,
+            faces=faces,
         )
         return track, reach
 
 
 @dataclass(frozen=True, slots=True)
 class _Reach:
-    """A track's span, before its shot's is known.
+    """Span of a track's samples, before the span of its shot is known.
 
     Attributes:
-        seen: From its first sample until its last.
-        from_first: Whether it was there in the shot's first sample.
-        to_last: Whether it was there in the shot's last sample.
+        span: From the first sample to the last one.
+        from_first: True if the track includes the first sample of the shot.
+        to_last: True if the track includes the last sample of the shot.
     """
 
-    seen: TimeSpan
+    span: TimeSpan
     from_first: bool
     to_last: bool
 
     def within(self, shot: TimeSpan) -> TimeSpan:
-        start, end = self.seen.start_s, self.seen.end_s
+        start, end = self.span.start_s, self.span.end_s
         return TimeSpan(
             min(start, shot.start_s) if self.from_first else start,
             max(end, shot.end_s) if self.to_last else end,

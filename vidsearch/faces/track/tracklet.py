@@ -1,4 +1,4 @@
-"""A tracklet while it grows: its embeddings, its last place, the faces it may keep."""
+"""Tracklet under construction: embeddings, boxes and candidates for the kept faces."""
 
 from __future__ import annotations
 
@@ -6,27 +6,35 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from vidsearch.datatypes import FrameFaces, Vector
+from vidsearch.datatypes import FrameFaces, KeptFace, Vector
 from vidsearch.faces.template import normalise
-from vidsearch.faces.track.association import View
-from vidsearch.faces.track.kept import Candidate, thin
+from vidsearch.faces.track.association import Appearance
+from vidsearch.faces.track.kept import thin
 
 _RECENT = 3
-"""Faces compared with one by one besides the centre: a head that turns looks most like its last."""
+"""Last faces compared besides the centre: a turning head is most similar to its last faces."""
 
 
 @dataclass(slots=True, eq=False)
 class Tracklet:
-    """An unbroken run of faces in one shot; after joining, all of a track's faces.
+    """Unbroken run of faces in one shot; after joining, all faces of a track.
 
-    ``times_s`` are seconds; ``embeddings`` are raw (D,) float32 rows.
+    Attributes:
+        shot: Number of the shot.
+        times_s: Time of each face, seconds.
+        ends_s: End of the display time of each face's frame, seconds.
+        embeddings: Raw embeddings, (D,) float32 each.
+        candidates: Faces from which the kept faces are chosen.
+        boxes: Boxes, (4,) float32 xyxy each.
+        qualities: Quality of each face.
+        total: Sum of the embeddings, (D,) float32; None without faces.
     """
 
     shot: int
     times_s: list[float] = field(default_factory=list)
     ends_s: list[float] = field(default_factory=list)
     embeddings: list[Vector] = field(default_factory=list)
-    candidates: list[Candidate] = field(default_factory=list)
+    candidates: list[KeptFace] = field(default_factory=list)
     boxes: list[Vector] = field(default_factory=list)
     qualities: list[float] = field(default_factory=list)
     total: Vector | None = None
@@ -41,7 +49,7 @@ class Tracklet:
         self.qualities.append(float(faces.quality[row]))
         self.total = embedding if self.total is None else self.total + embedding
         self.candidates.append(
-            Candidate(
+            KeptFace(
                 faces.time_s,
                 faces.detections.boxes_xyxy[row],
                 faces.detections.landmarks[row],
@@ -52,28 +60,29 @@ class Tracklet:
                 faces.aligned_points,
             )
         )
-        # An interview shot lasts for hours: the pictures held must not grow with it.
+        # A shot may last for hours: the number of images held must not grow with it.
         if len(self.candidates) > 4 * kept_faces:
             self.candidates = thin(self.candidates, 2 * kept_faces)
 
-    def recent(self) -> View:
-        """Return what a new face is compared with: the centre and the last few faces."""
+    def recent(self) -> Appearance:
+        """Return the centre and the last few faces, to be compared with a new face."""
         assert self.total is not None
         vectors = np.stack([self.total, *self.embeddings[-_RECENT:]])
         quality = [self.mean_quality, *self.qualities[-_RECENT:]]
-        return View(normalise(vectors), np.array(quality, np.float32))
+        return Appearance(normalise(vectors), np.array(quality, np.float32))
 
-    def centre(self) -> View:
-        """Return the template so far."""
+    def centre(self) -> Appearance:
+        """Return the centre of the faces so far."""
         assert self.total is not None
-        return View(normalise(self.total[None]), np.array([self.mean_quality], np.float32))
+        return Appearance(normalise(self.total[None]), np.array([self.mean_quality], np.float32))
 
     @property
     def mean_quality(self) -> float:
+        """Mean quality of the faces."""
         return float(np.mean(self.qualities))
 
     def absorb(self, other: Tracklet) -> None:
-        """Take over the faces of a later tracklet of the same person."""
+        """Append the faces of a later tracklet of the same person."""
         self.times_s += other.times_s
         self.ends_s += other.ends_s
         self.embeddings += other.embeddings

@@ -12,9 +12,9 @@ from vidsearch.errors import ConfigError, PackNotFoundError
 from vidsearch.faces.detect.centerface import (
     CenterFaceConfig,
     CenterFaceDetector,
-    _decode,
-    _network_input,
-    _to_picture,
+    decode_cells,
+    network_input,
+    to_image_pixels,
 )
 from vidsearch.faces.geometry.boxes import iou_matrix
 from vidsearch.models.open_pack import centerface_onnx
@@ -109,7 +109,7 @@ def test_what_is_added_to_fill_up_does_not_move_faces(
     size: tuple[int, int], rng: np.random.Generator
 ) -> None:
     image = rng.integers(0, 256, (*size, 3), np.uint8)
-    planes, (scale_x, scale_y) = _network_input(image, 640)
+    planes, (scale_x, scale_y) = network_input(image, 640)
     assert planes.shape[2] % 32 == planes.shape[3] % 32 == 0
     inner_h, inner_w = round(size[0] * scale_y), round(size[1] * scale_x)
     assert max(inner_h, inner_w) <= 640
@@ -133,7 +133,7 @@ def test_decoding_by_hand() -> None:
     size[:, 10, 12] = np.log([8.0, 5.0])  # 32 high, 20 wide
     offset[:, 10, 12] = [0.25, -0.5]  # y, x
     points[:, 10, 12] = [0.5, 0.25, 0.5, 0.75, 0.625, 0.5, 0.75, 0.3, 0.75, 0.7]  # y, x, ...
-    found = _decode(heat[0], size, offset, points, threshold=0.5)
+    found = decode_cells(heat[0], size, offset, points, threshold=0.5)
     # Centre: x = (12 - 0.5 + 0.5) * 4 = 48, y = (10 + 0.25 + 0.5) * 4 = 43.
     np.testing.assert_allclose(found.boxes_xyxy, [[38, 27, 58, 59]], atol=1e-4)
     assert found.scores.tolist() == [0.75]
@@ -144,8 +144,8 @@ def test_decoding_by_hand() -> None:
 def test_the_threshold_itself_is_not_enough() -> None:
     heat, size, offset, points = _maps(4, 4)
     heat[0, 1, 1] = 0.5
-    assert len(_decode(heat[0], size, offset, points, threshold=0.5)) == 0
-    assert len(_decode(heat[0], size, offset, points, threshold=0.49)) == 1
+    assert len(decode_cells(heat[0], size, offset, points, threshold=0.5)) == 0
+    assert len(decode_cells(heat[0], size, offset, points, threshold=0.49)) == 1
 
 
 def test_wild_numbers_from_the_network_never_leave_it() -> None:
@@ -159,7 +159,9 @@ def test_wild_numbers_from_the_network_never_leave_it() -> None:
     heat[0, 8, 8] = 0.8
     size[:, 8, 8] = np.log(4.0)
     points[:, 8, 8] = np.linspace(0, 1, 10)
-    found = _to_picture(_decode(heat[0], size, offset, points, 0.5), (1.0, 1.0), (64, 64), 1.0)
+    found = to_image_pixels(
+        decode_cells(heat[0], size, offset, points, 0.5), (1.0, 1.0), (64, 64), 1.0
+    )
     assert np.isfinite(found.landmarks).all()
     assert ((found.boxes_xyxy >= 0) & (found.boxes_xyxy <= 64)).all()
     assert np.ptp(found.landmarks, axis=1).max(axis=1).min() >= 1

@@ -5,8 +5,9 @@ import pytest
 
 from vidsearch.datatypes import AlignedFaces, Matrix
 from vidsearch.errors import ConfigError
-from vidsearch.faces.embed.base import BatchEmbedder, EmbedderConfig, Normalisation
+from vidsearch.faces.embed.base import BatchEmbedder, EmbedderConfig
 from vidsearch.faces.geometry.align import ARCFACE_112
+from vidsearch.faces.normalisation import Normalisation
 
 
 def test_normalisation_by_hand() -> None:
@@ -36,13 +37,16 @@ def test_normalising_leaves_the_faces_alone(channels: str, rng: np.random.Genera
 
 
 class _Edges(BatchEmbedder):
-    """Embeds a face as the sums of its left and its right half, and notes the batches it saw."""
+    """Embeds a face as the sums of its left and right halves, and records the batch sizes."""
 
     def __init__(self, mirror: bool, batch: int) -> None:
         config = EmbedderConfig(
-            model_id="edges", dim=2, template=ARCFACE_112, normalisation=Normalisation(),
+            model_id="edges",
+            dim=2,
+            template=ARCFACE_112,
+            normalisation=Normalisation(),
             mirror=mirror,
-        )  # fmt: skip
+        )
         super().__init__(config, batch)
         self.sizes: list[int] = []
 

@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 
 from vidsearch.errors import PackFormatError, PackNotFoundError
-from vidsearch.faces.embed.base import EmbedderConfig, Normalisation
+from vidsearch.faces.embed.base import EmbedderConfig
 from vidsearch.faces.embed.onnx import OnnxEmbedder
 from vidsearch.faces.geometry.align import ARCFACE_112, DLIB_150, AlignmentTemplate
+from vidsearch.faces.normalisation import Normalisation
 
 SIDE = ARCFACE_112.size
 

@@ -7,9 +7,10 @@ from torch import Tensor, nn
 
 from vidsearch.device import CPU, resolve_device
 from vidsearch.errors import PackFormatError
-from vidsearch.faces.embed.base import BATCH, EmbedderConfig, Normalisation
+from vidsearch.faces.embed.base import BATCH, EmbedderConfig
 from vidsearch.faces.embed.torch import TorchEmbedder
 from vidsearch.faces.geometry.align import ARCFACE_112
+from vidsearch.faces.normalisation import Normalisation
 
 SIDE = ARCFACE_112.size
 PLAIN = Normalisation(mean=(0.0, 0.0, 0.0), std=(1.0, 1.0, 1.0))

@@ -10,8 +10,8 @@ from vidsearch.faces.geometry.align import (
     DLIB_150,
     AlignmentTemplate,
     align_faces,
-    with_rim,
-    without_rim,
+    with_margin,
+    without_margin,
 )
 from vidsearch.faces.geometry.realign import realign
 
@@ -65,9 +65,9 @@ def test_with_a_rim_nothing_that_another_template_shows_is_missing(
     for _ in range(10):
         picture, landmarks = smooth_picture(rng), somebody(rng)
         direct = align_faces(picture, landmarks[None], wanted)[0].astype(int)
-        rim = align_faces(picture, landmarks[None], with_rim(stored))[0]
+        rim = align_faces(picture, landmarks[None], with_margin(stored))[0]
         bare = align_faces(picture, landmarks[None], stored)[0]
-        again = realign(rim, landmarks, with_rim(stored), wanted).astype(int)
+        again = realign(rim, landmarks, with_margin(stored), wanted).astype(int)
         without = realign(bare, landmarks, stored, wanted).astype(int)
         assert np.abs(again - direct).mean() < 1
         assert np.abs(again - direct).max() < np.abs(without - direct).max()
@@ -78,14 +78,14 @@ def test_the_rim_comes_off_exactly(rng: np.random.Generator, template: Alignment
     picture = smooth_picture(rng)
     for landmarks in (somebody(rng), 2.5 * somebody(rng) - 200, 0.2 * somebody(rng)):
         one = landmarks.astype(np.float32)
-        kept = align_faces(picture, one[None], with_rim(template))
-        cut = without_rim(kept, template)
+        kept = align_faces(picture, one[None], with_margin(template))
+        cut = without_margin(kept, template)
         direct = align_faces(picture, one[None], template)
         assert np.abs(cut.astype(int) - direct).max() <= 1
         # Back to the template that it was stored for: nothing is interpolated once more.
-        assert np.array_equal(realign(kept[0], one, with_rim(template), template), cut[0])
+        assert np.array_equal(realign(kept[0], one, with_margin(template), template), cut[0])
     with pytest.raises(ShapeError, match="aligned must be"):
-        without_rim(direct, template)
+        without_margin(direct, template)
 
 
 def test_the_same_template_is_a_copy(rng: np.random.Generator) -> None:
