@@ -302,8 +302,8 @@ class _Reembedding:
         """Return MAP and the number of queries; None without labels."""
         if self._options.labels is None:
             return None
-        from vidsearch.evaluation.retrieval.evaluate import RetrievalOptions, measure
         from vidsearch.evaluation.retrieval.labels import read_labels
+        from vidsearch.evaluation.retrieval.measure import RetrievalOptions, measure
 
         labels = read_labels(self._options.labels, catalog)
         retrieval = RetrievalOptions(device=self._options.cluster.client_device)

@@ -28,8 +28,8 @@ from vidsearch.device import resolve_device
 from vidsearch.errors import NoFaceError
 from vidsearch.evaluation.metrics.retrieval import LIMIT, Rankings, found_at
 from vidsearch.evaluation.report.ranked_retrieval import RetrievalFigures
-from vidsearch.evaluation.retrieval.evaluate import Measured, RetrievalOptions, measure
 from vidsearch.evaluation.retrieval.labels import Labels, read_labels
+from vidsearch.evaluation.retrieval.measure import RetrievalOptions, RetrievalResult, measure
 from vidsearch.faces.template import pool
 from vidsearch.models.registry import LoadedPack, load_pack
 from vidsearch.search.query import query_face
@@ -40,7 +40,7 @@ FACES = (1, 3, 5)
 
 def one_rate(
     work: Path, labels_file: Path, models: LoadedPack, fps: float, workers: int
-) -> Measured:
+) -> RetrievalResult:
     """Index at a rate, measure, and print one row."""
     catalog_dir = work / f"catalog-{fps:g}"
     started = time.perf_counter()

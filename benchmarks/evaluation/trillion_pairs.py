@@ -57,7 +57,8 @@ def write_set(folder: Path, probes: int, gallery: int, dim: int) -> None:
 
 def stream_all(folder: Path, scheduler: str | None) -> dict[str, Any]:
     """Run the evaluation and return its figures; rows are all kept."""
-    from vidsearch.evaluation.distractors.evaluate import DistractorOptions, evaluate_distractors
+    from vidsearch.evaluation.distractors.evaluate import evaluate_distractors
+    from vidsearch.evaluation.distractors.measure import DistractorOptions
 
     options = DistractorOptions(
         probes=folder / "probes.npy",

@@ -65,7 +65,8 @@ def distractors(
 
     Memory is bounded for any number of pairs; thresholds at tiny false accept rates are exact.
     """
-    from vidsearch.evaluation.distractors.evaluate import DistractorOptions, evaluate_distractors
+    from vidsearch.evaluation.distractors.evaluate import evaluate_distractors
+    from vidsearch.evaluation.distractors.measure import DistractorOptions
     from vidsearch.evaluation.report import check_target
 
     protocol_far, protocol_fpr, ranks = _PROTOCOLS[protocol]

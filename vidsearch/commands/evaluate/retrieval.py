@@ -34,7 +34,8 @@ def retrieval(
 
     from vidsearch.catalog import Catalog
     from vidsearch.evaluation.report import check_target
-    from vidsearch.evaluation.retrieval.evaluate import RetrievalOptions, retrieval_report
+    from vidsearch.evaluation.retrieval.evaluate import evaluate_retrieval
+    from vidsearch.evaluation.retrieval.measure import RetrievalOptions
 
     if worst < 0:
         raise ConfigError(f"--worst must not be negative; got {worst}")
@@ -43,5 +44,5 @@ def retrieval(
     progress = functools.partial(
         tqdm, unit="query", desc="searching", disable=not sys.stderr.isatty(), leave=False
     )
-    report = retrieval_report(Catalog.open(catalog), labels, measured, progress=progress)
+    report = evaluate_retrieval(Catalog.open(catalog), labels, measured, progress=progress)
     return finish(report, out, as_json)

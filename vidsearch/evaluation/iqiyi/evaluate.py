@@ -6,8 +6,9 @@ import time
 from pathlib import Path
 
 from vidsearch.evaluation.iqiyi.lists import read_lists, score
+from vidsearch.evaluation.protocols.lines import file_sha256
 from vidsearch.evaluation.report import Provenance, Report, Section
-from vidsearch.evaluation.report.ranked_retrieval import SOURCES, RetrievalFigures, file_sha256
+from vidsearch.evaluation.report.ranked_retrieval import SOURCES, RetrievalFigures
 
 
 def evaluate_results(truth_file: str, results_file: str) -> Report:

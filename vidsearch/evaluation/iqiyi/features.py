@@ -13,6 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from vidsearch.errors import ConfigError
+from vidsearch.storage.files import replaced_atomically
 from vidsearch.storage.safe_pickle import load_plain_pickle
 
 _CLIPS_A_GROUP = 500
@@ -58,20 +59,19 @@ def convert_features(source: str | os.PathLike[str], target: str | os.PathLike[s
         )
     dim = _dim(content)
     schema = _schema(dim)
-    partial = Path(f"{os.fspath(target)}.part")
     faces = 0
     try:
-        with pq.ParquetWriter(partial, schema, compression="zstd") as writer:
+        with (
+            replaced_atomically(Path(target)) as temporary,
+            pq.ParquetWriter(temporary, schema, compression="zstd") as writer,
+        ):
             for table in _tables(content, schema, dim):
                 writer.write_table(table)
                 faces += table.num_rows
-        partial.replace(target)
     except OSError as error:
         raise ConfigError(
             f"{os.fspath(target)!r} cannot be written ({error.strerror}); name another file"
         ) from error
-    finally:
-        partial.unlink(missing_ok=True)
     empty = sum(not len(rows) for rows in content.values())
     return Converted(len(content), faces, empty, dim)
 

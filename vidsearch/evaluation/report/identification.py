@@ -1,4 +1,4 @@
-"""1:N figures as a report shows them: rank-k, CMC, TPIR at FPIR, with intervals."""
+"""Figures of 1:N identification for reports: rank-k, CMC and TPIR at FPIR, with intervals."""
 
 from __future__ import annotations
 
@@ -12,33 +12,33 @@ from numpy.typing import NDArray
 from vidsearch.evaluation.metrics.bootstrap import Interval, bootstrap_mean
 from vidsearch.evaluation.metrics.identification import Searches
 from vidsearch.evaluation.metrics.open_set import OpenSetPoint, tpir_at_fpir
-from vidsearch.evaluation.report import Figure, Headline, ReportTable
 from vidsearch.evaluation.report.figures import cmc
+from vidsearch.evaluation.report.report import Cell, Figure, Headline, ReportTable
 
 RANKS = (1, 5, 10)
 FPIRS = (0.01, 0.1)
-LONGEST = 100
-"""Ranks drawn."""
+LONGEST_RANK = 100
+"""Last rank of the CMC."""
 
 CONVENTIONS = (
     "rank-k: share of the probes with a mate whose mate is among the first k; ties count against",
     "TPIR at FPIR (ISO/IEC 19795-1, NIST FRVT): the mate comes first and reaches the threshold",
-    "that threshold: at most the FPIR's share of the probes without a mate gets an answer",
+    "threshold: at most the FPIR's share of the probes without a mate gets an answer",
     "intervals: 95 % percentile bootstrap over identities, 2,000 draws, at the threshold found",
 )
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Identified:
-    """The figures of one gallery.
+class GalleryFigures:
+    """Identification figures of one gallery.
 
     Attributes:
-        name: Of the gallery.
-        searches: What its probes brought up.
-        enrolled: Templates in it.
+        name: Name of the gallery.
+        searches: Outcomes of the probes.
+        enrolled: Number of templates in the gallery.
         ranks: k -> rank-k with its interval.
-        open_set: FPIR -> operating point; empty where every probe has a mate.
-        tpir: FPIR -> TPIR with its interval at that point's threshold.
+        open_set: FPIR -> operating point; empty if every probe has a mate.
+        tpir: FPIR -> TPIR with its interval at the threshold of that point.
     """
 
     name: str
@@ -49,6 +49,7 @@ class Identified:
     tpir: dict[float, Interval]
 
     def metrics(self) -> dict[str, Any]:
+        """Return all figures for ``metrics.json``."""
         mated = int(self.searches.mated.sum())
         return {
             "enrolled": self.enrolled,
@@ -67,16 +68,22 @@ def _with_interval(line: Interval) -> dict[str, Any]:
     return {"value": line.mean, "interval_95": [line.low, line.high]}
 
 
-def identified(
+def gallery_figures(
     name: str, searches: Searches, identities: Sequence[object], enrolled: int
-) -> Identified:
+) -> GalleryFigures:
     """Return the figures of one gallery.
+
+    Args:
+        name: Name of the gallery.
+        searches: Outcomes of P probes.
+        identities: Person of each of the P probes, resampled as a whole.
+        enrolled: Number of templates in the gallery.
 
     Raises:
         ConfigError: No probe has a mate in the gallery.
     """
     mated = searches.mated
-    people = [who for who, there in zip(identities, mated, strict=True) if there]
+    people = [person for person, has_mate in zip(identities, mated, strict=True) if has_mate]
     ranks = {k: bootstrap_mean(searches.found_within(k)[mated], people) for k in RANKS}
     points: dict[float, OpenSetPoint] = {}
     tpir: dict[float, Interval] = {}
@@ -87,54 +94,63 @@ def identified(
             points[fpir] = tpir_at_fpir(best[mated], right[mated], best[~mated], fpir=fpir)
             passed = right & (best >= points[fpir].threshold)
             tpir[fpir] = bootstrap_mean(passed[mated].astype(np.float64), people)
-    return Identified(name, searches, enrolled, ranks, points, tpir)
+    return GalleryFigures(name, searches, enrolled, ranks, points, tpir)
 
 
-def identification_table(found: Sequence[Identified]) -> ReportTable:
-    """Return a row per gallery and, of several, the mean over them."""
-    columns = (
-        "gallery", "enrolled", "mated probes", "others", *(f"rank-{k}" for k in RANKS),
-        *(f"TPIR at FPIR {fpir:g}" for fpir in FPIRS),
-    )  # fmt: skip
-    rows: list[tuple[str | int | float | None, ...]] = []
-    for one in found:
-        mated = int(one.searches.mated.sum())
+def identification_table(galleries: Sequence[GalleryFigures]) -> ReportTable:
+    """Return a table with one row per gallery and, for several galleries, their mean."""
+    rows: list[tuple[Cell, ...]] = []
+    for gallery in galleries:
+        mated = int(gallery.searches.mated.sum())
         rows.append(
-            (one.name, one.enrolled, mated, len(one.searches.mated) - mated,
-             *(one.ranks[k].mean for k in RANKS),
-             *(one.tpir[fpir].mean if fpir in one.tpir else None for fpir in FPIRS))
-        )  # fmt: skip
-    if len(found) > 1:
-        rows.append(("mean", None, None, None, *means(found).values()))
+            (
+                gallery.name,
+                gallery.enrolled,
+                mated,
+                len(gallery.searches.mated) - mated,
+                *(gallery.ranks[k].mean for k in RANKS),
+                *(gallery.tpir[fpir].mean if fpir in gallery.tpir else None for fpir in FPIRS),
+            )
+        )
+    if len(galleries) > 1:
+        rows.append(("mean", None, None, None, *means(galleries).values()))
     return ReportTable(
         "identification",
         "Identification: closed set (rank-k) and open set (TPIR at FPIR)",
-        columns,
+        (
+            "gallery",
+            "enrolled",
+            "mated probes",
+            "others",
+            *(f"rank-{k}" for k in RANKS),
+            *(f"TPIR at FPIR {fpir:g}" for fpir in FPIRS),
+        ),
         tuple(rows),
     )
 
 
-def means(found: Sequence[Identified]) -> dict[str, float | None]:
-    """Return every figure's mean over galleries."""
+def means(galleries: Sequence[GalleryFigures]) -> dict[str, float | None]:
+    """Return the mean of every figure over galleries; None if no gallery has the figure."""
     values: dict[str, float | None] = {
-        f"rank_{k}": float(np.mean([one.ranks[k].mean for one in found])) for k in RANKS
+        f"rank_{k}": float(np.mean([gallery.ranks[k].mean for gallery in galleries])) for k in RANKS
     }
     for fpir in FPIRS:
-        known = [one.tpir[fpir].mean for one in found if fpir in one.tpir]
-        values[f"tpir_at_fpir_{fpir:g}"] = float(np.mean(known)) if known else None
+        rates = [gallery.tpir[fpir].mean for gallery in galleries if fpir in gallery.tpir]
+        values[f"tpir_at_fpir_{fpir:g}"] = float(np.mean(rates)) if rates else None
     return values
 
 
-def intervals_table(found: Sequence[Identified]) -> ReportTable:
-    """Return every figure with its interval and, of TPIR, its threshold."""
-    rows: list[tuple[str | float | None, ...]] = []
-    for one in found:
-        for k, line in one.ranks.items():
-            rows.append((one.name, f"rank-{k}", line.mean, line.low, line.high, None))
-        for fpir, line in one.tpir.items():
-            threshold = one.open_set[fpir].threshold
-            shown = threshold if np.isfinite(threshold) else None
-            rows.append((one.name, f"TPIR at FPIR {fpir:g}", line.mean, line.low, line.high, shown))
+def intervals_table(galleries: Sequence[GalleryFigures]) -> ReportTable:
+    """Return a table of every figure with its interval and, for TPIR, its threshold."""
+    rows: list[tuple[Cell, ...]] = []
+    for gallery in galleries:
+        for k, line in gallery.ranks.items():
+            rows.append((gallery.name, f"rank-{k}", line.mean, line.low, line.high, None))
+        for fpir, line in gallery.tpir.items():
+            threshold = gallery.open_set[fpir].threshold
+            cell = threshold if np.isfinite(threshold) else None
+            label = f"TPIR at FPIR {fpir:g}"
+            rows.append((gallery.name, label, line.mean, line.low, line.high, cell))
     return ReportTable(
         "identification-intervals",
         "95 % intervals over identities",
@@ -143,32 +159,31 @@ def intervals_table(found: Sequence[Identified]) -> ReportTable:
     )
 
 
-def cmc_figure(found: Sequence[Identified]) -> Figure:
-    """Draw one curve a gallery."""
-    return cmc({one.name: cmc_of(one.searches) for one in found})
+def cmc_figure(galleries: Sequence[GalleryFigures]) -> Figure:
+    """Draw the CMC with one curve per gallery."""
+    return cmc({gallery.name: cmc_of(gallery.searches) for gallery in galleries})
 
 
 def cmc_of(searches: Searches) -> NDArray[np.float64]:
-    """Return the share of mated probes found within each rank up to ``LONGEST``."""
+    """Return the (LONGEST_RANK,) shares of mated probes found within each rank."""
     ranks = searches.ranks[searches.mated]
-    return np.array([float((ranks <= k).mean()) for k in range(1, LONGEST + 1)])
+    return np.array([float((ranks <= k).mean()) for k in range(1, LONGEST_RANK + 1)])
 
 
-def headlines(found: Sequence[Identified]) -> tuple[Headline, ...]:
-    """Return rank-1 and TPIR, one number each: of several galleries the mean."""
-    one = found[0]
-    average = means(found)
+def headlines(galleries: Sequence[GalleryFigures]) -> tuple[Headline, ...]:
+    """Return rank-1 and TPIR; for several galleries, their means."""
+    first = galleries[0]
+    average = means(galleries)
     notes: Mapping[str, str] = (
         {
-            "rank": f"{_range(one.ranks[1])}; {one.ranks[1].queries:,} probes of "
-            f"{one.ranks[1].identities:,} identities",
-            **{f"{fpir:g}": _range(line) for fpir, line in one.tpir.items()},
+            "rank": f"{_interval(first.ranks[1])}; {first.ranks[1].queries:,} probes of "
+            f"{first.ranks[1].identities:,} identities",
+            **{f"{fpir:g}": _interval(line) for fpir, line in first.tpir.items()},
         }
-        if len(found) == 1
-        else {"rank": f"mean of {len(found)} galleries"}
+        if len(galleries) == 1
+        else {"rank": f"mean of {len(galleries)} galleries"}
     )
-    rank_1 = average["rank_1"]
-    lines = [Headline("rank-1", f"{rank_1:.4f}", notes["rank"])]
+    lines = [Headline("rank-1", f"{average['rank_1']:.4f}", notes["rank"])]
     for fpir in FPIRS:
         value = average[f"tpir_at_fpir_{fpir:g}"]
         if value is not None:
@@ -177,21 +192,27 @@ def headlines(found: Sequence[Identified]) -> tuple[Headline, ...]:
     return tuple(lines)
 
 
-def _range(line: Interval) -> str:
+def _interval(line: Interval) -> str:
     return f"95 % interval {line.low:.4f} to {line.high:.4f}"
 
 
 def score_columns(
-    found: Sequence[Identified], names: Sequence[str], identities: Sequence[object]
+    galleries: Sequence[GalleryFigures], names: Sequence[str], identities: Sequence[object]
 ) -> dict[str, Any]:
-    """Return one row a probe and gallery that holds its mate, for comparisons."""
+    """Return score columns with one row per mated probe and gallery.
+
+    Args:
+        galleries: Figures of each gallery, all over the same P probes.
+        names: Name of each of the P probes.
+        identities: Person of each of the P probes.
+    """
     columns: dict[str, list[Any]] = {"id": [], "identity": [], "rank": []}
     columns |= {f"rank_{k}": [] for k in RANKS}
-    for one in found:
-        for row in np.flatnonzero(one.searches.mated).tolist():
-            columns["id"].append(f"{one.name}|{names[row]}")
+    for gallery in galleries:
+        for row in np.flatnonzero(gallery.searches.mated).tolist():
+            columns["id"].append(f"{gallery.name}|{names[row]}")
             columns["identity"].append(str(identities[row]))
-            columns["rank"].append(float(one.searches.ranks[row]))
+            columns["rank"].append(float(gallery.searches.ranks[row]))
             for k in RANKS:
-                columns[f"rank_{k}"].append(float(one.searches.ranks[row] <= k))
+                columns[f"rank_{k}"].append(float(gallery.searches.ranks[row] <= k))
     return columns

@@ -1,22 +1,18 @@
-"""What every report of ranked retrieval has in common: MAP's conventions, curves, scores."""
+"""Figures of ranked retrieval for reports: MAP in three conventions, rank-k and scores."""
 
 from __future__ import annotations
 
-import hashlib
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from vidsearch.errors import ConfigError
 from vidsearch.evaluation.metrics import retrieval
 from vidsearch.evaluation.metrics.bootstrap import Interval, bootstrap_mean
 from vidsearch.evaluation.metrics.retrieval import CONVENTIONS, Convention, Rankings
-from vidsearch.evaluation.report import Headline, Measure, ReportTable, Scores
+from vidsearch.evaluation.report.report import Headline, Measure, ReportTable, Scores
 
 NAMES: dict[Convention, str] = {
     "iqiyi": "MAP@100, iQIYI official",
@@ -24,9 +20,9 @@ NAMES: dict[Convention, str] = {
     "mediaeval": "MAP, MediaEval person discovery",
 }
 SOURCES = (
-    "MAP@100, iQIYI official: divided by n, all that is relevant; looks at the top 100",
-    "MAP@100, truncated: divided by min(n, 100); looks at the top 100",
-    "MAP, MediaEval person discovery: divided by min(n, 100); looks at the top min(n, 100)",
+    "MAP@100, iQIYI official: divided by n, the number of relevant items; uses the top 100",
+    "MAP@100, truncated: divided by min(n, 100); uses the top 100",
+    "MAP, MediaEval person discovery: divided by min(n, 100); uses the top min(n, 100)",
     "Intervals: 95 % percentile bootstrap over identities, 2,000 draws",
 )
 RANKS = (1, 5, 10, 20, 100)
@@ -34,12 +30,12 @@ RANKS = (1, 5, 10, 20, 100)
 
 @dataclass(frozen=True, slots=True, eq=False)
 class RetrievalFigures:
-    """All figures of one ranked list per query.
+    """Figures of Q ranked lists.
 
     Attributes:
-        rankings: Q queries.
-        queries: Q names, unique.
-        identities: Q identities.
+        rankings: Ranked answers of the Q queries.
+        queries: Unique name of each query.
+        identities: Identity of each query.
         per_query: Convention -> (Q,) average precisions.
         intervals: Convention -> MAP with its interval.
     """
@@ -54,7 +50,12 @@ class RetrievalFigures:
     def of(
         rankings: Rankings, queries: Sequence[str], identities: Sequence[str]
     ) -> RetrievalFigures:
-        """Compute them.
+        """Compute the figures.
+
+        Args:
+            rankings: Ranked answers of Q queries.
+            queries: Unique name of each query.
+            identities: Identity of each query, resampled as a whole.
 
         Raises:
             ConfigError: No query.
@@ -64,8 +65,9 @@ class RetrievalFigures:
         return RetrievalFigures(rankings, tuple(queries), tuple(identities), scored, intervals)
 
     def headlines(self) -> tuple[Headline, ...]:
-        one = self.intervals["iqiyi"]
-        note = f"{one.queries:,} queries of {one.identities:,} identities"
+        """Return MAP in all conventions, and rank-1."""
+        official = self.intervals["iqiyi"]
+        note = f"{official.queries:,} queries of {official.identities:,} identities"
         rank = bootstrap_mean(retrieval.found_at(self.rankings, 1), self.identities)
         return (
             *(
@@ -81,9 +83,10 @@ class RetrievalFigures:
         )
 
     def conventions_table(self) -> ReportTable:
+        """Return MAP in all conventions, with intervals."""
         return ReportTable(
             "map",
-            "Mean average precision in the three conventions that go under the name",
+            "Mean average precision in its three conventions",
             ("convention", "MAP", "from", "to", "queries", "identities"),
             tuple(
                 (NAMES[name], line.mean, line.low, line.high, line.queries, line.identities)
@@ -92,6 +95,7 @@ class RetrievalFigures:
         )
 
     def ranks_table(self) -> ReportTable:
+        """Return rank-k, precision and recall at each k."""
         rows = []
         for k in RANKS:
             rank = bootstrap_mean(retrieval.found_at(self.rankings, k), self.identities)
@@ -106,6 +110,7 @@ class RetrievalFigures:
         )
 
     def metrics(self) -> dict[str, Any]:
+        """Return all figures for ``metrics.json``."""
         return {
             "map": {
                 name: {"value": line.mean, "interval": [line.low, line.high]}
@@ -124,6 +129,7 @@ class RetrievalFigures:
         }
 
     def scores(self) -> Scores:
+        """Return one row per query, for comparisons with other reports."""
         columns: dict[str, Any] = {"id": list(self.queries), "identity": list(self.identities)}
         columns |= {f"ap_{name}": self.per_query[name] for name in CONVENTIONS}
         columns["rank_1"] = retrieval.found_at(self.rankings, 1)
@@ -132,18 +138,3 @@ class RetrievalFigures:
         return Scores(
             "query", columns, (*measures, Measure("rank-1", column="rank_1")), ("identity",)
         )
-
-
-def file_sha256(path: str | os.PathLike[str]) -> str:
-    """Return the hash of a file.
-
-    Raises:
-        ConfigError: It cannot be read.
-    """
-    try:
-        with Path(path).open("rb") as stream:
-            return hashlib.file_digest(stream, "sha256").hexdigest()
-    except OSError as error:
-        raise ConfigError(
-            f"{os.fspath(path)!r} cannot be read ({error.strerror}); check the path"
-        ) from error

@@ -1,4 +1,4 @@
-"""Labels of an archive: who is seen in which video, and the photos to search for them with."""
+"""Labels of an archive: the people visible in each video, and photos of these people."""
 
 from __future__ import annotations
 
@@ -16,13 +16,19 @@ from vidsearch.text.printable import printable
 
 COLUMNS = ("photo", "person", "video", "start", "end")
 _HEADER = (
-    "a header with 'photo' or 'person' (or both), 'video' and, if times are known, 'start,end'"
+    "a header with 'photo' or 'person' (or both), 'video' and, for labels with times, 'start,end'"
 )
 
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """One search: the photos of one person that make it."""
+    """Photos of one person that make one search.
+
+    Attributes:
+        name: Unique name of the query.
+        identity: Name of the person.
+        photos: Paths of the photos.
+    """
 
     name: str
     identity: str
@@ -30,77 +36,82 @@ class Query:
 
 
 @dataclass(slots=True)
-class Known:
-    """What the labels say of one person.
+class LabelledPerson:
+    """Labels of one person.
 
     Attributes:
-        photos: Files to search with.
-        spans: Video id -> when the person is seen there; an empty list: at an unknown time.
-        line: Where the person is first named.
+        line: Line of the labels file that first names the person.
+        photos: Photos to search with.
+        spans: Video id -> time spans in which the person is visible; empty if no time is given.
     """
 
     line: int
     photos: list[str] = field(default_factory=list)
     spans: dict[str, list[TimeSpan]] = field(default_factory=dict)
 
+    @property
+    def appearances(self) -> int:
+        """Number of labelled time spans over all videos."""
+        return sum(len(spans) for spans in self.spans.values())
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Labels:
-    """A labels file, held against a catalog.
+    """A labels file, resolved against a catalog.
 
     Attributes:
-        people: Identity -> what is known.
-        timed: Whether every appearance has a time, so that moments can be scored.
+        people: Identity -> labels of the person.
+        timed: True if every appearance has a time, so that moments can be scored.
     """
 
-    people: Mapping[str, Known]
+    people: Mapping[str, LabelledPerson]
     timed: bool
 
     def queries(self, *, together: bool) -> list[Query]:
-        """Return one query a photo, or one a person with all the photos."""
+        """Return one query per photo, or with ``together`` one per person with all photos."""
         if together:
             return [
-                Query(identity, identity, tuple(known.photos))
-                for identity, known in self.people.items()
+                Query(identity, identity, tuple(person.photos))
+                for identity, person in self.people.items()
             ]
         return [
             Query(photo, identity, (photo,))
-            for identity, known in self.people.items()
-            for photo in known.photos
+            for identity, person in self.people.items()
+            for photo in person.photos
         ]
 
 
 def read_labels(path: str | os.PathLike[str], catalog: Catalog) -> Labels:
     """Read a labels CSV.
 
-    A row says: the person (of this name, or in this photo) is seen in this video, from ``start`` to
-    ``end`` (seconds, or h:mm:ss). A row without a video only names a photo of a person; a person
-    without any video is taken to be absent from the archive. Photos are paths, relative to the
-    CSV's folder; videos are ids, paths, or file names that occur once in the catalog.
+    A row states that a person, given by name or by photo, is visible in a video from ``start`` to
+    ``end`` (seconds, or h:mm:ss). A row without a video only adds a photo of a person. A person
+    without a video counts as absent from the archive. Photos are paths relative to the folder of
+    the CSV file. Videos are ids, paths, or file names that occur once in the catalog.
 
     Raises:
-        ConfigError: A row is malformed (file, line, what was expected), a photo is missing, a video
-            is not in the catalog, or a person has no photo.
+        ConfigError: A malformed row, a missing photo, a video that is not in the catalog, a person
+            without a photo, or no appearance in any video.
     """
-    place = Path(path)
+    file = Path(path)
     videos = _video_names(catalog)
-    people: dict[str, Known] = {}
+    people: dict[str, LabelledPerson] = {}
     timed = True
-    for number, row in _rows(place):
+    for number, row in _rows(file):
         where = f"'{printable(str(path))}', line {number}"
-        photo, person, video = row["photo"], row["person"], row["video"]
-        if not photo and not person:
+        photo, name, video = row["photo"], row["person"], row["video"]
+        if not photo and not name:
             raise ConfigError(f"{where}: neither a photo nor a person; expected one of them")
-        known = people.setdefault(person if person else photo, Known(number))
+        person = people.setdefault(name if name else photo, LabelledPerson(number))
         if photo:
-            file = str(place.parent / photo)
-            if not Path(file).is_file():
-                raise ConfigError(f"{where}: photo {file!r} does not exist; check the path")
-            if file not in known.photos:
-                known.photos.append(file)
+            photo_path = str(file.parent / photo)
+            if not Path(photo_path).is_file():
+                raise ConfigError(f"{where}: photo {photo_path!r} does not exist; check the path")
+            if photo_path not in person.photos:
+                person.photos.append(photo_path)
         if video:
-            video_id = _video(video, videos, place.parent, where)
-            spans = known.spans.setdefault(video_id, [])
+            video_id = _video(video, videos, file.parent, where)
+            spans = person.spans.setdefault(video_id, [])
             span = _span(row["start"], row["end"], where)
             timed = timed and span is not None
             if span is not None and span not in spans:
@@ -111,28 +122,28 @@ def read_labels(path: str | os.PathLike[str], catalog: Catalog) -> Labels:
     return Labels(people, timed)
 
 
-def _check(people: Mapping[str, Known], path: str | os.PathLike[str]) -> None:
-    for identity, known in people.items():
-        if not known.photos:
+def _check(people: Mapping[str, LabelledPerson], path: str | os.PathLike[str]) -> None:
+    for identity, person in people.items():
+        if not person.photos:
             raise ConfigError(
-                f"'{printable(str(path))}', line {known.line}: person {identity!r} has no photo; "
+                f"'{printable(str(path))}', line {person.line}: person {identity!r} has no photo; "
                 "add a row 'photo,person' with one"
             )
-    if not any(known.spans for known in people.values()):
+    if not any(person.spans for person in people.values()):
         raise ConfigError(
-            f"'{printable(str(path))}' names no appearance in any video: nothing could be found"
+            f"'{printable(str(path))}' names no appearance in any video; add rows with a video"
         )
 
 
-def _rows(place: Path) -> Iterator[tuple[int, dict[str, str]]]:
+def _rows(file: Path) -> Iterator[tuple[int, dict[str, str]]]:
     try:
-        with place.open(encoding="utf-8-sig", newline="") as stream:
+        with file.open(encoding="utf-8-sig", newline="") as stream:
             reader = csv.reader(stream, strict=True)
             names = [name.strip().lower() for name in next(reader, [])]
             unknown = [name for name in names if name not in COLUMNS]
             if unknown or "video" not in names or not {"photo", "person"} & set(names):
                 raise ConfigError(
-                    f"'{printable(str(place))}', line 1: columns {', '.join(names) or 'missing'}; "
+                    f"'{printable(str(file))}', line 1: columns {', '.join(names) or 'missing'}; "
                     f"expected {_HEADER}"
                 )
             for cells in reader:
@@ -140,7 +151,7 @@ def _rows(place: Path) -> Iterator[tuple[int, dict[str, str]]]:
                     continue
                 if len(cells) != len(names):
                     raise ConfigError(
-                        f"'{printable(str(place))}', line {reader.line_num}: {len(cells)} fields; "
+                        f"'{printable(str(file))}', line {reader.line_num}: {len(cells)} fields; "
                         f"expected {len(names)} ({', '.join(names)})"
                     )
                 row = dict.fromkeys(COLUMNS, "")
@@ -148,16 +159,16 @@ def _rows(place: Path) -> Iterator[tuple[int, dict[str, str]]]:
                 yield reader.line_num, row
     except OSError as error:
         raise ConfigError(
-            f"labels {str(place)!r} cannot be read ({error.strerror}); check the path"
+            f"labels {str(file)!r} cannot be read ({error.strerror}); check the path"
         ) from error
     except (csv.Error, UnicodeDecodeError) as error:
         raise ConfigError(
-            f"labels {str(place)!r} are no UTF-8 CSV ({error}); save them as CSV"
+            f"labels {str(file)!r} are not UTF-8 CSV ({error}); save them as CSV"
         ) from error
 
 
 def _video_names(catalog: Catalog) -> dict[str, set[str]]:
-    """Return every name a video goes by -> its ids."""
+    """Return name -> video ids; a video can be named by id, URI and file name."""
     names: dict[str, set[str]] = {}
     files = [(file.uri, file.video_id) for file in catalog.known_files().values()]
     files += [
@@ -176,7 +187,7 @@ def _video(name: str, videos: Mapping[str, set[str]], folder: Path, where: str) 
         return next(iter(found))
     if found:
         raise ConfigError(
-            f"{where}: {len(found)} videos are called {name!r}; write the full path or the id"
+            f"{where}: {len(found)} videos have the name {name!r}; write the full path or the id"
         )
     raise ConfigError(
         f"{where}: video {name!r} is not in the catalog; index it, or write its path as "

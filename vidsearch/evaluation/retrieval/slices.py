@@ -1,4 +1,4 @@
-"""Where the search is weak: figures by size, quality and length of what was to be found."""
+"""Retrieval figures by size, quality and length of the faces and tracks."""
 
 from __future__ import annotations
 
@@ -13,8 +13,9 @@ from vidsearch.catalog import Catalog
 from vidsearch.evaluation.metrics.bootstrap import bootstrap_mean
 from vidsearch.evaluation.metrics.retrieval import LIMIT
 from vidsearch.evaluation.report import ReportTable
-from vidsearch.evaluation.retrieval.answers import Answer, best_of_videos
+from vidsearch.evaluation.report.report import Cell
 from vidsearch.evaluation.retrieval.labels import Labels
+from vidsearch.evaluation.retrieval.query_results import QueryResult, best_hits_by_video
 
 _EDGES: dict[str, tuple[float, ...]] = {
     "face height, pixels": (0, 40, 80, 160, np.inf),
@@ -29,95 +30,103 @@ _QUERY_EDGES: dict[str, tuple[float, ...]] = {
 
 
 @dataclass(frozen=True, slots=True)
-class _Found:
-    """A labelled video: height, quality and length of its nearest track, and its worth."""
+class _FoundVideo:
+    """A labelled video with a hit.
 
-    shape: tuple[float, float, float]
-    worth: float
+    Attributes:
+        values: Height, quality and length of its track nearest to the query, as in ``_EDGES``.
+        precision: Precision at its rank, 0 beyond rank ``LIMIT``.
+        identity: Person searched for.
+    """
+
+    values: tuple[float, float, float]
+    precision: float
     identity: str
 
 
-def query_slices(answers: Sequence[Answer], precisions: Sequence[float]) -> ReportTable:
-    """Return MAP by what the query was like."""
+def query_slices(results: Sequence[QueryResult], precisions: Sequence[float]) -> ReportTable:
+    """Return MAP by number of photos, face height and face quality of the query.
+
+    Args:
+        results: Q query results.
+        precisions: Average precision of each of the Q queries.
+    """
     values = {
-        "photos in the query": [len(a.query.photos) - len(a.no_face) for a in answers],
-        "height of the query's face, pixels": [a.face_height for a in answers],
-        "quality of the query's face": [a.quality for a in answers],
+        "photos in the query": [len(r.query.photos) - len(r.no_face) for r in results],
+        "height of the query's face, pixels": [r.face_height for r in results],
+        "quality of the query's face": [r.quality for r in results],
     }
-    rows: list[tuple[str | float | int, ...]] = []
+    rows: list[tuple[Cell, ...]] = []
     for name, edges in _QUERY_EDGES.items():
         column = np.asarray(values[name], np.float64)
         for low, high in pairwise(edges):
             inside = np.flatnonzero((column >= low) & (column < high)).tolist()
             if len(inside):
                 line = bootstrap_mean(
-                    np.asarray(precisions)[inside], [answers[n].query.identity for n in inside]
+                    np.asarray(precisions)[inside], [results[n].query.identity for n in inside]
                 )
                 rows.append((name, _range(low, high), line.mean, line.low, line.high, len(inside)))
     return ReportTable(
         "query-slices",
-        "MAP@100 (iQIYI official) by what the query was like; a query without a face counts as 0",
+        "MAP@100 (iQIYI official) by properties of the query; a query without a face counts as 0",
         ("of the query", "range", "MAP", "from", "to", "queries"),
         tuple(rows),
     )
 
 
-def archive_slices(answers: Sequence[Answer], labels: Labels, catalog: Catalog) -> ReportTable:
-    """Return how well labelled videos are found, by what their track nearest to the query is like.
+def archive_slices(results: Sequence[QueryResult], labels: Labels, catalog: Catalog) -> ReportTable:
+    """Return the precision of labelled videos by properties of their track nearest to the query.
 
-    A labelled video's worth is the precision at its rank, 0 beyond rank ``LIMIT``: the term that it
-    adds to the average precision.
+    The precision of a labelled video is that at its rank, and 0 beyond rank ``LIMIT``: its term in
+    the sum of the average precision.
+
+    Args:
+        results: Q query results.
+        labels: Labels of the archive.
+        catalog: The archive.
     """
-    best = best_of_videos(answers)
+    best = best_hits_by_video(results)
     rows = catalog.tracks(["track_id", "quality"]).to_pylist()
     quality = {row["track_id"]: row["quality"] for row in rows}
-    found: list[_Found] = []
-    blind: list[tuple[float, str]] = []
-    for answer in answers:
-        known = labels.people[answer.query.identity]
-        ranks = sorted(
-            rank for video, (rank, _) in best[answer.query.name].items() if video in known.spans
-        )
-        for video in known.spans:
-            if video not in best[answer.query.name]:
-                blind.append((0.0, answer.query.identity))
+    found: list[_FoundVideo] = []
+    not_found = 0
+    for result in results:
+        hits = best[result.query.name]
+        spans = labels.people[result.query.identity].spans
+        ranks = sorted(rank for video, (rank, _) in hits.items() if video in spans)
+        for video in spans:
+            if video not in hits:
+                not_found += 1
                 continue
-            rank, hit = best[answer.query.name][video]
-            worth = (ranks.index(rank) + 1) / rank if rank <= LIMIT else 0.0
+            rank, hit = hits[video]
+            precision = (ranks.index(rank) + 1) / rank if rank <= LIMIT else 0.0
             height = float(hit.box_xyxy[3] - hit.box_xyxy[1])
-            shape = (height, quality.get(hit.track_id, 0.0), hit.span.duration_s)
-            found.append(_Found(shape, worth, answer.query.identity))
+            values = (height, quality.get(hit.track_id, 0.0), hit.span.duration_s)
+            found.append(_FoundVideo(values, precision, result.query.identity))
+    table_rows = _slice_rows(found)
+    if not_found:
+        label = "no track at all, or no face to search with"
+        table_rows.append((label, "", 0.0, 0.0, 0.0, not_found))
     return ReportTable(
         "archive-slices",
-        "Worth of labelled videos (mean precision at their rank, 0 beyond rank 100) by their track "
-        "that is nearest to the query",
+        "Mean precision at the rank of labelled videos (0 beyond rank 100), by properties of their "
+        "track that is nearest to the query",
         ("of the track", "range", "worth", "from", "to", "videos"),
-        (*_slices(found), *_blind(blind)),
+        tuple(table_rows),
     )
 
 
-def _slices(
-    found: Sequence[_Found],
-) -> list[tuple[str | float | int, ...]]:
-    rows: list[tuple[str | float | int, ...]] = []
-    for at, (name, edges) in enumerate(_EDGES.items()):
+def _slice_rows(found: Sequence[_FoundVideo]) -> list[tuple[Cell, ...]]:
+    rows: list[tuple[Cell, ...]] = []
+    for column, (name, edges) in enumerate(_EDGES.items()):
         for low, high in pairwise(edges):
-            inside = [pair for pair in found if low <= pair.shape[at] < high]
+            inside = [video for video in found if low <= video.values[column] < high]
             if inside:
                 line = bootstrap_mean(
-                    [pair.worth for pair in inside], [pair.identity for pair in inside]
+                    [video.precision for video in inside], [video.identity for video in inside]
                 )
                 rows.append((name, _range(low, high), line.mean, line.low, line.high, len(inside)))
     return rows
-
-
-def _blind(blind: Sequence[tuple[float, str]]) -> list[tuple[str | float | int, ...]]:
-    """Labelled videos without any track (or whose query had no face), so of unknown size."""
-    return (
-        [("no track at all, or no face to search with", "", 0.0, 0.0, 0.0, len(blind))]
-        if (blind)
-        else []
-    )
 
 
 def _range(low: float, high: float) -> str:
@@ -127,33 +136,45 @@ def _range(low: float, high: float) -> str:
 
 
 def confidence_table(
-    present: Sequence[Answer], absent: Sequence[Answer], labels: Labels
+    present: Sequence[QueryResult], absent: Sequence[QueryResult], labels: Labels
 ) -> tuple[ReportTable, Mapping[str, Any]]:
-    """Return what hits at each confidence are worth, by videos."""
+    """Return right and wrong videos above each confidence, as a table and for ``metrics.json``."""
     rows = []
     for level in (0.5, 0.9, 0.99):
         right = wrong = 0
-        for answer in present:
-            known = labels.people[answer.query.identity]
-            for hit in answer.videos:
+        for result in present:
+            spans = labels.people[result.query.identity].spans
+            for hit in result.videos:
                 if hit.confidence >= level:
-                    right += hit.video_id in known.spans
-                    wrong += hit.video_id not in known.spans
-        relevant = sum(len(labels.people[a.query.identity].spans) for a in present)
-        alarms = sum(1 for a in absent if a.hits and a.hits[0].confidence >= level)
+                    right += hit.video_id in spans
+                    wrong += hit.video_id not in spans
+        relevant = sum(len(labels.people[r.query.identity].spans) for r in present)
+        alarms = sum(1 for r in absent if r.hits and r.hits[0].confidence >= level)
         rows.append(
-            (level, right, wrong, right / (right + wrong) if right + wrong else None,
-             right / relevant if relevant else None,
-             alarms if absent else None, len(absent))
-        )  # fmt: skip
+            (
+                level,
+                right,
+                wrong,
+                right / (right + wrong) if right + wrong else None,
+                right / relevant if relevant else None,
+                alarms if absent else None,
+                len(absent),
+            )
+        )
     table = ReportTable(
         "confidence",
-        "What is found at each confidence, in videos; an appearance that the labels lack counts as "
-        "wrong",
-        ("confidence", "right", "wrong", "share right", "share found",
-         "absent people with a hit", "absent people searched for"),
+        "Videos found at each confidence; an appearance that the labels lack counts as wrong",
+        (
+            "confidence",
+            "right",
+            "wrong",
+            "share right",
+            "share found",
+            "absent people with a hit",
+            "absent people searched for",
+        ),
         tuple(rows),
-    )  # fmt: skip
+    )
     return table, {
         str(row[0]): {"right": row[1], "wrong": row[2], "absent_with_hit": row[5]} for row in rows
     }

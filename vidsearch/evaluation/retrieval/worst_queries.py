@@ -1,8 +1,9 @@
-"""The worst queries with pictures: what came up wrongly, and what did not come up."""
+"""Worst queries of an archive, with the faces of false hits and of missed videos."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 from pathlib import PurePath, PurePosixPath
 
 import numpy as np
@@ -11,94 +12,114 @@ from vidsearch.catalog import Catalog
 from vidsearch.datatypes import Hit
 from vidsearch.evaluation.report import Picture, PictureRow, PictureRows, Section
 from vidsearch.evaluation.report.ranked_retrieval import RetrievalFigures
-from vidsearch.evaluation.retrieval.answers import Answer, best_of_videos
-from vidsearch.evaluation.retrieval.labels import Known, Labels
+from vidsearch.evaluation.retrieval.labels import LabelledPerson, Labels
+from vidsearch.evaluation.retrieval.query_results import QueryResult, best_hits_by_video
 from vidsearch.results.words import clock, confidence_number
 
-_PICTURES = 4
-"""False hits, and as many misses, shown of one query."""
+_EXAMPLES = 4
+"""False hits, and missed videos, per query in the report."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Errors:
+    """Errors of one query: false hits, and missed videos with their rank and best hit, if any."""
+
+    result: QueryResult
+    average_precision: float
+    person: LabelledPerson
+    false_hits: list[tuple[int, Hit]]
+    missed: list[tuple[str, tuple[int, Hit] | None]]
 
 
 def worst_queries(
-    answers: Sequence[Answer],
+    results: Sequence[QueryResult],
     figures: RetrievalFigures,
     labels: Labels,
     catalog: Catalog,
     count: int,
 ) -> Section | None:
-    """Return the queries of lowest average precision, or None where every query is perfect."""
+    """Return the queries of lowest average precision, or None if every query is perfect.
+
+    Args:
+        results: Q query results.
+        figures: Figures of the same Q queries.
+        labels: Labels of the archive.
+        catalog: The archive.
+        count: Largest number of queries.
+    """
     precision = figures.per_query["truncated"]
-    order = [int(at) for at in np.argsort(precision, kind="stable") if precision[at] < 1][:count]
-    if not order:
+    order = [int(row) for row in np.argsort(precision, kind="stable") if precision[row] < 1]
+    if not order[:count]:
         return None
-    best = best_of_videos([answers[at] for at in order])
-    chosen = []
-    for at in order:
-        answer = answers[at]
-        known = labels.people[answer.query.identity]
-        ranks = best[answer.query.name]
-        last = max((rank for video, (rank, _) in ranks.items() if video in known.spans), default=0)
-        false = [
-            (rank, hit)
-            for video, (rank, hit) in ranks.items()
-            if video not in known.spans and (rank < last or not last)
-        ][:_PICTURES]
-        missed = [
-            (video, ranks.get(video)) for video in known.spans if _missed(video, ranks, known)
-        ]
-        missed.sort(key=lambda pair: pair[1][0] if pair[1] is not None else np.inf, reverse=True)
-        chosen.append((answer, float(precision[at]), false, missed[:_PICTURES]))
-    wanted = {hit.track_id for _, _, false, _ in chosen for _, hit in false}
-    wanted |= {pair[1].track_id for *_, missed in chosen for _, pair in missed if pair is not None}
-    faces = _faces(catalog, wanted)
-    names = _names(catalog, {video for *_, missed in chosen for video, _ in missed})
-    rows = tuple(
-        PictureRow(
-            f"{PurePath(answer.query.name).name} ({answer.query.identity})"
-            if answer.query.name != answer.query.identity else answer.query.identity,
-            _note(answer, value, labels.people[answer.query.identity]),
-            (
-                Picture(answer.face_jpeg, "searched for"),
-                *(_false(rank, hit, faces) for rank, hit in false),
-                *(_miss(video, pair, faces, names) for video, pair in missed),
-            ),
-        )
-        for answer, value, false, missed in chosen
-    )  # fmt: skip
+    worst = [
+        _errors(results[row], float(precision[row]), labels.people[results[row].query.identity])
+        for row in order[:count]
+    ]
+    track_ids = {hit.track_id for query in worst for _, hit in query.false_hits}
+    track_ids |= {best[1].track_id for query in worst for _, best in query.missed if best}
+    faces = _faces(catalog, track_ids)
+    names = _names(catalog, {video for query in worst for video, _ in query.missed})
+    rows = tuple(_row(query, faces, names) for query in worst)
     return Section(
         "The worst queries",
         "Red frames: other people (or labels that lack an appearance) ranked above a right video. "
-        "Green frames: right videos that came too late or not at all, with the track in them that "
+        "Green frames: right videos that were ranked too low or not found, with their track that "
         "is nearest to the query.",
         (PictureRows("Lowest average precision (truncated) first", rows),),
     )
 
 
-def _missed(video: str, ranks: dict[str, tuple[int, Hit]], known: Known) -> bool:
-    return video not in ranks or ranks[video][0] > len(known.spans)
+def _errors(result: QueryResult, average_precision: float, person: LabelledPerson) -> _Errors:
+    ranks = best_hits_by_video([result])[result.query.name]
+    last = max((rank for video, (rank, _) in ranks.items() if video in person.spans), default=0)
+    false_hits = [
+        (rank, hit)
+        for video, (rank, hit) in ranks.items()
+        if video not in person.spans and (rank < last or not last)
+    ]
+    missed = [
+        (video, ranks.get(video))
+        for video in person.spans
+        if video not in ranks or ranks[video][0] > len(person.spans)
+    ]
+    missed.sort(key=lambda pair: pair[1][0] if pair[1] is not None else np.inf, reverse=True)
+    return _Errors(result, average_precision, person, false_hits[:_EXAMPLES], missed[:_EXAMPLES])
 
 
-def _note(answer: Answer, value: float, known: Known) -> str:
-    text = f"average precision {value:.3f}, {len(known.spans):,} right videos"
-    return f"{text}; no face was found in the photo" if not answer.hits else text
+def _row(query: _Errors, faces: dict[str, bytes], names: dict[str, str]) -> PictureRow:
+    result = query.result
+    title = result.query.identity
+    if result.query.name != result.query.identity:
+        title = f"{PurePath(result.query.name).name} ({result.query.identity})"
+    note = (
+        f"average precision {query.average_precision:.3f}, {len(query.person.spans):,} right videos"
+    )
+    return PictureRow(
+        title,
+        note if result.hits else f"{note}; no face was found in the photo",
+        (
+            Picture(result.face_jpeg, "searched for"),
+            *(
+                Picture(faces.get(hit.track_id), _label(rank, hit), "bad")
+                for rank, hit in query.false_hits
+            ),
+            *(_missed_picture(video, best, faces, names) for video, best in query.missed),
+        ),
+    )
+
+
+def _missed_picture(
+    video: str, best: tuple[int, Hit] | None, faces: dict[str, bytes], names: dict[str, str]
+) -> Picture:
+    if best is None:
+        return Picture(None, f"not found: {names.get(video, video)}", "good")
+    rank, hit = best
+    return Picture(faces.get(hit.track_id), f"only {_label(rank, hit)}", "good")
 
 
 def _label(rank: int, hit: Hit) -> str:
     name = PurePosixPath(hit.video).name
     return f"rank {rank}, {confidence_number(hit.confidence)}: {name} {clock(hit.best_s)}"
-
-
-def _false(rank: int, hit: Hit, faces: dict[str, bytes]) -> Picture:
-    return Picture(faces.get(hit.track_id), _label(rank, hit), "bad")
-
-
-def _miss(
-    video: str, pair: tuple[int, Hit] | None, faces: dict[str, bytes], names: dict[str, str]
-) -> Picture:
-    if pair is None:
-        return Picture(None, f"never: {names.get(video, video)}", "good")
-    rank, hit = pair
-    return Picture(faces.get(hit.track_id), f"only {_label(rank, hit)}", "good")
 
 
 def _faces(catalog: Catalog, track_ids: Collection[str]) -> dict[str, bytes]:

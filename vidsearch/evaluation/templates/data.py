@@ -1,4 +1,4 @@
-"""What an evaluation of templates needs: lists, and an embedding of every image."""
+"""Inputs of a template evaluation: lists, and an embedding of every image."""
 
 from __future__ import annotations
 
@@ -25,25 +25,29 @@ from vidsearch.evaluation.protocols.templates import (
     read_template_pairs,
 )
 from vidsearch.evaluation.protocols.vectors import open_vector_file
+from vidsearch.storage.files import replaced_atomically
 from vidsearch.text.printable import printable
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TemplateOptions:
-    """Which lists, which embeddings, and how they are pooled.
+    """Lists, embeddings and pooling of a template evaluation.
 
     Attributes:
-        media: ``*_face_tid_mid.txt``.
-        pairs: ``*_template_pair_label.txt``; None: no verification.
-        faces: ``*_name_5pts_score.txt``; needed for images and for detection scores.
-        images: Folder of the images; None: ``embeddings`` are there.
-        embeddings: ``.npy`` or Parquet, one row an image.
-        halves: A row holds the embedding and, after it, that of the mirrored face.
+        media: File ``*_face_tid_mid.txt``.
+        pairs: File ``*_template_pair_label.txt``; None: no verification.
+        faces: File ``*_name_5pts_score.txt``; required for images and for detection scores.
+        images: Folder of the images; None: ``embeddings`` are given.
+        embeddings: ``.npy`` or Parquet file with one row per image.
+        halves: True if a row holds the embedding, followed by that of the mirrored face.
         detection_scores: Weigh every embedding by its detection score.
-        galleries: ``*_1N_gallery_*.csv``; empty: no identification.
-        probes: ``*_1N_probe_mixed.csv``.
-        save_embeddings: Where embeddings of images are kept as ``.npy``.
-        threads: How many compare pairs at once.
+        galleries: Files ``*_1N_gallery_*.csv``; empty: no identification.
+        probes: File ``*_1N_probe_mixed.csv``.
+        save_embeddings: Target ``.npy`` file for the embeddings of the images.
+        threads: Number of threads that compare pairs.
+
+    Raises:
+        ConfigError: Options that exclude or require each other.
     """
 
     media: Path
@@ -60,7 +64,7 @@ class TemplateOptions:
 
     def __post_init__(self) -> None:
         if (self.images is None) == (self.embeddings is None):
-            raise ConfigError("name the images with --images, or their --embeddings; one of both")
+            raise ConfigError("name either the images with --images, or their --embeddings")
         if self.faces is None and (self.images is not None or self.detection_scores):
             raise ConfigError("--images and --detection-scores need --faces (landmarks and scores)")
         if bool(self.galleries) != (self.probes is not None):
@@ -70,27 +74,29 @@ class TemplateOptions:
         if self.halves and self.embeddings is None:
             raise ConfigError("--halves describes --embeddings, which are not named")
         if self.save_embeddings is not None and self.images is None:
-            raise ConfigError("--save-embeddings keeps embeddings of --images, which are not named")
+            raise ConfigError(
+                "--save-embeddings stores embeddings of --images, which are not named"
+            )
 
     @property
     def files(self) -> tuple[Path, ...]:
-        """Return every file that is read, but for the images."""
+        """Every input file except the images."""
         named = (self.media, self.pairs, self.faces, self.embeddings, *self.galleries, self.probes)
         return tuple(path for path in named if path is not None)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class TemplateSet:
-    """Everything that was read and pooled.
+    """Pooled templates and the lists that refer to them.
 
     Attributes:
-        templates: One vector a template.
-        images: How many there are.
-        without_embedding: How many of them have none.
-        pairs: None: no verification.
-        galleries: Empty: no identification.
-        probes: None likewise.
-        data: sha256 by file name.
+        templates: One vector per template.
+        images: Number of images.
+        without_embedding: Number of images without an embedding.
+        pairs: Pairs to verify; None: no verification.
+        galleries: Galleries; empty: no identification.
+        probes: Probes; None: no identification.
+        data: SHA-256 hash by file name.
     """
 
     templates: Templates
@@ -106,15 +112,15 @@ def read_template_set(options: TemplateOptions, embedding: EmbeddingOptions) -> 
     """Read the lists, embed or read the images, and pool them.
 
     Raises:
-        ConfigError: Files that are malformed or do not fit together; see the readers.
+        ConfigError: Files that are malformed or do not match each other; see the readers.
         ShapeError: An embedding that is not finite.
     """
     media = read_media(options.media)
     faces = None if options.faces is None else read_faces(options.faces, media.images)
-    known = np.unique(media.templates)
-    pairs = None if options.pairs is None else read_template_pairs(options.pairs, known)
-    galleries = tuple(read_subjects(path, known) for path in options.galleries)
-    probes = None if options.probes is None else read_subjects(options.probes, known)
+    ids = np.unique(media.templates)
+    pairs = None if options.pairs is None else read_template_pairs(options.pairs, ids)
+    galleries = tuple(read_subjects(path, ids) for path in options.galleries)
+    probes = None if options.probes is None else read_subjects(options.probes, ids)
     templates, without = _pooled(options, embedding, media, faces)
     return TemplateSet(
         templates,
@@ -131,27 +137,27 @@ def _pooled(
     options: TemplateOptions, embedding: EmbeddingOptions, media: MediaList, faces: FaceList | None
 ) -> tuple[Templates, int]:
     if options.embeddings is not None:
-        source = _Stored(options.embeddings, options.halves)
+        source = _StoredEmbeddings(options.embeddings, options.halves)
         if source.rows != len(media.templates):
             raise ConfigError(
                 f"{printable(options.embeddings.name)} must have a row for each of the "
                 f"{len(media.templates)} images of {printable(options.media.name)}; got "
                 f"{source.rows}"
             )
-        used = np.concatenate([block.any(axis=1) for _, block in source.blocks()])
+        usable = np.concatenate([block.any(axis=1) for _, block in source.blocks()])
         blocks = source.blocks()
     else:
         assert options.images is not None
         assert faces is not None
-        raw, used = _embedded(options, embedding, media.images, faces)
+        raw, usable = _embedded(options, embedding, media.images, faces)
         blocks = iter([(0, raw)])
     scores = faces.scores if faces is not None and options.detection_scores else None
-    weights = media_weights(media.templates, media.media, used, scores)
-    return pool_templates(blocks, media.templates, weights), int((~used).sum())
+    weights = media_weights(media.templates, media.media, usable, scores)
+    return pool_templates(blocks, media.templates, weights), int((~usable).sum())
 
 
-class _Stored:
-    """Embeddings from a file; halves are summed on the way."""
+class _StoredEmbeddings:
+    """Embeddings from a file; the two halves of a row are summed when it is read."""
 
     def __init__(self, path: Path, halves: bool) -> None:
         self._file = open_vector_file(path)
@@ -159,7 +165,8 @@ class _Stored:
         self.rows = self._file.rows
         if halves and self._file.dim % 2:
             raise ConfigError(
-                f"--halves: {printable(path.name)} has {self._file.dim} numbers a row: odd"
+                f"--halves needs an even number of columns; {printable(path.name)} has "
+                f"{self._file.dim}"
             )
 
     def blocks(self) -> Iterator[tuple[int, Matrix]]:
@@ -177,8 +184,8 @@ def _embedded(
     assert options.images is not None
     paths = [options.images / name for name in names]
     found = embed_photos(paths, embedding, faces.landmarks)
-    gone = int(found.missing.sum() + found.unreadable.sum())
-    if gone > len(paths) // 2:
+    unusable = int(found.missing.sum() + found.unreadable.sum())
+    if unusable > len(paths) // 2:
         raise ConfigError(
             f"{int(found.missing.sum())} of {len(paths)} images are missing and "
             f"{int(found.unreadable.sum())} unreadable, e.g. "
@@ -191,13 +198,10 @@ def _embedded(
 
 
 def _save(path: Path, raw: Matrix) -> None:
-    partial = path.with_name(f"{path.name}.part")
     try:
-        with partial.open("wb") as stream:
+        with replaced_atomically(path) as temporary, temporary.open("wb") as stream:
             np.save(stream, raw)
-        partial.replace(path)
     except OSError as error:
-        partial.unlink(missing_ok=True)
         raise ConfigError(
             f"--save-embeddings {printable(str(path))} cannot be written ({error.strerror}); name "
             "another file"

@@ -1,4 +1,4 @@
-"""The figures of template evaluation: pairs 1:1, galleries 1:N, and all galleries as one."""
+"""Figures of templates: pairs 1:1, galleries 1:N, and all galleries merged."""
 
 from __future__ import annotations
 
@@ -20,30 +20,34 @@ from vidsearch.evaluation.metrics.verification import (
     operating_point,
 )
 from vidsearch.evaluation.protocols.templates import Subjects
-from vidsearch.evaluation.report import identification as tables
-from vidsearch.evaluation.report.identification import Identified, identified
+from vidsearch.evaluation.report.identification import (
+    FPIRS,
+    RANKS,
+    GalleryFigures,
+    gallery_figures,
+)
 from vidsearch.evaluation.templates.data import TemplateSet
 from vidsearch.models.pair_scores import checked_pairs
 
 FARS = (1e-6, 1e-5, 1e-4, 1e-3, 1e-2, 1e-1)
 SMALL_FARS = (1e-5, 1e-4, 1e-3)
-"""FARs whose TAR gets an interval."""
-NOT_FOUND = -1.0
-"""Score of a pair with a template of which no image could be used: it is never accepted."""
+"""FARs whose TAR has an interval."""
+UNUSABLE_SIMILARITY = -1.0
+"""Score of a pair with a template without a usable image: it is never accepted."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Verified:
-    """The 1:1 figures.
+class VerificationFigures:
+    """Figures of the 1:1 verification.
 
     Attributes:
         genuine: Number of genuine pairs.
         impostor: Number of impostor pairs.
         points: FAR -> operating point.
-        equal_error_rate: Of the whole curve.
-        intervals: FAR -> 95 % interval of TAR, for small FARs.
-        far: (P,) of the curve.
-        tar: (P,) of the curve.
+        equal_error_rate: Equal error rate.
+        intervals: FAR -> 95 % interval of TAR, for ``SMALL_FARS``.
+        far: (P,) false accept rates of the ROC.
+        tar: (P,) true accept rates of the ROC.
     """
 
     genuine: int
@@ -55,15 +59,58 @@ class Verified:
     tar: NDArray[np.float64] = field(repr=False)
 
 
-def verify(data: TemplateSet, threads: int) -> Verified:
-    """Return the 1:1 figures of the template pairs."""
+@dataclass(frozen=True, slots=True, eq=False)
+class MergedGalleries:
+    """Figures of all galleries as one, in InsightFace's convention.
+
+    Attributes:
+        enrolled: Number of templates.
+        rank_k: k -> share of probes whose mate is among the first k.
+        tpir: FPIR -> share of probes whose mate exceeds the threshold.
+        thresholds: FPIR -> threshold, a cosine.
+    """
+
+    enrolled: int
+    rank_k: dict[int, float]
+    tpir: dict[float, float]
+    thresholds: dict[float, float]
+
+    def metrics(self) -> dict[str, Any]:
+        """Return all figures for ``metrics.json``."""
+        return {
+            "enrolled": self.enrolled,
+            "rank_k": {str(k): value for k, value in self.rank_k.items()},
+            "tpir_at_fpir": {
+                f"{fpir:g}": {"value": rate, "threshold": self.thresholds[fpir]}
+                for fpir, rate in self.tpir.items()
+            },
+        }
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class TemplateFigures:
+    """All figures of a template set.
+
+    Attributes:
+        verification: Figures of the pairs; None without pairs.
+        galleries: Figures of each gallery; empty without galleries.
+        merged: Figures of all galleries as one; None if they cannot be merged.
+    """
+
+    verification: VerificationFigures | None
+    galleries: tuple[GalleryFigures, ...]
+    merged: MergedGalleries | None
+
+
+def verify(data: TemplateSet, threads: int) -> VerificationFigures:
+    """Return the figures of the template pairs."""
     pairs, templates = data.pairs, data.templates
     assert pairs is not None
     scores = pair_similarities(
         templates,
         templates.rows(pairs.first),
         templates.rows(pairs.second),
-        missing=NOT_FOUND,
+        missing=UNUSABLE_SIMILARITY,
         threads=threads,
     )
     people = _people(data)
@@ -72,9 +119,10 @@ def verify(data: TemplateSet, threads: int) -> Verified:
 
 
 def _people(data: TemplateSet) -> NDArray[np.intp]:
-    """Return a number for the subject of each template.
+    """Return the (T,) number of each template's subject.
 
-    Templates are one subject's where a gallery or the probes say so, or a genuine pair does.
+    Two templates show one subject if a gallery or the probes list them under one subject, or if a
+    genuine pair joins them.
     """
     from scipy.sparse import coo_array
     from scipy.sparse.csgraph import connected_components
@@ -82,12 +130,12 @@ def _people(data: TemplateSet) -> NDArray[np.intp]:
     templates, pairs = data.templates, data.pairs
     assert pairs is not None
     links = [(pairs.first[pairs.issame], pairs.second[pairs.issame])]
-    listed = [*data.galleries, *([data.probes] if data.probes is not None else [])]
-    if listed:
-        subjects = np.concatenate([one.subjects for one in listed])
-        ids = np.concatenate([one.templates for one in listed])
-        _, first, who = np.unique(subjects, return_index=True, return_inverse=True)
-        links.append((ids, ids[first][who]))
+    lists = [*data.galleries, *([data.probes] if data.probes is not None else [])]
+    if lists:
+        subjects = np.concatenate([listed.subjects for listed in lists])
+        ids = np.concatenate([listed.templates for listed in lists])
+        _, first, subject_rows = np.unique(subjects, return_index=True, return_inverse=True)
+        links.append((ids, ids[first][subject_rows]))
     a, b = (templates.rows(np.concatenate(side)) for side in zip(*links, strict=True))
     count = len(templates.ids)
     graph = coo_array((np.ones(len(a), bool), (a, b)), shape=(count, count))
@@ -98,11 +146,20 @@ def verified_pairs(
     scores: NDArray[np.float64],
     issame: NDArray[np.bool_],
     groups: tuple[NDArray[np.intp], NDArray[np.intp]],
-) -> Verified:
-    """Return the 1:1 figures of scored pairs; they are ranked once for all of them."""
+) -> VerificationFigures:
+    """Return the figures of scored pairs; the pairs are sorted once for all figures.
+
+    Args:
+        scores: (N,) similarities.
+        issame: (N,) True for genuine pairs.
+        groups: Two (N,) arrays: number of the first and of the second subject, from 0.
+
+    Raises:
+        ConfigError: See ``checked_pairs`` and ``tar_intervals``.
+    """
     thresholds, true_accepts, false_accepts = accepts(*checked_pairs(scores, issame))
     far, tar = false_accepts / false_accepts[-1], true_accepts / true_accepts[-1]
-    return Verified(
+    return VerificationFigures(
         int(true_accepts[-1]),
         int(false_accepts[-1]),
         {rate: operating_point(thresholds, true_accepts, false_accepts, far=rate) for rate in FARS},
@@ -113,19 +170,25 @@ def verified_pairs(
     )
 
 
-def identify(data: TemplateSet) -> tuple[Identified, ...]:
-    """Search all probes in each gallery."""
+def identify(data: TemplateSet) -> tuple[GalleryFigures, ...]:
+    """Search all probes in each gallery.
+
+    Raises:
+        ConfigError: A gallery without a subject of any probe.
+    """
     found = []
     for gallery in data.galleries:
         assert data.probes is not None
-        probes, who, probe_found = _vectors(data.templates, data.probes)
+        probes, probe_subjects, probe_found = _vectors(data.templates, data.probes)
         enrolled, subjects, gallery_found = _vectors(data.templates, gallery)
-        searches = search(probes, who, enrolled, subjects, (probe_found, gallery_found))
+        searches = search(probes, probe_subjects, enrolled, subjects, (probe_found, gallery_found))
         if not searches.mated.any():
             raise ConfigError(
                 f"no probe shows a subject of gallery {gallery.name}; check the files"
             )
-        found.append(identified(gallery.name, searches, who.tolist(), len(subjects)))
+        found.append(
+            gallery_figures(gallery.name, searches, probe_subjects.tolist(), len(subjects))
+        )
     return tuple(found)
 
 
@@ -136,33 +199,35 @@ def _vectors(
     return templates.unit[rows], listed.subjects, templates.found[rows]
 
 
-def merge_galleries(data: TemplateSet) -> dict[str, Any] | None:
-    """Return the figures of all galleries as one, where they do not share a subject."""
+def merge_galleries(data: TemplateSet) -> MergedGalleries | None:
+    """Return the figures of all galleries as one.
+
+    Returns:
+        None if galleries share a subject, a probe has no mate, or a template has no usable image.
+    """
     assert data.probes is not None
     subjects = np.concatenate([gallery.subjects for gallery in data.galleries])
     if len(np.unique(subjects)) < len(subjects):
         return None
     ids = np.concatenate([gallery.templates for gallery in data.galleries])
     gallery = Subjects("merged", ids, subjects)
-    probes, who, probe_found = _vectors(data.templates, data.probes)
+    probes, probe_subjects, probe_found = _vectors(data.templates, data.probes)
     enrolled, _, enrolled_found = _vectors(data.templates, gallery)
-    searches = search(probes, who, enrolled, subjects, (probe_found, enrolled_found))
+    searches = search(probes, probe_subjects, enrolled, subjects, (probe_found, enrolled_found))
     if not searches.mated.all() or not (probe_found.all() and enrolled_found.all()):
         return None
-    allowed = {fpir: int(np.ceil(fpir * len(who) * (1 - 1e-12))) for fpir in tables.FPIRS}
+    counts = {fpir: int(np.ceil(fpir * len(probe_subjects) * (1 - 1e-12))) for fpir in FPIRS}
     numbers = np.unique(subjects)
-    seen = stream(
+    streamed = stream(
         probes.astype(np.float32),
-        np.searchsorted(numbers, who),
+        np.searchsorted(numbers, probe_subjects),
         blocks_of(enrolled.astype(np.float32), np.searchsorted(numbers, subjects)),
-        StreamPlan(tail=max(allowed.values())),
+        StreamPlan(tail=max(counts.values())),
     )
-    bars = {fpir: float(seen.tail[count - 1]) for fpir, count in allowed.items()}
-    return {
-        "enrolled": len(subjects),
-        "rank_k": {str(k): searches.rank_k(k) for k in tables.RANKS},
-        "tpir_at_fpir": {
-            f"{fpir:g}": {"value": float((seen.genuine > bar).mean()), "threshold": bar}
-            for fpir, bar in bars.items()
-        },
-    }
+    thresholds = {fpir: float(streamed.tail[count - 1]) for fpir, count in counts.items()}
+    return MergedGalleries(
+        enrolled=len(subjects),
+        rank_k={k: searches.rank_k(k) for k in RANKS},
+        tpir={fpir: float((streamed.genuine > bar).mean()) for fpir, bar in thresholds.items()},
+        thresholds=thresholds,
+    )

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from vidsearch.commands.main import main
-from vidsearch.evaluation.distractors import evaluate as distractors
+from vidsearch.evaluation.distractors import measure
 
 
 @pytest.fixture
@@ -78,7 +78,7 @@ def test_tail_of_the_roc(files: dict[str, Path]) -> None:
 def test_with_and_without_noise(
     files: dict[str, Path], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(distractors, "PART_ROWS", 150)
+    monkeypatch.setattr(measure, "PART_ROWS", 150)
     assert main(command(files, "--noise", str(files["noise.txt"]), "--far", "1e-3")) == 0
     found = metrics(files)
     assert found["all"]["rank_k"][0] == pytest.approx(expected_rank_1(files, None))
@@ -110,7 +110,7 @@ def test_mates_in_the_gallery(files: dict[str, Path]) -> None:
 
 def test_over_a_cluster(files: dict[str, Path], monkeypatch: pytest.MonkeyPatch) -> None:
     distributed = pytest.importorskip("distributed")
-    monkeypatch.setattr(distractors, "PART_ROWS", 100)
+    monkeypatch.setattr(measure, "PART_ROWS", 100)
     assert main(command(files)) == 0
     alone = metrics(files)
     with distributed.LocalCluster(
@@ -132,22 +132,22 @@ def test_bad_input(files: dict[str, Path], capsys: pytest.CaptureFixture[str]) -
 
     original = files["probes.txt"].read_text()
     for text, message in (
-        (original.replace("p4.jpg s1", "p4.jpg"), "probes.txt, line 5: expected 'picture subject'"),
-        (original.replace("p4.jpg", "p3.jpg"), "line 5: expected a new picture (line 4 has it)"),
+        (original.replace("p4.jpg s1", "p4.jpg"), "probes.txt, line 5: expected 'image subject'"),
+        (original.replace("p4.jpg", "p3.jpg"), "line 5: expected a new image (line 4 has it)"),
         (original + "p99.jpg s9\n", "must name the 18 rows of its vectors; got 19"),
     ):
         files["probes.txt"].write_text(text)
         assert message in complaint()
     files["probes.txt"].write_text(original)
     files["noise.txt"].write_text("g7.jpg\nwho.jpg\n")
-    message = "noise.txt, line 2: expected a picture of the probe or gallery list"
+    message = "noise.txt, line 2: expected an image of the probe or gallery list"
     assert message in complaint("--noise", str(files["noise.txt"]))
     rows = np.load(files["gallery.npy"])
     rows[300, 2] = np.nan
     np.save(files["gallery.npy"], rows)
     assert "gallery rows from 0 must be finite and not zero; row 300" in complaint()
     np.save(files["gallery.npy"], rows[:, :8])
-    assert "probes.npy has 16 numbers a row, gallery.npy 8" in complaint()
+    assert "probes.npy has 16 numbers per row, gallery.npy 8" in complaint()
     np.save(files["gallery.npy"], np.array([{"evil": 1}]), allow_pickle=True)
     assert "gallery.npy is not a .npy file of numbers" in complaint()
     assert "--far must lie in [0, 1]; got 2.0" in complaint("--far", "2")

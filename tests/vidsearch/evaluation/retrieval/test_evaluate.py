@@ -14,8 +14,8 @@ from vidsearch.catalog import Catalog
 from vidsearch.commands.main import main
 from vidsearch.datatypes import Hit, TimeSpan
 from vidsearch.errors import ConfigError
-from vidsearch.evaluation.retrieval.answers import Answer, moment_flags, video_flags
-from vidsearch.evaluation.retrieval.labels import Known, Query, read_labels
+from vidsearch.evaluation.retrieval.labels import LabelledPerson, Query, read_labels
+from vidsearch.evaluation.retrieval.query_results import QueryResult, moment_flags, video_flags
 from vidsearch.models.open_pack import OPEN
 
 
@@ -119,12 +119,14 @@ def hit(video: str, start: float, end: float) -> Hit:
 
 
 def test_folding_hits_by_hand() -> None:
-    answer = Answer(
+    result = QueryResult(
         Query("q", "p", ("q",)),
         (hit("a", 0, 2), hit("a", 0, 1), hit("b", 0, 1), hit("a", 9, 12), hit("c", 0, 9)),
     )
-    known = Known(1, [], {"a": [TimeSpan(0, 2), TimeSpan(10, 11)], "c": [TimeSpan(20, 21)]})
+    person = LabelledPerson(
+        1, [], {"a": [TimeSpan(0, 2), TimeSpan(10, 11)], "c": [TimeSpan(20, 21)]}
+    )
     # Videos in the order of their best hits: a, b, c.
-    assert video_flags(answer, known) == [True, False, True]
+    assert video_flags(result, person) == [True, False, True]
     # a 0-2 is found; a 0-1 says nothing new; b is wrong; a 9-12 covers 10-11; c at another time.
-    assert moment_flags(answer, known) == [True, False, True, False]
+    assert moment_flags(result, person) == [True, False, True, False]

@@ -186,19 +186,21 @@ def test_bad_input(files: Path, capsys: pytest.CaptureFixture[str]) -> None:
         *command(files, "--gallery", str(files / "G1.csv"))
     )
     assert "need --faces" in complaint(*command(files, "--detection-scores"))
-    assert "one of both" in complaint(*command(files, "--images", str(files)))
+    assert "either the images with --images" in complaint(*command(files, "--images", str(files)))
     raw = np.load(files / "raw.npy")
     np.save(files / "raw.npy", raw[:-1])
     assert "a row for each of the 108 images of tid_mid.txt; got 107" in complaint(*command(files))
     np.save(files / "raw.npy", raw[:, :-1])
-    assert "--halves: raw.npy has 7 numbers a row" in complaint(*command(files, "--halves"))
+    assert "--halves needs an even number of columns; raw.npy has 7" in complaint(
+        *command(files, "--halves")
+    )
     raw[17, 3] = np.nan
     np.save(files / "raw.npy", raw)
     assert "row 17 is not" in complaint(*command(files))
     np.save(files / "raw.npy", np.array([{"evil": 1}]), allow_pickle=True)
     assert "raw.npy is not a .npy file of numbers" in complaint(*command(files))
     (files / "raw.parquet").write_bytes(b"PAR1 no")
-    assert "is no Parquet file" in complaint(
+    assert "is not a Parquet file" in complaint(
         *command(files, "--embeddings", str(files / "raw.parquet"))
     )
     pq.write_table(pa.table({"vector": [1.0]}), files / "raw.parquet")

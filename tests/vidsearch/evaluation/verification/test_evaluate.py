@@ -79,6 +79,6 @@ def test_wrong_use(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     command = ["evaluate", "verification", str(tmp_path), "--pairs", str(tmp_path / "pairs.txt")]
     assert main([*command, "--device", "cpu", "--out", str(tmp_path / "out")]) == 2
     error = capsys.readouterr().err
-    assert "3 of 3 pictures are missing" in error
+    assert "3 of 3 images are missing" in error
     assert error.count("\n") == 1
     assert not (tmp_path / "out").exists()
