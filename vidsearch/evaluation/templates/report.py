@@ -23,6 +23,7 @@ from vidsearch.evaluation.report import (
 from vidsearch.evaluation.report import identification as tables
 from vidsearch.evaluation.report.figures import roc_curves
 from vidsearch.evaluation.report.identification import GalleryFigures
+from vidsearch.evaluation.report.report import Cell
 from vidsearch.evaluation.templates.data import TemplateOptions, TemplateSet
 from vidsearch.evaluation.templates.measure import (
     MergedGalleries,
@@ -198,7 +199,9 @@ def _rates_table(verification: VerificationFigures) -> ReportTable:
 
 
 def _merged_table(merged: MergedGalleries) -> ReportTable:
-    rows = [(f"rank-{k}", value, None) for k, value in merged.rank_k.items()]
+    rows: list[tuple[Cell, ...]] = [
+        (f"rank-{k}", value, None) for k, value in merged.rank_k.items()
+    ]
     rows += [
         (f"TPIR at FPIR {fpir:g}", rate, merged.thresholds[fpir])
         for fpir, rate in merged.tpir.items()
