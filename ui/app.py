@@ -1,4 +1,4 @@
-"""The app: signing in, then the pages."""
+"""The app: sign-in, then the pages."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from importlib.resources import files
 import streamlit as st
 from PIL import Image, ImageDraw
 
-from ui.components.context import settings, told_plainly
+from ui.components.context import errors_shown, settings
 from ui.pages import archive, evaluation, people, search, training
 from ui.server.loading_page import LOGO
 
@@ -20,7 +20,7 @@ def _style() -> str:
 
 @cache
 def _icon() -> Image.Image:
-    """Return a picture of our own: Streamlit has the browser fetch named icons from elsewhere."""
+    """Return the app's icon; named icons of Streamlit are fetched from another server."""
     icon = Image.new("RGBA", (64, 64))
     draw = ImageDraw.Draw(icon)
     draw.ellipse((6, 6, 46, 46), outline="#23b5d3", width=9)
@@ -29,36 +29,43 @@ def _icon() -> Image.Image:
 
 
 def main() -> None:
+    """Draw the app: sign-in, navigation and the chosen page."""
     st.set_page_config(page_title="vidsearch", page_icon=_icon(), layout="wide")
     st.html(_style())
     st.logo(LOGO, size="large")
-    with told_plainly():
+    with errors_shown():
         if not signed_in():
             return
-        find = st.Page(search.render, title="Search", icon=":material/person_search:", default=True)
-        st.session_state["search_page"] = find
-        stock = st.Page(
+        search_page = st.Page(
+            search.render, title="Search", icon=":material/person_search:", default=True
+        )
+        st.session_state["search_page"] = search_page
+        archive_page = st.Page(
             archive.render, title="Archive", icon=":material/video_library:", url_path="archive"
         )
-        st.session_state["archive_page"] = stock
+        st.session_state["archive_page"] = archive_page
         pages = [
-            find,
+            search_page,
             st.Page(people.render, title="People", icon=":material/groups:", url_path="people"),
-            stock,
+            archive_page,
             st.Page(
-                evaluation.render, title="Evaluation", icon=":material/monitoring:",
+                evaluation.render,
+                title="Evaluation",
+                icon=":material/monitoring:",
                 url_path="evaluation",
             ),
             st.Page(
-                training.render, title="Training", icon=":material/model_training:",
+                training.render,
+                title="Training",
+                icon=":material/model_training:",
                 url_path="training",
             ),
-        ]  # fmt: skip
+        ]
         st.navigation(pages, position="top").run()
 
 
 def signed_in() -> bool:
-    """Tell whether this session may see the archive; the token's visitors have passed the gate."""
+    """Return True if the session may see the archive; the middleware has checked any token."""
     if not settings().oidc or st.user.is_logged_in:
         return True
     st.title("vidsearch", anchor=False)

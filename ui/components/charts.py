@@ -1,4 +1,4 @@
-"""Drawings that can be read off with the pointer; colours that hold on light and dark pages."""
+"""Interactive charts, in colours that suit light and dark pages."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _GREY = "#8996a3"
 
 
 def curve_chart(curve: Curve) -> Drawn:
-    """Return a curve of a report."""
+    """Return the chart of a report's curve."""
     table = pd.concat(
         [pd.DataFrame({"x": x, "y": y, "line": name}) for name, (x, y) in curve.lines.items()]
     )
@@ -50,47 +50,52 @@ def curve_chart(curve: Curve) -> Drawn:
     return _finished(drawn, _HEIGHT + _LEGEND * (len(names) > 1))
 
 
-def interval_chart(found: Intervals, *, zero: bool = False) -> Drawn:
-    """Return values as dots and their intervals as lines, a row each.
+def interval_chart(intervals: Intervals, *, zero: bool = False) -> Drawn:
+    """Return a chart of values as dots and their intervals as lines, one row each.
 
     Args:
-        found: The rows.
-        zero: Draw a line at 0: what is compared makes no difference there.
+        intervals: Values with lower and upper limits.
+        zero: Draw a line at 0, where the two compared reports are equal.
     """
     table = pd.DataFrame(
-        {"row": found.labels, "value": found.values, "low": found.low, "high": found.high}
+        {
+            "row": intervals.labels,
+            "value": intervals.values,
+            "low": intervals.low,
+            "high": intervals.high,
+        }
     )
     rows = alt.Y("row:N", title=None, sort=None, axis=alt.Axis(labelLimit=260))
     tips = [
         alt.Tooltip("row:N", title=" "),
-        alt.Tooltip("value:Q", title=found.measure, format=".4f"),
+        alt.Tooltip("value:Q", title=intervals.measure, format=".4f"),
         alt.Tooltip("low:Q", title="from", format=".4f"),
         alt.Tooltip("high:Q", title="to", format=".4f"),
     ]
     base = alt.Chart(table).encode(y=rows, tooltip=tips)
     layers: list[alt.Chart] = [
         base.mark_rule(strokeWidth=4, opacity=0.5, color=COLOURS[0]).encode(
-            x=alt.X("low:Q", title=found.measure, scale=alt.Scale(zero=zero)), x2="high:Q"
+            x=alt.X("low:Q", title=intervals.measure, scale=alt.Scale(zero=zero)), x2="high:Q"
         ),
         base.mark_circle(size=110, opacity=1, color=COLOURS[0]).encode(x="value:Q"),
     ]
     if zero:
-        line = alt.Chart(pd.DataFrame({"at": [0.0]})).mark_rule(color=_GREY, strokeDash=[4, 3])
-        layers.insert(0, line.encode(x="at:Q"))
-    return _finished(alt.layer(*layers), 34 * len(found.labels) + 80)
+        line = alt.Chart(pd.DataFrame({"zero": [0.0]})).mark_rule(color=_GREY, strokeDash=[4, 3])
+        layers.insert(0, line.encode(x="zero:Q"))
+    return _finished(alt.layer(*layers), 34 * len(intervals.labels) + 80)
 
 
 def run_chart(
     run: TrainingRun, names: Sequence[str], y: str, *, log_y: bool = False
 ) -> Drawn | None:
-    """Return columns of a run over its steps; None where it has none of them yet."""
-    there = [name for name in names if name in run.columns]
-    if not there:
+    """Return metrics of a run over its steps; None while none is logged."""
+    logged = [name for name in names if name in run.columns]
+    if not logged:
         return None
     table = pd.concat(
         [
             pd.DataFrame({"step": run.columns[n][0], "value": run.columns[n][1], "line": n})
-            for n in there
+            for n in logged
         ]
     )
     positive = bool((table["value"] > 0).all())
@@ -101,7 +106,7 @@ def run_chart(
         .encode(
             x=alt.X("step:Q", title="step"),
             y=alt.Y("value:Q", title=y, scale=scale),
-            color=_colour("line", there),
+            color=_colour("line", logged),
             tooltip=[
                 alt.Tooltip("step:Q", format=","),
                 alt.Tooltip("value:Q", title=y, format=".4~g"),
@@ -109,11 +114,11 @@ def run_chart(
             ],
         )
     )
-    return _finished(chart, _HEIGHT + _LEGEND * (len(there) > 1))
+    return _finished(chart, _HEIGHT + _LEGEND * (len(logged) > 1))
 
 
 def validation_chart(run: TrainingRun) -> Drawn | None:
-    """Return verification accuracy over the steps, with its spread over folds."""
+    """Return verification accuracy over the steps, with one standard deviation over folds."""
     if not run.validations:
         return None
     table = pd.DataFrame(run.validations, columns=["step", "accuracy", "std", "best"])
@@ -122,15 +127,18 @@ def validation_chart(run: TrainingRun) -> Drawn | None:
     steps = alt.X("step:Q", title="step")
     base = alt.Chart(table)
     band = base.mark_area(opacity=0.18, color=COLOURS[0]).encode(
-        x=steps, y=alt.Y("low:Q", title="verification accuracy", scale=alt.Scale(zero=False)),
+        x=steps,
+        y=alt.Y("low:Q", title="verification accuracy", scale=alt.Scale(zero=False)),
         y2="high:Q",
-    )  # fmt: skip
+    )
     line = base.mark_line(strokeWidth=2, color=COLOURS[0]).encode(x=steps, y="accuracy:Q")
     dots = base.mark_circle(size=70, opacity=1).encode(
         x=steps,
         y="accuracy:Q",
         color=alt.Color(
-            "kept:N", title=None, legend=alt.Legend(orient="bottom"),
+            "kept:N",
+            title=None,
+            legend=alt.Legend(orient="bottom"),
             scale=alt.Scale(domain=["best so far: kept", "not better"], range=[COLOURS[1], _GREY]),
         ),
         tooltip=[
@@ -138,24 +146,24 @@ def validation_chart(run: TrainingRun) -> Drawn | None:
             alt.Tooltip("accuracy:Q", format=".4f"),
             alt.Tooltip("std:Q", title="standard deviation over folds", format=".4f"),
         ],
-    )  # fmt: skip
+    )
     return _finished(alt.layer(band, line, dots), _HEIGHT + _LEGEND)
 
 
 def angle_map(run: TrainingRun) -> Drawn | None:
-    """Return how the angle between face and class changes through training: a column a moment."""
+    """Return a heat map of angles between faces and their class: one column per logged step."""
     if len(run.angles) < 2:
         return None
     steps = [step for step, _ in run.angles]
-    # A column reaches to the next moment.
+    # A column reaches to the next logged step.
     ends = [*steps[1:], 2 * steps[-1] - steps[-2]]
-    used = _used_bins([share for _, share in run.angles])
+    bins = _used_bins([share for _, share in run.angles])
     table = pd.DataFrame(
         [
-            (step, end, run.bin_deg * at, run.bin_deg * (at + 1), share[at])
+            (step, end, run.bin_deg * b, run.bin_deg * (b + 1), share[b])
             for (step, share), end in zip(run.angles, ends, strict=True)
-            for at in used
-            if share[at] > 0
+            for b in bins
+            if share[b] > 0
         ],
         columns=["step", "end", "low", "high", "share"],
     )
@@ -179,28 +187,27 @@ def angle_map(run: TrainingRun) -> Drawn | None:
 
 
 def angle_chart(run: TrainingRun) -> Drawn | None:
-    """Return the distribution at the start, in the middle and now, as the paper's Figure 4a."""
+    """Return the angle histograms at the start, in the middle and now (Figure 4a of the paper)."""
     if not run.angles:
         return None
     last = len(run.angles) - 1
-    chosen = {f"step {run.angles[at][0]:,}": run.angles[at][1] for at in (0, last // 2, last)}
-    used = _used_bins(list(chosen.values()))
-    middles = run.bin_deg * (np.array(used) + 0.5)
-    lines = {name: (middles, share[used]) for name, share in chosen.items()}
+    chosen = {f"step {run.angles[row][0]:,}": run.angles[row][1] for row in (0, last // 2, last)}
+    bins = _used_bins(list(chosen.values()))
+    middles = run.bin_deg * (np.array(bins) + 0.5)
+    lines = {name: (middles, share[bins]) for name, share in chosen.items()}
     return curve_chart(
-        Curve("theta", "", "angle to own class, degrees", "share of faces",
-              lines, "area")
-    )  # fmt: skip
+        Curve("theta", "", "angle to own class, degrees", "share of faces", lines, "area")
+    )
 
 
 def _used_bins(shares: Sequence[NDArray[np.float64]]) -> list[int]:
-    there = np.flatnonzero(np.sum(shares, axis=0))
-    return list(range(max(int(there[0]) - 1, 0), min(int(there[-1]) + 2, len(shares[0]))))
+    filled = np.flatnonzero(np.sum(shares, axis=0))
+    return list(range(max(int(filled[0]) - 1, 0), min(int(filled[-1]) + 2, len(shares[0]))))
 
 
 def _colour(column: str, names: Sequence[str]) -> Any:
     legend = alt.Legend(orient="bottom", title=None, labelLimit=320) if len(names) > 1 else None
-    colours = [COLOURS[at % len(COLOURS)] for at in range(len(names))]
+    colours = [COLOURS[i % len(COLOURS)] for i in range(len(names))]
     return alt.Color(
         f"{column}:N", sort=None, scale=alt.Scale(domain=list(names), range=colours), legend=legend
     )

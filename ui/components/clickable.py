@@ -1,4 +1,4 @@
-"""The one component of our own: HTML whose buttons tell Python that they were pressed."""
+"""Streamlit component: HTML whose buttons report a press to Python."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ def _asset(name: str) -> str:
 
 
 def clickable(html: str, key: str, **data: Any) -> dict[str, str] | None:
-    """Show HTML; return the ``data-`` attributes of the button that was just pressed, or None.
+    """Show HTML; return the ``data-`` attributes of the button just pressed, or None.
 
     Args:
-        html: Trusted: every text from outside in it is escaped already.
-        key: Unique on the page.
-        data: What the script is told beside; ``paste=True`` passes pasted photos to the uploader.
+        html: Trusted HTML: all foreign text in it must be escaped already.
+        key: Name of the component, unique on the page.
+        data: Further values for the script; ``paste=True`` passes pasted photos to the uploader.
     """
     component = st.components.v2.component(
         "vidsearch_clickable",

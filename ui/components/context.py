@@ -1,4 +1,4 @@
-"""What all sessions share, and what belongs to one: nothing of one is ever seen in another."""
+"""Objects that pages use: settings, catalog, searcher, clips; and the display of errors."""
 
 from __future__ import annotations
 
@@ -9,8 +9,7 @@ from contextlib import contextmanager
 import streamlit as st
 
 from ui.components.markup import markdown
-from ui.service import allowed_folders as places
-from ui.service import shared
+from ui.service import allowed_folders, shared
 from ui.service.clip_cache import ClipCutter
 from ui.service.jobs import Indexers
 from ui.service.searching import ArchiveSearcher
@@ -20,33 +19,38 @@ from vidsearch.errors import VidsearchError
 
 
 def settings() -> UiSettings:
+    """Return the settings of the app."""
     return UiSettings.from_environment(os.environ)
 
 
 def catalog() -> Catalog:
+    """Return the catalog of the app."""
     return shared.catalog(settings().catalog)
 
 
 def searcher() -> ArchiveSearcher:
+    """Return the searcher of the catalog."""
     return shared.searcher(settings().catalog)
 
 
 def cutter() -> ClipCutter:
+    """Return the clip cutter of the server."""
     return shared.cutter()
 
 
 def indexers() -> Indexers:
+    """Return the indexing processes of the server."""
     return shared.indexers()
 
 
 def readable() -> tuple[str, ...]:
     """Return the folders below which reports and training runs may be opened."""
-    return places.readable(settings().catalog, settings().roots)
+    return allowed_folders.readable(settings().catalog, settings().roots)
 
 
 @contextmanager
-def told_plainly() -> Iterator[None]:
-    """Show our own errors as one line, without a traceback."""
+def errors_shown() -> Iterator[None]:
+    """Show errors of the block as one line each, without a traceback."""
     try:
         yield
     except VidsearchError as error:

@@ -1,4 +1,4 @@
-"""Pieces of HTML for the screens: pure functions from results to text, every name escaped."""
+"""HTML of the pages: pure functions from results to text, with every name escaped."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _MARKDOWN = re.compile(r"([\\`*_{}\[\]()#+\-.!|<>~:$&])")
 
 
 def markdown(text: str) -> str:
-    r"""Return text that Streamlit's Markdown shows as it is.
+    r"""Return text escaped for Streamlit's Markdown.
 
     Example:
         >>> markdown("<b>[x](y)</b>")
@@ -36,16 +36,16 @@ def markdown(text: str) -> str:
 
 
 def picture(jpeg: bytes | None, alt: str, css: str = "face") -> str:
-    """Return a picture that is part of the page."""
+    """Return an ``img`` element with an embedded JPEG, or a placeholder without one."""
     if jpeg is None or not jpeg.startswith(b"\xff\xd8\xff"):
-        return f'<div class="{css} none" role="img" aria-label="{text(alt)}">no picture</div>'
+        return f'<div class="{css} none" role="img" aria-label="{text(alt)}">no image</div>'
     data = base64.b64encode(jpeg).decode("ascii")
     return f'<img class="{css}" src="data:image/jpeg;base64,{data}" alt="{text(alt)}">'
 
 
 @dataclass(frozen=True, slots=True)
 class Marks:
-    """What is known of hits beside the search: ids of tracks judged one way or the other."""
+    """Verdicts on hits: ids of confirmed and rejected tracks."""
 
     confirmed: Collection[str] = ()
     rejected: Collection[str] = ()
@@ -54,36 +54,36 @@ class Marks:
 def photo_with_faces(
     jpeg: bytes, size_wh: tuple[int, int], faces: Sequence[QueryFace], chosen: int, number: int
 ) -> str:
-    """Return a photo on which every face is a button; the chosen one is pressed.
+    """Return a photo on which every face is a button; the button of the chosen face is pressed.
 
     Args:
         jpeg: The photo.
-        size_wh: Width and height that the faces' boxes refer to.
-        faces: Largest first.
-        chosen: Which of them is searched for, from 0.
-        number: Of the photo, from 0: what its buttons say of themselves.
+        size_wh: Width and height to which the boxes refer, pixels.
+        faces: Faces of the photo, largest first.
+        chosen: Index of the face to search for.
+        number: Index of the photo; its buttons report it.
     """
     width, height = size_wh
     buttons = []
-    for at, face in enumerate(faces):
+    for index, face in enumerate(faces):
         left, top, right, bottom = (float(side) for side in face.box_xyxy)
-        place = (
+        position = (
             f"left:{100 * left / width:.2f}%;top:{100 * top / height:.2f}%;"
             f"width:{100 * (right - left) / width:.2f}%;height:{100 * (bottom - top) / height:.2f}%"
         )
-        pressed = "true" if at == chosen else "false"
-        label = f"Face {at + 1} of {len(faces)}" + (", searched for" if at == chosen else "")
+        pressed = "true" if index == chosen else "false"
+        label = f"Face {index + 1} of {len(faces)}" + (", searched for" if index == chosen else "")
         buttons.append(
             f'<button type="button" class="box" data-act="face" data-photo="{number}" '
-            f'data-face="{at}" aria-pressed="{pressed}" aria-label="{label}" title="{label}" '
-            f'style="{place}"><span>{at + 1}</span></button>'
+            f'data-face="{index}" aria-pressed="{pressed}" aria-label="{label}" title="{label}" '
+            f'style="{position}"><span>{index + 1}</span></button>'
         )
-    shown = picture(jpeg, "Your photo", "photo")
-    return f'<div class="photo-frame">{shown}{"".join(buttons)}</div>'
+    image = picture(jpeg, "Your photo", "photo")
+    return f'<div class="photo-frame">{image}{"".join(buttons)}</div>'
 
 
 def results(result: SearchResult, marks: Marks) -> str:
-    """Return all hits, grouped by video, likely ones first."""
+    """Return all hits grouped by video, likely hits first."""
     likely, weaker = by_video(result.likely), by_video(result.weaker)
     parts = [_group(group, result, marks) for group in likely]
     if weaker:
@@ -97,7 +97,7 @@ def results(result: SearchResult, marks: Marks) -> str:
 
 
 def hit_list(hits: Sequence[Hit], result: SearchResult, marks: Marks) -> str:
-    """Return hits as cards without a frame around their video."""
+    """Return hits as cards, without a frame per video."""
     cards = "".join(_card(hit, result.thumbnails.get(hit.track_id), marks) for hit in hits)
     return f'<ol class="cards">{cards}</ol>'
 
@@ -115,7 +115,7 @@ def _group(group: VideoHits, result: SearchResult, marks: Marks) -> str:
 
 
 def badge(confidence: float) -> str:
-    """Return the word for a confidence, and its number."""
+    """Return the word and the number of a confidence."""
     return (
         f'<span class="badge {confidence_class(confidence)}">{confidence_word(confidence)}</span>'
         f' <span class="number">{text(confidence_number(confidence))}</span>'
@@ -126,19 +126,19 @@ def _card(hit: Hit, jpeg: bytes | None, marks: Marks) -> str:
     start, end = clock(hit.span.start_s), clock(hit.span.end_s)
     confirmed, rejected = hit.track_id in marks.confirmed, hit.track_id in marks.rejected
     track = f'data-track="{text(hit.track_id)}"'
-    who = f'<p class="person">{text(hit.person)}</p>' if hit.person is not None else ""
+    person = f'<p class="person">{text(hit.person)}</p>' if hit.person is not None else ""
     state = " confirmed" if confirmed else " rejected" if rejected else ""
     face = picture(jpeg, f"Face at {clock(hit.best_s)}")
     return (
         f'<li class="card{state}">'
         f'<button type="button" class="play" data-act="play" {track} '
         f'aria-label="Play from {start}">{face}<span class="triangle" aria-hidden="true"></span>'
-        f'</button><div class="facts"><p class="span">{start} &ndash; {end}</p>{who}'
+        f'</button><div class="facts"><p class="span">{start} &ndash; {end}</p>{person}'
         f"<p>{badge(hit.confidence)}</p>"
         f'<div class="acts">'
-        f'<button type="button" data-act="same" {track} aria-pressed="{_yes(confirmed)}" '
+        f'<button type="button" data-act="same" {track} aria-pressed="{_aria(confirmed)}" '
         f'title="This is the person">&#10003; Same</button>'
-        f'<button type="button" data-act="not" {track} aria-pressed="{_yes(rejected)}" '
+        f'<button type="button" data-act="not" {track} aria-pressed="{_aria(rejected)}" '
         f'title="This is somebody else">&#10005; Not</button>'
         f'<button type="button" data-act="more" {track} title="Search with this face">More like '
         "this</button></div></div></li>"
@@ -146,7 +146,7 @@ def _card(hit: Hit, jpeg: bytes | None, marks: Marks) -> str:
 
 
 def bars_of_cards(cards: Sequence[TrackCard]) -> tuple[Bar, ...]:
-    """Return the bars of a person's appearances in one video."""
+    """Return the timeline bars of a person's appearances in one video."""
     return tuple(
         Bar(card.track_id, card.span.start_s, card.span.end_s, "confirmed", "almost-certain")
         for card in cards
@@ -154,7 +154,7 @@ def bars_of_cards(cards: Sequence[TrackCard]) -> tuple[Bar, ...]:
 
 
 def appearances(cards: Sequence[TrackCard], durations_s: Mapping[str, float | None]) -> str:
-    """Return every appearance of a person by video: a timeline, and a face for each."""
+    """Return the appearances of a person by video: a timeline and one face each."""
     groups: dict[str, list[TrackCard]] = {}
     for card in cards:
         groups.setdefault(card.video_id, []).append(card)
@@ -179,29 +179,29 @@ def appearances(cards: Sequence[TrackCard], durations_s: Mapping[str, float | No
 
 
 def chooser(tracks: Sequence[tuple[str, bytes | None, str]], chosen: Collection[str]) -> str:
-    """Return faces that can be chosen.
+    """Return faces as toggle buttons.
 
     Args:
-        tracks: Id, picture and caption of each.
-        chosen: Ids of those that are.
+        tracks: Id, JPEG and caption of each track.
+        chosen: Ids of the chosen tracks.
     """
     cards = "".join(
         f'<li><button type="button" data-act="choose" data-track="{text(track_id)}" '
-        f'aria-pressed="{_yes(track_id in chosen)}">{picture(jpeg, "Face in " + caption)}'
+        f'aria-pressed="{_aria(track_id in chosen)}">{picture(jpeg, "Face in " + caption)}'
         f"<span>{text(caption)}</span></button></li>"
         for track_id, jpeg, caption in tracks
     )
     return f'<ol class="chooser">{cards}</ol>'
 
 
-def _yes(is_so: bool) -> str:
-    return "true" if is_so else "false"
+def _aria(value: bool) -> str:
+    return "true" if value else "false"
 
 
 def player(key: str, at_s: float, label: str) -> str:
-    """Return a player that starts at a moment of the film behind a key."""
+    """Return a player of the video behind a key, started at a time in seconds."""
     return (
         f'<video class="film" controls playsinline preload="auto" src="/film/{text(key)}" '
         f'data-start="{at_s:.3f}" aria-label="{text(label)}"></video>'
-        '<p class="film-error" role="alert" hidden>The browser cannot play this film.</p>'
+        '<p class="film-error" role="alert" hidden>The browser cannot play this video.</p>'
     )

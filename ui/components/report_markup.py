@@ -1,4 +1,4 @@
-"""Pieces of HTML for reports and runs, every name escaped."""
+"""HTML of reports and training runs, with every name escaped."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from vidsearch.text.html import text
 
 
 def headlines(lines: Sequence[Headline]) -> str:
-    """Return the few numbers that a reader came for."""
+    """Return the main figures as cards."""
     cards = "".join(
         f"<div><dt>{text(line.label)}</dt><dd>{text(line.value)}</dd>"
         f'<dd class="note">{text(line.note)}</dd></div>'
@@ -20,10 +20,10 @@ def headlines(lines: Sequence[Headline]) -> str:
 
 
 def picture_rows(block: PictureRows) -> str:
-    """Return rows of small pictures, such as the worst queries and what came up."""
+    """Return rows of small images, such as the worst queries with their hits."""
     rows = "".join(
         f'<section><h4><bdi>{text(row.title)}</bdi></h4><p class="note">{text(row.note)}</p>'
-        f"<ul>{''.join(_small(one) for one in row.pictures)}</ul></section>"
+        f"<ul>{''.join(_small(item) for item in row.pictures)}</ul></section>"
         for row in block.rows
     )
     return f'<div class="vs-pictures"><p class="note">{text(block.caption)}</p>{rows}</div>'
@@ -32,6 +32,6 @@ def picture_rows(block: PictureRows) -> str:
 _TONES = {"plain": "", "good": "Right: ", "bad": "Wrong: "}
 
 
-def _small(one: Picture) -> str:
-    shown = picture(one.jpeg, _TONES[one.tone] + one.label)
-    return f'<li class="{one.tone}">{shown}<p><bdi>{text(one.label)}</bdi></p></li>'
+def _small(item: Picture) -> str:
+    image = picture(item.jpeg, _TONES[item.tone] + item.label)
+    return f'<li class="{item.tone}">{image}<p><bdi>{text(item.label)}</bdi></p></li>'

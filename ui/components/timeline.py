@@ -1,4 +1,4 @@
-"""The timeline of a video: where somebody appears, a button each."""
+"""Timeline of a video: one button per appearance."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ class Bar:
     """One appearance on a timeline.
 
     Attributes:
-        track_id: What its button plays.
-        start_s: Where it begins.
-        end_s: Where it ends.
-        words: What it is, for those who cannot see its colour.
-        css: Its colour's class.
-        weight: The heavier of two that overlap lies on top.
+        track_id: Track that the button plays.
+        start_s: Start, seconds.
+        end_s: End, seconds.
+        words: Description for screen readers.
+        css: Class of the colour.
+        weight: Of two overlapping bars, the heavier lies on top.
     """
 
     track_id: str
@@ -32,7 +32,7 @@ class Bar:
 
 
 def bars_of(hits: Sequence[Hit]) -> tuple[Bar, ...]:
-    """Return the bars of hits of one video."""
+    """Return the bars of the hits of one video."""
     return tuple(
         Bar(
             hit.track_id,
@@ -49,21 +49,22 @@ def bars_of(hits: Sequence[Hit]) -> tuple[Bar, ...]:
 def strip(
     bars: Sequence[Bar], duration_s: float | None, act: str, name: str = "", playing: str = ""
 ) -> str:
-    """Return the timeline of one video: a button for every bar, where it is and as long as it is.
+    """Return the timeline of one video: a button per bar, placed and sized by its time span.
 
-    The buttons follow each other in time; the arrow keys go from one to the next.
+    Buttons are ordered by time; the arrow keys move between them.
 
     Args:
-        bars: All of one video.
-        duration_s: Its length; without it there is no strip.
-        act: What a button asks for: ``play`` or ``seek``.
-        name: Of the video, for those who cannot see what stands above.
-        playing: Track that is being played.
+        bars: Bars of one video.
+        duration_s: Length of the video, seconds; None gives no timeline.
+        act: Action of the buttons: ``play`` or ``seek``.
+        name: File name of the video, for screen readers.
+        playing: Id of the track being played.
     """
     if not duration_s or duration_s <= 0 or not bars:
         return ""
     length = max(duration_s, *(bar.end_s for bar in bars))
-    order = {bar.track_id: at for at, bar in enumerate(sorted(bars, key=lambda bar: bar.weight))}
+    by_weight = sorted(bars, key=lambda bar: bar.weight)
+    order = {bar.track_id: index for index, bar in enumerate(by_weight)}
     buttons = []
     for bar in sorted(bars, key=lambda bar: (bar.start_s, bar.end_s)):
         left = 100 * min(max(bar.start_s / length, 0), 1)
@@ -78,8 +79,8 @@ def strip(
             f'aria-label="{text(label)}" title="{text(label)}"'
             f"{' aria-current=true' if now else ''}></button>"
         )
-    what = f"Timeline of {name}" if name else "Timeline"
-    group = f"{what}, {counted(len(bars), 'appearance')}"
+    title = f"Timeline of {name}" if name else "Timeline"
+    group = f"{title}, {counted(len(bars), 'appearance')}"
     return (
         f'<div class="strip" role="group" aria-label="{text(group)}">{"".join(buttons)}</div>'
         f'<p class="ends" aria-hidden="true"><span>{clock(0)}</span>'

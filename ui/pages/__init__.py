@@ -1,1 +1,1 @@
-"""The screens: widgets only; what they call lives in ``ui.service``."""
+"""Pages of the app: widgets only; their functions lie in ``ui.service``."""

@@ -1,4 +1,4 @@
-"""The archive page: what is in it, what failed, what is going on, adding and forgetting."""
+"""Archive page: contents, failures, running jobs, adding videos, erasing."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import PurePath
 import pandas as pd
 import streamlit as st
 
-from ui.components.context import catalog, indexers, settings, told_plainly
+from ui.components.context import catalog, errors_shown, indexers, settings
 from ui.components.markup import markdown
 from ui.service.jobs import Job, jobs
 from vidsearch.archive import Archive, ArchiveStatus
@@ -20,23 +20,26 @@ from vidsearch.results.words import clock, counted
 from vidsearch.text.printable import printable
 
 _STATES = {
-    "running": "running", "done": "finished", "stopped": "stopped", "error": "ended with an error",
-    "silent": "no sign of life for half an hour",
-}  # fmt: skip
+    "running": "running",
+    "done": "finished",
+    "stopped": "stopped",
+    "error": "ended with an error",
+    "silent": "no log line for half an hour",
+}
 
 
 def render() -> None:
     """Draw the page."""
     st.title("Archive", anchor=False)
-    with told_plainly():
+    with errors_shown():
         _numbers(Archive(catalog()).status())
-    with told_plainly():
+    with errors_shown():
         _running()
-    with told_plainly():
+    with errors_shown():
         _add()
-    with told_plainly():
+    with errors_shown():
         _videos()
-    with told_plainly():
+    with errors_shown():
         _forget()
 
 
@@ -78,9 +81,9 @@ def _problems(problems: tuple[VideoProblem, ...]) -> None:
 @st.fragment(run_every=3.0)
 def _running() -> None:
     found = jobs(catalog())
-    for name, status, words in indexers().ended():
+    for name, status, error_line in indexers().ended():
         if status not in (0, 3):
-            st.error(f"Indexing {markdown(name)} ended: {markdown(words)}")
+            st.error(f"Indexing {markdown(name)} ended: {markdown(error_line)}")
     busy = [job for job in found if job.state == "running"]
     waiting = indexers().running()
     if not busy and waiting:
@@ -120,11 +123,12 @@ def _add() -> None:
         return
     with st.form("add", border=False):
         folder = st.text_input(
-            "Folder on the server", value=roots[0],
+            "Folder on the server",
+            value=roots[0],
             help="Only folders in " + ", ".join(map(markdown, roots)),
-        )  # fmt: skip
+        )
         if st.form_submit_button("Index this folder", type="primary"):
-            with told_plainly():
+            with errors_shown():
                 indexers().start(catalog(), folder, roots)
                 st.toast("Started.", icon=":material/play_arrow:")
 
@@ -152,11 +156,11 @@ def _videos() -> None:
 def _forget() -> None:
     st.subheader("Forget", anchor=False)
     st.caption(
-        "Erases rows, faces and vectors for good, searches the whole catalog for what may be left, "
-        "and gives a receipt. It cannot be undone."
+        "Erases rows, faces and vectors for good, searches the whole catalog for remaining traces, "
+        "and writes a receipt. It cannot be undone."
     )
     if (receipt := st.session_state.pop("receipt", None)) is not None:
-        st.success("Erased. The receipt is kept in the catalog's folder 'receipts'.")
+        st.success("Erased. The receipt lies in the catalog's folder 'receipts'.")
         st.json(receipt)
     rows = catalog().videos(["video_id", "uri"]).sort_by("uri").to_pylist()
     names = {row["video_id"]: printable(row["uri"]) for row in rows}
@@ -164,16 +168,24 @@ def _forget() -> None:
     left, right = st.columns(2)
     with left:
         video = st.selectbox(
-            "A video", list(names), index=None, format_func=names.__getitem__,
-            placeholder="Choose a video", key="forget_video",
-        )  # fmt: skip
+            "A video",
+            list(names),
+            index=None,
+            format_func=names.__getitem__,
+            placeholder="Choose a video",
+            key="forget_video",
+        )
         if video is not None and st.button("Forget this video ...", key="ask_video"):
             st.session_state["asking"] = (video, names[video], False)
     with right:
         person = st.selectbox(
-            "A person, with all confirmed faces", list(people), index=None,
-            format_func=people.__getitem__, placeholder="Choose a person", key="forget_person",
-        )  # fmt: skip
+            "A person, with all confirmed faces",
+            list(people),
+            index=None,
+            format_func=people.__getitem__,
+            placeholder="Choose a person",
+            key="forget_person",
+        )
         if person is not None and st.button("Forget this person ...", key="ask_person"):
             st.session_state["asking"] = (person, people[person], True)
     if "asking" in st.session_state:
@@ -182,12 +194,12 @@ def _forget() -> None:
 
 def _ask(identity: str, name: str, is_person: bool) -> None:
     with st.container(border=True):
-        what = (
-            "Their name, every verdict, and every confirmed track and face are erased."
+        consequence = (
+            "The name, every verdict, and every confirmed track and face are erased."
             if is_person
-            else "The file itself stays where it is: remove it too, or it is indexed again."
+            else "The video file stays: remove it too, or the next indexing adds it again."
         )
-        st.warning(f"Forget **{markdown(name)}** for good? {what}", icon=":material/delete:")
+        st.warning(f"Forget **{markdown(name)}** for good? {consequence}", icon=":material/delete:")
         with st.container(horizontal=True):
             really = st.button("Erase it for good", type="primary", key="really")
             if st.button("Keep it", key="keep"):
@@ -195,7 +207,7 @@ def _ask(identity: str, name: str, is_person: bool) -> None:
                 st.rerun()
     if really:
         del st.session_state["asking"]
-        with st.spinner("Erasing, then searching for what may be left ..."):
+        with st.spinner("Erasing, then searching for remaining traces ..."):
             receipt = (forget_person if is_person else forget_video)(catalog(), identity)
         st.session_state["receipt"] = asdict(receipt)
         st.rerun()

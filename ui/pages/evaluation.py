@@ -1,4 +1,4 @@
-"""The evaluation page: reports opened, read off, and compared."""
+"""Evaluation page: open, read and compare reports."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pandas as pd
 import streamlit as st
 
 from ui.components.charts import curve_chart, interval_chart
-from ui.components.context import readable, told_plainly
+from ui.components.context import errors_shown, readable
 from ui.components.markup import markdown
 from ui.components.report_markup import headlines, picture_rows
 from ui.service.curves import Curve, Intervals, curves, intervals
@@ -29,49 +29,49 @@ from vidsearch.evaluation.report.tables import to_html
 from vidsearch.text.html import text
 
 _OTHER = ""
-_LOOK_AGAIN_S = 20.0
-_KEPT = 4
-"""Reports kept ready: one of millions of pairs takes seconds to read and to draw."""
+_LIST_TTL_S = 20.0
+_MAX_CACHED = 4
+"""Cached reports: a report of millions of pairs takes seconds to read and draw."""
 
 
-@st.cache_data(ttl=_LOOK_AGAIN_S, show_spinner="Looking for reports ...")
-def _found(places: tuple[str, ...]) -> tuple[ListedReport, ...]:
-    return list_reports(places)
+@st.cache_data(ttl=_LIST_TTL_S, show_spinner="Looking for reports ...")
+def _found(allowed: tuple[str, ...]) -> tuple[ListedReport, ...]:
+    return list_reports(allowed)
 
 
-@st.cache_resource(max_entries=_KEPT, show_spinner="Reading the report ...")
+@st.cache_resource(max_entries=_MAX_CACHED, show_spinner="Reading the report ...")
 def _read(
     folder: str,
-    places: tuple[str, ...],
-    stamp: int,  # noqa: ARG001 (a report that was written anew is read anew)
+    allowed: tuple[str, ...],
+    stamp: int,  # noqa: ARG001 (part of the cache key: a rewritten report is read again)
 ) -> tuple[OpenedReport, tuple[Curve, ...]]:
-    report = open_report(folder, places)
+    report = open_report(folder, allowed)
     return report, curves(report.stored)
 
 
 def render() -> None:
     """Draw the page."""
     st.title("Evaluation", anchor=False)
-    places = readable()
-    found = _found(places)
-    with told_plainly():
-        one, two = st.tabs(["Read a report", "Compare two"])
-        with one, told_plainly():
+    allowed = readable()
+    found = _found(allowed)
+    with errors_shown():
+        reading, comparing = st.tabs(["Read a report", "Compare two"])
+        with reading, errors_shown():
             folder = _choose(found, "Report", "report")
             if folder:
-                _report(*_read(folder, places, written_at(folder, places)))
+                _report(*_read(folder, allowed, written_at(folder, allowed)))
             else:
-                _nothing(found, places)
-        with two, told_plainly():
-            _compare(found, places)
+                _nothing(found, allowed)
+        with comparing, errors_shown():
+            _compare(found, allowed)
 
 
-def _nothing(found: Sequence[ListedReport], places: Sequence[str]) -> None:
+def _nothing(found: Sequence[ListedReport], allowed: Sequence[str]) -> None:
     if found:
         return
-    where = ", ".join(map(markdown, places)) if places else "no folder may be looked through"
+    where = ", ".join(map(markdown, allowed)) if allowed else "no folder is allowed"
     st.info(
-        f"No report yet (looked in: {where}). `vidsearch evaluate` writes one; keep it in a folder "
+        f"No report yet (searched: {where}). `vidsearch evaluate` writes one; keep it in a folder "
         "**reports** beside the catalog, or start the app with **--root FOLDER**.",
         icon=":material/monitoring:",
     )
@@ -80,26 +80,26 @@ def _nothing(found: Sequence[ListedReport], places: Sequence[str]) -> None:
     )
 
 
-def _choose(found: Sequence[ListedReport], label: str, key: str, at: int = 0) -> str:
-    """Let a report be chosen or named; return its folder, or empty text.
+def _choose(found: Sequence[ListedReport], label: str, key: str, default: int = 0) -> str:
+    """Show a box to choose or name a report; return its folder, or empty text.
 
     Args:
-        found: Newest first.
-        label: Of the box.
-        key: Of the box, unique on the page.
-        at: Which of them is chosen at first.
+        found: Reports, newest first.
+        label: Label of the box.
+        key: Key of the box, unique on the page.
+        default: Index of the report chosen at first.
     """
-    titles = {str(one.folder): one for one in found}
+    reports = {str(report.folder): report for report in found}
 
-    def words(folder: str) -> str:
+    def entry(folder: str) -> str:
         if folder == _OTHER:
-            return "A folder I name ..."
-        one = titles[folder]
-        return f"{one.title}  ·  {one.folder.name}, {one.written:%Y-%m-%d %H:%M}"
+            return "Another folder ..."
+        report = reports[folder]
+        return f"{report.title}  ·  {report.folder.name}, {report.written:%Y-%m-%d %H:%M}"
 
-    if not titles:
+    if not reports:
         return st.text_input("Folder of a report on the server", key=f"{key}-folder").strip()
-    folder = st.selectbox(label, [*titles, _OTHER], index=at, format_func=words, key=key)
+    folder = st.selectbox(label, [*reports, _OTHER], index=default, format_func=entry, key=key)
     if folder == _OTHER:
         folder = st.text_input("Folder of a report on the server", key=f"{key}-folder").strip()
     return folder
@@ -112,8 +112,8 @@ def _report(report: OpenedReport, found: Sequence[Curve]) -> None:
         st.write(markdown(report.lead))
     if not report.complete:
         st.caption(
-            "Written by an older version: pictures and the order of the page are not stored in it. "
-            "Evaluate again to see all of it."
+            "Written by an older version, which stored tables only. "
+            "Evaluate again to see figures and images."
         )
     if report.headlines:
         st.html(headlines(report.headlines))
@@ -149,7 +149,7 @@ def _block(block: Block, drawn: dict[str, Curve]) -> None:
 
 
 def _figure(figure: Figure) -> None:
-    # As a picture, an SVG runs no script and fetches nothing.
+    # An SVG inside an img element runs no script and fetches nothing.
     data = base64.b64encode(figure.svg.encode()).decode("ascii")
     st.html(
         f'<figure class="vs-figure"><img src="data:image/svg+xml;base64,{data}" '
@@ -169,29 +169,29 @@ def _table(table: ReportTable) -> None:
     st.html(to_html(table))
 
 
-def _compare(found: Sequence[ListedReport], places: Sequence[str]) -> None:
+def _compare(found: Sequence[ListedReport], allowed: Sequence[str]) -> None:
     if len(found) < 2:
         st.info(
-            "Two reports of one kind over the same data can be compared: for example one before "
-            "and one after a change of model.",
+            "Two reports of one kind over the same data can be compared, for example before and "
+            "after a change of model.",
             icon=":material/compare_arrows:",
         )
         return
     left, right = st.columns(2)
-    # The newest, and the one before it that can be compared with it.
-    older = [at for at, one in enumerate(found) if at and one.kind == found[0].kind]
+    # Default: the newest report, and the next older one of the same kind.
+    older = [row for row, report in enumerate(found) if row and report.kind == found[0].kind]
     with left:
-        a = _choose(found, "A", "compare-a", at=older[0] if older else 1)
+        a = _choose(found, "A", "compare-a", default=older[0] if older else 1)
     with right:
         b = _choose(found, "B: is it better?", "compare-b")
     if not a or not b or not st.button("Compare", type="primary", key="compare"):
         st.caption(
-            f"Paired bootstrap: both are scored on the same {RESAMPLES:,} resamples of the people "
-            "they share."
+            f"Paired bootstrap: both reports are scored on the same {RESAMPLES:,} resamples of their "
+            "common people."
         )
         return
     with st.spinner("Resampling ..."):
-        report = compare_folders(a, b, places)
+        report = compare_folders(a, b, allowed)
     st.write(markdown(report.lead))
     st.html(headlines(report.headlines))
     lines = report.metrics
@@ -199,7 +199,8 @@ def _compare(found: Sequence[ListedReport], places: Sequence[str]) -> None:
     st.altair_chart(
         interval_chart(
             Intervals(
-                "B minus A", names,
+                "B minus A",
+                names,
                 tuple(lines[name]["difference"] for name in names),
                 tuple(lines[name]["interval"][0] for name in names),
                 tuple(lines[name]["interval"][1] for name in names),
@@ -207,6 +208,6 @@ def _compare(found: Sequence[ListedReport], places: Sequence[str]) -> None:
             zero=True,
         ),
         width="stretch",
-    )  # fmt: skip
+    )
     for table in report.tables:
         st.html(to_html(table))

@@ -21,9 +21,13 @@ def wish_for(
     """Show what narrows a search; return it, and the place beside the threshold for its worth."""
     st.session_state.setdefault("least", 0.1)
     least = st.slider(
-        "Least confidence", 0.0, 1.0, step=0.05, key="least",
+        "Least confidence",
+        0.0,
+        1.0,
+        step=0.05,
+        key="least",
         help="The probability that a hit shows the person, if one track in a hundred does.",
-    )  # fmt: skip
+    )
     beside = st.empty()
     top = st.slider("How many hits at most", 10, 300, 50, 10, key="top")
     wish = SearchRequest(
@@ -52,9 +56,12 @@ def _narrowed(wish: SearchRequest, videos: list[dict[str, Any]]) -> SearchReques
     folder = st.multiselect("Folders", folders, key="folders", placeholder="All folders")
     named = {row["video_id"]: row["uri"] for row in videos}
     video = st.multiselect(
-        "Videos", sorted(named, key=lambda v: named[v]), key="videos",
-        format_func=lambda v: named[v].rpartition("/")[2], placeholder="All videos",
-    )  # fmt: skip
+        "Videos",
+        sorted(named, key=lambda v: named[v]),
+        key="videos",
+        format_func=lambda v: named[v].rpartition("/")[2],
+        placeholder="All videos",
+    )
     since = st.date_input("Changed from", value=None, key="since")
     until = st.date_input("Changed until", value=None, key="until")
     lengths = [row["duration_s"] / 60 for row in videos if row["duration_s"]]

@@ -1,4 +1,4 @@
-"""The people page: unknown faces put together, named people and where they appear."""
+"""People page: named people with their appearances, and clusters of unknown faces."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from pathlib import PurePath
 import streamlit as st
 
 from ui.components.clickable import clickable
-from ui.components.context import catalog, searcher, told_plainly
+from ui.components.context import catalog, errors_shown, searcher
 from ui.components.markup import appearances, bars_of_cards, chooser, markdown
 from ui.pages.playing import Moment, play_moment
-from ui.service.labelled_photos import FEWEST_FACES, labelled_faces, verdicts_csv
+from ui.service.labelled_photos import MIN_FACES, labelled_faces, verdicts_csv
 from vidsearch.catalog.people import (
     Judgements,
     add_person,
@@ -27,48 +27,52 @@ from vidsearch.evaluation.report.tables import to_html
 from vidsearch.results.words import clock, counted
 from vidsearch.search.people_clusters import TrackCard, company, track_cards, unknown_people
 
-_SHOWN = 12
+_MAX_GROUPS = 12
 
 
 def render() -> None:
     """Draw the page."""
     st.title("People", anchor=False)
-    with told_plainly():
-        known = judgements(catalog())
-        named, unknown = st.tabs([f"Named ({len(known.names)})", "Not named yet"])
-        with named, told_plainly():
-            _named(known)
-        with unknown, told_plainly():
-            _unknown(known)
+    with errors_shown():
+        verdicts = judgements(catalog())
+        named, unknown = st.tabs([f"Named ({len(verdicts.names)})", "Not named yet"])
+        with named, errors_shown():
+            _named(verdicts)
+        with unknown, errors_shown():
+            _unknown(verdicts)
 
 
-def _named(known: Judgements) -> None:
-    if not known.names:
+def _named(verdicts: Judgements) -> None:
+    if not verdicts.names:
         st.info(
             "Nobody is named yet. Name faces under **Not named yet**, or judge hits of a search.",
             icon=":material/badge:",
         )
         return
-    if st.session_state.get("who") not in known.names:
-        st.session_state.pop("who", None)
+    if st.session_state.get("chosen_person") not in verdicts.names:
+        st.session_state.pop("chosen_person", None)
     person = st.selectbox(
-        "Person", list(known.names), format_func=known.names.__getitem__, key="who", width=440
+        "Person",
+        list(verdicts.names),
+        format_func=verdicts.names.__getitem__,
+        key="chosen_person",
+        width=440,
     )
-    tracks = known.confirmed(person)
+    tracks = verdicts.confirmed(person)
     cards = track_cards(catalog(), tracks)
     left, right = st.columns([2, 1], gap="large")
     with left:
-        _appearances(known.names[person], cards)
+        _appearances(verdicts.names[person], cards)
         with st.expander("Is one of them somebody else?", icon=":material/person_remove:"):
             chosen = _choose(cards, f"of-{person}", ())
             _change(person, chosen)
     with right:
-        _about(known, person, cards)
-    _training_set(known)
+        _about(verdicts, person, cards)
+    _training_set(verdicts)
 
 
 def _appearances(name: str, cards: Sequence[TrackCard]) -> None:
-    """Show every appearance of somebody, by video, to be played."""
+    """Show the appearances of a person by video, with buttons to play them."""
     videos = catalog().videos(
         ["video_id", "duration_s"], video_ids=sorted({card.video_id for card in cards})
     )
@@ -80,63 +84,81 @@ def _appearances(name: str, cards: Sequence[TrackCard]) -> None:
     if not cards:
         st.caption("No appearance is confirmed yet: judge hits of a search, or name faces.")
         return
-    st.caption(f"{markdown(name)} is seen for {clock(seconds)} altogether.")
+    st.caption(f"{markdown(name)} is visible for {clock(seconds)} in total.")
     pressed = clickable(appearances(cards, durations), "appearances")
     card = next((c for c in cards if pressed and c.track_id == pressed.get("track")), None)
     if card is not None:
         of_video = bars_of_cards([c for c in cards if c.video_id == card.video_id])
-        words = (f"{name}, confirmed",)
-        moment = Moment(card.track_id, card.video, card.span, card.best_s, card.box_xyxy, words)
+        facts = (f"{name}, confirmed",)
+        moment = Moment(card.track_id, card.video, card.span, card.best_s, card.box_xyxy, facts)
         play_moment(moment, of_video, durations.get(card.video_id))
 
 
-def _about(known: Judgements, person: str, cards: Sequence[TrackCard]) -> None:
-    name = st.text_input("Name", value=known.names[person], key=f"rename-{person}")
-    if name.strip() and name != known.names[person]:
+def _about(verdicts: Judgements, person: str, cards: Sequence[TrackCard]) -> None:
+    name = st.text_input("Name", value=verdicts.names[person], key=f"rename-{person}")
+    if name.strip() and name != verdicts.names[person]:
         rename_person(catalog(), person, name)
         st.rerun()
     if cards and st.button("Find more of this person", type="primary", key="find_more"):
         st.session_state["more"] = tuple(card.track_id for card in cards)
         st.session_state["person"] = person
         st.switch_page(st.session_state["search_page"])
-    st.caption("Searches with one template of all confirmed appearances: better than one photo.")
-    others = [other for other in known.names if other != person]
+    st.caption(
+        "Searches with one template of all confirmed appearances, which is better than one photo."
+    )
+    others = [other for other in verdicts.names if other != person]
     if others:
         other = st.selectbox(
-            "Is the same person as", others, index=None, format_func=known.names.__getitem__,
-            placeholder="Choose a person", key=f"merge-{person}",
-        )  # fmt: skip
+            "Is the same person as",
+            others,
+            index=None,
+            format_func=verdicts.names.__getitem__,
+            placeholder="Choose a person",
+            key=f"merge-{person}",
+        )
         if other is not None and st.button("Make them one", key="merge"):
             merge_people(catalog(), person, other)
             st.rerun()
     st.markdown("**Seen together with**")
-    seen_with = company(catalog(), known, person)
-    if not seen_with:
-        st.caption("Nobody else who is named, so far.")
+    companions = company(catalog(), verdicts, person)
+    if not companions:
+        st.caption("No other named person so far.")
         return
-    rows = tuple((c.name, counted(c.times, "time"), clock(c.seconds)) for c in seen_with)
-    st.html(to_html(ReportTable("company", "Named people visible at the same time",
-                          ("person", "times", "together"), rows)))  # fmt: skip
+    rows = tuple((c.name, counted(c.times, "time"), clock(c.seconds)) for c in companions)
+    st.html(
+        to_html(
+            ReportTable(
+                "company",
+                "Named people visible at the same time",
+                ("person", "times", "together"),
+                rows,
+            )
+        )
+    )
 
 
-def _training_set(known: Judgements) -> None:
+def _training_set(verdicts: Judgements) -> None:
     with st.expander("Train with these names", icon=":material/school:"):
-        found = labelled_faces(catalog(), known)
+        found = labelled_faces(catalog(), verdicts)
         rest = f" {counted(found.left_out, 'person', 'people')} with fewer are left out."
         st.write(
             f"{counted(found.faces, 'stored face')} of "
-            f"{counted(found.people, 'person', 'people')} with {FEWEST_FACES} faces or more can be "
-            f"learned from.{rest if found.left_out else ''} This makes the training set:"
+            f"{counted(found.people, 'person', 'people')} with {MIN_FACES} faces or more can be "
+            f"used for training.{rest if found.left_out else ''} This makes the training set:"
         )
         st.code(found.command, language=None, wrap_lines=True)
         st.download_button(
-            "All verdicts (CSV)", lambda: verdicts_csv(catalog()), "verdicts.csv", "text/csv",
-            key="verdicts", on_click="ignore",
-        )  # fmt: skip
+            "All verdicts (CSV)",
+            lambda: verdicts_csv(catalog()),
+            "verdicts.csv",
+            "text/csv",
+            key="verdicts",
+            on_click="ignore",
+        )
 
 
 def _change(person: str, chosen: frozenset[str]) -> None:
-    """Take chosen appearances away from a person, for nobody or for somebody else."""
+    """Reject chosen appearances of a person, or move them to another person."""
     if not chosen:
         st.caption("Choose appearances that are somebody else.")
         return
@@ -150,53 +172,56 @@ def _change(person: str, chosen: frozenset[str]) -> None:
             _forget_choice()
 
 
-def _unknown(known: Judgements) -> None:
+def _unknown(verdicts: Judgements) -> None:
     found = unknown_people(catalog(), searcher().calibration)
     if not found.clusters:
         st.info("No unknown faces.", icon=":material/done_all:")
         return
-    rest = f"; {found.left_out:,} less clear ones wait" if found.left_out else ""
+    rest = f"; {found.left_out:,} less clear tracks are left out" if found.left_out else ""
     st.caption(
         f"{counted(found.clustered, 'track')} in {counted(len(found.clusters), 'group')}{rest}. "
-        "People seen at the same time are never put together. Take out who does not belong, then "
-        "name the rest."
+        "People visible at the same time are never grouped. Deselect wrong faces, then name the "
+        "rest."
     )
-    for number, cluster in enumerate(found.clusters[:_SHOWN]):
+    for number, cluster in enumerate(found.clusters[:_MAX_GROUPS]):
         key = cluster[0].track_id
         with st.container(border=True):
             ids = frozenset(card.track_id for card in cluster)
             chosen = _choose(cluster, f"cluster-{key}", ids)
             with st.form(f"name-{key}", border=False):
                 name = st.selectbox(
-                    "Who is this?", list(known.names.values()), index=None,
-                    accept_new_options=True, placeholder="Type a name", key=f"as-{key}",
-                )  # fmt: skip
+                    "Who is this?",
+                    list(verdicts.names.values()),
+                    index=None,
+                    accept_new_options=True,
+                    placeholder="Type a name",
+                    key=f"as-{key}",
+                )
                 if st.form_submit_button(f"Name {counted(len(chosen), 'track')}", key=f"do-{key}"):
-                    _give_name(known, name, chosen)
-        if number + 1 == _SHOWN and len(found.clusters) > _SHOWN:
-            st.caption(f"{len(found.clusters) - _SHOWN} more groups follow when these are named.")
+                    _give_name(verdicts, name, chosen)
+        if number + 1 == _MAX_GROUPS and len(found.clusters) > _MAX_GROUPS:
+            st.caption(
+                f"{len(found.clusters) - _MAX_GROUPS} more groups follow after these are named."
+            )
 
 
-def _give_name(known: Judgements, name: str | None, chosen: Collection[str]) -> None:
+def _give_name(verdicts: Judgements, name: str | None, chosen: Collection[str]) -> None:
     if not name or not chosen:
-        raise ConfigError("type a name, and leave at least one face chosen")
-    same = [person for person, has in known.names.items() if has == name]
+        raise ConfigError("type a name and choose at least one face")
+    same = [person for person, existing in verdicts.names.items() if existing == name]
     person = same[0] if same else add_person(catalog(), name)
     judge(catalog(), chosen, person, same=True)
     _forget_choice()
 
 
-def _choose(cards: Sequence[TrackCard], key: str, at_first: Collection[str]) -> frozenset[str]:
-    """Show faces that can be chosen; return the chosen ones."""
+def _choose(cards: Sequence[TrackCard], key: str, initial: Collection[str]) -> frozenset[str]:
+    """Show faces as toggle buttons; return the ids of the chosen tracks."""
     choices: dict[str, frozenset[str]] = st.session_state.setdefault("track_choices", {})
-    chosen = choices.get(key, frozenset(at_first)) & {card.track_id for card in cards}
+    chosen = choices.get(key, frozenset(initial)) & {card.track_id for card in cards}
     html = chooser(
-        [
-            (c.track_id, c.jpeg, f"{PurePath(c.video).name} {clock(c.span.start_s)}")
-            for c in cards
-        ],
+        [(c.track_id, c.jpeg, f"{PurePath(c.video).name} {clock(c.span.start_s)}") for c in cards],
         chosen,
-    )  # fmt: skip
+    )
     pressed = clickable(html, key)
     if pressed is not None and pressed.get("act") == "choose":
         choices[key] = chosen ^ {pressed["track"]}

@@ -1,4 +1,4 @@
-"""Photos to search with: dropped, pasted or taken, and the face that is meant in each."""
+"""Query photos: upload, paste or camera, and the choice of a face in each."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 import streamlit as st
 
 from ui.components.clickable import clickable
-from ui.components.context import searcher, told_plainly
+from ui.components.context import errors_shown, searcher
 from ui.components.markup import markdown, photo_with_faces
 from ui.service.searching import PHOTOS_KEPT, RecentFaces, SeenPhoto, too_poor_to_trust
 from vidsearch.results.words import counted
@@ -27,13 +27,13 @@ def chosen_faces() -> tuple[QueryFace, ...]:
         or []
     )
     clickable("", "paste", paste=True)
-    st.caption("Drop, paste (Ctrl+V) or choose. Photos are forgotten when you leave.")
+    st.caption("Drop, paste (Ctrl+V) or choose. Photos are deleted when you leave.")
     if st.toggle("Use the camera", key="use_camera"):
         shot = st.camera_input("Take a photo of the face", key="camera")
         if shot is not None:
             uploads.append(shot)
     if len(uploads) > PHOTOS_KEPT:
-        st.caption(f"Only the first {PHOTOS_KEPT} photos are looked at.")
+        st.caption(f"Only the first {PHOTOS_KEPT} photos are used.")
         uploads = uploads[:PHOTOS_KEPT]
     recent: RecentFaces = st.session_state.setdefault("recent", RecentFaces())
     keys = [hashlib.sha256(upload.getvalue()).hexdigest() for upload in uploads]
@@ -42,7 +42,7 @@ def chosen_faces() -> tuple[QueryFace, ...]:
         st.session_state.pop("person", None)
     chosen = []
     for number, (upload, key) in enumerate(zip(uploads, keys, strict=True)):
-        with told_plainly():
+        with errors_shown():
             found = recent.get(key)
             if found is None:
                 with st.spinner("Looking for faces ..."):
@@ -63,19 +63,19 @@ def _pick(found: SeenPhoto, number: int, key: str) -> QueryFace | None:
         )
         return None
     choices: dict[str, int] = st.session_state.setdefault("choices", {})
-    at = min(choices.get(key, 0), len(found.faces) - 1)
-    html = photo_with_faces(found.jpeg, found.size_wh, found.faces, at, number)
+    chosen = min(choices.get(key, 0), len(found.faces) - 1)
+    html = photo_with_faces(found.jpeg, found.size_wh, found.faces, chosen, number)
     pressed = clickable(html, f"photo-{number}-{key[:16]}")
-    if pressed is not None and pressed.get("act") == "face" and int(pressed["face"]) != at:
+    if pressed is not None and pressed.get("act") == "face" and int(pressed["face"]) != chosen:
         choices[key] = int(pressed["face"])
         st.session_state.pop("person", None)
         st.rerun()
     if len(found.faces) > 1:
         st.caption(
-            f"{counted(len(found.faces), 'face')} found; face {at + 1} is searched for. Click "
-            "another to search for that one."
+            f"{counted(len(found.faces), 'face')} found; face {chosen + 1} is used. Click "
+            "another face to use it."
         )
-    face = found.faces[at]
+    face = found.faces[chosen]
     for warning in face.warnings:
         if too_poor_to_trust(face):
             st.warning(markdown(warning), icon=":material/blur_on:")

@@ -1,4 +1,4 @@
-"""The player: the film at a moment, the face framed, all appearances in the film."""
+"""Player dialog: the video at a moment, the best face, and the timeline of appearances."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import PurePath
 import streamlit as st
 
 from ui.components.clickable import clickable
-from ui.components.context import cutter, told_plainly
+from ui.components.context import cutter, errors_shown
 from ui.components.markup import markdown, player
 from ui.components.timeline import Bar, bars_of, strip
 from ui.service.media_tokens import MEDIA_TOKENS
@@ -22,15 +22,15 @@ from vidsearch.video.stills import boxed, jpeg, still
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Moment:
-    """Where a player starts, and what is said beside it.
+    """Start of a player, with facts shown beside it.
 
     Attributes:
-        track_id: Whose face is framed.
-        video: Path or URI.
-        span: Of the track.
-        best_s: When the face is seen best.
-        box_xyxy: (4,) float32, the face then.
-        words: What is known of it, a line each.
+        track_id: Track whose face is framed.
+        video: Path or URI of the video.
+        span: Time span of the track.
+        best_s: Time of the best face, seconds.
+        box_xyxy: (4,) float32 xyxy of the best face, pixels.
+        facts: Lines of text beside the player.
     """
 
     track_id: str
@@ -38,23 +38,23 @@ class Moment:
     span: TimeSpan
     best_s: float
     box_xyxy: Vector
-    words: tuple[str, ...]
+    facts: tuple[str, ...]
 
 
 def play(hit: Hit, of_video: Sequence[Hit], result: SearchResult) -> None:
     """Open the player at a hit.
 
     Args:
-        hit: Where to start.
-        of_video: All hits of the same video, for its timeline.
-        result: The search they come from.
+        hit: Hit at which to start.
+        of_video: All hits of the same video, for the timeline.
+        result: Search result with these hits.
     """
-    words = (
+    facts = (
         f"{confidence_word(hit.confidence)}, {confidence_number(hit.confidence)}",
         f"similarity {hit.similarity:.3f}",
         *((hit.person,) if hit.person is not None else ()),
     )
-    moment = Moment(hit.track_id, hit.video, hit.span, hit.best_s, hit.box_xyxy, words)
+    moment = Moment(hit.track_id, hit.video, hit.span, hit.best_s, hit.box_xyxy, facts)
     play_moment(moment, bars_of(of_video), result.durations_s.get(hit.video_id))
 
 
@@ -69,26 +69,24 @@ def _dialog(moment: Moment, bars: tuple[Bar, ...], duration_s: float | None) -> 
     st.markdown(
         f"**{markdown(name)}** from {clock(moment.span.start_s)} to {clock(moment.span.end_s)}"
     )
-    with told_plainly():
-        with st.spinner("Preparing the film ..."):
-            film = cutter().play(moment.video, moment.span.start_s, moment.span.end_s)
+    with errors_shown():
+        with st.spinner("Preparing the video ..."):
+            playing = cutter().play(moment.video, moment.span.start_s, moment.span.end_s)
         keys: dict[str, str] = st.session_state.setdefault("film_keys", {})
-        key = keys.get(str(film.served.path))
+        key = keys.get(str(playing.served.path))
         if key is None or MEDIA_TOKENS.find(key) is None:
-            key = keys[str(film.served.path)] = MEDIA_TOKENS.put(film.served)
-        line = "" if film.clip else strip(bars, duration_s, "seek", name, moment.track_id)
+            key = keys[str(playing.served.path)] = MEDIA_TOKENS.put(playing.served)
+        line = "" if playing.clip else strip(bars, duration_s, "seek", name, moment.track_id)
         label = f"{name} from {clock(moment.span.start_s)}"
-        films, facts = st.columns([2, 1], gap="medium")
-        with films:
-            clickable(player(key, film.at_s, label) + line, f"player-{moment.track_id}")
-            if film.clip:
+        video, beside = st.columns([2, 1], gap="medium")
+        with video:
+            clickable(player(key, playing.at_s, label) + line, f"player-{moment.track_id}")
+            if playing.clip:
                 st.caption(
-                    f"A clip from {clock(film.offset_s)} of the video on: browsers cannot play "
-                    "this file as it is."
+                    f"A clip that starts at {clock(playing.offset_s)} of the video: browsers cannot play "
+                    "this file directly."
                 )
-        with facts:
-            picture = boxed(still(moment.video, moment.best_s), [moment.box_xyxy])
-            st.image(
-                jpeg(picture), caption=f"Best face, at {clock(moment.best_s)}", width="stretch"
-            )
-            st.html(f'<p class="vs-facts">{"<br>".join(map(text, moment.words))}</p>')
+        with beside:
+            image = boxed(still(moment.video, moment.best_s), [moment.box_xyxy])
+            st.image(jpeg(image), caption=f"Best face at {clock(moment.best_s)}", width="stretch")
+            st.html(f'<p class="vs-facts">{"<br>".join(map(text, moment.facts))}</p>')

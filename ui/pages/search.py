@@ -11,7 +11,7 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from ui.components.clickable import clickable
-from ui.components.context import catalog, searcher, told_plainly
+from ui.components.context import catalog, errors_shown, searcher
 from ui.components.markup import Marks, hit_list, markdown, results
 from ui.pages.filters import wish_for
 from ui.pages.photos import chosen_faces
@@ -43,7 +43,7 @@ def render() -> None:
     rows = catalog().videos(["video_id", "uri", "duration_s", "status", "tracks", "read_s"])
     videos = rows.filter(pc.not_equal(rows["status"], "failed"))
     left, right = st.columns([1, 2], gap="large")
-    with left, told_plainly():
+    with left, errors_shown():
         faces = chosen_faces()
         more = st.session_state.get("more", ())
         if more:
@@ -51,7 +51,7 @@ def render() -> None:
         wish = beside = None
         if faces or more:
             wish, beside = wish_for(videos, faces, more)
-    with right, told_plainly():
+    with right, errors_shown():
         if not videos.num_rows:
             _nothing_yet()
         elif wish is None or beside is None:

@@ -1,4 +1,4 @@
-"""The training page: a run's curves while it goes on."""
+"""Training page: curves of a run during and after training."""
 
 from __future__ import annotations
 
@@ -8,79 +8,84 @@ from pathlib import Path
 import streamlit as st
 
 from ui.components.charts import angle_chart, angle_map, run_chart, validation_chart
-from ui.components.context import readable, told_plainly
+from ui.components.context import errors_shown, readable
 from ui.components.markup import markdown
 from ui.components.report_markup import headlines
 from ui.service.runs import TrainingRun, list_runs, read_run
 from vidsearch.evaluation.report import Headline
 
 _OTHER = ""
-_EVERY_S = 4.0
-_LOOK_AGAIN_S = 20.0
-_STATES = {"running": "Goes on", "finished": "Finished", "stopped": "Stopped early"}
+_REFRESH_S = 4.0
+_LIST_TTL_S = 20.0
+_STATES = {"running": "Running", "finished": "Finished", "stopped": "Stopped early"}
 
 
-@st.cache_data(ttl=_LOOK_AGAIN_S, show_spinner="Looking for runs ...")
-def _found(places: tuple[str, ...]) -> tuple[Path, ...]:
-    return list_runs(places)
+@st.cache_data(ttl=_LIST_TTL_S, show_spinner="Looking for runs ...")
+def _found(allowed: tuple[str, ...]) -> tuple[Path, ...]:
+    return list_runs(allowed)
 
 
 def render() -> None:
     """Draw the page."""
     st.title("Training", anchor=False)
-    places = readable()
-    with told_plainly():
-        folder = _choose(_found(places), places)
+    allowed = readable()
+    with errors_shown():
+        folder = _choose(_found(allowed), allowed)
         if folder:
-            running = read_run(folder, places).state == "running"
-            # Only a run that goes on is looked at again and again.
-            st.fragment(_show, run_every=_EVERY_S if running else None)(folder, places)
+            running = read_run(folder, allowed).state == "running"
+            # Only a running run is read again periodically.
+            st.fragment(_show, run_every=_REFRESH_S if running else None)(folder, allowed)
 
 
-def _choose(found: Sequence[Path], places: Sequence[str]) -> str:
+def _choose(found: Sequence[Path], allowed: Sequence[str]) -> str:
     names = [str(folder) for folder in found]
     if not names:
-        where = ", ".join(map(markdown, places)) if places else "no folder may be looked through"
+        where = ", ".join(map(markdown, allowed)) if allowed else "no folder is allowed"
         st.info(
-            f"No training run yet (looked in: {where}). `vidsearch train` writes one; keep it in a "
+            f"No training run yet (searched: {where}). `vidsearch train` writes one; keep it in a "
             "folder **runs** beside the catalog, or start the app with **--root FOLDER**.",
             icon=":material/model_training:",
         )
         st.code("vidsearch train small_from_scratch FACES --out runs/first", language=None)
         return st.text_input("Folder of a run on the server", key="run-folder").strip()
     folder = st.selectbox(
-        "Run", [*names, _OTHER], key="run",
-        format_func=lambda name: f"{Path(name).name}  ·  {Path(name).parent}" if name
-        else "A folder I name ...",
-    )  # fmt: skip
+        "Run",
+        [*names, _OTHER],
+        key="run",
+        format_func=lambda name: (
+            f"{Path(name).name}  ·  {Path(name).parent}" if name else "Another folder ..."
+        ),
+    )
     if folder == _OTHER:
         folder = st.text_input("Folder of a run on the server", key="run-folder").strip()
     return folder
 
 
-def _show(folder: str, places: Sequence[str]) -> None:
-    with told_plainly():
-        run = read_run(folder, places)
+def _show(folder: str, allowed: Sequence[str]) -> None:
+    with errors_shown():
+        run = read_run(folder, allowed)
         _progress(run)
         left, right = st.columns(2, gap="large")
         losses = [name for name in run.columns if name == "loss" or name.startswith("loss_")]
         charts = (
             ("Loss", run_chart(run, losses, "loss")),
-            ("Verification on people it never learns from", validation_chart(run)),
-            ("Angles to the own class: start, middle, now", angle_chart(run)),
-            ("The same at every moment: the stronger, the more faces", angle_map(run)),
+            ("Verification on held-out people", validation_chart(run)),
+            ("Angles to the own class at start, middle and end", angle_chart(run)),
+            ("Angles to the own class over the steps (darker: more faces)", angle_map(run)),
             ("Mean angle to the own class", run_chart(run, ["target_angle_deg"], "degrees")),
             ("Learning rate", run_chart(run, ["lr"], "learning rate")),
             ("Gradient norm", run_chart(run, ["gradient_norm"], "norm", log_y=True)),
             ("Speed", run_chart(run, ["faces_per_s"], "faces a second")),
         )
-        there = [(title, chart) for title, chart in charts if chart is not None]
-        for number, (title, chart) in enumerate(there):
+        available = [(title, chart) for title, chart in charts if chart is not None]
+        for number, (title, chart) in enumerate(available):
             with (left, right)[number % 2]:
                 st.markdown(f"**{title}**")
                 st.altair_chart(chart, width="stretch", key=f"run-{title}")
         if not run.validations:
-            st.caption("No validation yet: it needs people that are held out of training.")
+            st.caption(
+                "No validation yet: it needs held-out people (vidsearch train --held-out SET)."
+            )
         if run.config:
             with st.expander("Settings of this run", icon=":material/tune:"):
                 st.code(run.config, language="toml")
@@ -88,7 +93,7 @@ def _show(folder: str, places: Sequence[str]) -> None:
 
 def _progress(run: TrainingRun) -> None:
     numbers = [
-        Headline("State", _STATES[run.state], f"last words {run.written:%Y-%m-%d %H:%M:%S} UTC"),
+        Headline("State", _STATES[run.state], f"last log line {run.written:%Y-%m-%d %H:%M:%S} UTC"),
         Headline("Step", f"{run.step:,}", f"of {run.steps:,}" if run.steps else ""),
     ]
     if "loss" in run.columns:

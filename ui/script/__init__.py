@@ -1,1 +1,1 @@
-"""What Streamlit runs, away from ``ui/pages``, which it would offer as pages of its own."""
+"""The script that Streamlit runs. Beside ``ui/pages`` Streamlit would list those as pages."""

@@ -1,4 +1,4 @@
-"""In front of everything that the server answers: who may ask, and from which pages."""
+"""Auth middleware: token check, same-origin check and security headers for every request."""
 
 from __future__ import annotations
 
@@ -21,19 +21,19 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from ui.service.settings import UiSettings, is_local
 
 SIGNED_IN_S = 12 * 3600
-"""How long a sign-in with the token lasts."""
+"""Lifetime of a sign-in with the token, seconds."""
 
 GUESS_S = 1.0
-"""What a wrong token costs whoever tries it."""
+"""Delay after a wrong token, seconds; it slows brute force."""
 
 _FORM_BYTES, _FORM_S = 4096, 10.0
 _OPEN = {"/_stcore/health"}
 _READING = {"GET", "HEAD", "OPTIONS"}
 _OIDC_HIDES = re.compile(r"/(media|film|_stcore/(upload_file|metrics|agent|bidi-components))(/|$)")
-"""What a provider's visitor reaches only after signing in; the sign-in page needs the rest."""
+"""Paths closed to visitors who have not signed in with OIDC; the sign-in page needs all others."""
 
 _HEADERS = {
-    # Nothing on a page may come from, or go to, another machine; no page of others may frame ours.
+    # Pages load from and send to this server only; no other site may frame them.
     "Content-Security-Policy": "default-src 'self' data: blob: 'unsafe-inline' 'unsafe-eval'; "
     "frame-ancestors 'none'; base-uri 'self'; form-action 'self'; object-src 'none'",
     "X-Frame-Options": "DENY",
@@ -43,12 +43,12 @@ _HEADERS = {
 
 
 class AuthMiddleware:
-    """Refuses what does not come from our own pages, and visitors who have not signed in.
+    """Refuses requests of other sites' pages and visitors who have not signed in.
 
     Args:
-        app: What is behind it.
-        settings: How visitors sign in.
-        has_signed_in: Tells by cookies whether the OpenID provider vouches for a visitor.
+        app: The application behind the middleware.
+        settings: Address and sign-in method.
+        has_signed_in: Return True if the cookies hold a valid OpenID Connect sign-in.
     """
 
     def __init__(
@@ -74,33 +74,36 @@ class AuthMiddleware:
             await answer(scope, receive, _with_headers(send))
 
     async def _answer(
-        self, asked: HTTPConnection, scope: Scope, receive: Receive
+        self, request: HTTPConnection, scope: Scope, receive: Receive
     ) -> Response | None:
-        """Return the refusal, or the sign-in page; None: the app may answer."""
-        host = asked.headers.get("host", "")
+        """Return the refusal or the sign-in page, or None if the app may answer."""
+        host = request.headers.get("host", "")
         method = scope.get("method", "")
         if not self._serves(host):
             return PlainTextResponse(
-                "This app answers to this machine's own name only. To reach it by another, start "
+                "This app answers requests for localhost only. To reach it by another name, start "
                 "it with --token or --oidc.",
                 status_code=421,
             )
-        if method not in _READING and not _from_our_pages(asked.headers.get("origin"), host):
-            return PlainTextResponse("Refused: asked by a page of another site.", status_code=403)
+        if method not in _READING and not _same_origin(request.headers.get("origin"), host):
+            return PlainTextResponse(
+                "Refused: the request comes from a page of another site.", status_code=403
+            )
         path = scope["path"]
         if path in _OPEN:
             return None
-        if self._settings.token is not None and not self._admitted(asked):
+        if self._settings.token is not None and not self._admitted(request):
             return await self._sign_in(scope, receive)
         hidden = self._settings.oidc and _OIDC_HIDES.match(path) is not None
-        if hidden and not self._has_signed_in(asked.cookies):
+        if hidden and not self._has_signed_in(request.cookies):
             return PlainTextResponse("Sign in first.", status_code=401)
         return None
 
     def _serves(self, host: str) -> bool:
-        """Tell whether a request came by a name of ours.
+        """Return True if the request's host name is allowed.
 
-        Without sign-in, a page elsewhere whose name is pointed at this machine must not get in.
+        Without sign-in only local names are: this stops DNS rebinding, where a foreign name
+        points to this machine.
         """
         if self._settings.token is not None or self._settings.oidc:
             return True
@@ -113,17 +116,17 @@ class AuthMiddleware:
         if scope["type"] == "websocket" or scope["method"] not in {"GET", "HEAD", "POST"}:
             return PlainTextResponse("Sign in first.", status_code=401)
         if scope["method"] == "POST":
-            if self._settings.admits(await _typed_token(Request(scope, receive))):
+            if self._settings.admits(await _submitted_token(Request(scope, receive))):
                 return self._let_in(scope)
             await asyncio.sleep(GUESS_S)
-            return _page("That is not the token.")
+            return _page("The token is wrong.")
         accepts = HTTPConnection(scope).headers.get("accept", "")
         if "text/html" in accepts:
             return _page("")
         return PlainTextResponse("Sign in first.", status_code=401)
 
     def _let_in(self, scope: Scope) -> Response:
-        # One of our pages, or the first: never a place of somebody else's choice.
+        # Redirect to a page of this app only, never to a target of the caller's choice.
         path = scope["path"] if re.fullmatch(r"/[a-z]*", scope["path"]) else "/"
         answer = RedirectResponse(path, status_code=303)
         until = str(int(time.time()) + SIGNED_IN_S)
@@ -137,8 +140,8 @@ class AuthMiddleware:
         )
         return answer
 
-    def _admitted(self, asked: HTTPConnection) -> bool:
-        until, _, signature = asked.cookies.get(self._cookie, "").partition(".")
+    def _admitted(self, request: HTTPConnection) -> bool:
+        until, _, signature = request.cookies.get(self._cookie, "").partition(".")
         expected = self._signature(until).encode()
         if not hmac.compare_digest(expected, signature.encode("utf-8", "replace")):
             return False
@@ -148,13 +151,13 @@ class AuthMiddleware:
         return hmac.new(self._secret, until.encode("utf-8", "replace"), hashlib.sha256).hexdigest()
 
 
-def _from_our_pages(origin: str | None, host: str) -> bool:
-    """Tell whether a page of this app asks; what is no browser says nothing of pages."""
+def _same_origin(origin: str | None, host: str) -> bool:
+    """Return True if Origin is this host, or absent (the client is not a browser)."""
     return origin is None or urlsplit(origin).netloc == host
 
 
-async def _typed_token(request: Request) -> str:
-    """Return the token in a small form; nothing where it is none."""
+async def _submitted_token(request: Request) -> str:
+    """Return the token of the sign-in form, or an empty string."""
 
     async def read() -> bytes:
         content = b""
@@ -173,16 +176,16 @@ async def _typed_token(request: Request) -> str:
 
 def _page(fault: str) -> Response:
     page = files("ui.server").joinpath("sign_in.html").read_text(encoding="utf-8")
-    shown = page.replace("{fault}", escape(fault))
-    return HTMLResponse(shown, status_code=401, headers={"Cache-Control": "no-store"})
+    content = page.replace("{fault}", escape(fault))
+    return HTMLResponse(content, status_code=401, headers={"Cache-Control": "no-store"})
 
 
 def _with_headers(send: Send) -> Send:
-    async def told(message: Message) -> None:
+    async def send_with_headers(message: Message) -> None:
         if message["type"] == "http.response.start":
             headers = MutableHeaders(scope=message)
             for name, value in _HEADERS.items():
                 headers.setdefault(name, value)
         await send(message)
 
-    return told
+    return send_with_headers

@@ -1,4 +1,4 @@
-"""Starting the app's server as a child process."""
+"""Start and stop of the app's server as a child process."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from ui.service.settings import FOLLOW, TOKEN_VARIABLE, UiSettings, is_local
 
 MAX_UPLOAD_MIB = 60
 GRACE_S = 10.0
-"""What the app may take to end before it is cut off."""
+"""Seconds that the app may take to end before it is killed."""
 
 _LIGHT = {
     "primaryColor": "#0f5f73",
@@ -37,8 +37,8 @@ _FONT = 'system-ui, -apple-system, "Segoe UI", "Noto Sans", sans-serif'
 
 
 def options(settings: UiSettings, *, browser: bool) -> dict[str, str]:
-    """Return Streamlit's options: our look, nothing sent to anybody, no developer's menu."""
-    found = {
+    """Return Streamlit's options: colours, no telemetry, no developer menu."""
+    values = {
         "server.address": settings.address,
         "server.port": str(settings.port),
         "server.headless": "false" if browser and is_local(settings.address) else "true",
@@ -65,13 +65,13 @@ def options(settings: UiSettings, *, browser: bool) -> dict[str, str]:
         "theme.headingFontWeights": "[700, 650, 650]",
         "theme.headingFontSizes": '["1.9rem", "1.35rem", "1.1rem"]',
     }
-    found |= {f"theme.light.{name}": value for name, value in _LIGHT.items()}
-    found |= {f"theme.dark.{name}": value for name, value in _DARK.items()}
-    return found
+    values |= {f"theme.light.{name}": value for name, value in _LIGHT.items()}
+    values |= {f"theme.dark.{name}": value for name, value in _DARK.items()}
+    return values
 
 
 def command(settings: UiSettings, *, browser: bool) -> list[str]:
-    """Return the command line of the app's process; it names no secret."""
+    """Return the command line of the app's process; it holds no secret."""
     words = [sys.executable, "-m", "streamlit", "run", str(Path(__file__).with_name("serve.py"))]
     for name, value in options(settings, browser=browser).items():
         words.append(f"--{name}={value}")
@@ -81,16 +81,16 @@ def command(settings: UiSettings, *, browser: bool) -> list[str]:
 def start(
     settings: UiSettings, *, browser: bool, output: IO[bytes] | None = None
 ) -> subprocess.Popen[bytes]:
-    """Start the app's process; it ends when this one does, however this one ends.
+    """Start the app's process; it ends with this process, also when this one is killed.
 
     Args:
-        settings: How it runs.
-        browser: Whether it opens a window.
-        output: Where it writes; None: where this process does.
+        settings: Settings of the app.
+        browser: Open a browser window.
+        output: File for its standard output and error; None: those of this process.
     """
     environment = {**os.environ, **settings.to_environment(), FOLLOW: "1"}
     environment.pop(TOKEN_VARIABLE, None)
-    # The app reads this pipe, which ends with us: see ``end_with_parent``.
+    # The app reads this pipe and ends when it closes: see ``end_with_parent``.
     return subprocess.Popen(  # noqa: S603
         command(settings, browser=browser),
         env=environment,
@@ -101,7 +101,7 @@ def start(
 
 
 def end_with_parent() -> None:
-    """End this process when the one that started it is gone, even if it was killed."""
+    """End this process when its parent has ended, even if the parent was killed."""
 
     def watch() -> None:
         while os.read(0, 1024):

@@ -1,4 +1,4 @@
-"""What is on the screen while a browser loads the app's scripts, which takes it a second or two."""
+"""Loading page: content for the second or two in which a browser loads the app's scripts."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ _TITLE = b"<title>Streamlit</title>"
 
 
 class LoadingPage:
-    """Fills the app's page, which is empty until its scripts run; they replace what is there.
+    """Fills Streamlit's page, which is empty until its scripts run and replace the content.
 
     Args:
-        app: What answers.
+        app: The application behind the middleware.
     """
 
     def __init__(self, app: ASGIApp) -> None:
@@ -36,7 +36,7 @@ class LoadingPage:
 
 
 class _Filled:
-    """Holds a whole page of HTML back until it can be sent filled; passes on all else."""
+    """Buffers an HTML page until it is complete, then sends it filled; passes all else through."""
 
     def __init__(self, send: Send) -> None:
         self._send = send
@@ -60,16 +60,16 @@ class _Filled:
 
 def _is_page(start: Message) -> bool:
     headers = MutableHeaders(scope=start)
-    kind, coded = headers.get("content-type", ""), "content-encoding" in headers
-    return start["status"] == 200 and kind.startswith("text/html") and not coded
+    kind, is_encoded = headers.get("content-type", ""), "content-encoding" in headers
+    return start["status"] == 200 and kind.startswith("text/html") and not is_encoded
 
 
 def filled(page: bytes) -> bytes:
-    """Return the app's page with something to look at; a page of another make stays as it is."""
-    return page.replace(_EMPTY, _splash(), 1).replace(_TITLE, b"<title>vidsearch</title>", 1)
+    """Return the app's page with the loading content; a page of unknown layout stays unchanged."""
+    return page.replace(_EMPTY, _loading_html(), 1).replace(_TITLE, b"<title>vidsearch</title>", 1)
 
 
 @cache
-def _splash() -> bytes:
+def _loading_html() -> bytes:
     text = files("ui.server").joinpath("loading_page.html").read_text(encoding="utf-8")
     return text.strip().replace("{logo}", LOGO).encode()

@@ -1,4 +1,4 @@
-"""The server: Streamlit's app, and films by range for those who were given their key."""
+"""The server: Streamlit's app, and video files with HTTP Range behind unguessable keys."""
 
 from __future__ import annotations
 
@@ -18,46 +18,46 @@ from ui.server.auth import AuthMiddleware
 from ui.server.launch import end_with_parent
 from ui.server.loading_page import LoadingPage
 from ui.server.oidc import has_signed_in
-from ui.server.tcp_nodelay import send_at_once
+from ui.server.tcp_nodelay import disable_nagle
 from ui.service import shared
 from ui.service.media_tokens import MEDIA_TOKENS
 from ui.service.settings import FOLLOW, VARIABLE, UiSettings
 from ui.service.temp_dirs import remove_own
 
 
-async def film(request: Request) -> Response:
-    """Answer with the bytes that were asked for of one film, or 404."""
-    found = MEDIA_TOKENS.find(request.path_params["key"])
-    if found is None or not found.path.is_file():
+async def video(request: Request) -> Response:
+    """Return the requested bytes of one video file, or 404."""
+    media = MEDIA_TOKENS.find(request.path_params["key"])
+    if media is None or not media.path.is_file():
         return PlainTextResponse("not found", status_code=404)
     headers = {"Cache-Control": "private, no-store", "X-Content-Type-Options": "nosniff"}
-    return FileResponse(found.path, media_type=found.kind, headers=headers)
+    return FileResponse(media.path, media_type=media.kind, headers=headers)
 
 
 @asynccontextmanager
 async def _tidy(_: App) -> AsyncIterator[None]:
-    send_at_once()
+    disable_nagle()
     yield
     remove_own()
 
 
-def _gates() -> list[Middleware]:
-    """Return what stands before the app; nothing where this file is only looked at."""
+def _middleware() -> list[Middleware]:
+    """Return the middleware of the app; none where this module is only inspected."""
     if VARIABLE not in os.environ:
         return []
     settings = UiSettings.from_environment(os.environ)
     shared.warm(settings.catalog)
-    gate = Middleware(AuthMiddleware, settings=settings, has_signed_in=has_signed_in)
-    return [gate, Middleware(LoadingPage)]
+    auth = Middleware(AuthMiddleware, settings=settings, has_signed_in=has_signed_in)
+    return [auth, Middleware(LoadingPage)]
 
 
 if os.environ.get(FOLLOW):
     end_with_parent()
-import_module("ui.app")  # now, not while the first visitor waits
+import_module("ui.app")  # load now, so that the first visitor does not wait
 
 app = App(
     Path(__file__).parents[1] / "script" / "start.py",
-    routes=[Route("/film/{key}", film)],
-    middleware=_gates(),
+    routes=[Route("/film/{key}", video)],
+    middleware=_middleware(),
     lifespan=_tidy,
 )

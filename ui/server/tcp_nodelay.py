@@ -1,4 +1,4 @@
-"""Answers that leave at once: without this a browser waits 40 ms for each of a hundred files."""
+"""TCP_NODELAY: Nagle's algorithm and delayed ACKs cost 40 ms for each small file."""
 
 from __future__ import annotations
 
@@ -11,26 +11,26 @@ from pathlib import Path
 _OPEN_FILES = Path("/proc/self/fd")
 
 
-def send_at_once() -> int:
-    """Turn Nagle's algorithm off for the connections to come; return how many sockets listen here.
+def disable_nagle() -> int:
+    """Turn Nagle's algorithm off for new connections; return the number of listening sockets.
 
-    A header and a body are two small packets, of which the second waits until the browser has
-    acknowledged the first, and a browser delays that. asyncio turns the algorithm off, but only for
-    sockets that were made with the number of TCP as their protocol, and Streamlit's is not.
-    What is accepted takes over the option of the socket that listens (Linux).
+    Header and body are two small packets. The second waits until the browser has acknowledged the
+    first, and browsers delay acknowledgements. asyncio sets the option only on sockets created
+    with the protocol number of TCP, and Streamlit creates its socket without it. On Linux,
+    accepted connections inherit the option of the listening socket.
     """
-    found = 0
+    count = 0
     for entry in list(_OPEN_FILES.iterdir()) if _OPEN_FILES.is_dir() else []:
         with suppress(OSError):
             if stat.S_ISSOCK(os.fstat(int(entry.name)).st_mode):
-                with socket.socket(fileno=os.dup(int(entry.name))) as one:
-                    found += _send_at_once(one)
-    return found
+                with socket.socket(fileno=os.dup(int(entry.name))) as listener:
+                    count += _disable(listener)
+    return count
 
 
-def _send_at_once(one: socket.socket) -> bool:
-    internet = one.family in (socket.AF_INET, socket.AF_INET6)
-    if not internet or not one.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN):
+def _disable(listener: socket.socket) -> bool:
+    internet = listener.family in (socket.AF_INET, socket.AF_INET6)
+    if not internet or not listener.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN):
         return False
-    one.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     return True

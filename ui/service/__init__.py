@@ -1,1 +1,1 @@
-"""What the screens call: plain functions, no Streamlit."""
+"""Functions behind the pages, without Streamlit."""

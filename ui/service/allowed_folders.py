@@ -1,4 +1,4 @@
-"""Folders on the server that the app may open: below the given roots, and where reports lie."""
+"""Folders on the server that the app may open: the given roots and the default report folders."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from vidsearch.text.printable import printable
 from vidsearch.video.source import is_remote
 
 DEFAULTS = ("reports", "runs")
-"""Folders beside the catalog and in the working directory that are looked through unasked."""
+"""Folders beside the catalog and in the working directory that are always searched."""
 
 _PARTS = ("tables", "figures", "pictures")
-_DEEPEST = 5
-_MOST_FOLDERS = 4000
+_MAX_DEPTH = 5
+_MAX_FOLDERS = 4000
 
 
 def readable(catalog: str, roots: Sequence[str], here: Path | None = None) -> tuple[str, ...]:
@@ -23,63 +23,63 @@ def readable(catalog: str, roots: Sequence[str], here: Path | None = None) -> tu
 
     Args:
         catalog: Folder or address of the catalog.
-        roots: Given when the app was started.
-        here: Working directory; default: the process's.
+        roots: Folders given when the app was started.
+        here: Working directory; None: that of the process.
     """
     beside = [] if is_remote(catalog) else [Path(catalog).resolve().parent]
-    wanted = [base / name for base in (*beside, here or Path.cwd()) for name in DEFAULTS]
-    # The event logs of a catalog lie in a folder 'runs' of its own: no training runs.
-    own = Path(catalog).resolve() / "runs" if not is_remote(catalog) else None
-    found = [str(place.resolve()) for place in wanted if place.is_dir() and place.resolve() != own]
-    return tuple(dict.fromkeys((*(str(Path(root).resolve()) for root in roots), *found)))
+    candidates = [base / name for base in (*beside, here or Path.cwd()) for name in DEFAULTS]
+    # The folder 'runs' of a catalog holds event logs of indexing, not training runs.
+    event_logs = Path(catalog).resolve() / "runs" if not is_remote(catalog) else None
+    folders = [path.resolve() for path in candidates if path.is_dir()]
+    defaults = [str(path) for path in folders if path != event_logs]
+    return tuple(dict.fromkeys((*(str(Path(root).resolve()) for root in roots), *defaults)))
 
 
-def folders_with(file: str, places: Sequence[str]) -> tuple[Path, ...]:
-    """Return the folders below the places that hold a file of this name, the newest file first.
+def folders_with(file: str, allowed: Sequence[str]) -> tuple[Path, ...]:
+    """Return the allowed folders that hold a file of this name, the newest file first.
 
-    Links are not followed, and hidden folders, folders deep down and more than a few thousand are
-    not looked at.
+    Links are not followed. Hidden folders, folders deeper than five levels and more than 4,000
+    folders are not searched.
     """
     found: dict[Path, float] = {}
-    waiting = [(Path(place), 0) for place in places]
-    looked = 0
-    while waiting and looked < _MOST_FOLDERS:
-        folder, depth = waiting.pop(0)
-        looked += 1
+    queue = [(Path(folder), 0) for folder in allowed]
+    visited = 0
+    while queue and visited < _MAX_FOLDERS:
+        folder, depth = queue.pop(0)
+        visited += 1
         try:
             entries = list(folder.iterdir())
-            mark = folder / file
-            if mark.is_file():
-                found[folder] = mark.stat().st_mtime
+            if (folder / file).is_file():
+                found[folder] = (folder / file).stat().st_mtime
             inner = [e for e in entries if not e.name.startswith(".") and not e.is_symlink()]
-            if depth < _DEEPEST:
-                waiting += [(entry, depth + 1) for entry in sorted(inner) if entry.is_dir()]
+            if depth < _MAX_DEPTH:
+                queue += [(entry, depth + 1) for entry in sorted(inner) if entry.is_dir()]
         except OSError:
-            continue  # gone meanwhile, or not ours to read
+            continue  # removed meanwhile, or not readable
     return tuple(sorted(found, key=lambda folder: (-found[folder], str(folder))))
 
 
-def opened(folder: str, places: Sequence[str]) -> Path:
+def opened(folder: str, allowed: Sequence[str]) -> Path:
     """Return the real path of a folder that may be opened.
 
     Raises:
-        ConfigError: It is in none of the places, is not there, or holds links, which could lead
-            anywhere.
+        ConfigError: It is outside the allowed folders, does not exist, or holds links, which could
+            lead outside.
     """
-    if not places:
+    if not allowed:
         raise ConfigError(
             f"'{printable(folder)}' may not be opened: start the app with --root FOLDER, or keep "
             "reports and runs in 'reports' or 'runs' beside the catalog"
         )
-    place = inside_roots(folder, places)
+    path = inside_roots(folder, allowed)
     try:
-        inner = [place, *(place / name for name in _PARTS if (place / name).is_dir())]
+        inner = [path, *(path / name for name in _PARTS if (path / name).is_dir())]
         links = [entry for part in inner for entry in part.iterdir() if entry.is_symlink()]
     except OSError as error:
         raise ConfigError(f"'{printable(folder)}' cannot be read ({error.strerror})") from error
     if links:
         raise ConfigError(
-            f"'{printable(str(links[0]))}' is a link, which could lead out of the folders that "
-            "may be opened; put the file itself there"
+            f"'{printable(str(links[0]))}' is a link, which could lead out of the allowed "
+            "folders; put the file itself there"
         )
-    return place
+    return path

@@ -1,4 +1,4 @@
-"""The curves of a report as data, computed from its scores: to be drawn and read off."""
+"""Curves of a report as data, computed from its scores."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from vidsearch.evaluation.metrics.verification import roc
 from vidsearch.evaluation.report import ReportTable, Scores, StoredReport
 
 Floats = NDArray[np.float64]
-MOST_POINTS = 600
+MAX_POINTS = 600
 _BINS = 60
 
 
@@ -23,13 +23,13 @@ class Curve:
     """Lines over one pair of axes.
 
     Attributes:
-        name: That of the report's own figure which it stands for.
-        title: Above it.
+        name: Name of the figure of the report that the curve replaces.
+        title: Heading.
         x: Name of the horizontal axis.
         y: Name of the vertical axis.
-        lines: By name: x and y, equally long.
-        shape: How they are drawn.
-        log_x: Whether the horizontal axis is logarithmic.
+        lines: Line name -> x (P,) and y (P,).
+        shape: Kind of drawing.
+        log_x: Draw the horizontal axis logarithmically.
     """
 
     name: str
@@ -43,7 +43,7 @@ class Curve:
 
 @dataclass(frozen=True, slots=True)
 class Intervals:
-    """Values with their intervals, a row each, from a table that has them."""
+    """Values with their intervals: one row of a table each."""
 
     measure: str
     labels: tuple[str, ...]
@@ -56,7 +56,7 @@ def curves(stored: StoredReport) -> tuple[Curve, ...]:
     """Return every curve that can be drawn from what the report stored.
 
     Raises:
-        ConfigError: Its scores and metrics do not fit together.
+        ConfigError: Scores and metrics of the report contradict each other.
     """
     try:
         return _curves(stored)
@@ -72,16 +72,28 @@ def _curves(stored: StoredReport) -> tuple[Curve, ...]:
     ranks = _rank_lines(stored.document.get("metrics") or {})
     if ranks:
         found.append(
-            Curve("cmc", "Right answer among the first k", "k", "share of queries", ranks,
-                  "points", log_x=max(float(x[-1]) for x, _ in ranks.values()) > 20)
-        )  # fmt: skip
+            Curve(
+                "cmc",
+                "Right answer among the first k",
+                "k",
+                "share of queries",
+                ranks,
+                "points",
+                log_x=max(float(x[-1]) for x, _ in ranks.values()) > 20,
+            )
+        )
     if scores is not None:
         precision = _precision_lines(scores)
         if precision:
             found.append(
-                Curve("precision", "Average precision of every query, the worst first",
-                      "share of queries", "average precision", precision)
-            )  # fmt: skip
+                Curve(
+                    "precision",
+                    "Average precision of every query, the worst first",
+                    "share of queries",
+                    "average precision",
+                    precision,
+                )
+            )
     return tuple(found)
 
 
@@ -93,8 +105,8 @@ def _of_pairs(scores: Scores) -> list[Curve]:
     found = roc(similarity, genuine)
     impostors = int((~genuine).sum())
     far, tar = thinned(np.maximum(found.far, 1 / impostors), found.tar)
-    seen = similarity > -1  # the score of a pair without a face
-    degrees = np.degrees(np.arccos(np.clip(similarity[seen], -1, 1)))
+    scored = similarity > -1  # a pair without a face has the score -1
+    degrees = np.degrees(np.arccos(np.clip(similarity[scored], -1, 1)))
     edges = np.linspace(degrees.min(), max(degrees.max(), degrees.min() + 1e-6), _BINS + 1)
     middles = (edges[:-1] + edges[1:]) / 2
     angles = {
@@ -102,18 +114,34 @@ def _of_pairs(scores: Scores) -> list[Curve]:
             middles,
             np.histogram(degrees[which], edges)[0] / max(int(which.sum()), 1),
         )
-        for name, which in (("genuine pairs", genuine[seen]), ("impostor pairs", ~genuine[seen]))
+        for name, which in (
+            ("genuine pairs", genuine[scored]),
+            ("impostor pairs", ~genuine[scored]),
+        )
     }
     return [
-        Curve("roc", "True accepts over false accepts", "false accept rate", "true accept rate",
-              {"ROC": (far, tar)}, "step", log_x=True),
-        Curve("angles", "Angles between the two faces of a pair", "angle, degrees",
-              "share of its kind", angles, "area"),
-    ]  # fmt: skip
+        Curve(
+            "roc",
+            "True accepts over false accepts",
+            "false accept rate",
+            "true accept rate",
+            {"ROC": (far, tar)},
+            "step",
+            log_x=True,
+        ),
+        Curve(
+            "angles",
+            "Angles between the two faces of a pair",
+            "angle, degrees",
+            "share of its kind",
+            angles,
+            "area",
+        ),
+    ]
 
 
 def _rank_lines(metrics: Mapping[str, Any]) -> dict[str, tuple[Floats, Floats]]:
-    """Return rank-k rates, wherever a protocol keeps them."""
+    """Return rank-k rates by protocol part (keys ``cmc`` or ``rank_k``)."""
     lines = {}
     for name, part in {"all": metrics, **metrics}.items():
         if not isinstance(part, Mapping):
@@ -140,27 +168,32 @@ def _precision_lines(scores: Scores) -> dict[str, tuple[Floats, Floats]]:
     return lines
 
 
-def thinned(x: Floats, y: Floats, most: int = MOST_POINTS) -> tuple[Floats, Floats]:
-    """Return at most about so many points of a line, both ends and every turn's end kept.
+def thinned(x: Floats, y: Floats, limit: int = MAX_POINTS) -> tuple[Floats, Floats]:
+    """Return at most about ``limit`` points of a line, with both ends and all corners.
+
+    Args:
+        x: (P,) coordinates.
+        y: (P,) coordinates.
+        limit: Number of points to keep.
 
     Example:
         >>> x, y = thinned(np.arange(10_000.0), np.arange(10_000.0))
-        >>> len(x) <= MOST_POINTS + 1, x[0], x[-1]
+        >>> len(x) <= MAX_POINTS + 1, x[0], x[-1]
         (True, np.float64(0.0), np.float64(9999.0))
     """
-    if len(x) > 2:  # points inside a level or upright stretch say nothing
-        flat = (np.diff(y)[:-1] == 0) & (np.diff(y)[1:] == 0)
-        upright = (np.diff(x)[:-1] == 0) & (np.diff(x)[1:] == 0)
-        kept = np.concatenate([[True], ~(flat | upright), [True]])
-        x, y = x[kept], y[kept]
-    if len(x) <= most:
+    if len(x) > 2:  # points inside a horizontal or vertical stretch are redundant
+        horizontal = (np.diff(y)[:-1] == 0) & (np.diff(y)[1:] == 0)
+        vertical = (np.diff(x)[:-1] == 0) & (np.diff(x)[1:] == 0)
+        corners = np.concatenate([[True], ~(horizontal | vertical), [True]])
+        x, y = x[corners], y[corners]
+    if len(x) <= limit:
         return x, y
-    rows = np.unique(np.linspace(0, len(x) - 1, most).round().astype(np.intp))
+    rows = np.unique(np.linspace(0, len(x) - 1, limit).round().astype(np.intp))
     return x[rows], y[rows]
 
 
 def intervals(table: ReportTable) -> Intervals | None:
-    """Return the values of a table with columns ``from`` and ``to``; None where it has none."""
+    """Return the values of a table with columns ``from`` and ``to``; None without such columns."""
     names = list(table.columns)
     if "from" not in names or "to" not in names or names.index("from") < 2:
         return None
@@ -169,14 +202,14 @@ def intervals(table: ReportTable) -> Intervals | None:
     rows = [
         row
         for row in table.rows
-        if all(isinstance(row[at], int | float) for at in (value, low, high))
+        if all(isinstance(row[column], int | float) for column in (value, low, high))
     ]
     if len(rows) < 2:
         return None
-    if len({row[at] for row in rows for at in (value, low, high)}) == 1:
-        return None  # nothing to tell apart
+    if len({row[column] for row in rows for column in (value, low, high)}) == 1:
+        return None  # all values are equal
     labels = [
         " ".join(str(cell) for cell in row[:value] if isinstance(cell, str | int)) for row in rows
     ]
-    columns = [tuple(float(row[at]) for row in rows) for at in (value, low, high)]  # type: ignore[arg-type]
+    columns = [tuple(float(row[column]) for row in rows) for column in (value, low, high)]  # type: ignore[arg-type]
     return Intervals(names[value], tuple(labels), *columns)

@@ -1,4 +1,4 @@
-"""Indexing runs: what their event logs say, and starting one in a process of its own."""
+"""Indexing runs: their state from event logs, and the start of a run as a process."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ from vidsearch.errors import ConfigError
 from vidsearch.text.printable import printable
 
 SILENT_AFTER_S = 1800.0
-"""A run without an end that said nothing for so long is taken for killed."""
+"""A run without an end event that logged nothing for this long counts as killed, seconds."""
 
 PRIVATE = frozenset({VARIABLE, TOKEN_VARIABLE, FOLLOW})
-"""Of the app's environment: no indexing process needs to know the token."""
+"""Environment variables of the app that indexing processes do not get: they hold the token."""
 
-_RUNS_SHOWN = 20
+_MAX_RUNS = 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,9 +33,9 @@ class Job:
     """One indexing run.
 
     Attributes:
-        state: ``running``, ``done``, ``stopped``, ``error``, or ``silent`` (killed, as it seems).
-        left_s: Judged from the videos finished so far; None where nothing can be said.
-        message: Why it ended, where it ended badly.
+        state: ``running``, ``done``, ``stopped``, ``error``, or ``silent`` (probably killed).
+        left_s: Estimated seconds left, from the videos finished so far; None if unknown.
+        message: Reason of a failed end.
     """
 
     run_id: str
@@ -50,11 +50,12 @@ class Job:
 
     @property
     def finished(self) -> int:
+        """Number of videos indexed or failed."""
         return self.indexed + self.failed
 
 
 def jobs(catalog: Catalog, now: datetime | None = None) -> tuple[Job, ...]:
-    """Return the latest runs, newest first; a log that cannot be read is left out."""
+    """Return the latest 20 runs, newest first; logs that cannot be read are left out."""
     folder = catalog.root.child(FOLDER)
     lines: dict[str, list[str]] = {}
     for name in sorted(folder.names()):
@@ -66,7 +67,7 @@ def jobs(catalog: Catalog, now: datetime | None = None) -> tuple[Job, ...]:
         lines.setdefault(run_id, []).extend(content.splitlines())
     moment = now if now is not None else datetime.now(UTC)
     found = [job for run_id, log in lines.items() if (job := _job(run_id, log, moment))]
-    return tuple(sorted(found, key=lambda job: job.started, reverse=True)[:_RUNS_SHOWN])
+    return tuple(sorted(found, key=lambda job: job.started, reverse=True)[:_MAX_RUNS])
 
 
 def _job(run_id: str, lines: Iterable[str], now: datetime) -> Job | None:
@@ -101,7 +102,7 @@ def _parsed(line: str) -> dict[str, Any] | None:
     try:
         event = json.loads(line)
     except ValueError:
-        return None  # the last line of a killed run
+        return None  # a killed run can leave half a line
     return event if isinstance(event, dict) and "event" in event and "time" in event else None
 
 
@@ -110,20 +111,18 @@ def _time(event: dict[str, Any]) -> datetime:
 
 
 def inside_roots(folder: str, roots: Sequence[str]) -> Path:
-    """Return the real path of a folder that may be opened from the app.
+    """Return the real path of a folder below one of the roots.
 
-    Links are followed first, so that none leads out.
+    Links are resolved first, so that no link leads outside.
 
     Raises:
-        ConfigError: It is in no root, does not exist, or there are no roots.
+        ConfigError: The folder is outside the roots, does not exist, or there are no roots.
     """
     if not roots:
-        raise ConfigError(
-            "no folder may be opened from here: start the app with --root FOLDER to allow one"
-        )
+        raise ConfigError("no folder is allowed: start the app with --root FOLDER to allow one")
     allowed = [Path(root).resolve() for root in roots]
     outside = ConfigError(
-        f"'{printable(folder)}' is no folder in {', '.join(map(str, allowed))}; choose one that is"
+        f"'{printable(folder)}' is not a folder in {', '.join(map(str, allowed))}; choose another"
     )
     try:
         real = Path(folder).resolve(strict=True)
@@ -135,51 +134,53 @@ def inside_roots(folder: str, roots: Sequence[str]) -> Path:
 
 
 class Indexers:
-    """The indexing processes that this server started."""
+    """Indexing processes started by this server."""
 
     def __init__(self) -> None:
         self._running: list[tuple[subprocess.Popen[bytes], Any, str]] = []
 
     def start(self, catalog: Catalog, folder: str, roots: Sequence[str]) -> None:
-        """Index a folder in a process of its own, which goes on when the app ends.
+        """Start to index a folder in a new process, which continues when the app ends.
 
         Raises:
             ConfigError: The folder is outside the roots, or is being indexed already.
         """
-        place = inside_roots(folder, roots)
-        if any(name == str(place) for name in self.running()):
-            raise ConfigError(f"'{printable(str(place))}' is being indexed already; wait for it")
-        told = tempfile.TemporaryFile()  # noqa: SIM115 (lives as long as the process)
+        path = inside_roots(folder, roots)
+        if any(name == str(path) for name in self.running()):
+            raise ConfigError(
+                f"'{printable(str(path))}' is being indexed already; wait for its end"
+            )
+        errors = tempfile.TemporaryFile()  # noqa: SIM115 (open as long as the process runs)
         command = [
             sys.executable,
             "-m",
             "vidsearch.commands.main",
             "index",
             catalog.uri,
-            str(place),
+            str(path),
         ]
         child = subprocess.Popen(  # noqa: S603
             command,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
-            stderr=told,
+            stderr=errors,
             start_new_session=True,
             env={name: text for name, text in os.environ.items() if name not in PRIVATE},
         )
-        self._running.append((child, told, str(place)))
+        self._running.append((child, errors, str(path)))
 
     def running(self) -> list[str]:
-        """Return the folders that are being indexed."""
+        """Return the folders being indexed."""
         return [name for child, _, name in self._running if child.poll() is None]
 
     def ended(self) -> list[tuple[str, int, str]]:
-        """Return folder, exit status and last words of those that ended, each of them once."""
+        """Return folder, exit status and last error line of ended processes, each once."""
         done = [entry for entry in self._running if entry[0].poll() is not None]
         self._running = [entry for entry in self._running if entry not in done]
         found = []
-        for child, told, name in done:
-            told.seek(0)
-            words = told.read().decode("utf-8", "replace").strip().splitlines()
-            told.close()
-            found.append((name, int(child.returncode), printable(words[-1]) if words else ""))
+        for child, errors, name in done:
+            errors.seek(0)
+            lines = errors.read().decode("utf-8", "replace").strip().splitlines()
+            errors.close()
+            found.append((name, int(child.returncode), printable(lines[-1]) if lines else ""))
         return found

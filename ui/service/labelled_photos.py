@@ -1,4 +1,4 @@
-"""Verdicts as a table, and what a training set made of them would hold."""
+"""Verdicts as a CSV table, and the size of a training set made from them."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ from vidsearch.catalog.people import Judgements, judgements
 from vidsearch.results.as_csv import safe_cell
 from vidsearch.search.people_clusters import track_cards
 
-FEWEST_FACES = 2
-"""``vidsearch prepare`` leaves out rarer people unless told otherwise."""
+MIN_FACES = 2
+"""``vidsearch prepare`` leaves out people with fewer faces by default."""
 
 
 @dataclass(frozen=True, slots=True)
 class LabelledFaces:
-    """What named tracks would give to train with.
+    """Size of the training set that the named tracks would make.
 
     Attributes:
-        people: With faces enough.
-        faces: Of these.
-        left_out: People with too few.
-        command: What makes the set.
+        people: Number of people with enough faces.
+        faces: Number of their faces.
+        left_out: Number of people with too few faces.
+        command: Command that makes the set.
     """
 
     people: int
@@ -34,38 +34,39 @@ class LabelledFaces:
     command: str
 
 
-def labelled_faces(catalog: Catalog, known: Judgements) -> LabelledFaces:
+def labelled_faces(catalog: Catalog, verdicts: Judgements) -> LabelledFaces:
     """Count the stored faces of named people."""
-    tracks = [track for track, person in known.person_of.items() if person in known.names]
+    tracks = [track for track, person in verdicts.person_of.items() if person in verdicts.names]
     rows = catalog.faces(["track_id"], track_ids=tracks)["track_id"].to_pylist() if tracks else []
-    of_person = Counter(known.person_of[track] for track in rows)
-    enough = [count for count in of_person.values() if count >= FEWEST_FACES]
-    place = shlex.quote(catalog.uri)
+    of_person = Counter(verdicts.person_of[track] for track in rows)
+    enough = [count for count in of_person.values() if count >= MIN_FACES]
     return LabelledFaces(
         people=len(enough),
         faces=sum(enough),
         left_out=len(of_person) - len(enough),
-        command=f"vidsearch prepare --catalog {place} TRAINING_SET",
+        command=f"vidsearch prepare --catalog {shlex.quote(catalog.uri)} TRAINING_SET",
     )
 
 
 def verdicts_csv(catalog: Catalog) -> str:
-    """Return every verdict that holds, a row each: who, which track, where, same or not."""
-    known = judgements(catalog)
-    wanted = [(who, track, "same") for track, who in known.person_of.items()]
-    wanted += [
-        (who, track, "not the same") for who, tracks in known.rejected.items() for track in tracks
+    """Return every current verdict as CSV: person, verdict, video, time span and track."""
+    verdicts = judgements(catalog)
+    entries = [(person, track, "same") for track, person in verdicts.person_of.items()]
+    entries += [
+        (person, track, "not the same")
+        for person, tracks in verdicts.rejected.items()
+        for track in tracks
     ]
-    cards = {c.track_id: c for c in track_cards(catalog, list({t for _, t, _ in wanted}))}
+    cards = {c.track_id: c for c in track_cards(catalog, list({t for _, t, _ in entries}))}
     out = io.StringIO(newline="")
     writer = csv.writer(out)
     writer.writerow(["person", "person_id", "verdict", "video", "start_s", "end_s", "track_id"])
     rows: list[tuple[str, ...]] = []
-    for who, track, verdict in wanted:
+    for person, track, verdict in entries:
         card = cards.get(track)
-        if card is not None and who in known.names:
-            name, video = (str(safe_cell(words)) for words in (known.names[who], card.video))
+        if card is not None and person in verdicts.names:
+            name, video = (str(safe_cell(cell)) for cell in (verdicts.names[person], card.video))
             times = (f"{card.span.start_s:.3f}", f"{card.span.end_s:.3f}")
-            rows.append((name, who, verdict, video, *times, track))
+            rows.append((name, person, verdict, video, *times, track))
     writer.writerows(sorted(rows))
     return out.getvalue()

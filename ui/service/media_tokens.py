@@ -1,4 +1,4 @@
-"""Films that may be fetched: each behind a key that nobody can guess."""
+"""Media files that the browser may fetch, each behind an unguessable key."""
 
 from __future__ import annotations
 
@@ -8,30 +8,31 @@ from collections import OrderedDict
 from dataclasses import dataclass
 from pathlib import Path
 
-KEYS_KEPT = 2000
+MAX_KEYS = 2000
 
 
 @dataclass(frozen=True, slots=True)
 class Served:
-    """A file that somebody was given the key of."""
+    """A file with its media type, ready to be served."""
 
     path: Path
     kind: str
 
 
 class MediaTokens:
-    """Hands out unguessable keys for files, the latest few thousand of them.
+    """Unguessable keys of files; the least recently made keys expire.
 
-    A key is made only for a session that has signed in, for a video of the catalog or a clip of
-    one, so no request can name a path.
+    A key is made only in a signed-in session, for a video of the catalog or a clip of it, so that
+    no request can name a path.
     """
 
-    def __init__(self, size: int = KEYS_KEPT) -> None:
+    def __init__(self, size: int = MAX_KEYS) -> None:
         self._size = size
         self._lock = threading.Lock()
         self._files: OrderedDict[str, Served] = OrderedDict()
 
     def put(self, served: Served) -> str:
+        """Return a new key for a file."""
         key = secrets.token_urlsafe(32)
         with self._lock:
             self._files[key] = served
@@ -40,6 +41,7 @@ class MediaTokens:
         return key
 
     def find(self, key: str) -> Served | None:
+        """Return the file of a key, or None."""
         with self._lock:
             return self._files.get(key)
 

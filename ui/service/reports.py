@@ -1,4 +1,4 @@
-"""Evaluation reports: which there are, and what is in one."""
+"""Evaluation reports: list, open and compare."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ RESAMPLES = 1000
 
 @dataclass(frozen=True, slots=True)
 class ListedReport:
-    """A report that could be opened."""
+    """A report that can be opened."""
 
     folder: Path
     kind: str
@@ -40,14 +40,14 @@ class ListedReport:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class OpenedReport:
-    """A report, to be shown.
+    """An opened report.
 
     Attributes:
-        stored: Its numbers.
-        lead: On what it was measured.
-        headlines: The numbers on top.
-        sections: Tables, figures and pictures in their order.
-        complete: False for a report of an older version: only its tables are known.
+        stored: Metrics, scores and provenance.
+        lead: Description of the data.
+        headlines: Main figures.
+        sections: Tables, figures and images in order.
+        complete: False for a report of an older version, of which only tables are stored.
     """
 
     stored: StoredReport
@@ -57,10 +57,10 @@ class OpenedReport:
     complete: bool = True
 
 
-def list_reports(places: Sequence[str]) -> tuple[ListedReport, ...]:
-    """Return the reports below these folders, the newest first; what is no report is left out."""
+def list_reports(allowed: Sequence[str]) -> tuple[ListedReport, ...]:
+    """Return the reports below the allowed folders, newest first; other folders are left out."""
     found = []
-    for folder in folders_with(_METRICS, places):
+    for folder in folders_with(_METRICS, allowed):
         try:
             document = json.loads((folder / _METRICS).read_text(encoding="utf-8"))
             written = datetime.fromtimestamp((folder / _METRICS).stat().st_mtime, UTC)
@@ -68,52 +68,52 @@ def list_reports(places: Sequence[str]) -> tuple[ListedReport, ...]:
                 entry = ListedReport(folder, str(document["kind"]), str(document["title"]), written)
                 found.append(entry)
         except (OSError, ValueError, KeyError, TypeError):
-            continue  # somebody else's metrics.json
+            continue  # a metrics.json of another program
     return tuple(found)
 
 
-def written_at(folder: str, places: Sequence[str]) -> int:
-    """Return a number that changes when the report is written anew; 0 where there is none.
+def written_at(folder: str, allowed: Sequence[str]) -> int:
+    """Return the time stamp of a report, nanoseconds; 0 if there is no report.
 
     Raises:
-        ConfigError: The folder may not be opened.
+        ConfigError: The folder is not allowed.
     """
     try:
-        return (opened(folder, places) / _METRICS).stat().st_mtime_ns
+        return (opened(folder, allowed) / _METRICS).stat().st_mtime_ns
     except OSError:
         return 0
 
 
-def open_report(folder: str, places: Sequence[str]) -> OpenedReport:
+def open_report(folder: str, allowed: Sequence[str]) -> OpenedReport:
     """Read a report.
 
     Raises:
-        ConfigError: The folder may not be opened, holds no report, or one that is damaged.
+        ConfigError: The folder is not allowed, holds no report, or the report is damaged.
     """
-    place = opened(folder, places)
-    stored = read_report(place)
-    outline = read_outline(place)
+    path = opened(folder, allowed)
+    stored = read_report(path)
+    outline = read_outline(path)
     if outline is not None:
         return OpenedReport(stored, *outline)
-    tables = tuple(_read_table(path) for path in sorted((place / "tables").glob("*.csv")))
+    tables = tuple(_read_table(table) for table in sorted((path / "tables").glob("*.csv")))
     sections = (Section("Tables", "", tables),) if tables else ()
     return OpenedReport(stored, "", (), sections, complete=False)
 
 
-def compare_folders(a: str, b: str, places: Sequence[str]) -> Report:
-    """Say whether report B is better than A, by paired bootstrap.
+def compare_folders(a: str, b: str, allowed: Sequence[str]) -> Report:
+    """Compare report B with report A by paired bootstrap.
 
     Raises:
-        ConfigError: One of them cannot be opened, or they cannot be compared.
+        ConfigError: A report cannot be opened, or the two cannot be compared.
     """
-    first, second = (read_report(opened(folder, places)) for folder in (a, b))
+    first, second = (read_report(opened(folder, allowed)) for folder in (a, b))
     if first.folder == second.folder:
-        raise ConfigError("choose two different reports: these are one and the same")
+        raise ConfigError("choose two different reports; A and B are the same report")
     return compare_reports(first, second, resamples=RESAMPLES)
 
 
 def provenance(stored: StoredReport) -> dict[str, str]:
-    """Return where a report's figures come from, a line each."""
+    """Return folder, version, model, time, configuration and data hashes of a report."""
     document = stored.document
     model = document.get("model") or {}
     elapsed = document.get("elapsed_s")

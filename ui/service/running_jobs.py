@@ -1,4 +1,4 @@
-"""Whether the archive is being indexed right now, without reading every log there ever was."""
+"""The indexing run in progress, found without reading every event log."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from vidsearch.catalog import Catalog
 
 
 def being_indexed(catalog: Catalog) -> Job | None:
-    """Return the run that goes on, or None; of a catalog in an object store nothing is said.
+    """Return the run in progress, or None; always None for a catalog in an object store.
 
-    A page that is drawn after every click must not wait for a bucket.
+    The page is drawn after every click and must not wait for an object store.
     """
     if catalog.root.path is None:
         return None
@@ -22,5 +22,5 @@ def being_indexed(catalog: Catalog) -> Job | None:
         if not any(path.stat().st_mtime > since for path in folder.iterdir()):
             return None
     except OSError:
-        return None  # never indexed, or a log that just went
+        return None  # never indexed, or a log was just removed
     return next((job for job in jobs(catalog) if job.state == "running"), None)

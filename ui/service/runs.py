@@ -1,4 +1,4 @@
-"""Training runs: what their folders say while they go on and afterwards."""
+"""Training runs, read from their folders during and after training."""
 
 from __future__ import annotations
 
@@ -24,29 +24,28 @@ from vidsearch.training_runs import (
 )
 
 QUIET_AFTER_S = 600.0
-"""A run that is not at its end and wrote nothing for so long is taken for stopped."""
+"""An unfinished run that wrote nothing for this long counts as stopped, seconds."""
 
-MOST_POINTS = 1500
-MOST_HISTOGRAMS = 120
+MAX_POINTS = 1500
+MAX_HISTOGRAMS = 120
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class TrainingRun:
-    """A run's folder, read.
+    """State and curves of a training run.
 
     Attributes:
-        folder: Where it lies.
+        folder: Folder of the run.
         state: ``running``, ``finished`` or ``stopped``.
-        step: Updates so far, as far as they were written down.
-        steps: Of the whole run; None where the config does not say.
-        written: When it last wrote something.
-        columns: Name -> (step, value) of everything that is written every few updates.
+        step: Last logged update.
+        steps: Planned updates; None if the config does not state them.
+        written: Time of the last log line.
+        columns: Name -> steps (P,) and values (P,) of each logged metric.
         validations: (step, accuracy, standard deviation, best so far) of each validation.
-        angles: (step, share of faces by angle) in bins of ``bin_deg``: how far faces are from their
-            class.
-        bin_deg: Width of a bin, degrees.
-        config: The settings it was started with, as TOML.
-        about: The few of them that say what it is.
+        angles: (step, shares (B,)) of each histogram of angles between faces and their class.
+        bin_deg: Width of a histogram bin, degrees.
+        config: Settings of the run, as TOML.
+        about: Main settings by name.
     """
 
     folder: Path
@@ -70,20 +69,20 @@ class TrainingRun:
         return step, accuracy
 
 
-def list_runs(places: Sequence[str]) -> tuple[Path, ...]:
-    """Return the folders of training runs below these folders, the latest first."""
-    return folders_with(METRICS, places)
+def list_runs(allowed: Sequence[str]) -> tuple[Path, ...]:
+    """Return the folders of training runs below the allowed folders, latest first."""
+    return folders_with(METRICS, allowed)
 
 
-def read_run(folder: str, places: Sequence[str], now: datetime | None = None) -> TrainingRun:
-    """Read a run's folder; a line that is being written is left for the next time.
+def read_run(folder: str, allowed: Sequence[str], now: datetime | None = None) -> TrainingRun:
+    """Return the state of a run; a line that is being written is left out.
 
     Raises:
-        ConfigError: The folder may not be opened, or holds no run.
+        ConfigError: The folder is not allowed, or holds no run.
     """
-    place = opened(folder, places)
+    path = opened(folder, allowed)
     try:
-        return _read(place, now or datetime.now(UTC))
+        return _read(path, now or datetime.now(UTC))
     except OSError as error:
         raise ConfigError(
             f"'{printable(folder)}' holds no training run: {METRICS} cannot be read "
@@ -93,11 +92,11 @@ def read_run(folder: str, places: Sequence[str], now: datetime | None = None) ->
         raise ConfigError(f"the run in '{printable(folder)}' is damaged ({error})") from error
 
 
-def _read(place: Path, now: datetime) -> TrainingRun:
-    written = datetime.fromtimestamp((place / METRICS).stat().st_mtime, UTC)
-    lines, validations = read_metrics(place)
-    angles = read_angles(place)
-    config, settings = read_settings(place)
+def _read(path: Path, now: datetime) -> TrainingRun:
+    written = datetime.fromtimestamp((path / METRICS).stat().st_mtime, UTC)
+    lines, validations = read_metrics(path)
+    angles = read_angles(path)
+    config, settings = read_settings(path)
     steps_written = [line.step for line in lines] + [line.step for line in validations]
     step = max(steps_written, default=0)
     steps = settings.get("steps")
@@ -105,7 +104,7 @@ def _read(place: Path, now: datetime) -> TrainingRun:
     quiet = (now - written).total_seconds() > QUIET_AFTER_S
     state = "running" if not quiet else "stopped"
     return TrainingRun(
-        folder=place,
+        folder=path,
         state="finished" if steps is not None and step >= steps else state,
         step=step,
         steps=steps,
@@ -137,10 +136,10 @@ def _columns(
 def _averaged(
     steps: NDArray[np.int64], values: NDArray[np.float64]
 ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-    """Return at most ``MOST_POINTS`` points: the last step and the mean of each stretch."""
-    if len(steps) <= MOST_POINTS:
+    """Return at most ``MAX_POINTS`` points: last step and mean value of each stretch."""
+    if len(steps) <= MAX_POINTS:
         return steps, values
-    edges = np.linspace(0, len(steps), MOST_POINTS + 1).round().astype(np.intp)
+    edges = np.linspace(0, len(steps), MAX_POINTS + 1).round().astype(np.intp)
     means = np.add.reduceat(values, edges[:-1]) / np.diff(edges)
     return steps[edges[1:] - 1], means
 
@@ -148,7 +147,7 @@ def _averaged(
 def _histograms(lines: Sequence[AnglesLine]) -> tuple[tuple[int, NDArray[np.float64]], ...]:
     bins = len(lines[-1].counts) if lines else 0
     usable = [line for line in lines if len(line.counts) == bins]
-    rows = np.unique(np.linspace(0, len(usable) - 1, MOST_HISTOGRAMS).round().astype(np.intp))
+    rows = np.unique(np.linspace(0, len(usable) - 1, MAX_HISTOGRAMS).round().astype(np.intp))
     found = []
     for row in rows if usable else ():
         counts = usable[row].counts
@@ -162,17 +161,17 @@ def _about(settings: dict[str, Any]) -> dict[str, str]:
         part = settings.get(name)
         return part if isinstance(part, dict) else {}
 
-    wanted = {
+    settings_shown = {
         "Backbone": group("backbone").get("name"),
         "Loss": _loss(group("loss")),
         "Batch": settings.get("batch"),
         "Training set": group("data").get("path"),
     }
-    return {name: str(value) for name, value in wanted.items() if value not in (None, "")}
+    return {name: str(value) for name, value in settings_shown.items() if value not in (None, "")}
 
 
 def _loss(loss: dict[str, Any]) -> str:
-    """Return a loss in short: its kind, margins m1, m2, m3 and further terms."""
+    """Return a short name of a loss: kind, margins m1, m2, m3 and further terms."""
     words = [str(loss["kind"])] if "kind" in loss else []
     margin = loss.get("margin")
     if loss.get("kind") == "margin" and isinstance(margin, dict):

@@ -1,4 +1,4 @@
-"""What the app was started with, handed to its process through one environment variable."""
+"""Settings of the app, passed to its process in one environment variable."""
 
 from __future__ import annotations
 
@@ -13,21 +13,21 @@ from vidsearch.errors import ConfigError
 VARIABLE = "VIDSEARCH_UI"
 TOKEN_VARIABLE = "VIDSEARCH_UI_TOKEN"  # noqa: S105 (a name)
 FOLLOW = "VIDSEARCH_UI_FOLLOW"
-"""Set for a process that is to end with the one that started it."""
+"""Environment variable of a process that must end with its parent."""
 
-LEAST_TOKEN = 16
+MIN_TOKEN_LENGTH = 16
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UiSettings:
-    """How the app runs.
+    """Settings of the app.
 
     Attributes:
         catalog: Folder of the catalog.
         address: Address the server listens on.
         port: Port it listens on.
         roots: Folders below which videos may be indexed and reports opened, absolute.
-        token: What a visitor must know; None: nothing.
+        token: Secret that visitors must type; None: no token.
         oidc: Visitors sign in with the OpenID Connect provider of Streamlit's secrets.
     """
 
@@ -41,30 +41,31 @@ class UiSettings:
     def __post_init__(self) -> None:
         if not 1 <= self.port <= 65535:
             raise ConfigError(f"--port must be from 1 to 65535; got {self.port}")
-        if self.token is not None and len(self.token) < LEAST_TOKEN:
+        if self.token is not None and len(self.token) < MIN_TOKEN_LENGTH:
             raise ConfigError(
-                f"--token must have at least {LEAST_TOKEN} characters; got {len(self.token)}; make "
-                "one with: python -c 'import secrets; print(secrets.token_urlsafe())'"
+                f"--token must have at least {MIN_TOKEN_LENGTH} characters; got {len(self.token)}; "
+                "make one with: python -c 'import secrets; print(secrets.token_urlsafe())'"
             )
         if not is_local(self.address) and self.token is None and not self.oidc:
             raise ConfigError(
-                f"--address {self.address} lets others in, and this archive holds faces: pass "
-                f"--token with a secret of {LEAST_TOKEN} characters or more, or --oidc"
+                f"--address {self.address} opens the app to other machines, and the archive holds "
+                f"faces: pass --token with a secret of {MIN_TOKEN_LENGTH} characters or more, or "
+                "--oidc"
             )
 
     def admits(self, token: str) -> bool:
-        """Tell whether this is the token, in a time that does not depend on how near it is."""
+        """Return True if this is the token; compares in constant time."""
         if self.token is None:
             return False
         return hmac.compare_digest(self.token.encode(), token.encode("utf-8", "replace"))
 
     def to_environment(self) -> dict[str, str]:
-        """Return the variable for the app's process; a command line would show the token."""
+        """Return the environment variable for the app; a command line would show the token."""
         return {VARIABLE: json.dumps(asdict(self))}
 
     @staticmethod
     def from_environment(environment: Mapping[str, str]) -> UiSettings:
-        """Read what ``to_environment`` wrote.
+        """Return the settings written by ``to_environment``.
 
         Raises:
             ConfigError: The variable is missing.
@@ -77,7 +78,7 @@ class UiSettings:
 
 
 def is_local(address: str) -> bool:
-    """Tell whether only this machine can reach a server at this address."""
+    """Return True if only this machine can reach a server at this address."""
     if address == "localhost":
         return True
     try:

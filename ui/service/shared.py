@@ -1,4 +1,4 @@
-"""What all sessions of one server share: models, index, clips. Nothing that a session brought."""
+"""Objects shared by all sessions of one server: models, index, clips; no data of a session."""
 
 from __future__ import annotations
 
@@ -25,53 +25,56 @@ def searcher(uri: str) -> ArchiveSearcher:
         VidsearchError: The catalog or its models cannot be loaded.
     """
     with _lock:
-        now = Catalog.open(uri)
-        if uri not in _searchers or _searchers[uri].catalog.meta != now.meta:  # or re-embedded
-            _searchers[uri] = ArchiveSearcher(now)
+        current = Catalog.open(uri)
+        # The metadata changes when the catalog is re-embedded.
+        if uri not in _searchers or _searchers[uri].catalog.meta != current.meta:
+            _searchers[uri] = ArchiveSearcher(current)
         return _searchers[uri]
 
 
 def catalog(uri: str) -> Catalog:
-    """Return a catalog, opened once for as long as it stays what it is.
+    """Return a catalog; it is opened again only when its metadata file has changed.
 
     Raises:
-        VidsearchError: There is none, or it cannot be read.
+        VidsearchError: There is no catalog, or it cannot be read.
     """
-    about = _about(uri)
+    stamp = _file_stamp(uri)
     with _lock:
-        kept = _catalogs.pop(uri, None)
-        if kept is None or about is None or kept[0] != about:
-            kept = (about, Catalog.open(uri))
-        _catalogs[uri] = kept
-        return kept[1]
+        entry = _catalogs.pop(uri, None)
+        if entry is None or stamp is None or entry[0] != stamp:
+            entry = (stamp, Catalog.open(uri))
+        _catalogs[uri] = entry
+        return entry[1]
 
 
-def _about(uri: str) -> tuple[int, int] | None:
+def _file_stamp(uri: str) -> tuple[int, int] | None:
     try:
         found = Path(uri, META_NAME).stat()
     except (OSError, ValueError):
-        return None  # gone, or in an object store
+        return None  # removed, or in an object store
     return found.st_mtime_ns, found.st_ino
 
 
 def warm(uri: str) -> None:
-    """Load everything in the background, so that the first search is as quick as the next."""
-    cutter()  # removes what a killed run left behind
+    """Load models and index in the background, so that the first search is not slower."""
+    cutter()  # removes clips that a killed process left
 
     def load() -> None:
         try:
             searcher(uri).warm()
         except VidsearchError:
-            return  # said where it is needed
+            return  # the page that needs it reports the error
 
     threading.Thread(target=load, daemon=True).start()
 
 
 @cache
 def cutter() -> ClipCutter:
+    """Return the clip cutter of this server."""
     return ClipCutter()
 
 
 @cache
 def indexers() -> Indexers:
+    """Return the indexing processes of this server."""
     return Indexers()

@@ -1,4 +1,4 @@
-"""A folder for pieces of film that goes with its process, or with the next one's start."""
+"""Temporary folders for clips, removed at exit or at the next start."""
 
 from __future__ import annotations
 
@@ -13,55 +13,55 @@ import time
 from pathlib import Path
 
 PREFIX = "vidsearch-clips-"
-JUST_MADE_S = 60.0
-"""A folder this young without a lock is one that is being made."""
+NEW_FOLDER_S = 60.0
+"""A folder without a lock that is younger than this is still being created, seconds."""
 
 _LOCK = ".in-use"
-_made: list[Path] = []
+_own_folders: list[Path] = []
 
 
 def private_folder(parent: Path | None = None) -> Path:
-    """Make a folder that only this user can read; it is removed when the process ends.
+    """Return a new folder that only this user can read; it is removed when the process ends.
 
-    What killed processes left behind is removed first: a living one holds a lock on its folder,
-    and the system drops the lock of a dead one.
+    Folders left by killed processes are removed first. A living process holds a lock on its
+    folder; the system releases the lock when a process dies.
 
     Args:
-        parent: Where to make it; None: the system's folder for temporary files.
+        parent: Folder to create it in; None: the system's folder for temporary files.
     """
-    place = parent if parent is not None else Path(tempfile.gettempdir())
-    remove_left_behind(place)
-    made = Path(tempfile.mkdtemp(prefix=PREFIX, dir=place))
-    lock = os.open(made / "locking", os.O_CREAT | os.O_RDWR, 0o600)
+    parent = parent if parent is not None else Path(tempfile.gettempdir())
+    remove_left_behind(parent)
+    folder = Path(tempfile.mkdtemp(prefix=PREFIX, dir=parent))
+    lock = os.open(folder / "locking", os.O_CREAT | os.O_RDWR, 0o600)
     fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    (made / "locking").rename(made / _LOCK)  # under its name it is locked from the first moment on
-    _made.append(made)
-    return made
+    (folder / "locking").rename(folder / _LOCK)  # renamed last: a file of this name is locked
+    _own_folders.append(folder)
+    return folder
 
 
 def remove_own() -> None:
-    """Remove what this process made; for servers that end without Python's own ending."""
-    while _made:
-        shutil.rmtree(_made.pop(), ignore_errors=True)
+    """Remove the folders of this process; for servers that end without Python's exit handlers."""
+    while _own_folders:
+        shutil.rmtree(_own_folders.pop(), ignore_errors=True)
 
 
 atexit.register(remove_own)
 
 
-def remove_left_behind(place: Path) -> None:
-    """Remove this user's folders that no process holds any more."""
-    for folder in place.glob(PREFIX + "*"):
+def remove_left_behind(parent: Path) -> None:
+    """Remove this user's clip folders that no process holds."""
+    for folder in parent.glob(PREFIX + "*"):
         with contextlib.suppress(OSError):
-            about = folder.lstat()
-            if not stat.S_ISDIR(about.st_mode) or about.st_uid != os.getuid():
-                continue  # somebody else's, or a link to somewhere
-            just_made = time.time() - about.st_mtime < JUST_MADE_S
-            if not _in_use(folder, unlocked=just_made):
+            status = folder.lstat()
+            if not stat.S_ISDIR(status.st_mode) or status.st_uid != os.getuid():
+                continue  # another user's folder, or a link
+            is_new = time.time() - status.st_mtime < NEW_FOLDER_S
+            if not _in_use(folder, unlocked=is_new):
                 shutil.rmtree(folder, ignore_errors=True)
 
 
 def _in_use(folder: Path, *, unlocked: bool) -> bool:
-    """Tell whether a process holds a folder; ``unlocked`` is the answer where there is no lock."""
+    """Return True if a process holds the folder; without a lock file return ``unlocked``."""
     try:
         lock = os.open(folder / _LOCK, os.O_RDWR | os.O_NOFOLLOW)
     except FileNotFoundError:

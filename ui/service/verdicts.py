@@ -1,4 +1,4 @@
-"""Verdicts on hits, and what they teach."""
+"""Verdicts on hits: record them, name people."""
 
 from __future__ import annotations
 
@@ -12,27 +12,27 @@ UNNAMED = "Unnamed person"
 
 
 def judge_hit(catalog: Catalog, track_id: str, person_id: str | None, *, same: bool) -> str:
-    """Record a verdict on a hit; return the person that it is about.
+    """Record a verdict on a hit; return the id of the person it is about.
 
-    Without a person yet, a hit that is the person and has a name already says who it is; else
-    somebody new is made, to be named later.
+    Without ``person_id``, a confirmed hit that already belongs to a person selects that person;
+    otherwise a new unnamed person is added.
 
     Raises:
-        ConfigError: The track is gone.
+        ConfigError: The track does not exist.
         CatalogWriteError: The catalog cannot be written.
     """
-    known = judgements(catalog)
-    person = person_id if person_id in known.names else None
+    verdicts = judgements(catalog)
+    person = person_id if person_id in verdicts.names else None
     if person is None and same:
-        person = known.person_of.get(track_id)
+        person = verdicts.person_of.get(track_id)
     if person is None:
-        person = add_person(catalog, next_name(known.names.values()))
+        person = add_person(catalog, next_name(verdicts.names.values()))
     judge(catalog, [track_id], person, same=same)
     return person
 
 
 def next_name(names: Iterable[str]) -> str:
-    """Return a name for somebody new that nobody has yet.
+    """Return an unused name for a new person.
 
     Example:
         >>> next_name(["Ada", "Unnamed person 2"])
@@ -47,7 +47,7 @@ def next_name(names: Iterable[str]) -> str:
 
 
 def rename(catalog: Catalog, person_id: str, name: str) -> None:
-    """Give a person a name.
+    """Rename a person.
 
     Raises:
         ConfigError: The name is empty or too long.

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from ui.server.oidc import NEEDED, has_signed_in, require_provider
+from ui.server.oidc import REQUIRED_KEYS, has_signed_in, require_provider
 from vidsearch.commands.main import main
 from vidsearch.errors import ConfigError
 
@@ -22,13 +22,13 @@ def test_what_is_missing_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     nowhere = tmp_path / "none.toml"
     with pytest.raises(ConfigError, match=r"--oidc needs a section \[auth\] in .*none\.toml"):
         require_provider((nowhere,))
-    some = secrets(tmp_path, *(f'{name} = "x"' for name in NEEDED[:3]))
+    some = secrets(tmp_path, *(f'{name} = "x"' for name in REQUIRED_KEYS[:3]))
     with pytest.raises(ConfigError, match="needs client_secret, server_metadata_url in"):
         require_provider((nowhere, some))
     some.write_text("[auth\n")
     with pytest.raises(ConfigError, match=r"secrets\.toml' cannot be read"):
         require_provider((some,))
-    whole = secrets(tmp_path, *(f'{name} = "x"' for name in NEEDED))
+    whole = secrets(tmp_path, *(f'{name} = "x"' for name in REQUIRED_KEYS))
     monkeypatch.setattr("ui.server.oidc.importlib.util.find_spec", lambda name: None)
     with pytest.raises(ConfigError, match="needs the package Authlib"):
         require_provider((whole,))

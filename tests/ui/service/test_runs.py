@@ -15,7 +15,7 @@ from trainer.config.toml import to_toml
 from trainer.config.train import TrainConfig
 from trainer.training.metrics_log import MetricsLogger
 from ui.components.charts import angle_chart, angle_map, run_chart, validation_chart
-from ui.service.runs import MOST_POINTS, list_runs, read_run
+from ui.service.runs import MAX_POINTS, list_runs, read_run
 from vidsearch.errors import ConfigError
 
 PAGE = "from ui.pages.training import render\nrender()"
@@ -73,7 +73,7 @@ def test_a_long_run_is_averaged_not_cut(run: Path, tmp_path: Path) -> None:
     (run / "metrics.jsonl").write_text("\n".join(lines) + "\n")
     steps, loss = read_run(str(run), [str(tmp_path)]).columns["loss"]
     # 9000 lines in 1500 stretches of six: steps 1 to 6 have the mean 3.5.
-    assert (len(steps), steps[0], steps[-1], loss[0]) == (MOST_POINTS, 6, 9000, 3.5)
+    assert (len(steps), steps[0], steps[-1], loss[0]) == (MAX_POINTS, 6, 9000, 3.5)
 
 
 def test_runs_are_found_and_only_opened_below_the_roots(run: Path, tmp_path: Path) -> None:
