@@ -1,4 +1,4 @@
-"""A real Chromium: where it is, how it is started, and how none of it is left behind."""
+"""Chromium for browser tests: find, start and end it with all its processes."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from playwright.sync_api import Browser, sync_playwright
 
 NAMES = ("chromium", "chromium-browser", "google-chrome")
 STEP_MS = 45_000.0
-"""What any single step may take: a busy machine is slow, a page that never answers is wrong."""
+"""Limit of one step, milliseconds: enough for a busy machine."""
 
 _OPTIONS = (
     "--disable-gpu",
@@ -32,7 +32,7 @@ def find_chromium() -> str | None:
 
 @contextlib.contextmanager
 def running(executable: str) -> Iterator[Browser]:
-    """Run a Chromium; when done, end whatever it and its driver started."""
+    """Run Chromium; at the end, end every process that it and its driver started."""
     before = {child.pid for child in psutil.Process().children(recursive=True)}
     try:
         with sync_playwright() as playwright:
@@ -52,9 +52,9 @@ def running(executable: str) -> Iterator[Browser]:
 
 
 def _end(before: set[int]) -> None:
-    """End what was started since; our own children from before stay."""
+    """End the processes started since; earlier children stay."""
     started = [c for c in psutil.Process().children(recursive=True) if c.pid not in before]
-    ours = [c for c in started if _is_browsers(c)]
+    ours = [c for c in started if _belongs_to_browser(c)]
     _, alive = psutil.wait_procs(ours, timeout=5)
     for process in alive:
         with contextlib.suppress(psutil.NoSuchProcess):
@@ -62,7 +62,7 @@ def _end(before: set[int]) -> None:
     psutil.wait_procs(alive, timeout=5)
 
 
-def _is_browsers(process: psutil.Process) -> bool:
+def _belongs_to_browser(process: psutil.Process) -> bool:
     with contextlib.suppress(psutil.Error):
         return any(word in " ".join(process.cmdline()) for word in ("playwright", "chrom"))
     return False

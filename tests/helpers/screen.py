@@ -1,4 +1,4 @@
-"""What a visitor sees and presses: the only place that knows how the pages are worded."""
+"""Page object of the app: the only module of the tests that knows the words on the pages."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from tests.helpers.chromium import STEP_MS
 
 expect.set_options(timeout=STEP_MS)
 
-_FILM_AT = """film => film.readyState >= 2 && !film.seeking && film.currentTime > 0"""
-_FILM = """film => ({at: film.currentTime, length: film.duration, wide: film.videoWidth,
-                     failed: film.error && film.error.message, src: film.src})"""
+_VIDEO_STARTED = "video => video.readyState >= 2 && !video.seeking && video.currentTime > 0"
+_VIDEO_STATE = """video => ({at: video.currentTime, length: video.duration, wide: video.videoWidth,
+                            failed: video.error && video.error.message, src: video.src})"""
 
 _ATTEMPTS = 5
 _HEADINGS = {"Search": "Who are you looking for?"}
-"""Of pages that are not headed by their name."""
+"""Headings of pages that differ from the name in the navigation."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +76,7 @@ class Screen:
         self.page.get_by_title(title).nth(hit).click()
 
     def settled(self) -> None:
-        """Wait until nothing is being drawn: a button that is replaced loses its click."""
+        """Wait until the page is drawn: a button that is replaced loses its click."""
         app = self.page.get_by_test_id("stApp")
         expect(app).to_have_attribute("data-test-script-state", "notRunning")
 
@@ -96,16 +96,16 @@ class Screen:
         self.page.get_by_text(re.compile(r"\d+ hits? you rejected")).click()
 
     def play(self, hit: int) -> Mapping[str, Any]:
-        """Play a hit; return what its film says once it shows a picture there."""
+        """Play a hit; return the state of its video element once it shows a frame."""
         self.hits().nth(hit).click()
-        film = self.page.get_by_role("dialog").locator("video")
-        expect(film).to_be_visible()
-        handle = film.element_handle(timeout=STEP_MS)
-        self.page.wait_for_function(_FILM_AT, arg=handle, timeout=STEP_MS)
-        told: Mapping[str, Any] = film.evaluate(_FILM)
-        return told
+        video = self.page.get_by_role("dialog").locator("video")
+        expect(video).to_be_visible()
+        handle = video.element_handle(timeout=STEP_MS)
+        self.page.wait_for_function(_VIDEO_STARTED, arg=handle, timeout=STEP_MS)
+        state: Mapping[str, Any] = video.evaluate(_VIDEO_STATE)
+        return state
 
-    def close_film(self) -> None:
+    def close_player(self) -> None:
         self.page.keyboard.press("Escape")
         expect(self.page.get_by_role("dialog")).to_have_count(0)
 
@@ -120,7 +120,7 @@ class Screen:
         box.fill(name)
         box.press("Enter")
 
-    # Going in, going elsewhere.
+    # Sign-in and navigation.
     def sign_in(self, token: str) -> None:
         self.page.get_by_label("Token").fill(token)
         self.page.get_by_role("button", name="Sign in").click()
@@ -149,13 +149,13 @@ class Screen:
         self.page.get_by_role("button", name="Index this folder").click()
 
     def forget_video(self, name: str) -> None:
-        """Choose a video, and say twice that it is to be forgotten."""
+        """Choose a video, ask to forget it and confirm."""
         self._choose("A video", name)
         self.page.get_by_role("button", name="Forget this video").click()
         self.page.get_by_role("button", name="Erase it for good").click()
 
     def _choose(self, label: str, option: str) -> None:
-        """Choose from a list; a page that is still being drawn closes it, so look again."""
+        """Choose from a list; drawing the page closes the list, so retry."""
         shown = self.page.get_by_role("option").filter(has_text=option).first
         for _ in range(_ATTEMPTS):
             box = self.page.get_by_role("combobox", name=label)

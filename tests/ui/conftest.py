@@ -1,4 +1,4 @@
-"""A small archive of real faces, filmed and indexed once a session, and the app over it."""
+"""Fixtures: a small archive of real faces, indexed once per session, and the app over it."""
 
 from __future__ import annotations
 
@@ -15,13 +15,24 @@ from ui.service.settings import VARIABLE, UiSettings
 from vidsearch.catalog import Catalog
 
 FILMS = (
-    Film("astronaut.mkv", "libx264", (Shot("coffee", 1.0, (300, 200, 560), (300, 200, 480)),
-                                      Shot("astronaut", 2.0, (230, 150, 440), (225, 140, 330)))),
-    Film("sub/cards <b>night.mp4", "libx264",
-         (Shot("rocket", 1.5, (320, 200, 500), (330, 220, 420)),
-          Shot("group", 2.0, (790, 410, 420), (800, 400, 340)))),
+    Film(
+        "astronaut.mkv",
+        "libx264",
+        (
+            Shot("coffee", 1.0, (300, 200, 560), (300, 200, 480)),
+            Shot("astronaut", 2.0, (230, 150, 440), (225, 140, 330)),
+        ),
+    ),
+    Film(
+        "sub/cards <b>night.mp4",
+        "libx264",
+        (
+            Shot("rocket", 1.5, (320, 200, 500), (330, 220, 420)),
+            Shot("group", 2.0, (790, 410, 420), (800, 400, 340)),
+        ),
+    ),
     Film("sub/two.mp4", "libx264", (Shot("group", 2.0, (330, 320, 640), (330, 320, 600)),)),
-)  # fmt: skip
+)
 
 
 @pytest.fixture(scope="session")

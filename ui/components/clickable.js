@@ -6,16 +6,16 @@ export default function ({ data, parentElement, setTriggerValue }) {
     root.dataset.stamp = data.stamp;
     root.innerHTML = data.html;
     if (marks) focusAgain(root, marks);
-    for (const film of root.querySelectorAll("video[data-start]")) start(film);
+    for (const video of root.querySelectorAll("video[data-start]")) start(video);
   }
   root.onkeydown = alongTimeline;
   root.onclick = (event) => {
     const button = event.target.closest("[data-act]");
     if (!button) return;
-    const film = root.querySelector("video");
-    if (button.dataset.act === "seek" && film) {
-      film.currentTime = Number(button.dataset.at) - Number(data.offset || 0);
-      film.play().catch(() => {});
+    const video = root.querySelector("video");
+    if (button.dataset.act === "seek" && video) {
+      video.currentTime = Number(button.dataset.at) - Number(data.offset || 0);
+      video.play().catch(() => {});
       return;
     }
     setTriggerValue("act", { ...button.dataset });
@@ -58,17 +58,17 @@ function alongTimeline(event) {
   bars[Math.min(Math.max(to, 0), bars.length - 1)].focus();
 }
 
-function start(film) {
-  const at = Number(film.dataset.start);
-  film.addEventListener(
+function start(video) {
+  const at = Number(video.dataset.start);
+  video.addEventListener(
     "loadedmetadata",
     () => {
-      film.currentTime = at;
-      film.play().catch(() => {});
+      video.currentTime = at;
+      video.play().catch(() => {});
     },
     { once: true }
   );
-  film.addEventListener("error", () => {
-    film.parentElement.querySelector(".film-error").hidden = false;
+  video.addEventListener("error", () => {
+    video.parentElement.querySelector(".player-error").hidden = false;
   });
 }

@@ -201,7 +201,7 @@ def _aria(value: bool) -> str:
 def player(key: str, at_s: float, label: str) -> str:
     """Return a player of the video behind a key, started at a time in seconds."""
     return (
-        f'<video class="film" controls playsinline preload="auto" src="/film/{text(key)}" '
+        f'<video class="player" controls playsinline preload="auto" src="/video/{text(key)}" '
         f'data-start="{at_s:.3f}" aria-label="{text(label)}"></video>'
-        '<p class="film-error" role="alert" hidden>The browser cannot play this video.</p>'
+        '<p class="player-error" role="alert" hidden>The browser cannot play this video.</p>'
     )

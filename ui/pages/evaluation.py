@@ -186,8 +186,8 @@ def _compare(found: Sequence[ListedReport], allowed: Sequence[str]) -> None:
         b = _choose(found, "B: is it better?", "compare-b")
     if not a or not b or not st.button("Compare", type="primary", key="compare"):
         st.caption(
-            f"Paired bootstrap: both reports are scored on the same {RESAMPLES:,} resamples of their "
-            "common people."
+            f"Paired bootstrap: both reports are scored on the same {RESAMPLES:,} resamples of "
+            "their common people."
         )
         return
     with st.spinner("Resampling ..."):

@@ -83,8 +83,8 @@ def _dialog(moment: Moment, bars: tuple[Bar, ...], duration_s: float | None) -> 
             clickable(player(key, playing.at_s, label) + line, f"player-{moment.track_id}")
             if playing.clip:
                 st.caption(
-                    f"A clip that starts at {clock(playing.offset_s)} of the video: browsers cannot play "
-                    "this file directly."
+                    f"A clip that starts at {clock(playing.offset_s)} of the video: "
+                    "browsers cannot play this file directly."
                 )
         with beside:
             image = boxed(still(moment.video, moment.best_s), [moment.box_xyxy])

@@ -29,7 +29,7 @@ GUESS_S = 1.0
 _FORM_BYTES, _FORM_S = 4096, 10.0
 _OPEN = {"/_stcore/health"}
 _READING = {"GET", "HEAD", "OPTIONS"}
-_OIDC_HIDES = re.compile(r"/(media|film|_stcore/(upload_file|metrics|agent|bidi-components))(/|$)")
+_OIDC_HIDES = re.compile(r"/(media|video|_stcore/(upload_file|metrics|agent|bidi-components))(/|$)")
 """Paths closed to visitors who have not signed in with OIDC; the sign-in page needs all others."""
 
 _HEADERS = {

@@ -57,7 +57,7 @@ import_module("ui.app")  # load now, so that the first visitor does not wait
 
 app = App(
     Path(__file__).parents[1] / "script" / "start.py",
-    routes=[Route("/film/{key}", video)],
+    routes=[Route("/video/{key}", video)],
     middleware=_middleware(),
     lifespan=_tidy,
 )

@@ -1,4 +1,4 @@
-"""One server and one Chromium; every page notes which machines it talks to."""
+"""Fixtures: one server and one Chromium; every page records the hosts it contacts."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture
 def visit(browser: Browser, served: Served) -> Iterator[Open]:
-    """Open the app as somebody new; at the end, no page may have left this machine."""
+    """Open the app in a new context; at the end, no page may have contacted another host."""
     contexts: list[BrowserContext] = []
     hosts: set[str] = set()
     faults: list[str] = []

@@ -1,4 +1,4 @@
-"""What is no photo of a face is said plainly, and nothing of it is ever run as markup."""
+"""Files that are not photos of a face give a plain message and never run as markup."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ SVG = b"<svg xmlns='http://www.w3.org/2000/svg' onload='window.hurt = 1'><script
 MARKUP = "<img src=x onerror=window.hurt=1>.jpg"
 
 
-def test_what_cannot_be_searched_for_is_said(screen: Screen, made: Path) -> None:
+def test_unusable_photos_give_a_message(screen: Screen, made: Path) -> None:
     screen.give(("coffee.jpg", jpeg(load_pictures()["coffee"])))
     screen.says("No face found in coffee.jpg")
     screen.clear()
@@ -33,9 +33,7 @@ def test_what_cannot_be_searched_for_is_said(screen: Screen, made: Path) -> None
     assert screen.page.locator("img[src='x']").count() == 0
 
 
-def test_a_film_with_markup_in_its_name_is_shown_as_it_is_called(
-    screen: Screen, made: Path
-) -> None:
+def test_a_video_name_with_markup_is_shown_as_text(screen: Screen, made: Path) -> None:
     screen.give(made / "photos" / "red-shirt.jpg")
     screen.says("cards <b>night.mp4")
     assert screen.page.locator("b", has_text="night").count() == 0

@@ -1,4 +1,4 @@
-"""Naming a cluster; indexing a folder below the root, forgetting with a receipt."""
+"""Name a cluster; index a folder below the root; erase a video with a receipt."""
 
 from __future__ import annotations
 
@@ -27,17 +27,17 @@ def test_a_folder_is_indexed_and_a_video_forgotten(
 ) -> None:
     folder = made / "more" / "in"
     folder.mkdir(parents=True, exist_ok=True)
-    film = (made / "archive" / "sub" / "two.mp4").read_bytes()
-    (folder / "copy.mp4").write_bytes(film + bytes(8))  # other content: another video
+    video = (made / "archive" / "sub" / "two.mp4").read_bytes()
+    (folder / "copy.mp4").write_bytes(video + bytes(8))  # other content: another video
     screen.go("Archive")
     screen.index_folder(made / "archive")
-    screen.says(re.compile(r"is no folder in"))
+    screen.says(re.compile(r"is not a folder in"))
     screen.index_folder(folder)
     wait_for(lambda: len(videos(served, "copy.mp4")) == 1)
     screen.go("Search")
     screen.go("Archive")
     screen.forget_video("copy.mp4")
-    screen.says("Erased. The receipt is kept")
+    screen.says("Erased. The receipt lies")
     assert videos(served, "copy.mp4") == []
     receipts = sorted((Path(served.catalog) / "receipts").iterdir())
     assert json.loads(receipts[-1].read_text())["found"] == 0

@@ -1,4 +1,4 @@
-"""A photo, its faces, the hits, the film at the moment, a verdict, the files."""
+"""Search journey: photo, faces, hits, player, verdict, exports."""
 
 from __future__ import annotations
 
@@ -20,31 +20,31 @@ def test_a_photo_leads_to_the_moment_in_a_clip(screen: Screen, made: Path) -> No
     screen.says("Drop a photo of a face")
     screen.give(made / "photos" / "astronaut.jpg")
     screen.says("Found 1 likely appearance in 1 video.")
-    # Matroska is no browser's: a clip of it plays. The astronaut is seen from 1 s on.
-    film = screen.play(0)
-    assert film["failed"] is None
-    assert 0.9 <= film["at"] <= film["length"]
-    assert film["wide"] > 0
-    screen.close_film()
+    # Browsers do not play Matroska, so a clip plays. The astronaut is visible from 1 s on.
+    state = screen.play(0)
+    assert state["failed"] is None
+    assert 0.9 <= state["at"] <= state["length"]
+    assert state["wide"] > 0
+    screen.close_player()
 
 
-def test_a_face_of_several_is_chosen_and_its_film_plays_by_range(
+def test_a_face_of_several_is_chosen_and_its_video_plays_by_range(
     screen: Screen, made: Path
 ) -> None:
     ranges: list[str] = []
     screen.page.on(
         "response",
-        lambda r: ranges.append(r.headers.get("content-range", "")) if "/film/" in r.url else None,
+        lambda r: ranges.append(r.headers.get("content-range", "")) if "/video/" in r.url else None,
     )
     screen.give(("group.jpg", jpeg(load_pictures()["group"], 1280)))
-    screen.says("6 faces found; face 1 is searched for")
+    screen.says("6 faces found; face 1 is used")
     screen.faces().nth(3).click()
-    screen.says("face 4 is searched for")
+    screen.says("face 4 is used")
     screen.hits().first.wait_for()
-    film = screen.play(0)
-    assert film["failed"] is None
-    assert film["at"] > 0
-    assert any(re.match(r"bytes 0-\d+/\d+", told) for told in ranges)
+    state = screen.play(0)
+    assert state["failed"] is None
+    assert state["at"] > 0
+    assert any(re.match(r"bytes 0-\d+/\d+", content_range) for content_range in ranges)
 
 
 def test_a_search_keeps_to_some_videos_when_the_box_is_closed_again(

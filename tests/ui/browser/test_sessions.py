@@ -1,4 +1,4 @@
-"""Two visitors at once: neither sees anything of the other."""
+"""Two visitors at once: neither sees data of the other."""
 
 from __future__ import annotations
 

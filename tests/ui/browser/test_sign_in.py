@@ -1,4 +1,4 @@
-"""The token in a real browser: one form, then the app, over reloads, for this visitor alone."""
+"""Sign-in with a token in a browser: form, app, reload, and a second visitor without it."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def test_the_token_lets_a_visitor_in(browser: Browser, made: Path, tmp_path: Pat
             page.goto(server.url + "/people", timeout=STEP_MS)
             screen = Screen(page)
             screen.sign_in("not the token")
-            screen.says("That is not the token.")
+            screen.says("The token is wrong.")
             screen.sign_in(SECRET)
             expect(page.get_by_role("heading", name="People", level=1)).to_be_visible()
             page.reload(timeout=STEP_MS)

@@ -69,7 +69,7 @@ def test_nobody_is_found_and_it_says_how_much_was_searched(
         ("<img src=x onerror=alert(1)>.jpg", b"nonsense", r"\<img src\=x"),
     ],
 )
-def test_what_is_no_photo_is_said_plainly(
+def test_unusable_photos_give_a_message(
     app: AppTest, app_over: Start, made: Path, name: str, content: bytes, said: str
 ) -> None:
     app_over(made / "catalog")
@@ -98,7 +98,7 @@ def test_no_face_tiny_face_and_several_faces(app: AppTest, app_over: Start, made
     give(app, ("small.jpg", jpeg(pictures["astronaut"], 120)))
     assert "expect an unreliable answer" in words(app)
     give(app, ("group.jpg", jpeg(pictures["group"], 1280)))
-    assert "6 faces found; face 1 is searched for" in words(app)
+    assert "6 faces found; face 1 is used" in words(app)
 
 
 def test_an_empty_catalog_says_where_to_begin(

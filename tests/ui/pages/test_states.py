@@ -1,4 +1,4 @@
-"""What the pages say when something is missing, wrong, going on, or too poor to trust."""
+"""Messages of the pages: missing, damaged, running, unreliable."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def test_a_photo_of_60_megapixels_is_searched_with(
     assert "Found 1 likely appearance in 1 video." in words(app)
 
 
-def test_one_photo_given_twice_is_no_trouble(app: AppTest, app_over: Start, made: Path) -> None:
+def test_one_photo_given_twice_is_one_query(app: AppTest, app_over: Start, made: Path) -> None:
     app_over(made / "catalog")
     content = (made / "photos" / "astronaut.jpg").read_bytes()
     photos = [("a.jpg", content, "image/jpeg"), ("b.jpg", content, "image/jpeg")]

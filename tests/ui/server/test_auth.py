@@ -1,4 +1,4 @@
-"""Before signing in nothing is reachable, and only our own pages may ask."""
+"""Auth middleware: nothing is reachable before sign-in; foreign pages are refused."""
 
 from __future__ import annotations
 
@@ -18,8 +18,17 @@ from ui.server.auth import AuthMiddleware
 from ui.service.settings import UiSettings
 
 SECRET = "0123456789abcdef"
-PATHS = ("/", "/people", "/media/abc", "/film/abc", "/static/js/index.js", "/_stcore/metrics",
-         "/_stcore/host-config", "/component/x/y", "/%2e%2e/%2e%2e/etc/passwd")  # fmt: skip
+PATHS = (
+    "/",
+    "/people",
+    "/media/abc",
+    "/video/abc",
+    "/static/js/index.js",
+    "/_stcore/metrics",
+    "/_stcore/host-config",
+    "/component/x/y",
+    "/%2e%2e/%2e%2e/etc/passwd",
+)
 
 
 async def behind(scope: Scope, receive: Receive, send: Send) -> None:
@@ -103,7 +112,7 @@ def test_the_token_opens_the_gate() -> None:
     status, _, words = ask(shut, accept="text/html")
     assert (status, "Type the token" in words) == (401, True)
     status, headers, words = ask(shut, "POST", body=b"token=wrong")
-    assert (status, "That is not the token." in words) == (401, True)
+    assert (status, "The token is wrong." in words) == (401, True)
     assert "set-cookie" not in headers
     for body in (b"", b"x" * 10_000 + b"&token=" + SECRET.encode(), b"\xff\xfe", b"token=%ff"):
         assert ask(shut, "POST", body=body)[0] == 401
@@ -139,7 +148,7 @@ def test_the_provider_must_vouch_for_who_sends_and_fetches() -> None:
         ("PUT", "/_stcore/upload_file/session/file"),
         ("DELETE", "/_stcore/upload_file/session/file"),
         ("GET", "/media/abc.jpg"),
-        ("GET", "/film/abc"),
+        ("GET", "/video/abc"),
         ("GET", "/_stcore/metrics"),
         ("POST", "/_stcore/agent/interact"),
     ):
@@ -190,8 +199,16 @@ def test_no_path_leads_out_of_the_running_app(guarded: Served) -> None:
     secret.write_text("of the archive")
     climb = "../" * 12
     component = "/_stcore/bidi-components/"
-    ways = ("/film/", "/static/", "/media/", "/component/", "/app/static/", "/", component,
-            component + "vidsearch_clickable/")  # fmt: skip
+    ways = (
+        "/video/",
+        "/static/",
+        "/media/",
+        "/component/",
+        "/app/static/",
+        "/",
+        component,
+        component + "vidsearch_clickable/",
+    )
     for way in ways:
         for target in (str(secret), climb + str(secret)[1:], "%00" + str(secret)):
             for hidden in (target, target.replace("/", "%2f"), target.replace("..", "%2e%2e")):

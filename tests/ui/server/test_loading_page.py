@@ -1,4 +1,4 @@
-"""The page is never blank, and nothing but the page is changed."""
+"""Loading page: the page is filled and other responses stay unchanged."""
 
 from __future__ import annotations
 

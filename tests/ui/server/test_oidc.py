@@ -1,4 +1,4 @@
-"""OpenID Connect: what is missing is said before the start; only the provider's word counts."""
+"""OpenID Connect: missing settings stop the start; only signed cookies count."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Runs as their logs tell them, folders that may be opened, an indexing process."""
+"""Indexing runs from event logs, allowed folders, and an indexing process."""
 
 from __future__ import annotations
 
@@ -49,9 +49,11 @@ def test_an_ended_job_says_how(catalog: Catalog) -> None:
     write_log(
         catalog,
         "r2",
-        [(0, {"event": "start", "videos": 1}), (5, {"event": "end", "how": "error",
-                                                   "message": "the disk is full"})],
-    )  # fmt: skip
+        [
+            (0, {"event": "start", "videos": 1}),
+            (5, {"event": "end", "how": "error", "message": "the disk is full"}),
+        ],
+    )
     job = next(j for j in jobs(catalog, NOON) if j.run_id == "r2")
     assert (job.state, job.message) == ("error", "the disk is full")
 
@@ -65,10 +67,10 @@ def test_no_path_leads_out_of_the_roots(tmp_path: Path) -> None:
     assert inside_roots(str(root / "in"), [str(root)]) == root / "in"
     assert inside_roots(str(root), [str(root)]) == root
     for wrong in (outside, root / "link", root / ".." / "root-not", root / "file", root / "gone"):
-        with pytest.raises(ConfigError, match="is no folder in"):
+        with pytest.raises(ConfigError, match="is not a folder in"):
             inside_roots(str(wrong), [str(root)])
     for odd in ("", "@/etc/passwd", "a\0b", "/etc"):
-        with pytest.raises(ConfigError, match="is no folder in"):
+        with pytest.raises(ConfigError, match="is not a folder in"):
             inside_roots(odd, [str(root)])
     with pytest.raises(ConfigError, match="--root FOLDER"):
         inside_roots(str(root), [])

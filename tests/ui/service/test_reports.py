@@ -1,4 +1,4 @@
-"""Reports in the app: found, opened only where allowed, drawn from their scores, compared."""
+"""Reports in the app: list, open where allowed, draw from scores, compare."""
 
 from __future__ import annotations
 
@@ -50,25 +50,46 @@ def report_of(similarity: list[float], title: str = "Pairs <b>") -> Report:
         metrics={"videos": {"cmc": {"1": 0.5, "5": 0.75, "10": 1.0}}, "accuracy": 0.75},
         provenance=Provenance({"folds": 2}, {"pairs.txt": "ab"}, "open-1", {}, 2.0),
         sections=(
-            Section("Operating points", "", (
-                ReportTable("map", "By step", ("step", "MAP", "from", "to"),
-                      (("a", 0.5, 0.4, 0.6), ("b", 0.7, 0.65, 0.8))),
-            )),
-            Section("Worst errors", "Look.", (
-                PictureRows("The worst", (
-                    PictureRow("<script>Ann", "cosine 0.1",
-                               (Picture(jpeg.getvalue(), "rank 1", "bad"),)),
-                )),
-            )),
+            Section(
+                "Operating points",
+                "",
+                (
+                    ReportTable(
+                        "map",
+                        "By step",
+                        ("step", "MAP", "from", "to"),
+                        (("a", 0.5, 0.4, 0.6), ("b", 0.7, 0.65, 0.8)),
+                    ),
+                ),
+            ),
+            Section(
+                "Worst errors",
+                "Look.",
+                (
+                    PictureRows(
+                        "The worst",
+                        (
+                            PictureRow(
+                                "<script>Ann",
+                                "cosine 0.1",
+                                (Picture(jpeg.getvalue(), "rank 1", "bad"),),
+                            ),
+                        ),
+                    ),
+                ),
+            ),
         ),
         scores=Scores(
             "pair",
-            {"id": [f"p{n}" for n in range(count)], "similarity": similarity,
-             "genuine": [n < count // 2 for n in range(count)],
-             "ap_x": [n / count for n in range(count)]},
+            {
+                "id": [f"p{n}" for n in range(count)],
+                "similarity": similarity,
+                "genuine": [n < count // 2 for n in range(count)],
+                "ap_x": [n / count for n in range(count)],
+            },
             (Measure("TAR", "tar_at_far", far=0.5), Measure("MAP", column="ap_x")),
         ),
-    )  # fmt: skip
+    )
 
 
 @pytest.fixture
@@ -85,13 +106,13 @@ def test_reports_are_found_below_the_roots_and_nowhere_else(root: Path, tmp_path
     (root / "metrics.json").unlink()
     assert {one.title for one in list_reports([str(root)])} == {"Pairs <b>", "Other"}
     assert list_reports([]) == ()
-    with pytest.raises(ConfigError, match="is no folder in"):
+    with pytest.raises(ConfigError, match="is not a folder in"):
         open_report(str(tmp_path), [str(root)])
     inside = tmp_path / "inside"
     inside.mkdir()
     (inside / "out").symlink_to(root / "two")
     assert list_reports([str(inside)]) == (), "links are not followed"
-    with pytest.raises(ConfigError, match="is no folder in"):
+    with pytest.raises(ConfigError, match="is not a folder in"):
         open_report(str(inside / "out"), [str(inside)])
     with pytest.raises(ConfigError, match="--root FOLDER"):
         open_report(str(root / "two"), [])
@@ -187,7 +208,7 @@ def test_two_reports_are_compared(root: Path) -> None:
     report = compare_folders(a, b, [str(root)])
     assert report.metrics["TAR"]["difference"] == pytest.approx(0.0)
     assert report.metrics["MAP"]["verdict"] == "no difference shown"
-    with pytest.raises(ConfigError, match="one and the same"):
+    with pytest.raises(ConfigError, match="the same report"):
         compare_folders(a, a, [str(root)])
 
 
@@ -220,4 +241,4 @@ def test_without_a_report_the_page_says_how_to_make_one(
     assert not page.exception
     assert "No report yet" in page.info[0].value
     page.text_input(key="report-folder").input("/etc").run()
-    assert "is no folder in" in page.error[0].value.replace("\\", "")
+    assert "is not a folder in" in page.error[0].value.replace("\\", "")

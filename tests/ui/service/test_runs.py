@@ -1,4 +1,4 @@
-"""Training runs in the app: read while they are written, thinned, drawn, only where allowed."""
+"""Training runs in the app: read during training, thin, draw, refuse other folders."""
 
 from __future__ import annotations
 
@@ -50,8 +50,10 @@ def test_a_run_is_read_while_it_is_written(run: Path, tmp_path: Path) -> None:
     assert found.validations == ((10, 0.7, 0.02, True), (20, 0.65, 0.03, False))
     assert found.best == (10, 0.7)
     assert found.about == {
-        "Backbone": "iresnet50", "Loss": "margin (1.0, 0.5, 0.0)", "Batch": "8",
-    }  # fmt: skip
+        "Backbone": "iresnet50",
+        "Loss": "margin (1.0, 0.5, 0.0)",
+        "Batch": "8",
+    }
     # 90 - 5 degrees lies in the bin from 84 to 86, the 43rd of two degrees each.
     step, share = found.angles[0]
     assert (step, found.bin_deg, int(share.argmax()), share.sum()) == (5, 2, 42, 1.0)
@@ -80,7 +82,7 @@ def test_runs_are_found_and_only_opened_below_the_roots(run: Path, tmp_path: Pat
     assert list_runs([str(tmp_path)]) == (run,)
     other = tmp_path / "other"
     other.mkdir()
-    with pytest.raises(ConfigError, match="is no folder in"):
+    with pytest.raises(ConfigError, match="is not a folder in"):
         read_run(str(run), [str(other)])
     with pytest.raises(ConfigError, match="holds no training run"):
         read_run(str(other), [str(tmp_path)])
@@ -121,7 +123,7 @@ def test_the_page_follows_a_run(app_over: Start, made: Path, run: Path, tmp_path
     page = AppTest.from_string(PAGE, default_timeout=60).run()
     assert not page.exception
     html = " ".join(str(getattr(part, "value", "")) for part in page.get("html"))
-    assert "Goes on" in html
+    assert "Running" in html
     assert "0.7000" in html
     assert 'name = "iresnet50"' in page.code[0].value
     with (run / "metrics.jsonl").open("a") as stream:

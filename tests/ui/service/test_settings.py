@@ -1,4 +1,4 @@
-"""Who may reach the app, and how its process is started."""
+"""Settings: addresses, tokens, and the start of the app's process."""
 
 from __future__ import annotations
 

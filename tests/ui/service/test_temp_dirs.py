@@ -1,4 +1,4 @@
-"""Pieces of film are for this user alone, and go with the process or with the next start."""
+"""Clip folders: readable by this user only; removed at exit or at the next start."""
 
 from __future__ import annotations
 
@@ -30,8 +30,10 @@ sys.stdin.read()
 def holder(place: Path) -> subprocess.Popen[str]:
     return subprocess.Popen(
         [sys.executable, "-c", HOLD, str(place)],
-        stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
-    )  # fmt: skip
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
 
 
 def told(child: subprocess.Popen[str]) -> Path:
@@ -55,7 +57,7 @@ def test_a_folder_lives_as_long_as_its_process_and_no_longer(tmp_path: Path) -> 
     assert mine.exists()
 
 
-def test_what_is_no_left_over_stays(tmp_path: Path) -> None:
+def test_folders_in_use_or_of_others_stay(tmp_path: Path) -> None:
     kept = tmp_path / "kept"
     kept.mkdir()
     (tmp_path / (PREFIX + "link")).symlink_to(kept)
@@ -71,7 +73,7 @@ def test_what_is_no_left_over_stays(tmp_path: Path) -> None:
     assert not (tmp_path / (PREFIX + "old")).exists()
 
 
-def test_the_app_leaves_no_film_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_app_leaves_no_clip_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     place = tmp_path / "temporary"
     place.mkdir()
     monkeypatch.setenv("TMPDIR", str(place))
