@@ -14,7 +14,6 @@ from pipelines.demo.filming import encode_film
 from pipelines.demo.people import load_pictures
 from pipelines.demo.screenplay import Film, Shot
 from pipelines.indexing.run import index
-from pipelines.stages.payloads import IndexOptions
 from vidsearch.catalog import Catalog
 from vidsearch.catalog.people import add_person, judge, judgements
 from vidsearch.device import resolve_device
@@ -37,7 +36,7 @@ def catalog(films: Path, tmp_path: Path) -> Catalog:
     shot = Shot("group", 2.0, (330, 320, 640), (330, 320, 600))
     film = Film("two.mp4", "libx264", (shot,))
     encode_film(films / film.name, film, load_pictures())
-    index(tmp_path / "catalog", [films], IndexOptions(workers=1))
+    index(tmp_path / "catalog", [films])
     return Catalog.open(tmp_path / "catalog")
 
 
