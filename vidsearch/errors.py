@@ -38,7 +38,7 @@ from typing import ClassVar
 
 
 def reason(error: BaseException) -> str:
-    """Return an error's own words, or what kind it is where it has none.
+    """Return an error's whole message, or the name of its type if it has no message.
 
     Example:
         >>> reason(OSError("disk full")), reason(TimeoutError())

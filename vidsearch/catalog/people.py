@@ -106,7 +106,7 @@ def judge(catalog: Catalog, track_ids: Collection[str], person_id: str, *, same:
     missing = sorted(set(judged) - set(_existing(catalog, judged)))
     if missing:
         raise ConfigError(
-            f"track {missing[0]!r} is not in the catalog (any more); search again and judge anew"
+            f"track {missing[0]!r} is not in the catalog; search again and repeat the judgement"
         )
     now = datetime.now(UTC)
     rows = [
@@ -165,6 +165,5 @@ def _person(person_id: str, name: str) -> pa.Table:
 def _require(catalog: Catalog, person_id: str) -> None:
     if person_id not in catalog.people()["person_id"].to_pylist():
         raise ConfigError(
-            f"person {person_id!r} is not in the catalog (any more); choose another, or add a "
-            "person"
+            f"person {person_id!r} is not in the catalog; choose another, or add a person"
         )

@@ -14,6 +14,12 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from vidsearch.catalog.schema import matrix
+from vidsearch.catalog.table_files import (
+    conjunction,
+    row_groups_with,
+    statistics_filter,
+    text_filter,
+)
 from vidsearch.catalog.tables import Table
 from vidsearch.datatypes import Matrix
 
@@ -70,7 +76,7 @@ class Snapshot:
         self, columns: Sequence[str] | None = None, video_ids: Collection[str] | None = None
     ) -> pa.Table:
         """Return rows of ``videos``, all or those selected; raises like ``tracks``."""
-        return self._read("videos", columns, _among("video_id", video_ids))
+        return self._read("videos", columns, text_filter("video_id", video_ids))
 
     def tracks(
         self,
@@ -83,7 +89,9 @@ class Snapshot:
         Raises:
             CatalogError: The table is missing or damaged.
         """
-        selected = _both(_among("track_id", track_ids), _among("video_id", video_ids))
+        selected = conjunction(
+            text_filter("track_id", track_ids), text_filter("video_id", video_ids)
+        )
         return self._read_counting("tracks", columns, selected)
 
     def faces(
@@ -100,7 +108,7 @@ class Snapshot:
             CatalogError: The table is missing or damaged.
         """
         if track_ids is None:
-            return self._read_counting("faces", columns, _among("video_id", video_ids))
+            return self._read_counting("faces", columns, text_filter("video_id", video_ids))
         keys = self.tracks(columns=list(_KEY), track_ids=track_ids, video_ids=video_ids)
         attempts = set(keys["run_id"].to_pylist())
         return self._only_counting(
@@ -156,7 +164,7 @@ class Snapshot:
         Ids are hashes without useful statistics: a first read of the key column alone finds the row
         groups that are then read in full.
         """
-        selected = _both(_among("run_id", attempts), _among(key, values))
+        selected = conjunction(text_filter("run_id", attempts), text_filter(key, values))
         dataset = self._dataset(name)
         names = _with_key(columns, dataset.schema)
         ids = pa.array(sorted(values), pa.string())
@@ -164,16 +172,16 @@ class Snapshot:
             return dataset.schema.empty_table().select(names)
 
         def of_file(fragment: Any) -> list[pa.Table]:
-            # A fragment without the log's statistics: see _among.
+            # A fragment without the log's statistics: see text_filter.
             bare = dataset.format.make_fragment(fragment.path, dataset.filesystem)
             groups = bare.split_by_row_group(
-                _skipping(bare, "run_id", attempts), schema=dataset.schema
+                statistics_filter(bare, "run_id", attempts), schema=dataset.schema
             )
             if not groups:
                 return []
             with dataset.filesystem.open_input_file(fragment.path) as source:
                 file = pq.ParquetFile(source, metadata=bare.metadata)
-                found = _holding(file, groups, key, ids)
+                found = row_groups_with(file, groups, key, ids)
             return [
                 group.to_table(columns=names, filter=selected, schema=dataset.schema)
                 for group in found
@@ -262,7 +270,7 @@ class Snapshot:
         with self.tables["tracks"].reading():
             scanner = dataset.scanner(
                 columns=list(names),
-                filter=_among("track_id", track_ids),
+                filter=text_filter("track_id", track_ids),
                 batch_size=_BATCH_ROWS,
                 batch_readahead=1,
                 fragment_readahead=1,
@@ -300,15 +308,6 @@ class Snapshot:
         return rows if columns is None else rows.select(list(columns))
 
 
-def _holding(file: pq.ParquetFile, groups: Sequence[Any], key: str, values: pa.Array) -> list[Any]:
-    """Return the row groups of a file that contain one of the values, found by a single read."""
-    row_groups = [group.row_groups[0] for group in groups]
-    column = file.read_row_groups([g.id for g in row_groups], columns=[key], use_threads=False)[key]
-    rows = pc.indices_nonzero(pc.is_in(column.cast(pa.string()), value_set=values)).to_numpy()
-    ends = np.cumsum([group.num_rows for group in row_groups])
-    return [groups[index] for index in np.unique(np.searchsorted(ends, rows, side="right"))]
-
-
 def _with_key(columns: Sequence[str] | None, schema: pa.Schema) -> list[str]:
     if columns is None:
         return list(schema.names)
@@ -318,29 +317,3 @@ def _with_key(columns: Sequence[str] | None, schema: pa.Schema) -> list[str]:
 def _keys(rows: pa.Table) -> pa.Array:
     joined = pc.binary_join_element_wise(rows["video_id"], rows["run_id"], "\x1f")
     return joined.combine_chunks() if isinstance(joined, pa.ChunkedArray) else joined
-
-
-def _among(name: str, values: Collection[str] | None) -> Any:
-    """Return a filter on a text column; None without values.
-
-    The column is cast to string although its type is string: a merge, a deletion or an update
-    writes files with string_view, and pyarrow cannot compare their statistics with plain strings.
-    The price: statistics skip nothing.
-    """
-    if values is None:
-        return None
-    return pc.field(name).cast(pa.string()).isin(pa.array(sorted(values), pa.string()))
-
-
-def _skipping(fragment: Any, name: str, values: Collection[str]) -> Any:
-    """Return a filter that a file's statistics can answer, where its text is plain strings."""
-    if fragment.physical_schema.field(name).type == pa.string():
-        return pc.field(name).isin(pa.array(sorted(values), pa.string()))
-    return _among(name, values)
-
-
-def _both(left: Any, right: Any) -> Any:
-    """Return the conjunction of two filters; None selects every row."""
-    if left is None or right is None:
-        return right if left is None else left
-    return left & right

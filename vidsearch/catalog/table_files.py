@@ -1,12 +1,16 @@
-"""Layout of a table's files: compression, statistics, row groups, and the state of its log."""
+"""Files of a table: their layout, filters that use their statistics, and the state of the log."""
 
 from __future__ import annotations
 
 import os
 import re
+from collections.abc import Collection, Sequence
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
 
 from vidsearch.storage.path import StoragePath
 
@@ -68,3 +72,47 @@ def log_state(uri: str) -> tuple[int, int, int] | None:
     except (OSError, ValueError):
         return None
     return version, len(entries), max(stat.st_mtime_ns for stat in newest)
+
+
+def text_filter(name: str, values: Collection[str] | None) -> Any:
+    """Return a filter on a text column; None without values.
+
+    The column is cast to string although its type is string: a merge, a deletion or an update
+    writes files with string_view, and pyarrow cannot compare their statistics with plain strings.
+    The price: statistics skip nothing.
+    """
+    if values is None:
+        return None
+    return pc.field(name).cast(pa.string()).isin(pa.array(sorted(values), pa.string()))
+
+
+def statistics_filter(fragment: Any, name: str, values: Collection[str]) -> Any:
+    """Return a filter that a file's statistics can answer, where its text is plain strings."""
+    if fragment.physical_schema.field(name).type == pa.string():
+        return pc.field(name).isin(pa.array(sorted(values), pa.string()))
+    return text_filter(name, values)
+
+
+def conjunction(left: Any, right: Any) -> Any:
+    """Return the conjunction of two filters; None selects every row."""
+    if left is None or right is None:
+        return right if left is None else left
+    return left & right
+
+
+def row_groups_with(
+    file: pq.ParquetFile, groups: Sequence[Any], key: str, values: pa.Array
+) -> list[Any]:
+    """Return the row groups of a file that contain one of the values, found by a single read.
+
+    Args:
+        file: The file.
+        groups: Fragments of the file, one row group each.
+        key: Text column.
+        values: Values of that column.
+    """
+    row_groups = [group.row_groups[0] for group in groups]
+    column = file.read_row_groups([g.id for g in row_groups], columns=[key], use_threads=False)[key]
+    rows = pc.indices_nonzero(pc.is_in(column.cast(pa.string()), value_set=values)).to_numpy()
+    ends = np.cumsum([group.num_rows for group in row_groups])
+    return [groups[index] for index in np.unique(np.searchsorted(ends, rows, side="right"))]
