@@ -133,7 +133,7 @@ def train(
     launch = Launch.from_environment(os.environ)
     with launched(launch, config.device) as (ranks, torch_device):
         context = RunContext(folder=out, ranks=ranks, device=torch_device, resume=resume)
-        report = _run(config, context, validated=pack is not None)
+        report = _run(config, context, needs_validation=pack is not None)
     if launch.rank == 0:
         exported = None
         if pack is not None and options is not None and report.ended != "interrupted":
@@ -174,12 +174,12 @@ def config_from(recipe: str | None, overrides: Overrides) -> TrainConfig:
     return config if overrides.device is None else replace(config, device=overrides.device)
 
 
-def _run(config: TrainConfig, context: RunContext, *, validated: bool) -> RunReport:
+def _run(config: TrainConfig, context: RunContext, *, needs_validation: bool) -> RunReport:
     from trainer.training.run import open_sets
     from trainer.training.run import train as train_embedder
 
     dataset, validation = open_sets(config)
-    if validated and validation is None:
+    if needs_validation and validation is None:
         raise ConfigError(
             "a pack states probabilities, which are fitted on people that training never saw, and "
             "this run has no validation set; pass --validate SET"

@@ -92,6 +92,22 @@ def test_a_checkpoint_of_another_architecture(
         assert said.count("\n") == 1
 
 
+def test_a_pack_needs_people_held_out_from_training(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config = tmp_path / "config.toml"
+    config.write_text(to_toml(override(tiny_config(), ["backbone.options.input_size=112"])))
+    data = str(folders(tmp_path / "set", {"a": 3, "b": 3}))
+    run, pack = tmp_path / "run", tmp_path / "pack"
+    arguments = ["train", str(config), data, "--out", str(run), "--export", str(pack)]
+    assert main(arguments) == 2
+    said = capsys.readouterr().err
+    assert said.count("\n") == 1
+    assert said.endswith("; pass --validate SET\n")
+    assert not run.exists()
+    assert not pack.exists()
+
+
 def test_gpus_without_nccl(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(launch, "_device", lambda *_: torch.device("cuda:0"))
     monkeypatch.setattr(torch.distributed, "is_nccl_available", lambda: False)
