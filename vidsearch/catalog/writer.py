@@ -20,6 +20,7 @@ from __future__ import annotations
 import logging
 import secrets
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from types import TracebackType
 
@@ -86,6 +87,7 @@ class CatalogWriter:
         catalog: The catalog.
         run_id: Name of the run; None: a new one.
         config: Limits of a batch; None: the defaults.
+        clock: Returns the time in seconds, for ``flush_seconds``.
 
     Example:
         >>> with CatalogWriter(catalog) as writer:  # doctest: +SKIP
@@ -93,7 +95,12 @@ class CatalogWriter:
     """
 
     def __init__(
-        self, catalog: Catalog, run_id: str | None = None, config: WriterConfig | None = None
+        self,
+        catalog: Catalog,
+        run_id: str | None = None,
+        config: WriterConfig | None = None,
+        *,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._catalog = catalog
         self._config = config if config is not None else WriterConfig()
@@ -101,7 +108,8 @@ class CatalogWriter:
         self._videos: dict[str, IndexedVideo] = {}
         self._files: dict[str, KnownFile] = {}
         self._bytes = 0
-        self._since = time.monotonic()
+        self._clock = clock
+        self._since = clock()
         self._last_stamp = 0
         self._flushes = 0
 
@@ -196,7 +204,7 @@ class CatalogWriter:
         if self._flushes % _FLUSHES_A_MAINTENANCE == 0:
             maintain(self._catalog)
         self._bytes = 0
-        self._since = time.monotonic()
+        self._since = self._clock()
 
     def _commit(self, videos: list[IndexedVideo]) -> None:
         dim = self._catalog.dim
@@ -225,7 +233,7 @@ class CatalogWriter:
         return (
             len(self._videos) >= self._config.flush_videos
             or self._bytes >= self._config.flush_mib << 20
-            or time.monotonic() - self._since >= self._config.flush_seconds
+            or self._clock() - self._since >= self._config.flush_seconds
         )
 
     def _check(self, indexed: IndexedVideo) -> None:

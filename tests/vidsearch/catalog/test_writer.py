@@ -434,9 +434,8 @@ def test_a_long_run_goes_on_committing_in_batches(
     catalog: Catalog, synthetic: ModuleType, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     now = 0.0
-    monkeypatch.setattr("vidsearch.catalog.writer.time.monotonic", lambda: now)
     commits = []
-    with CatalogWriter(catalog) as writer:
+    with CatalogWriter(catalog, clock=lambda: now) as writer:
         flush = writer.flush
 
         def noted() -> None:

@@ -1,0 +1,72 @@
+"""Commits: retried while other writers win, and the table store's errors as ours."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from deltalake.exceptions import CommitFailedError, DeltaError
+
+from vidsearch.catalog import commits
+from vidsearch.catalog.commits import commit, read_errors, require_space
+from vidsearch.errors import CatalogConflictError, CatalogError, CatalogWriteError
+from vidsearch.storage.path import StoragePath
+
+ROOT = StoragePath("/archive")
+
+
+def failing(error: Exception, times: int) -> tuple[Callable[[], None], list[int]]:
+    """Return a write that fails some times, and the list of its calls."""
+    calls: list[int] = []
+
+    def write() -> None:
+        calls.append(len(calls))
+        if len(calls) <= times:
+            raise error
+
+    return write, calls
+
+
+def test_a_commit_is_repeated_until_it_wins() -> None:
+    write, calls = failing(CommitFailedError("a concurrent transaction added data"), 3)
+    commit(ROOT, write)
+    assert len(calls) == 4
+
+
+def test_contention_ends_with_our_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    write, calls = failing(CommitFailedError("a concurrent transaction\nHelp: rerun"), 10**6)
+    monkeypatch.setattr(commits, "RETRY_FOR_S", 0.1)
+    message = r"^other writers of the catalog '/archive' won for 0 s \(a concurrent transaction: "
+    with pytest.raises(CatalogConflictError, match=message) as caught:
+        commit(ROOT, write)
+    assert isinstance(caught.value.__cause__, CommitFailedError)
+    assert len(calls) > 1
+
+
+@pytest.mark.parametrize("error", [DeltaError("no log"), OSError(28, "No space left on device")])
+def test_other_errors_are_not_retried(error: Exception) -> None:
+    write, calls = failing(error, 1)
+    with pytest.raises(CatalogWriteError, match="catalog '/archive' cannot be written"):
+        commit(ROOT, write)
+    assert len(calls) == 1
+
+
+def test_our_own_errors_pass_unchanged() -> None:
+    write, calls = failing(CatalogError("table 'videos' cannot be read"), 1)
+    with pytest.raises(CatalogError, match=r"^table 'videos' cannot be read$"):
+        commit(ROOT, write)
+    assert len(calls) == 1
+
+
+def test_a_read_error_names_the_table() -> None:
+    with (
+        pytest.raises(CatalogError, match=r"table 'faces' .* cannot be read \(torn: footer\)"),
+        read_errors(ROOT, "faces"),
+    ):
+        raise DeltaError("torn\nfooter")
+
+
+def test_a_removed_folder_is_found_before_writing() -> None:
+    with pytest.raises(CatalogWriteError, match="check that the folder is still there"):
+        require_space(StoragePath("/no such folder"), 1)
+    require_space(StoragePath("memory://bucket"), 1 << 60)  # object stores have no limit
