@@ -40,13 +40,13 @@ def measure(work: Path, fps: float) -> tuple[dict[str, Table], list[bool]]:
         except NoFaceError:
             continue
         result = searcher.search_faces([face], SearchOptions(top=tracks))
-        if result.advice is None or not result.advice.levels:
+        if result.false_hit_estimate is None or not result.false_hit_estimate.levels:
             raise SystemExit(f"{work} holds too few tracks: nothing is announced")
         rows.append(
             [
                 (line.expected, line.at_least, line.at_most,
                  float(sum(hit.confidence >= line.confidence for hit in result.hits)))
-                for line in result.advice.levels
+                for line in result.false_hit_estimate.levels
             ]
         )  # fmt: skip
         absent.append(not labels.people[query.identity].spans)

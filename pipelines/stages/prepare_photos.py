@@ -6,15 +6,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-import numpy as np
-
-from vidsearch.datatypes import Detections, Image
+from vidsearch.datatypes import Image
 from vidsearch.errors import PhotoError
 from vidsearch.faces.geometry.align import AlignmentTemplate, align_faces
-from vidsearch.faces.quality import too_poor
+from vidsearch.faces.jpeg import encode_jpeg
 from vidsearch.faces.template import normalise
 from vidsearch.models.registry import LoadedPack
-from vidsearch.photo.faces import find_faces
+from vidsearch.photo.faces import choose_central, choose_largest, embed_photo
 from vidsearch.photo.open import open_photo
 from vidsearch.trainingset.candidates import Candidate
 from vidsearch.trainingset.duplicates import difference_hash
@@ -59,32 +57,17 @@ def _candidate(photo: RawPhoto, models: LoadedPack, options: PhotoOptions) -> Ca
         image = open_photo(photo.path).image
     except PhotoError as error:
         return Candidate(photo.identity, photo.path, dropped=f"unreadable: {error}")
-    found = find_faces(image, models.detector).detections
-    if not len(found):
+    choose = choose_largest if options.which == "largest" else choose_central
+    embedded = embed_photo(image, models, choose)
+    if embedded is None:
         return Candidate(photo.identity, photo.path, dropped="no face")
-    row = _chosen(found, image, options.which)
-    chosen = found.select(np.array([row]))
-    face = align_faces(image, chosen.landmarks, options.template)[0]
-    own = align_faces(image, chosen.landmarks, models.embedder.template)
-    if not options.keep_poor and too_poor(own, chosen.landmarks, chosen.boxes_xyxy)[0]:
+    if not options.keep_poor and embedded.poor:
         return Candidate(photo.identity, photo.path, dropped="too small or blurred")
-    embedding = normalise(models.embedder.embed(own))[0]
+    face = align_faces(image, embedded.detection.landmarks, options.template)[0]
+    embedding = normalise(embedded.embedding[None])[0]
     return Candidate(photo.identity, photo.path, jpeg(face), difference_hash(face), embedding)
 
 
-def _chosen(found: Detections, image: Image, which: Which) -> int:
-    if which == "largest":
-        return 0  # they come largest first
-    boxes = found.boxes_xyxy
-    middle = np.array([image.shape[1], image.shape[0]], np.float32) / 2
-    return int(np.argmin(np.linalg.norm((boxes[:, :2] + boxes[:, 2:]) / 2 - middle, axis=1)))
-
-
 def jpeg(face: Image) -> bytes:
-    """Return an aligned face as JPEG with full colour resolution."""
-    import cv2
-
-    settings = [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY,
-                cv2.IMWRITE_JPEG_SAMPLING_FACTOR, cv2.IMWRITE_JPEG_SAMPLING_FACTOR_444]  # fmt: skip
-    encoded: bytes = cv2.imencode(".jpg", face[..., ::-1], settings)[1].tobytes()
-    return encoded
+    """Return an aligned face, (S, S, 3) uint8 RGB, as JPEG with full colour resolution."""
+    return encode_jpeg(face, JPEG_QUALITY, full_chroma=True)

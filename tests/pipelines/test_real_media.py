@@ -91,4 +91,4 @@ def test_a_file_with_a_hole_is_partly_read_and_searchable(
         [media / "photos/face_recognition/lin-manuel-miranda.png"]
     )
     assert found.hits[0].confidence > 0.9
-    assert found.searched.partial_videos == 1
+    assert found.coverage.partial_videos == 1

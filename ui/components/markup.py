@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from ui.components.timeline import Bar, bars_of, strip
 from vidsearch.datatypes import Hit
 from vidsearch.results.result import SearchResult, VideoHits, by_video
+from vidsearch.results.sentences import count_of_hits
 from vidsearch.results.words import (
     clock,
     confidence_class,
@@ -108,7 +109,7 @@ def _group(group: VideoHits, result: SearchResult, marks: Marks) -> str:
     folder, slash, file = group.video.rpartition("/")
     return (
         f'<article aria-label="{text(file)}"><header><h3><bdi>{text(file)}</bdi></h3>'
-        f'<p class="quiet">{group.counted}{length}<br><bdi>{text(folder + slash)}</bdi></p>'
+        f'<p class="quiet">{count_of_hits(group)}{length}<br><bdi>{text(folder + slash)}</bdi></p>'
         f"</header>{strip(bars_of(group.hits), duration_s, 'play', file)}"
         f"{hit_list(group.hits, result, marks)}</article>"
     )

@@ -10,12 +10,12 @@ import pyarrow as pa
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from ui.service.searching import SearchRequest
 from vidsearch.search.filter import SearchFilter
+from vidsearch.search.person_search import SearchRequest
 from vidsearch.search.query import QueryFace
 
 
-def wish_for(
+def request_for(
     videos: pa.Table, faces: tuple[QueryFace, ...], more: tuple[str, ...]
 ) -> tuple[SearchRequest, DeltaGenerator]:
     """Show what narrows a search; return it, and the place beside the threshold for its worth."""
@@ -30,7 +30,7 @@ def wish_for(
     )
     beside = st.empty()
     top = st.slider("How many hits at most", 10, 300, 50, 10, key="top")
-    wish = SearchRequest(
+    request = SearchRequest(
         faces=() if more else faces,
         tracks=tuple(more),
         person_id=st.session_state.get("person"),
@@ -45,12 +45,12 @@ def wish_for(
     if box.open or st.session_state.get("narrowed"):
         st.session_state["narrowed"] = True
         with box:
-            wish = _narrowed(wish, videos.to_pylist())
-    return wish, beside
+            request = _narrowed(request, videos.to_pylist())
+    return request, beside
 
 
-def _narrowed(wish: SearchRequest, videos: list[dict[str, Any]]) -> SearchRequest:
-    """Show what leaves videos out; return the wish with it."""
+def _narrowed(request: SearchRequest, videos: list[dict[str, Any]]) -> SearchRequest:
+    """Show what leaves videos out; return the request with it."""
     # Plain text work: an archive has ten thousands of names, and this runs after every click.
     folders = sorted({row["uri"].rpartition("/")[0] or "/" for row in videos})
     folder = st.multiselect("Folders", folders, key="folders", placeholder="All folders")
@@ -69,7 +69,7 @@ def _narrowed(wish: SearchRequest, videos: list[dict[str, Any]]) -> SearchReques
     least_min, most_min = st.slider(
         "Length of the video, minutes", 0.0, longest, (0.0, longest), key="lengths"
     )
-    scope = SearchFilter(
+    search_filter = SearchFilter(
         videos=tuple(video),
         folders=tuple(folder),
         since=datetime.combine(since, time(), UTC) if since is not None else None,
@@ -78,8 +78,8 @@ def _narrowed(wish: SearchRequest, videos: list[dict[str, Any]]) -> SearchReques
         else None,
     )
     return replace(
-        wish,
-        scope=scope,
+        request,
+        search_filter=search_filter,
         shortest_s=60 * least_min,
         longest_s=60 * most_min if most_min < longest else None,
     )

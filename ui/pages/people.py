@@ -25,7 +25,7 @@ from vidsearch.errors import ConfigError
 from vidsearch.evaluation.report import ReportTable
 from vidsearch.evaluation.report.tables import to_html
 from vidsearch.results.words import clock, counted
-from vidsearch.search.people_clusters import TrackCard, company, track_cards, unknown_people
+from vidsearch.search.people_clusters import TrackCard, companions, track_cards, unknown_people
 
 _MAX_GROUPS = 12
 
@@ -120,11 +120,11 @@ def _about(verdicts: Judgements, person: str, cards: Sequence[TrackCard]) -> Non
             merge_people(catalog(), person, other)
             st.rerun()
     st.markdown("**Seen together with**")
-    companions = company(catalog(), verdicts, person)
-    if not companions:
+    seen_with = companions(catalog(), verdicts, person)
+    if not seen_with:
         st.caption("No other named person so far.")
         return
-    rows = tuple((c.name, counted(c.times, "time"), clock(c.seconds)) for c in companions)
+    rows = tuple((c.name, counted(c.times, "time"), clock(c.seconds)) for c in seen_with)
     st.html(
         to_html(
             ReportTable(

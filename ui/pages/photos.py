@@ -10,7 +10,8 @@ import streamlit as st
 from ui.components.clickable import clickable
 from ui.components.context import errors_shown, searcher
 from ui.components.markup import markdown, photo_with_faces
-from ui.service.searching import PHOTOS_KEPT, RecentFaces, SeenPhoto, too_poor_to_trust
+from ui.service.searching import MAX_PHOTOS, DisplayedPhoto, RecentFaces
+from vidsearch.results.sentences import warning_sentence
 from vidsearch.results.words import counted
 from vidsearch.search.query import QueryFace
 
@@ -32,9 +33,9 @@ def chosen_faces() -> tuple[QueryFace, ...]:
         shot = st.camera_input("Take a photo of the face", key="camera")
         if shot is not None:
             uploads.append(shot)
-    if len(uploads) > PHOTOS_KEPT:
-        st.caption(f"Only the first {PHOTOS_KEPT} photos are used.")
-        uploads = uploads[:PHOTOS_KEPT]
+    if len(uploads) > MAX_PHOTOS:
+        st.caption(f"Only the first {MAX_PHOTOS} photos are used.")
+        uploads = uploads[:MAX_PHOTOS]
     recent: RecentFaces = st.session_state.setdefault("recent", RecentFaces())
     keys = [hashlib.sha256(upload.getvalue()).hexdigest() for upload in uploads]
     recent.keep_only(keys)
@@ -54,7 +55,7 @@ def chosen_faces() -> tuple[QueryFace, ...]:
     return tuple(chosen)
 
 
-def _pick(found: SeenPhoto, number: int, key: str) -> QueryFace | None:
+def _pick(found: DisplayedPhoto, number: int, key: str) -> QueryFace | None:
     if not found.faces:
         st.warning(
             f"No face found in {markdown(found.name)}. Use a photo that shows the face from "
@@ -77,8 +78,9 @@ def _pick(found: SeenPhoto, number: int, key: str) -> QueryFace | None:
         )
     face = found.faces[chosen]
     for warning in face.warnings:
-        if too_poor_to_trust(face):
-            st.warning(markdown(warning), icon=":material/blur_on:")
+        sentence = markdown(warning_sentence(warning))
+        if face.unreliable:
+            st.warning(sentence, icon=":material/blur_on:")
         else:
-            st.caption(markdown(warning))
+            st.caption(sentence)
     return face

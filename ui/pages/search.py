@@ -13,20 +13,29 @@ from streamlit.delta_generator import DeltaGenerator
 from ui.components.clickable import clickable
 from ui.components.context import catalog, errors_shown, searcher
 from ui.components.markup import Marks, hit_list, markdown, results
-from ui.pages.filters import wish_for
+from ui.pages.filters import request_for
 from ui.pages.photos import chosen_faces
 from ui.pages.playing import play
 from ui.service import verdicts
 from ui.service.running_jobs import being_indexed
-from ui.service.searching import Answer, SearchRequest, too_poor_to_trust
 from vidsearch.catalog.people import judgements
+from vidsearch.photo.query_warning import WarningCode
 from vidsearch.results import as_edl as cut_lists
 from vidsearch.results.as_csv import to_csv
 from vidsearch.results.as_html import to_html
 from vidsearch.results.as_json import to_json
-from vidsearch.results.result import Searched, advice_line, coverage, headline
+from vidsearch.results.result import Coverage
+from vidsearch.results.sentences import (
+    coverage_facts,
+    false_hits_sentence,
+    headline,
+    warning_sentence,
+)
 from vidsearch.results.words import clock, counted
+from vidsearch.search.person_search import JudgedResult, SearchRequest
 from vidsearch.text.html import text
+
+_EMPTY = "Nothing is searchable yet: the Archive page adds videos."
 
 _STEPS = """<ol class="vs-steps">
 <li><strong>Give a photo</strong><span>Several photos of one person find more.</span></li>
@@ -48,16 +57,16 @@ def render() -> None:
         more = st.session_state.get("more", ())
         if more:
             _more_banner()
-        wish = beside = None
+        request = beside = None
         if faces or more:
-            wish, beside = wish_for(videos, faces, more)
+            request, beside = request_for(videos, faces, more)
     with right, errors_shown():
         if not videos.num_rows:
             _nothing_yet()
-        elif wish is None or beside is None:
+        elif request is None or beside is None:
             _invitation(videos)
         else:
-            _answer(wish, beside)
+            _answer(request, beside)
 
 
 def _being_indexed() -> None:
@@ -100,57 +109,57 @@ def _invitation(videos: pa.Table) -> None:
     three.metric("Tracks of faces", f"{pc.sum(videos['tracks'], min_count=0).as_py():,}")
 
 
-def _answer(wish: SearchRequest, beside: DeltaGenerator) -> None:
-    answer = searcher().search(wish)
+def _answer(request: SearchRequest, beside: DeltaGenerator) -> None:
+    answer = searcher().search(request)
     result = answer.result
     # Told to screen readers when it changes, like everything of the role "status".
     st.html(f'<h2 role="status" class="vs-headline">{text(headline(result))}</h2>')
-    st.caption(_coverage(result.searched))
-    if result.searched.failed_videos or result.searched.partial_videos:
+    st.caption(_coverage(result.coverage))
+    if not result.coverage.complete:
         _link("archive_page", "What could not be searched", ":material/report:")
-    _doubts(wish, answer)
-    _false_hits(answer, wish, beside)
+    _doubts(request, answer)
+    _false_hits(answer, request, beside)
     if not result.hits:
-        _no_hit(wish)
+        _no_hit(request)
         if not answer.rejected:
             return
-    _person(wish)
+    _person(request)
     marks = Marks(confirmed=answer.confirmed)
     if result.hits:
-        _act(clickable(results(result, marks), "results"), answer, wish)
+        _act(clickable(results(result, marks), "results"), answer, request)
     if answer.rejected:
         with st.expander(f"{counted(len(answer.rejected), 'hit')} you rejected"):
             html = hit_list(answer.rejected, result, Marks(rejected=_ids(answer.rejected)))
-            _act(clickable(html, "rejected"), answer, wish)
+            _act(clickable(html, "rejected"), answer, request)
     if result.hits:
         _exports(answer)
 
 
-def _coverage(searched: Searched) -> str:
-    words = coverage(searched).replace('"vidsearch status" names them.', "")
-    return words.replace('"vidsearch index"', "The Archive page").strip()
+def _coverage(coverage: Coverage) -> str:
+    facts = coverage_facts(coverage)
+    return facts if coverage.tracks else f"{facts} {_EMPTY}"
 
 
-def _doubts(wish: SearchRequest, answer: Answer) -> None:
+def _doubts(request: SearchRequest, answer: JudgedResult) -> None:
     """Say what makes the whole answer unreliable, where it is read."""
-    if wish.faces and all(too_poor_to_trust(face) for face in wish.faces):
+    if request.unreliable:
         st.warning(
             "The face in the photo is too small, blurred or turned away: hits may be missing, and "
             "those below may be other people. Add a better photo.",
             icon=":material/blur_on:",
         )
     for warning in answer.result.query[0].warnings if answer.result.query else ():
-        if "different people" in warning:
-            st.warning(markdown(warning), icon=":material/group:")
+        if warning.code is WarningCode.DIFFERENT_PEOPLE:
+            st.warning(markdown(warning_sentence(warning)), icon=":material/group:")
 
 
-def _no_hit(wish: SearchRequest) -> None:
+def _no_hit(request: SearchRequest) -> None:
     st.info(
         "Nobody in what was searched looks enough like this face. Try another photo, or a lower "
         "confidence.",
         icon=":material/search_off:",
     )
-    if wish.min_confidence > 0:
+    if request.min_confidence > 0:
         st.button("Show the nearest faces all the same", key="nearest", on_click=_show_nearest)
 
 
@@ -162,15 +171,15 @@ def _ids(hits: Any) -> frozenset[str]:
     return frozenset(hit.track_id for hit in hits)
 
 
-def _false_hits(answer: Answer, wish: SearchRequest, beside: DeltaGenerator) -> None:
+def _false_hits(answer: JudgedResult, request: SearchRequest, beside: DeltaGenerator) -> None:
     """Say beside the threshold how many of the hits above it are expected to be wrong."""
     hits = answer.result.hits
-    advice = answer.result.advice
-    cautious = advice_line(advice) if advice is not None else None
+    estimate = answer.result.false_hit_estimate
+    cautious = false_hits_sentence(estimate) if estimate is not None else None
     if not hits:
-        beside.caption(f"No hit reaches {wish.min_confidence:.2f}.", help=cautious)
+        beside.caption(f"No hit reaches {request.min_confidence:.2f}.", help=cautious)
         return
-    count = answer.false_hits
+    count = answer.expected_wrong_hits
     shown = "fewer than 0.1" if count < 0.1 else f"about {count:.1f}"
     beside.caption(
         f"Expected among the {counted(len(hits), 'hit')} shown: {shown} of somebody else (from "
@@ -179,10 +188,10 @@ def _false_hits(answer: Answer, wish: SearchRequest, beside: DeltaGenerator) -> 
     )
 
 
-def _person(wish: SearchRequest) -> None:
+def _person(request: SearchRequest) -> None:
     """Say whom the verdicts are about, and let it be named."""
     known = judgements(catalog())
-    person_id = wish.person_id if wish.person_id in known.names else None
+    person_id = request.person_id if request.person_id in known.names else None
     if person_id is None:
         st.caption("Judge hits with **Same** or **Not**: the search gets better at once.")
         return
@@ -198,7 +207,7 @@ def _person(wish: SearchRequest) -> None:
     )
 
 
-def _act(pressed: dict[str, str] | None, answer: Answer, wish: SearchRequest) -> None:
+def _act(pressed: dict[str, str] | None, answer: JudgedResult, request: SearchRequest) -> None:
     """Do what a button among the hits asks for."""
     if pressed is None:
         return
@@ -215,7 +224,9 @@ def _act(pressed: dict[str, str] | None, answer: Answer, wish: SearchRequest) ->
         st.session_state.pop("person", None)
         st.rerun()
     elif act in {"same", "not"}:
-        person = wish.person_id if wish.person_id is not None else st.session_state.get("person")
+        person = (
+            request.person_id if request.person_id is not None else st.session_state.get("person")
+        )
         st.session_state["person"] = verdicts.judge_hit(
             catalog(), track_id, person, same=act == "same"
         )
@@ -223,7 +234,7 @@ def _act(pressed: dict[str, str] | None, answer: Answer, wish: SearchRequest) ->
         st.rerun()
 
 
-def _exports(answer: Answer) -> None:
+def _exports(answer: JudgedResult) -> None:
     result = answer.result
     st.subheader("Take the result with you", anchor=False)
     files = (

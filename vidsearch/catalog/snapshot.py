@@ -115,6 +115,15 @@ class Snapshot:
             self._of_attempts("faces", columns, attempts, "track_id", track_ids), columns
         )
 
+    def best_faces(self, track_ids: Collection[str]) -> dict[str, bytes]:
+        """Return the JPEG of each track's best aligned face, by track id."""
+        if not track_ids:
+            return {}
+        rows = self.faces(["track_id", "position", "aligned_jpeg"], track_ids=track_ids)
+        return {
+            row["track_id"]: row["aligned_jpeg"] for row in rows.to_pylist() if row["position"] == 0
+        }
+
     @property
     def attempts(self) -> pa.Table:
         """Columns ``video_id`` and ``run_id`` of every video.

@@ -76,7 +76,7 @@ def search(
     Several photos of one person make one better query.
     """
     from vidsearch.catalog import Catalog
-    from vidsearch.search.filter import SearchFilter, moment
+    from vidsearch.search.filter import SearchFilter, parse_time
     from vidsearch.search.search import PhotoSearcher, SearchOptions
 
     if min_confidence is None:
@@ -86,12 +86,12 @@ def search(
         min_confidence=min_confidence,
         face=face,
         thumbnails=html is not None,
-        scope=SearchFilter(
+        search_filter=SearchFilter(
             # A name without a file here is an id, or the full path of a video that was removed.
             videos=tuple(_full(name) if Path(name).exists() else name for name in videos),
             folders=tuple(map(_full, folders)),
-            since=moment(since) if since is not None else None,
-            until=moment(until) if until is not None else None,
+            since=parse_time(since) if since is not None else None,
+            until=parse_time(until) if until is not None else None,
         ),
     )
     searcher = PhotoSearcher(Catalog.open(catalog), device=device)
@@ -108,11 +108,13 @@ def _print(result: SearchResult, as_json: bool, csv: str | None, html: str | Non
     from vidsearch.results.as_html import to_html
     from vidsearch.results.as_json import to_json
     from vidsearch.results.as_text import to_text
+    from vidsearch.results.sentences import warning_sentence
 
     if as_json or csv is not None or html is not None:
         for photo in result.query:
             for warning in photo.warnings:
-                print(f"vidsearch: {printable(photo.photo)}: {printable(warning)}", file=sys.stderr)
+                text = printable(warning_sentence(warning))
+                print(f"vidsearch: {printable(photo.photo)}: {text}", file=sys.stderr)
     if as_json:
         print(json.dumps(to_json(result)))
     elif csv is not None:

@@ -1,4 +1,4 @@
-"""What every index over unit vectors promises, and the arithmetic that makes answers exact."""
+"""Interface of every index over unit vectors, and the arithmetic of exact results."""
 
 from __future__ import annotations
 
@@ -12,19 +12,21 @@ from numpy.typing import NDArray
 from vidsearch.datatypes import Matrix, Vector, check_array
 from vidsearch.errors import ConfigError, ShapeError
 
-_UNIT_TOLERANCE = 1e-3  # a vector's length may differ from 1 by float32 rounding, not by more
-_BLOCK_ROWS = 4096
+_UNIT_TOLERANCE = 1e-3  # largest difference of a vector's length from 1; float32 rounding is less
+
+BLOCK_ROWS = 4096
+"""Rows that are compared at a time, which bounds the memory of intermediate arrays."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Neighbours:
-    """The answer to one query, best first.
+    """Result of one query, best first.
 
-    Order: similarity, highest first; equal similarities by id, lowest first.
+    The order is by similarity, highest first, then by id, lowest first.
 
     Attributes:
         similarities: (K,) float32 cosines.
-        ids: K track ids.
+        ids: K ids.
     """
 
     similarities: Vector
@@ -40,8 +42,8 @@ class Neighbours:
 class VectorIndex(ABC):
     """Finds the vectors most similar to a query.
 
-    The answer depends on the set of (id, vector) pairs alone, not on their order: every
-    implementation returns what ``FlatIndex`` does, or states a recall bound.
+    The result depends on the set of (id, vector) pairs, not on their order. Every implementation
+    returns the result of ``FlatIndex``, or states its recall.
     """
 
     kind: str
@@ -49,41 +51,53 @@ class VectorIndex(ABC):
 
     @abstractmethod
     def __len__(self) -> int:
-        """Return how many vectors there are."""
+        """Return the number of vectors."""
 
     @abstractmethod
     def vectors(self, rows: NDArray[np.int64]) -> Matrix:
-        """Return these rows, (R, D) float32, in the order that the index was built in."""
+        """Return the vectors of these rows, in the order of the build.
+
+        Args:
+            rows: (R,) row numbers.
+
+        Returns:
+            (R, D) float32.
+        """
 
     @abstractmethod
     def search(
         self, queries: Matrix, k: int, masked: NDArray[np.bool_] | None = None
     ) -> list[Neighbours]:
-        """Return the ``k`` best of each query; fewer where there are fewer.
+        """Return the ``k`` best vectors of each query, or all vectors if there are fewer.
 
         Args:
             queries: (Q, D) float32, unit length.
             k: At least 1.
-            masked: (N,) rows to leave out, in the order the index was built in.
+            masked: (N,) bool, True for rows to leave out, in the order of the build.
 
         Raises:
             ShapeError: Queries are not (Q, D), not finite or not of unit length, or the mask is
                 not (N,).
-            ConfigError: k is below 1.
+            ConfigError: ``k`` is below 1.
         """
 
 
 def check_vectors(name: str, vectors: Matrix, dim: int) -> None:
-    """Raise unless every row is a finite unit vector of this length.
+    """Check that every row is a finite unit vector.
+
+    Args:
+        name: Name of the argument in errors.
+        vectors: (N, D) float32.
+        dim: D.
 
     Raises:
-        ShapeError: Naming the first row that is not.
+        ShapeError: The shape differs, or a row is not of length 1; the message names the first.
     """
     check_array(name, vectors, (None, dim), np.float32)
-    for start in range(0, len(vectors), _BLOCK_ROWS):
-        block = vectors[start : start + _BLOCK_ROWS]
+    for start in range(0, len(vectors), BLOCK_ROWS):
+        block = vectors[start : start + BLOCK_ROWS]
         lengths = np.sqrt(np.einsum("nd,nd->n", block, block, dtype=np.float64))
-        # Not-a-number compares false, so it is caught as well.
+        # NaN compares false, so it is found as well.
         wrong = np.flatnonzero(~(np.abs(lengths - 1) <= _UNIT_TOLERANCE))
         if wrong.size:
             raise ShapeError(
@@ -95,7 +109,13 @@ def check_vectors(name: str, vectors: Matrix, dim: int) -> None:
 def check_search(
     index: VectorIndex, queries: Matrix, k: int, masked: NDArray[np.bool_] | None
 ) -> None:
-    """Raise unless the arguments of ``search`` are in order.
+    """Check the arguments of ``search``.
+
+    Args:
+        index: Index with N vectors of length D.
+        queries: (Q, D) float32, unit length.
+        k: At least 1.
+        masked: (N,) bool, or None.
 
     Raises:
         ShapeError: As for ``VectorIndex.search``.
@@ -109,10 +129,10 @@ def check_search(
 
 
 def exact_similarities(vectors: Matrix, query: Vector) -> Vector:
-    """Return the cosine of each unit row with ``query``: summed in float64, rounded to float32.
+    """Return the cosine of each unit row with ``query``, summed in float64, rounded to float32.
 
-    A row's value does not depend on where it stands, so equal vectors tie exactly; a matrix
-    product does not promise that.
+    A row's value does not depend on its position, so equal vectors tie exactly. A matrix product
+    does not guarantee that.
 
     Args:
         vectors: (N, D) float32.
@@ -123,21 +143,29 @@ def exact_similarities(vectors: Matrix, query: Vector) -> Vector:
     """
     wide = query.astype(np.float64)
     result = np.empty(len(vectors), np.float32)
-    for start in range(0, len(vectors), _BLOCK_ROWS):
-        block = vectors[start : start + _BLOCK_ROWS].astype(np.float64)
+    for start in range(0, len(vectors), BLOCK_ROWS):
+        block = vectors[start : start + BLOCK_ROWS].astype(np.float64)
         block *= wide
-        result[start : start + _BLOCK_ROWS] = block.sum(axis=1)
+        result[start : start + BLOCK_ROWS] = block.sum(axis=1)
     return result
 
 
-def best(similarities: Vector, ids: Sequence[str], k: int) -> Neighbours:
-    """Return the ``k`` best of these candidates in the order that ``Neighbours`` states."""
+def exact_top_k(vectors: Matrix, ids: Sequence[str], query: Vector, k: int) -> Neighbours:
+    """Return the ``k`` best of these vectors, by ``exact_similarities``.
+
+    Args:
+        vectors: (N, D) float32, unit length.
+        ids: N ids.
+        query: (D,) float32, unit length.
+        k: At least 1.
+    """
+    similarities = exact_similarities(vectors, query)
     n = len(similarities)
     if n > k:
-        # Everything that ties with the k-th stays in, for the ids to decide.
+        # Rows that tie with the k-th are kept, so that their ids decide.
         kth = np.partition(similarities, n - k)[n - k]
         rows = np.flatnonzero(similarities >= kth)
     else:
         rows = np.arange(n)
     order = sorted(rows.tolist(), key=lambda row: (-float(similarities[row]), ids[row]))[:k]
-    return Neighbours(similarities[order].astype(np.float32), tuple(ids[row] for row in order))
+    return Neighbours(similarities[order], tuple(ids[row] for row in order))

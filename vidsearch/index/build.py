@@ -1,9 +1,9 @@
-"""Building an index from a file of vectors in steps that separate processes can share.
+"""Build of an index from a file of vectors, in steps that separate processes can run.
 
-``train`` once on a sample, ``build_shard`` for each range of rows wherever there is a free core,
-``merge`` the shards into one inverted file on disk, which is mapped, never read whole. Each step
-takes paths and returns a path, so that a cluster can run them; ``build`` runs them here.
-The ids inside FAISS are the row numbers of the vectors, assigned by the inverted file itself.
+``train`` runs once on a sample. ``build_shard`` runs for each range of rows, on any free core.
+``merge`` joins the shards into one inverted file on disk, which is mapped and never read
+completely. Each step takes paths and returns a path, so that a cluster can run it. ``build`` runs
+all steps. The ids inside FAISS are the row numbers of the vectors, assigned by the inverted file.
 """
 
 from __future__ import annotations
@@ -33,21 +33,21 @@ FLAT, VECTORS, CODES, LISTS = "vectors.faiss", "vectors.npy", "codes.faiss", "li
 
 SHARD_ROWS = 250_000
 _CHUNK_ROWS = 50_000
-_ITERATIONS = 8  # of k-means; bounds the time of training, not tuned for recall
+_ITERATIONS = 8  # k-means iterations; limits the training time, not tuned for recall
 
 
 @dataclass(frozen=True, slots=True)
 class ShardTask:
-    """One shard's work: everything that ``build_shard`` needs.
+    """Arguments of ``build_shard`` for one shard.
 
     Attributes:
-        trained: File that ``train`` wrote.
+        trained: File written by ``train``.
         vectors: ``.npy`` file of the vectors.
         start: First row.
         stop: Row after the last.
         out: File to write.
-        threads: For FAISS.
-        first: Row that the file of vectors begins with.
+        threads: FAISS threads.
+        first: Row number of the first vector in the file.
     """
 
     trained: Path
@@ -60,16 +60,16 @@ class ShardTask:
 
 
 RunShards = Callable[[Callable[[ShardTask], Path], Sequence[ShardTask]], Sequence[Path]]
-"""Runs a function over tasks, anywhere, and returns the answers in order."""
+"""Runs a function over tasks, in this process or elsewhere; returns the results in order."""
 
 
 def run_here(work: Callable[[ShardTask], Path], tasks: Sequence[ShardTask]) -> Sequence[Path]:
-    """Run the tasks one after the other."""
+    """Run the tasks in this process, one after the other."""
     return [work(task) for task in tasks]
 
 
 def allocate(folder: Path, shape: tuple[int, int]) -> Matrix:
-    """Return a float32 array that lives in the file of vectors of ``folder``."""
+    """Return an array of this (N, D) shape, float32, mapped from the vectors file of a folder."""
     return np.lib.format.open_memmap(folder / VECTORS, mode="w+", dtype=np.float32, shape=shape)
 
 
@@ -79,44 +79,49 @@ def build(
     """Build the index over the vectors file in ``folder``; return the names of its files.
 
     Args:
-        folder: Holds ``vectors.npy``; the index is written beside it.
-        plan: Any kind but ``faiss-flat``.
-        run_shards: Where shards are built.
-        threads: For FAISS, in each step; None: every core that this process may use.
+        folder: Folder with ``vectors.npy``; the index is written beside it.
+        plan: Parameters of the index; any kind but ``faiss-flat``.
+        run_shards: Runs the builds of the shards.
+        threads: FAISS threads in each step; None: every core available to this process.
 
     Raises:
         OSError: A file cannot be written.
         RuntimeError: FAISS cannot write a file.
     """
-    used = threads if threads is not None else len(os.sched_getaffinity(0))
+    if threads is None:
+        threads = len(os.sched_getaffinity(0))
     count = len(np.load(folder / VECTORS, mmap_mode="r"))
-    trained = train(folder / VECTORS, plan, folder / "trained.part", used)
+    trained = train(folder / VECTORS, plan, folder / "trained.part", threads)
     if plan.kind == "flat-sq8":
-        task = ShardTask(trained, folder / VECTORS, 0, count, folder / CODES, used)
+        task = ShardTask(trained, folder / VECTORS, 0, count, folder / CODES, threads)
         build_shard(task)
         trained.unlink()
         return VECTORS, CODES
     tasks = [
         ShardTask(
-            trained, folder / VECTORS, start, min(count, start + SHARD_ROWS),
-            folder / f"shard-{start // SHARD_ROWS:05d}.part", used,
+            trained,
+            folder / VECTORS,
+            start,
+            min(count, start + SHARD_ROWS),
+            folder / f"shard-{start // SHARD_ROWS:05d}.part",
+            threads,
         )
         for start in range(0, count, SHARD_ROWS)
-    ]  # fmt: skip
+    ]
     shards = run_shards(build_shard, tasks)
     if plan.cells:
         merge(trained, shards, folder)
     else:
         join(shards, folder)
-    for part in folder.glob("*.part*"):  # a worker that was killed leaves an unfinished one
+    for part in folder.glob("*.part*"):  # killed workers leave unfinished files
         part.unlink(missing_ok=True)
     return (VECTORS, CODES, LISTS) if plan.cells else (VECTORS, CODES)
 
 
 def train(vectors: Path, plan: Plan, out: Path, threads: int = 1) -> Path:
-    """Train the plan's index on a sample of the vectors and write it, empty."""
+    """Train the plan's index on a sample of the vectors and write it without vectors."""
     faiss = library()
-    # Centres of four bits are found in moments; threads would only wait for each other.
+    # Training 16 centres takes moments, and more threads are slower.
     faiss.omp_set_num_threads(threads if plan.kind != "flat-pq" else 1)
     mapped = np.load(vectors, mmap_mode="r")
     rng = np.random.default_rng(0)
@@ -135,7 +140,7 @@ def train(vectors: Path, plan: Plan, out: Path, threads: int = 1) -> Path:
 def build_shard(task: ShardTask) -> Path:
     """Add a range of rows to a copy of the trained index and write it.
 
-    The file appears whole: whoever was taken for dead may still be at work beside its successor.
+    The file is replaced atomically: a worker believed dead may write it at the same time.
     """
     faiss = library()
     faiss.omp_set_num_threads(task.threads)
@@ -170,14 +175,14 @@ def merge(trained: Path, shards: Sequence[Path], folder: Path) -> None:
     faiss = library()
     index = faiss.read_index(os.fspath(trained))
     ivf = faiss.extract_index_ivf(index)
-    # Mapped, so that memory holds no shard whole.
+    # Mapped, so that no shard is completely in memory.
     parts = [faiss.read_index(os.fspath(shard), faiss.IO_FLAG_MMAP) for shard in shards]
     merged = faiss.OnDiskInvertedLists()
     merged.nlist, merged.code_size = ivf.nlist, ivf.code_size
     merged.filename = LISTS
     merged.lists.clear()
     offset = count = 0
-    # FAISS's own merge prints; the layout of a list is its codes, then its ids.
+    # FAISS's own merge prints to stdout. A list on disk is its codes, then its ids.
     with (folder / LISTS).open("wb") as file:
         for cell in range(ivf.nlist):
             codes, ids = zip(*(_list(faiss, part, cell) for part in parts), strict=True)
@@ -196,7 +201,7 @@ def merge(trained: Path, shards: Sequence[Path], folder: Path) -> None:
 
 
 def _list(faiss: Any, index: Any, cell: int) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
-    """Return one cell's codes, in one row, and its ids; both lie in the shard's file."""
+    """Return one cell's codes, in one row, and its ids; both are mapped from the shard's file."""
     ivf = faiss.extract_index_ivf(index)
     size = ivf.invlists.list_size(cell)
     if not size:
@@ -209,21 +214,21 @@ def load(folder: Path, plan: Plan, ids: Sequence[str]) -> VectorIndex:
     """Map the index in ``folder`` into memory.
 
     Raises:
-        ShapeError: Not as many ids, vectors and codes.
-        OSError: A file is absent.
+        ShapeError: The numbers of ids, vectors and codes differ.
+        OSError: A file is missing.
         RuntimeError: FAISS cannot read a file.
     """
     if plan.kind == "faiss-flat":
         return FaissFlatIndex.load(ids, folder / FLAT)
     faiss = library()
-    # Not as np.memmap: slices of one are slow to make.
+    # As a plain array: slices of np.memmap are slow to create.
     vectors: Matrix = np.asarray(np.load(folder / VECTORS, mmap_mode="r"))
     path = os.fspath(folder / CODES)
     if plan.kind == "flat-sq8":
         return FlatSq8Index(ids, vectors, faiss.read_index(path, faiss.IO_FLAG_MMAP_IFC))
     if plan.kind == "flat-pq":
         return FlatPqIndex(ids, vectors, faiss.read_index(path))
-    # FAISS prints where it looks for lists that were moved, so it is told where they are.
+    # FAISS prints when it searches for moved lists, so the path of the lists is set here.
     index = faiss.read_index(path, faiss.IO_FLAG_SKIP_IVF_DATA | faiss.IO_FLAG_READ_ONLY)
     lists = faiss.downcast_InvertedLists(faiss.extract_index_ivf(index).invlists)
     if (folder / LISTS).stat().st_size < lists.totsize:
@@ -235,18 +240,22 @@ def load(folder: Path, plan: Plan, ids: Sequence[str]) -> VectorIndex:
 
 
 def _empty(faiss: Any, plan: Plan, dim: int) -> Any:
-    """Return the plan's index, untrained. Similarity is the inner product throughout."""
+    """Return the plan's untrained index, with the inner product as similarity."""
     if plan.kind == "flat-sq8":
         return faiss.IndexScalarQuantizer(
             dim, faiss.ScalarQuantizer.QT_8bit, faiss.METRIC_INNER_PRODUCT
         )
     quantizer = faiss.IndexFlatIP(dim)
     if plan.kind == "ivf-sq8":
-        # Not of residuals: their bytes would have to be decoded around every cell's centre.
+        # Residuals are not coded: they would have to be decoded around every cell's centre.
         ivf = faiss.IndexIVFScalarQuantizer(
-            quantizer, dim, plan.cells, faiss.ScalarQuantizer.QT_8bit,
-            faiss.METRIC_INNER_PRODUCT, False,
-        )  # fmt: skip
+            quantizer,
+            dim,
+            plan.cells,
+            faiss.ScalarQuantizer.QT_8bit,
+            faiss.METRIC_INNER_PRODUCT,
+            False,
+        )
     else:
         ivf = faiss.IndexIVFPQ(
             quantizer, dim, plan.cells, plan.code_bytes, 8, faiss.METRIC_INNER_PRODUCT
@@ -259,11 +268,11 @@ def _empty(faiss: Any, plan: Plan, dim: int) -> Any:
     ivf.cp.spherical = True
     ivf.cp.niter = _ITERATIONS
     ivf.cp.seed = 1
-    ivf.cp.min_points_per_centroid = 1  # small archives are built too, in tests for one
+    ivf.cp.min_points_per_centroid = 1  # small archives have few vectors per cell
     if plan.kind == "ivf-sq8":
         return ivf
-    # A random rotation spreads what tells vectors apart over the parts of the code. A learned one
-    # (OPQ) costs more training; what it would gain here has not been measured.
+    # A random rotation spreads the variation over the parts of the code. A learned rotation (OPQ)
+    # needs more training; its gain here has not been measured.
     rotation = faiss.RandomRotationMatrix(dim, dim)
     rotation.init(1)
     whole = faiss.IndexPreTransform(rotation, ivf)

@@ -1,9 +1,9 @@
-"""FAISS's flat inner-product index, exact to the last tie.
+"""FAISS's flat inner-product index with exact results, ties included.
 
-FAISS sums in float32, in an order that depends on where a vector stands, so near ties may come in
-any order. Its scores are therefore used to choose candidates, with a margin that bounds its
-rounding; the candidates are then ordered by ``exact_similarities``. So the answers are the same
-whether FAISS looks on the processor or, after many queries and where there is one, on a GPU.
+FAISS sums in float32, in an order that depends on a vector's position, so near ties may come in any
+order. Its scores only choose candidates, with a margin that bounds the rounding. Exact similarities
+then order the candidates. Results are therefore the same on the CPU and, after many queries and if
+there is one, on a GPU.
 """
 
 from __future__ import annotations
@@ -22,29 +22,28 @@ from vidsearch.index import gpu
 from vidsearch.index.base import (
     Neighbours,
     VectorIndex,
-    best,
     check_search,
     check_vectors,
-    exact_similarities,
+    exact_top_k,
 )
 
-_SPARE = 32  # candidates beyond k: enough unless that many rows all but tie with the k-th
+_SPARE = 32  # candidates beyond k; too few only if that many rows nearly tie with the k-th
 
 
 def library() -> Any:
-    """Import FAISS as untyped: its wrappers change signatures when they are loaded."""
+    """Import FAISS untyped: its wrappers change signatures when they are loaded."""
     return import_module("faiss")
 
 
 class FaissFlatIndex(VectorIndex):
-    """An ``IndexFlatIP`` and the ids of its rows.
+    """A FAISS ``IndexFlatIP`` and the ids of its rows.
 
     Args:
         ids: N distinct ids.
-        index: The FAISS index over N unit vectors.
+        index: FAISS index over N unit vectors.
 
     Raises:
-        ShapeError: Not as many ids as vectors.
+        ShapeError: The numbers of ids and vectors differ.
 
     Example:
         >>> vectors = np.array([[1, 0], [0, 1]], np.float32)
@@ -65,12 +64,16 @@ class FaissFlatIndex(VectorIndex):
         # |error| <= D * 2**-24 * sum |x_i y_i| <= D * 2**-24 (Higham, Accuracy and Stability of
         # Numerical Algorithms, section 3.1), plus the rounding of the exact value to float32.
         self._margin = np.float32(2 * (self.dim + 2) * 2.0**-24)
-        self._asked = 0
+        self._query_count = 0
         self._on_gpu: gpu.FlatCopy | None = None
 
     @classmethod
     def build(cls, ids: Sequence[str], vectors: Matrix) -> FaissFlatIndex:
-        """Build over (N, D) float32 unit vectors.
+        """Build an index.
+
+        Args:
+            ids: N distinct ids.
+            vectors: (N, D) float32, unit length.
 
         Raises:
             ShapeError: The vectors are not (N, D), not finite or not of unit length.
@@ -88,14 +91,14 @@ class FaissFlatIndex(VectorIndex):
         """Map a file written by ``save`` into memory.
 
         Raises:
-            ShapeError: Not as many ids as vectors.
+            ShapeError: The numbers of ids and vectors differ.
             RuntimeError: FAISS cannot read the file.
         """
         faiss = library()
         return cls(ids, faiss.read_index(os.fspath(path), faiss.IO_FLAG_MMAP_IFC))
 
     def save(self, path: str | os.PathLike[str]) -> None:
-        """Write the FAISS index, without ids.
+        """Write the FAISS index, without the ids.
 
         Raises:
             RuntimeError: FAISS cannot write the file.
@@ -120,31 +123,31 @@ class FaissFlatIndex(VectorIndex):
         if not allowed:
             return [Neighbours(np.zeros(0, np.float32), ()) for _ in queries]
         faiss.omp_set_num_threads(1)
-        before, self._asked = self._asked, self._asked + len(queries)
-        if before <= gpu.WORTH_AFTER < self._asked:
+        before, self._query_count = self._query_count, self._query_count + len(queries)
+        if before <= gpu.COPY_AFTER_QUERIES < self._query_count:
             self._on_gpu = gpu.flat_copy(faiss, self._index)
         parameters = None
         if masked is not None:
-            # The selector keeps a pointer to the bits, so the array must outlive the search.
+            # FAISS's selector holds a pointer to the bits, so the array must outlive the search.
             bits = np.packbits(~masked, bitorder="little")
             selector = faiss.IDSelectorBitmap(bits)
             parameters = faiss.SearchParameters(sel=selector)
         return [self._search_one(query, min(k, allowed), allowed, parameters) for query in queries]
 
     def _search_one(self, query: Vector, k: int, allowed: int, parameters: Any) -> Neighbours:
-        wanted = min(k + _SPARE, allowed)
+        candidates = min(k + _SPARE, allowed)
         row = np.ascontiguousarray(query[None])
-        if self._on_gpu is not None and parameters is None and wanted <= gpu.MOST_NEIGHBOURS:
-            scores, found = self._on_gpu.index.search(row, wanted)
+        if self._on_gpu is not None and parameters is None and candidates <= gpu.MAX_NEIGHBOURS:
+            scores, found = self._on_gpu.index.search(row, candidates)
         else:
-            scores, found = self._index.search(row, wanted, params=parameters)
+            scores, found = self._index.search(row, candidates, params=parameters)
         rows = found[0]
         floor = scores[0, k - 1] - self._margin
-        if wanted < allowed and scores[0, -1] >= floor:
-            # Too many near ties to tell from `wanted` of them: take all that may belong.
+        if candidates < allowed and scores[0, -1] >= floor:
+            # Near ties exceed the candidates, so every row that may belong is fetched.
             _, _, rows = self._index.range_search(
                 row, float(np.nextafter(floor, np.float32(-np.inf))), params=parameters
             )
         vectors = self._index.reconstruct_batch(rows)
         ids = [self._ids[row] for row in rows.tolist()]
-        return best(exact_similarities(vectors, query), ids, k)
+        return exact_top_k(vectors, ids, query, k)

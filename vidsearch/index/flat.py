@@ -1,4 +1,4 @@
-"""The exact reference: every similarity, computed in NumPy."""
+"""Exact reference index: every similarity is computed in NumPy."""
 
 from __future__ import annotations
 
@@ -12,10 +12,9 @@ from vidsearch.errors import ShapeError
 from vidsearch.index.base import (
     Neighbours,
     VectorIndex,
-    best,
     check_search,
     check_vectors,
-    exact_similarities,
+    exact_top_k,
 )
 
 
@@ -58,4 +57,4 @@ class FlatIndex(VectorIndex):
         rows = np.arange(len(self)) if masked is None else np.flatnonzero(~masked)
         ids = self._ids if masked is None else [self._ids[row] for row in rows.tolist()]
         vectors = self._vectors if masked is None else self._vectors[rows]
-        return [best(exact_similarities(vectors, query), ids, k) for query in queries]
+        return [exact_top_k(vectors, ids, query, k) for query in queries]

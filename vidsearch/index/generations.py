@@ -1,31 +1,22 @@
-"""Generations of the index, beside the tables: written whole, swapped in by one pointer.
+"""Generations of the index beside the tables: written completely, made current by one pointer.
 
-::
-
-    index/CURRENT            name of the generation in use, and the checksum of its meta.json
-    index/gen-<time>-<id>/   rows.arrow (track_id, video: a row of the next), videos.arrow
-                             (video_id, run_id), meta.json, and by kind:
-                             faiss-flat: vectors.faiss; others: vectors.npy, codes.faiss, lists.ivf
-
-A generation never changes once ``CURRENT`` names it. Readers may have the previous one open, so
-that one is kept; older ones go with the next build. Every file is mapped, none is read whole: of a
-file above 64 MiB the checksum covers its length and evenly spaced pieces.
+A generation never changes once ``CURRENT`` names it. Readers may have the previous one open, so it
+is kept. Older ones are removed after the next build. ``vidsearch.index.generation_files`` lists the
+files.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-import logging
-import os
 import secrets
 import tempfile
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, field
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, overload
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -37,50 +28,38 @@ from vidsearch.errors import CatalogWriteError, VidsearchError
 from vidsearch.index import build
 from vidsearch.index.base import VectorIndex, check_vectors
 from vidsearch.index.faiss import FaissFlatIndex
+from vidsearch.index.generation_files import (
+    CURRENT,
+    META,
+    ROWS,
+    VIDEOS,
+    GenerationMeta,
+    IdColumn,
+    checksum,
+    map_table,
+    sync,
+    write_table,
+)
 from vidsearch.index.plan import Kind, Plan, choose
 from vidsearch.storage.local_copies import local_copy, remove_local_copies
 from vidsearch.storage.path import StoragePath
 from vidsearch.text.printable import one_line
 
-_LOG = logging.getLogger(__name__)
-
-_ROWS, _VIDEOS, _META, _CURRENT = "rows.arrow", "videos.arrow", "meta.json", "CURRENT"
-_HASHED_WHOLE_BYTES = 64 << 20
-_PIECES, _PIECE_BYTES = 64, 64 << 10
-_SUPERSEDED_AFTER_S = 3600  # whoever was told of a generation before has opened it by then
+_SUPERSEDED_AFTER_S = 3600  # readers that were given an older generation have opened it by then
 _ABANDONED_AFTER_S = 24 * 3600  # an unfinished build of that age was killed
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class GenerationMeta:
-    """What a generation was built from.
-
-    Attributes:
-        kind: Index family.
-        versions: Versions of the tables it holds.
-        built: ISO 8601, UTC.
-        sha256: Of each file; see ``_checksum``.
-        parameters: How the index was built: ``cells``, ``code_bytes``.
-    """
-
-    kind: Kind
-    model_id: str
-    dim: int
-    count: int
-    versions: dict[str, int]
-    built: str
-    sha256: dict[str, str]
-    parameters: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, eq=False)
 class Generation:
-    """A generation that was read and found whole.
+    """A generation whose checksums are correct.
 
     Attributes:
+        name: Name of its folder.
+        meta: Description.
+        index: Index over its vectors.
         rows: Columns ``track_id`` and ``video``, in the order of the index's vectors.
-        videos: Columns ``video_id`` and ``run_id``: the attempts that counted when it was built;
-            ``video`` is a row of these.
+        videos: Columns ``video_id`` and ``run_id``: the visible attempts at the time of the build;
+            ``video`` is a row of this table.
     """
 
     name: str
@@ -90,28 +69,32 @@ class Generation:
     videos: pa.Table
 
     def rows_of(self, videos: NDArray[np.bool_]) -> NDArray[np.bool_]:
-        """Return (N,) which vectors belong to the videos chosen by (V,)."""
+        """Return (N,) bool, True for vectors of the chosen videos.
+
+        Args:
+            videos: (V,) bool, True for chosen rows of ``self.videos``.
+        """
         chosen: NDArray[np.bool_] = videos[self.rows["video"].to_numpy()]
         return chosen
 
 
 class BrokenGenerationError(Exception):
-    """The current generation is missing or damaged; the message says how."""
+    """The current generation is missing, damaged, or of another model."""
 
 
 Allocate = Callable[[tuple[int, int]], Matrix]
 Templates = Callable[[Allocate], tuple[pa.Table, Matrix]]
-"""Reads rows and their vectors, these into an array that it is given: in memory, or in a file."""
+"""Reads rows and their vectors; the vectors go into an allocated array, in memory or in a file."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BuildOptions:
-    """How a generation is built.
+    """Options of a build.
 
     Attributes:
-        kind: Kind of index; None: by the number of vectors.
-        run_shards: Where the shards of an inverted file are built.
-        threads: For FAISS; None: every core that this process may use.
+        kind: Kind of index; None: chosen by the number of vectors.
+        run_shards: Runs the builds of an inverted file's shards.
+        threads: FAISS threads; None: every core available to this process.
     """
 
     kind: Kind | None = None
@@ -121,14 +104,14 @@ class BuildOptions:
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Content:
-    """What a generation is built from.
+    """Content of a generation.
 
     Attributes:
         templates: Returns ``track_id`` and ``video_id`` of each vector, and the vectors: (N, D)
             float32, unit length.
-        attempts: Columns ``video_id``, distinct, and ``run_id``: all that count.
+        attempts: Columns ``video_id``, distinct, and ``run_id``: all visible attempts.
         versions: Versions of the tables that are read.
-        model_id: The space of the vectors.
+        model_id: Model of the vectors.
     """
 
     templates: Templates
@@ -138,40 +121,40 @@ class Content:
 
 
 def build_generation(
-    catalog: StoragePath, content: Content, options: BuildOptions | None = None, *, shown: str = ""
+    catalog: StoragePath, content: Content, options: BuildOptions | None = None, *, label: str = ""
 ) -> str:
     """Write a generation and make it the current one; return its name.
 
     Args:
         catalog: Folder of the catalog.
-        content: What it holds.
-        options: Kind of index and where it is built.
-        shown: What errors call the catalog; empty: its folder.
+        content: Content of the generation.
+        options: Options of the build; None: the defaults.
+        label: Name of the catalog in errors; empty: its folder.
 
     Raises:
-        CatalogWriteError: It cannot be written; the generation in use stays.
+        CatalogWriteError: The index cannot be written; the generation in use stays.
         ShapeError: A vector is not finite or not of unit length.
     """
     name = f"gen-{time.time_ns() // 1_000_000:012x}-{secrets.token_hex(4)}"
-    home = catalog.child("index")
-    folder = home.child(name)
-    used = options if options is not None else BuildOptions()
+    root = catalog.child("index")
+    folder = root.child(name)
+    options = options if options is not None else BuildOptions()
     try:
         with tempfile.TemporaryDirectory() as scratch:
             staged = folder.path if folder.path is not None else Path(scratch)
             staged.mkdir(parents=True, exist_ok=True)
-            meta, files = _write_files(staged, content, used)
+            meta, files = _write_files(staged, content, options)
             if folder.path is None:
                 for file in files:
                     folder.child(file).upload(staged / file)
         pointer = {"generation": name, "meta_sha256": hashlib.sha256(meta).hexdigest()}
-        home.child(_CURRENT).write(json.dumps(pointer).encode())
+        root.child(CURRENT).write(json.dumps(pointer).encode())
     except (OSError, RuntimeError) as error:
         folder.remove_tree()
-        told = shown if shown else catalog.uri
+        label = label if label else catalog.uri
         raise CatalogWriteError(
-            f"the index of the catalog {told!r} cannot be written ({one_line(error)}); "
-            f"free space or check that you may write there, then run: vidsearch reindex {told}"
+            f"the index of the catalog {label!r} cannot be written ({one_line(error)}); "
+            f"free space or check that you may write there, then run: vidsearch reindex {label}"
         ) from error
     except BaseException:
         folder.remove_tree()
@@ -182,7 +165,7 @@ def build_generation(
 def _write_files(
     folder: Path, content: Content, options: BuildOptions
 ) -> tuple[bytes, tuple[str, ...]]:
-    """Write everything but the pointer; return the description's bytes and all files' names."""
+    """Write all files but the pointer; return the content of ``meta.json`` and the file names."""
 
     def allocate(shape: tuple[int, int]) -> Matrix:
         if choose(*shape, options.kind).kind == "faiss-flat":
@@ -199,14 +182,13 @@ def _write_files(
         check_vectors("vectors", vectors, vectors.shape[1])
         files = build.build(folder, plan, options.run_shards, options.threads)
     attempts = content.attempts
-    at = pc.index_in(rows["video_id"], value_set=attempts["video_id"])
-    numbered = pa.table({"track_id": rows["track_id"], "video": at.combine_chunks()})
-    for name, table in ((_ROWS, numbered.combine_chunks()), (_VIDEOS, attempts.combine_chunks())):
-        with pa.OSFile(str(folder / name), "wb") as sink, pa.ipc.new_file(sink, table.schema) as o:
-            o.write_table(table)
-    files = (*files, _ROWS, _VIDEOS)
+    video_rows = pc.index_in(rows["video_id"], value_set=attempts["video_id"]).combine_chunks()
+    numbered = pa.table({"track_id": rows["track_id"], "video": video_rows})
+    write_table(folder / ROWS, numbered.combine_chunks())
+    write_table(folder / VIDEOS, attempts.combine_chunks())
+    files = (*files, ROWS, VIDEOS)
     for name in files:
-        _sync(folder / name)
+        sync(folder / name)
     meta = GenerationMeta(
         kind=plan.kind,
         model_id=content.model_id,
@@ -214,29 +196,29 @@ def _write_files(
         count=len(vectors),
         versions=content.versions,
         built=datetime.now(UTC).isoformat(timespec="seconds"),
-        sha256={name: _checksum(folder / name) for name in files},
+        sha256={name: checksum(folder / name) for name in files},
         parameters=plan.as_parameters(),
     )
     raw = json.dumps(asdict(meta), indent=2).encode()
-    (folder / _META).write_bytes(raw)
-    _sync(folder / _META)
-    return raw, (*files, _META)
+    (folder / META).write_bytes(raw)
+    sync(folder / META)
+    return raw, (*files, META)
 
 
 def read_generation(catalog: StoragePath, model_id: str, dim: int) -> Generation | None:
-    """Return the current generation, checked; None where none was ever built.
+    """Return the current generation, verified; None if none was ever built.
 
     Raises:
-        BrokenGenerationError: It is missing, torn, damaged, or of another model.
+        BrokenGenerationError: The generation is missing, torn, damaged, or of another model.
     """
     failure: BrokenGenerationError | None = None
-    for _ in range(2):  # a rebuild may swap it between reading the pointer and the files
+    for _ in range(2):  # a rebuild may replace it between reading the pointer and the files
         try:
-            raw = catalog.child("index").child(_CURRENT).read()
+            raw = catalog.child("index").child(CURRENT).read()
         except (FileNotFoundError, NotADirectoryError):
             return None
         except OSError as error:
-            raise BrokenGenerationError(f"{_CURRENT} cannot be read: {error}") from error
+            raise BrokenGenerationError(f"{CURRENT} cannot be read: {error}") from error
         try:
             found = _read(catalog, raw)
         except BrokenGenerationError as error:
@@ -256,49 +238,46 @@ def _read(catalog: StoragePath, pointer: bytes) -> Generation:
         fields = json.loads(pointer)
         name, meta_sha256 = str(fields["generation"]), str(fields["meta_sha256"])
         if not name.startswith("gen-") or "/" in name:
-            raise BrokenGenerationError(f"{_CURRENT} names {name!r}, which is no generation")
+            raise BrokenGenerationError(f"{CURRENT} names {name!r}, which is not a generation")
         folder = catalog.child("index").child(name).path
         if folder is None:
-            folder = local_copy(catalog, name, _META)
-        raw = (folder / _META).read_bytes()
+            folder = local_copy(catalog, name, META)
+        raw = (folder / META).read_bytes()
         if hashlib.sha256(raw).hexdigest() != meta_sha256:
-            raise BrokenGenerationError(f"{name}/{_META} is not what {_CURRENT} promises")
+            raise BrokenGenerationError(f"{name}/{META} does not match the checksum in {CURRENT}")
         meta = GenerationMeta(**json.loads(raw))
-        for file, promised in meta.sha256.items():
-            if _checksum(folder / file) != promised:
+        for file, expected in meta.sha256.items():
+            if checksum(folder / file) != expected:
                 raise BrokenGenerationError(f"{name}/{file} is torn or damaged")
-        rows, videos = (
-            pa.ipc.open_file(pa.memory_map(str(folder / file))).read_all()
-            for file in (_ROWS, _VIDEOS)
-        )
+        rows, videos = map_table(folder / ROWS), map_table(folder / VIDEOS)
         plan = Plan(kind=meta.kind, **meta.parameters)
-        index = build.load(folder, plan, _Ids(rows["track_id"]))
+        index = build.load(folder, plan, IdColumn(rows["track_id"]))
         return Generation(name, meta, index, rows, videos)
     except (OSError, RuntimeError, ValueError, TypeError, KeyError, VidsearchError) as error:
         raise BrokenGenerationError(f"{type(error).__name__}: {one_line(error)}") from error
 
 
 def remove_old_generations(catalog: StoragePath, keep: tuple[str, ...]) -> None:
-    """Remove generations that no reader can have been told of lately.
+    """Remove generations that no reader may be opening.
 
     Args:
         catalog: Folder of the catalog.
-        keep: Names of the current and the previous generation. Others that were finished within
-            the last hour, or begun within the last day, may be another process's and stay as well.
+        keep: Names of the current and the previous generation. Others finished within the last
+            hour, or begun within the last day, may belong to another process and are kept too.
     """
-    home = catalog.child("index")
-    for name in home.names():
-        if name.startswith("gen-") and name not in keep and _is_over(home.child(name)):
-            home.child(name).remove_tree()
+    root = catalog.child("index")
+    for name in root.names():
+        if name.startswith("gen-") and name not in keep and _is_removable(root.child(name)):
+            root.child(name).remove_tree()
 
 
-def _is_over(folder: StoragePath) -> bool:
-    """Whether a generation that is not in use was replaced long ago, or never finished."""
+def _is_removable(folder: StoragePath) -> bool:
+    """Return True if a generation not in use was replaced long ago, or its build was killed."""
     try:
         begun = int(folder.name.split("-")[1], 16) / 1000
     except (IndexError, ValueError):
         return False
-    meta = folder.child(_META).path
+    meta = folder.child(META).path
     try:
         finished = meta.stat().st_mtime if meta is not None else None
     except OSError:
@@ -309,56 +288,9 @@ def _is_over(folder: StoragePath) -> bool:
 
 
 def current_name(catalog: StoragePath) -> str | None:
-    """Return the name that ``CURRENT`` holds, without looking at the generation itself."""
+    """Return the name in ``CURRENT``, without reading the generation."""
     try:
-        fields: Any = json.loads(catalog.child("index").child(_CURRENT).read())
+        fields: Any = json.loads(catalog.child("index").child(CURRENT).read())
         return str(fields["generation"])
     except (OSError, ValueError, KeyError, TypeError):
         return None
-
-
-def _checksum(path: Path) -> str:
-    """Return the SHA-256 of the file; of a large one, of its length and evenly spaced pieces.
-
-    A torn copy is found, and most damage, without reading gigabytes whenever somebody searches.
-    """
-    size = path.stat().st_size
-    with path.open("rb") as file:
-        if size <= _HASHED_WHOLE_BYTES:
-            return hashlib.file_digest(file, "sha256").hexdigest()
-        digest = hashlib.sha256(str(size).encode())
-        for piece in range(_PIECES):
-            file.seek((size - _PIECE_BYTES) * piece // (_PIECES - 1))
-            digest.update(file.read(_PIECE_BYTES))
-        return digest.hexdigest()
-
-
-class _Ids(Sequence[str]):
-    """A column of text as a sequence: a million ids are not turned into strings to find ten."""
-
-    def __init__(self, column: pa.ChunkedArray) -> None:
-        self._column = column.combine_chunks() if column.num_chunks != 1 else column.chunk(0)
-
-    def __len__(self) -> int:
-        return len(self._column)
-
-    @overload
-    def __getitem__(self, row: int) -> str: ...
-
-    @overload
-    def __getitem__(self, row: slice) -> Sequence[str]: ...
-
-    def __getitem__(self, row: int | slice) -> str | Sequence[str]:
-        if isinstance(row, slice):
-            found: list[str] = self._column[row].to_pylist()
-            return found
-        text: str = self._column[row].as_py()
-        return text
-
-
-def _sync(path: Path) -> None:
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

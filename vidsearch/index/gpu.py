@@ -1,4 +1,4 @@
-"""FAISS's GPUs, where the installed FAISS has any: k-means, and the flat search of many queries."""
+"""GPU support of FAISS, if installed: k-means, and flat search for many queries."""
 
 from __future__ import annotations
 
@@ -10,21 +10,21 @@ from typing import Any
 
 _LOG = logging.getLogger(__name__)
 
-MOST_NEIGHBOURS = 2048
-"""FAISS finds no more on a GPU."""
+MAX_NEIGHBOURS = 2048
+"""FAISS's limit on a GPU."""
 
-WORTH_AFTER = 100
-"""Queries after which a copy on the GPU is made: starting CUDA takes as long as these do here."""
+COPY_AFTER_QUERIES = 100
+"""Queries after which the index is copied to the GPU. Starting CUDA takes as long as these."""
 
 
 def count(faiss: Any) -> int:
-    """Return how many GPUs the installed FAISS can use; its CPU build knows of none."""
+    """Return the number of GPUs that the installed FAISS can use; 0 for its CPU build."""
     return int(faiss.get_num_gpus()) if hasattr(faiss, "get_num_gpus") else 0
 
 
 @contextmanager
 def clustering(faiss: Any, index: Any, dim: int) -> Iterator[None]:
-    """Let an inverted file's k-means run on every GPU there is, for as long as this is open."""
+    """Run an inverted file's k-means on all GPUs inside this context."""
     if not count(faiss):
         yield
         return
@@ -39,11 +39,11 @@ def clustering(faiss: Any, index: Any, dim: int) -> Iterator[None]:
 
 @dataclass(frozen=True, slots=True)
 class FlatCopy:
-    """A flat index's copy on the first GPU.
+    """Copy of a flat index on the first GPU.
 
     Attributes:
-        index: FAISS's, with ``search``; it knows no selectors.
-        resources: What it computes with; must live as long.
+        index: FAISS index on the GPU; its ``search`` accepts no selectors.
+        resources: GPU resources of the index, which must live as long.
     """
 
     index: Any
@@ -51,7 +51,7 @@ class FlatCopy:
 
 
 def flat_copy(faiss: Any, index: Any) -> FlatCopy | None:
-    """Copy a flat index to the GPU; None where there is no GPU or too little memory on it."""
+    """Copy a flat index to the GPU; None if there is no GPU or its memory is too small."""
     if not count(faiss):
         return None
     resources = faiss.StandardGpuResources()
@@ -59,5 +59,5 @@ def flat_copy(faiss: Any, index: Any) -> FlatCopy | None:
         return FlatCopy(faiss.index_cpu_to_gpu(resources, 0, index), resources)
     except RuntimeError as error:
         reason = (str(error).strip().splitlines() or ["no reason given"])[0]
-        _LOG.warning("the index is searched on the processor: the GPU refused it (%s)", reason)
+        _LOG.warning("the index is searched on the CPU: the GPU cannot hold it (%s)", reason)
         return None

@@ -1,17 +1,17 @@
-"""Inverted lists: only the cells near the query are looked at, and those near what it found.
+"""Inverted file: only the cells near the query, and near its certain hits, are searched.
 
-Finding the tracks of a person with a photo is harder than finding a vector's nearest neighbours: a
-photo may lie 40 degrees from the centre of the person's templates, and those lie all around that
-centre, many of them in cells far from the photo. So a search goes twice:
+Finding the tracks of a person from a photo is harder than finding a vector's nearest neighbours. A
+photo may lie 40 degrees from the centre of the person's templates. The templates lie around that
+centre, many of them in cells far from the photo. A search therefore has two steps:
 
-1. the cells nearest the query; candidates are compared exactly;
-2. those that no stranger could be as similar as are averaged, which gives a point much nearer the
-   person's centre than the photo is (average query expansion; Chum et al., Total Recall, ICCV
-   2007), and the cells nearest that point are looked at as well.
+1. The cells nearest the query are searched, and their candidates are compared exactly.
+2. Hits more similar than any impostor is expected to be are averaged. Their mean is much nearer the
+   person's centre than the photo (average query expansion; Chum et al., Total Recall, ICCV 2007).
+   The cells nearest the mean are searched as well. Without such hits, further cells around the
+   query are searched instead.
 
-The answers are ordered by exact similarity with the query alone, whatever the second step added: a
-wrong guess costs time, never a wrong order. Where no hit is sure, the second step looks at
-further cells around the query instead.
+Results are ordered by exact similarity with the query alone. A wrong guess in step 2 costs time and
+changes no order.
 """
 
 from __future__ import annotations
@@ -33,12 +33,13 @@ _SAMPLE_ROWS = 1024
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Probes:
-    """How much of an inverted file a search looks at.
+    """Numbers of cells and candidates of a search in an inverted file.
 
     Attributes:
-        near: Cells around the query.
-        expanded: Cells around the centre of its sure hits.
-        deeper: Times as many candidates as with codes of a byte a number: coarser codes need more.
+        near: Cells searched around the query.
+        expanded: Cells searched around the mean of its certain hits.
+        deeper: Factor on the number of candidates; coarser codes need more than one byte per number
+            does.
     """
 
     near: int = 64
@@ -57,12 +58,12 @@ class IvfIndex(RerankedIndex):
     Args:
         ids: N distinct ids.
         vectors: (N, D) float32, unit length.
-        index: An ``IndexIVF`` whose ids are 0..N-1, or an ``IndexPreTransform`` of a rotation
-            before one. Its inverted lists may be mapped from a file.
-        probes: How much a search looks at.
+        index: An ``IndexIVF`` whose ids are 0..N-1, or an ``IndexPreTransform`` of a rotation and
+            such an index. Its inverted lists may be mapped from a file.
+        probes: Numbers of cells and candidates of a search.
 
     Raises:
-        ShapeError: Not as many ids, vectors and codes.
+        ShapeError: The numbers of ids, vectors and codes differ.
     """
 
     def __init__(
@@ -90,75 +91,83 @@ class IvfIndex(RerankedIndex):
         faiss = library()
         faiss.omp_set_num_threads(1)
         search = _Search(self, query, candidates_beyond(k) * self._probes.deeper, allowed)
-        # Of a share s of the rows the k best lie deeper among all rows, so more cells hold them.
+        # With fewer allowed rows the k best are spread over more cells.
         wider = min(8.0, (len(self) / allowed.count) ** 0.5)
-        rows = search.look(search.scores, round(self._probes.near * wider))
+        rows = search.candidates(search.scores, round(self._probes.near * wider))
         scores = self._scores(rows, query)
-        sure = rows[scores >= self._strangers(query)]
+        certain = rows[scores >= self._most_similar_impostor(query)]
         expanded = round(self._probes.expanded * wider)
-        if not sure.size:
-            more = search.look(search.scores, expanded)
+        if not certain.size:
+            more = search.candidates(search.scores, expanded)
         else:
-            centre = self._vectors[sure].sum(axis=0)
+            centre = self._vectors[certain].sum(axis=0)
             centre /= np.linalg.norm(centre)
-            more = search.look(self._centres @ self.rotated(centre), expanded)
+            more = search.candidates(self._centres @ self.rotated(centre), expanded)
         return np.concatenate([rows, more]), np.concatenate([scores, self._scores(more, query)])
 
-    def _strangers(self, query: Vector) -> float:
-        """Return the similarity that the most similar of N strangers is expected to have.
+    def _most_similar_impostor(self, query: Vector) -> float:
+        """Return the expected similarity of the most similar of N impostors.
 
         The largest of N normal values is about sqrt(2 ln N) standard deviations above their mean
         (Cramer, Mathematical Methods of Statistics, section 28.6).
         """
-        some = self._sample @ query
-        return float(some.mean() + np.sqrt(2 * np.log(len(self))) * some.std())
+        cosines = self._sample @ query
+        return float(cosines.mean() + np.sqrt(2 * np.log(len(self))) * cosines.std())
 
     def rotated(self, vector: Vector) -> Vector:
-        """Return the vector in the space of the cells: (D,) float32."""
+        """Return a (D,) float32 vector in the space of the cells, (D,) float32."""
         if self._rotation is None:
             return vector
-        turned: Vector = self._rotation.apply(np.ascontiguousarray(vector[None]))[0]
-        return turned
+        rotated: Vector = self._rotation.apply(np.ascontiguousarray(vector[None]))[0]
+        return rotated
 
     @property
     def centres(self) -> Matrix:
+        """Centres of the cells, (C, D) float32."""
         return self._centres
 
     @property
     def ivf(self) -> Any:
+        """The FAISS ``IndexIVF``."""
         return self._ivf
 
 
 class _Search:
-    """One query's way through the cells, none of them twice."""
+    """One query over the cells; no cell is searched twice."""
 
     def __init__(self, index: IvfIndex, query: Vector, count: int, allowed: Allowed) -> None:
         self._index = index
         self._query = np.ascontiguousarray(index.rotated(query)[None])
         self.scores: Vector = index.centres @ self._query[0]
-        self._seen = np.zeros(len(self.scores), np.bool_)
+        self._visited = np.zeros(len(self.scores), np.bool_)
         self._count = count
         self._selector = selector(library(), allowed)
-        self._allowed = allowed  # owns what the selector points to
+        self._allowed = allowed  # owns the bits that the selector points to
 
-    def look(self, near: Vector, count: int) -> NDArray[np.int64]:
-        """Return the best candidates of the ``count`` cells, not seen yet, that score highest."""
-        scores = np.where(self._seen, -np.inf, near)
-        count = min(count, int(np.count_nonzero(~self._seen)))
+    def candidates(self, near: Vector, count: int) -> NDArray[np.int64]:
+        """Return the best candidates of the ``count`` unvisited cells with the highest scores."""
+        scores = np.where(self._visited, -np.inf, near)
+        count = min(count, int(np.count_nonzero(~self._visited)))
         if not count:
             return np.zeros(0, np.int64)
         cells = np.argpartition(-scores, count - 1)[:count].astype(np.int64)
-        self._seen[cells] = True
+        self._visited[cells] = True
         faiss = library()
         parameters = faiss.SearchParametersIVF(nprobe=count, sel=self._selector)
         nearness = np.ascontiguousarray(self.scores[cells], np.float32)
         similarities = np.empty(self._count, np.float32)
         found = np.empty(self._count, np.int64)
-        # FAISS's own wrapper of this call takes no parameters, so it is called as in C++.
+        # FAISS's Python wrapper of this call takes no parameters, so the C++ form is called.
         self._index.ivf.search_preassigned_c(
-            1, faiss.swig_ptr(self._query), self._count, faiss.swig_ptr(cells),
-            faiss.swig_ptr(nearness), faiss.swig_ptr(similarities), faiss.swig_ptr(found),
-            False, parameters,
-        )  # fmt: skip
+            1,
+            faiss.swig_ptr(self._query),
+            self._count,
+            faiss.swig_ptr(cells),
+            faiss.swig_ptr(nearness),
+            faiss.swig_ptr(similarities),
+            faiss.swig_ptr(found),
+            False,
+            parameters,
+        )
         rows: NDArray[np.int64] = found[found >= 0]
         return rows

@@ -1,14 +1,14 @@
-"""Which kind of index for how many vectors: the rule that ``vidsearch status`` shows the result of.
+"""Choice of the kind of index by the number of vectors. ``vidsearch status`` shows the kind.
 
 | float32 vectors take | kind | a search |
 |---|---|---|
 | up to 512 MiB (1 M of 128 numbers, 262 k of 512) | ``faiss-flat`` | compares all, exactly |
 | up to 1 GiB | ``flat-sq8`` | compares all as bytes, the best of them exactly |
 | up to 64 GiB (33 M of 512) | ``flat-pq`` | compares all as short codes, the best of them exactly |
-| more | ``ivf-pq`` | looks into the nearest cells at short codes, the best of them exactly |
+| more | ``ivf-pq`` | compares short codes in the nearest cells, the best of them exactly |
 
-``ivf-sq8`` (the nearest cells, a byte a number) is taken where it is asked for only: it was slower
-than ``flat-pq`` at every share of true matches (docs/scale.md).
+``ivf-sq8`` (nearest cells, one byte per number) is used only on request. It was slower than
+``flat-pq`` at every recall (docs/scale.md).
 """
 
 from __future__ import annotations
@@ -25,19 +25,20 @@ KINDS: tuple[Kind, ...] = get_args(Kind)
 _FLAT_BYTES = 512 << 20
 _FLAT_SQ8_BYTES = 1 << 30
 _FLAT_PQ_BYTES = 64 << 30
-_PQ_CENTRES = 256  # in each part of a vector: what one byte can name
+_PQ_CENTRES = 256  # centres of each part of a vector, numbered by one byte
 _LEARNED: dict[Kind, Kind] = {"flat-pq": "flat-sq8", "ivf-pq": "ivf-sq8"}
-_SAMPLES_A_CELL = 40  # FAISS's own advice for k-means: 39 or more
+_SAMPLES_PER_CELL = 40  # FAISS recommends 39 or more for k-means
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """How an index is built and searched.
+    """Parameters of building and searching an index.
 
     Attributes:
-        cells: Of an inverted file; 0 for the flat kinds.
-        sample: Vectors to train on.
-        code_bytes: Bytes of a product-quantised code; 0 for the other kinds.
+        kind: Kind of index.
+        cells: Number of cells of an inverted file; 0 for the flat kinds.
+        sample: Number of vectors to train on.
+        code_bytes: Bytes per product-quantised code; 0 for the other kinds.
     """
 
     kind: Kind
@@ -47,10 +48,11 @@ class Plan:
 
     @property
     def probes(self) -> Probes:
+        """Numbers of cells and candidates of a search."""
         return Probes(deeper=4) if self.kind == "ivf-pq" else Probes()
 
     def as_parameters(self) -> dict[str, Any]:
-        """Return what a generation's description records."""
+        """Return the parameters that a generation's ``meta.json`` records."""
         return {"cells": self.cells, "code_bytes": self.code_bytes}
 
 
@@ -59,12 +61,13 @@ def choose(count: int, dim: int, kind: Kind | None = None) -> Plan:
 
     Args:
         count: Number of vectors.
-        dim: Their length.
-        kind: Take this kind, whatever the number. Without vectors there is only ``faiss-flat``,
-            and product codes need 256 vectors to learn from: below that bytes are taken.
+        dim: Length of the vectors.
+        kind: Kind to use for any number of vectors; None: choose by size. Without vectors the kind
+            is always ``faiss-flat``. Product codes need 256 vectors to train on; with fewer, bytes
+            are used.
 
     Raises:
-        ConfigError: There is no such kind.
+        ConfigError: ``kind`` is not one of ``KINDS``.
     """
     if kind is not None and kind not in KINDS:
         raise ConfigError(f"index kind must be one of {', '.join(KINDS)}; got {kind!r}")
@@ -77,15 +80,15 @@ def choose(count: int, dim: int, kind: Kind | None = None) -> Plan:
     if kind == "faiss-flat":
         return Plan(kind=kind)
     if kind == "flat-pq":
-        # 64 parts for 512 numbers, 32 for 128: what 1 M templates needed (see docs/scale.md).
+        # 64 parts for 512 numbers, 32 for 128, as needed for 1 M templates (docs/scale.md).
         code_bytes = min(round((2 * dim) ** 0.5), dim // 2)
         return Plan(kind=kind, sample=min(count, 60_000), code_bytes=code_bytes)
-    # A usual choice for inverted files; not tuned here.
-    cells = max(1, min(round(4 * count**0.5), count // _SAMPLES_A_CELL))
+    # Common choice for inverted files, not tuned.
+    cells = max(1, min(round(4 * count**0.5), count // _SAMPLES_PER_CELL))
     if kind == "flat-sq8":
         return Plan(kind=kind, sample=min(count, 100_000))
     code_bytes = _divisor(dim, max(1, dim // 4)) if kind == "ivf-pq" else 0
-    sample = min(count, max(cells, _PQ_CENTRES) * _SAMPLES_A_CELL)
+    sample = min(count, max(cells, _PQ_CENTRES) * _SAMPLES_PER_CELL)
     return Plan(kind=kind, cells=cells, sample=sample, code_bytes=code_bytes)
 
 
@@ -97,6 +100,6 @@ def _by_size(total: int) -> Kind:
     return "flat-pq" if total <= _FLAT_PQ_BYTES else "ivf-pq"
 
 
-def _divisor(dim: int, most: int) -> int:
-    """Return the largest divisor of ``dim`` that is at most ``most``."""
-    return next(size for size in range(most, 0, -1) if dim % size == 0)
+def _divisor(dim: int, limit: int) -> int:
+    """Return the largest divisor of ``dim`` that is at most ``limit``."""
+    return next(size for size in range(limit, 0, -1) if dim % size == 0)

@@ -1,10 +1,10 @@
-"""Every vector compared by a code of a few bytes: a core reads a million in milliseconds.
+"""Flat index of product codes, a few bytes per vector: a core scans a million in milliseconds.
 
-Templates differ in few directions, so a vector is turned to the directions in which they vary most,
-the rest is left out, and what stays is coded in four bits for every three numbers (product
-quantisation: Jegou et al., PAMI 2011; codes laid out for registers: Andre et al., VLDB 2015). No
-vector is out of sight, as in a cell that is not looked into; some hundred candidates, or thousands
-of the shorter codes, are then compared exactly.
+Templates vary in few directions. A vector is rotated to the directions of largest variation, the
+other directions are dropped, and every three numbers are coded in four bits (product quantisation:
+Jegou et al., PAMI 2011; code layout for registers: Andre et al., VLDB 2015). All codes are scanned,
+unlike in an inverted file. Some hundred candidates, or thousands with the shorter codes, are then
+compared exactly.
 """
 
 from __future__ import annotations
@@ -20,34 +20,34 @@ from vidsearch.errors import ShapeError
 from vidsearch.index.faiss import library
 from vidsearch.index.rerank import Allowed, RerankedIndex, candidates_beyond
 
-_WIDTH = 3  # numbers that share four bits: more parts, not fewer numbers, were what helped
-_FINE_BYTES = 32  # of a code: twice the usual candidates do; half as many bytes need eight times
-_SPARE = 0.25  # of the candidates, where some rows are left out: the best may be, more than others
-_SCANNED_SHARE = 8  # candidates wanted beyond 1/8 of all rows: comparing the allowed ones is faster
+_WIDTH = 3  # numbers coded in four bits; more parts raised the recall, fewer numbers did not
+_FINE_BYTES = 32  # bytes per code; 32 need 2x candidates for the same recall, 16 need 8x
+_SPARE = 0.25  # extra share of candidates if rows are masked: the best rows may be the masked ones
+_SCANNED_SHARE = 8  # above 1/8 of all rows, comparing all allowed rows is faster
 
 
 def empty(dim: int, parts: int, sample: Matrix) -> Any:
-    """Return FAISS's index over turned and shortened vectors, trained on the sample.
+    """Return FAISS's index over rotated and shortened vectors, trained on a sample.
 
     Args:
-        dim: Length of the vectors.
-        parts: Of four bits each; at most ``dim``.
-        sample: (N, D) float32 unit vectors, at least 16.
+        dim: Length of the vectors, D.
+        parts: Number of four-bit parts of a code; at most ``dim``.
+        sample: (N, D) float32 unit vectors, N at least 16.
     """
     faiss = library()
-    kept = parts * min(_WIDTH, dim // parts)
+    kept_dim = parts * min(_WIDTH, dim // parts)
     moment = sample.T.astype(np.float64) @ sample.astype(np.float64)
-    # Around zero, not around the mean: it is the cosine that has to be kept.
+    # Second moment around zero, not around the mean, because the cosine has to be preserved.
     _, directions = np.linalg.eigh(moment)
-    # Turned at random afterwards, so that every part carries as much as any other.
-    noise = np.random.default_rng(1).standard_normal((kept, kept))
-    turn = directions[:, ::-1][:, :kept] @ np.linalg.qr(noise)[0]
-    transform = faiss.LinearTransform(dim, kept, False)
-    faiss.copy_array_to_vector(np.ascontiguousarray(turn.T, np.float32).ravel(), transform.A)
+    # A random rotation afterwards spreads the variation evenly over the parts.
+    noise = np.random.default_rng(1).standard_normal((kept_dim, kept_dim))
+    rotation = directions[:, ::-1][:, :kept_dim] @ np.linalg.qr(noise)[0]
+    transform = faiss.LinearTransform(dim, kept_dim, False)
+    faiss.copy_array_to_vector(np.ascontiguousarray(rotation.T, np.float32).ravel(), transform.A)
     transform.is_trained = True
-    codes = faiss.IndexPQFastScan(kept, parts, 4, faiss.METRIC_INNER_PRODUCT)
+    codes = faiss.IndexPQFastScan(kept_dim, parts, 4, faiss.METRIC_INNER_PRODUCT)
     codes.pq.cp.min_points_per_centroid = 1
-    codes.train(np.ascontiguousarray(sample @ turn.astype(np.float32)))
+    codes.train(np.ascontiguousarray(sample @ rotation.astype(np.float32)))
     whole = faiss.IndexPreTransform(transform, codes)
     transform.this.disown()
     codes.this.disown()
@@ -68,10 +68,10 @@ def joined(parts: Sequence[Any]) -> Any:
 
 
 def _clear_rest(codes: Any) -> None:
-    """Set what is behind the last row to zero.
+    """Set the unused rows of the last block to zero.
 
-    Codes lie in blocks of 32 rows. FAISS leaves the rest of the last block as the memory was, and
-    writes it: the same vectors would make other files.
+    Codes lie in blocks of 32 rows. FAISS writes the rest of the last block uninitialised, so the
+    same vectors would give different files.
     """
     faiss = library()
     if codes.ntotal % codes.bbs:
@@ -86,16 +86,16 @@ def _clear_rest(codes: Any) -> None:
 class FlatPqIndex(RerankedIndex):
     """FAISS's four-bit product codes of all vectors; the best candidates are compared exactly.
 
-    Recall: of 1 M made-up templates of 512 numbers, more than 0.995 of the true matches that a
-    comparison with all finds; the same of 500,000 of 128 numbers.
+    Recall: above 0.995 of the true matches that an exact search finds, for 1 M synthetic templates
+    of 512 numbers and for 500,000 of 128 numbers.
 
     Args:
         ids: N distinct ids.
         vectors: (N, D) float32, unit length; may be mapped from a file.
-        index: What ``empty`` made, filled.
+        index: FAISS index from ``empty``, with the codes of the vectors.
 
     Raises:
-        ShapeError: Not as many ids, vectors and codes.
+        ShapeError: The numbers of ids, vectors and codes differ.
     """
 
     kind = "flat-pq"
@@ -114,19 +114,19 @@ class FlatPqIndex(RerankedIndex):
         rows = self._coded(query, self._deeper * candidates_beyond(k), allowed)
         return rows, self._scores(rows, query)
 
-    def _coded(self, query: Vector, wanted: int, allowed: Allowed) -> NDArray[np.int64]:
-        """Return at least ``wanted`` allowed rows with the best codes, or all that are allowed."""
+    def _coded(self, query: Vector, count: int, allowed: Allowed) -> NDArray[np.int64]:
+        """Return ``count`` allowed rows with the best codes, or all allowed rows."""
         library().omp_set_num_threads(1)
         row = np.ascontiguousarray(query[None])
-        # FAISS leaves no rows out here: more are asked for, until enough are allowed ones.
+        # FAISS cannot mask rows here, so more are fetched until enough of them are allowed.
         share = allowed.count / len(self)
-        fetched = wanted if allowed.bits is None else round((1 + _SPARE) * wanted / share)
-        while fetched <= max(wanted, len(self) // _SCANNED_SHARE):
+        fetched = count if allowed.bits is None else round((1 + _SPARE) * count / share)
+        while fetched <= max(count, len(self) // _SCANNED_SHARE):
             _, found = self._index.search(row, min(fetched, len(self)))
             rows: NDArray[np.int64] = found[0][found[0] >= 0]
             rows = rows[allowed.holds(rows)]
-            if len(rows) >= wanted:
-                return rows[:wanted]
+            if len(rows) >= count:
+                return rows[:count]
             if allowed.bits is None:
                 return rows
             fetched *= 4

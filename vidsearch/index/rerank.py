@@ -1,4 +1,4 @@
-"""Exact answers from stored vectors: over a few rows, or over the candidates of a coarser index."""
+"""Exact results from stored vectors: over a few rows, or over the candidates of a coarser index."""
 
 from __future__ import annotations
 
@@ -12,64 +12,62 @@ from numpy.typing import NDArray
 from vidsearch.datatypes import Matrix, Vector
 from vidsearch.errors import ShapeError
 from vidsearch.index.base import (
+    BLOCK_ROWS,
     Neighbours,
     VectorIndex,
-    best,
     check_search,
-    exact_similarities,
+    exact_top_k,
 )
 
 EXACT_ROWS = 20_000
-"""Rows up to which all are compared: an estimate, not a measured crossing point."""
-
-_BLOCK_ROWS = 4096
+"""Allowed rows up to which all are compared: an estimate, not a measured crossing point."""
 
 
 def candidates_beyond(k: int) -> int:
-    """Return how many candidates to re-rank for ``k`` answers."""
+    """Return the number of candidates to re-rank for ``k`` results."""
     return 2 * k + 100
 
 
 class Allowed:
-    """The rows that may be found, in the forms that a search needs.
+    """Rows that a search may return, in the forms that FAISS and NumPy need.
 
     Args:
-        count: Rows of the index.
-        masked: (N,) rows to leave out, or None.
+        count: Number of rows of the index, N.
+        masked: (N,) bool, True for rows to leave out; None: no row is left out.
     """
 
     def __init__(self, count: int, masked: NDArray[np.bool_] | None) -> None:
         self._total = count
         self._masked = masked
         self.count = count if masked is None else count - int(np.count_nonzero(masked))
-        # FAISS keeps a pointer to the bits, so they must live as long as the selector.
+        # FAISS holds a pointer to the bits, so they must live as long as the selector.
         self.bits = None if masked is None else np.packbits(~masked, bitorder="little")
 
     def rows(self) -> NDArray[np.int64]:
+        """Return the (R,) numbers of the allowed rows."""
         if self._masked is None:
             return np.arange(self._total)
         return np.flatnonzero(~self._masked)
 
     def holds(self, rows: NDArray[np.int64]) -> NDArray[np.bool_]:
-        """Return which of the rows may be found."""
+        """Return (R,) bool for (R,) row numbers: True for allowed rows."""
         if self._masked is None:
             return np.ones(len(rows), np.bool_)
         return ~self._masked[rows]
 
 
 class RerankedIndex(VectorIndex):
-    """Candidates from codes, answers from the vectors themselves.
+    """Index that takes candidates from codes and results from the vectors.
 
-    Similarities are exact, and so is the order among what was found; what may be missing is a
-    vector that never became a candidate. Where few rows may be found, all of them are compared and
-    nothing is missing.
+    Similarities and order of the results are exact. A vector that is not among the candidates is
+    missed. If only a few rows are allowed, all of them are compared, and none is missed.
 
     Args:
         ids: N distinct ids.
         vectors: (N, D) float32, unit length; may be mapped from a file.
 
     Raises:
-        ShapeError: Not as many ids as vectors.
+        ShapeError: The numbers of ids and vectors differ.
     """
 
     def __init__(self, ids: Sequence[str], vectors: Matrix) -> None:
@@ -101,28 +99,25 @@ class RerankedIndex(VectorIndex):
     def _candidates(
         self, query: Vector, k: int, allowed: Allowed
     ) -> tuple[NDArray[np.int64], Vector]:
-        """Return distinct rows among which the ``k`` best are to be found, and their scores."""
+        """Return distinct rows that should include the ``k`` best, and their ``_scores``."""
 
     def _ranked(self, rows: NDArray[np.int64], scores: Vector, query: Vector, k: int) -> Neighbours:
-        """Return the ``k`` best of the rows, given their ``_scores``."""
+        """Return the ``k`` best of the rows with their ``_scores``."""
         if len(rows) > k:
             kth = np.partition(scores, len(rows) - k)[len(rows) - k]
             rows = rows[scores >= kth - self._margin]
         ids = [self._ids[row] for row in rows.tolist()]
-        return best(exact_similarities(self._vectors[rows], query), ids, k)
+        return exact_top_k(self._vectors[rows], ids, query, k)
 
     def _scores(self, rows: NDArray[np.int64], query: Vector) -> Vector:
-        """Return the rows' cosines with the query, to within half the margin."""
+        """Return the rows' cosines with the query in float32; errors are below half the margin."""
         scores = np.empty(len(rows), np.float32)
-        for start in range(0, len(rows), _BLOCK_ROWS):
-            block = self._vectors[rows[start : start + _BLOCK_ROWS]]
-            scores[start : start + _BLOCK_ROWS] = block @ query
+        for start in range(0, len(rows), BLOCK_ROWS):
+            block = self._vectors[rows[start : start + BLOCK_ROWS]]
+            scores[start : start + BLOCK_ROWS] = block @ query
         return scores
 
 
 def selector(faiss: Any, allowed: Allowed) -> Any:
-    """Return FAISS's selector of the allowed rows; None where all are."""
+    """Return FAISS's selector of the allowed rows; None if all rows are allowed."""
     return None if allowed.bits is None else faiss.IDSelectorBitmap(allowed.bits)
-
-
-__all__ = ["EXACT_ROWS", "Allowed", "RerankedIndex", "candidates_beyond", "selector"]

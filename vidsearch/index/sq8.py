@@ -1,4 +1,4 @@
-"""Every vector compared, in a quarter of the memory traffic: one byte a number."""
+"""Flat index of one byte per number: all vectors compared with a quarter of the memory traffic."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from vidsearch.index.rerank import Allowed, RerankedIndex, candidates_beyond, se
 class FlatSq8Index(RerankedIndex):
     """FAISS's flat scalar quantiser; its best candidates are compared exactly.
 
-    Recall: more than twice as many candidates are compared as are asked for, so an answer goes
-    missing only where the rounding to a byte a number moves it behind all of those.
+    Recall: 2 k + 100 candidates are compared for k results. A result is missed only if rounding to
+    one byte per number moves it behind all candidates.
 
     Args:
         ids: N distinct ids.
@@ -26,7 +26,7 @@ class FlatSq8Index(RerankedIndex):
         index: An ``IndexScalarQuantizer`` over them.
 
     Raises:
-        ShapeError: Not as many ids, vectors and codes.
+        ShapeError: The numbers of ids, vectors and codes differ.
     """
 
     kind = "flat-sq8"

@@ -102,17 +102,30 @@ class Calibration:
         """
         log_odds = self.slope * np.asarray(similarity, np.float64) + self.intercept
         if prior is not None:
-            if not 0 < prior < 1:
-                raise ConfigError(f"prior must lie between 0 and 1; got {prior}")
-            log_odds = log_odds + _logit(prior) - _logit(self.genuine_share)
+            log_odds = log_odds + self._prior_shift(prior)
         probability = _logistic(log_odds)
         return float(probability) if np.ndim(similarity) == 0 else probability
 
-    def similarity_at(self, confidence: float) -> float:
-        """Return the cosine whose confidence is ``confidence`` (0 < confidence < 1)."""
+    def similarity_at(self, confidence: float, *, prior: float | None = None) -> float:
+        """Return the cosine at which ``confidence`` is reached; the inverse of ``confidence``.
+
+        Args:
+            confidence: Between 0 and 1, exclusive.
+            prior: As in ``confidence``.
+
+        Raises:
+            ConfigError: ``confidence`` or ``prior`` is not between 0 and 1.
+        """
         if not 0 < confidence < 1:
             raise ConfigError(f"confidence must lie between 0 and 1; got {confidence}")
-        return (_logit(confidence) - self.intercept) / self.slope
+        shift = self._prior_shift(prior) if prior is not None else 0.0
+        return (_logit(confidence) - shift - self.intercept) / self.slope
+
+    def _prior_shift(self, prior: float) -> float:
+        """Return the log-odds that another prior adds to the curve."""
+        if not 0 < prior < 1:
+            raise ConfigError(f"prior must lie between 0 and 1; got {prior}")
+        return _logit(prior) - _logit(self.genuine_share)
 
 
 def fit_calibration(

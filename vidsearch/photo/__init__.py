@@ -1,1 +1,1 @@
-"""Query photos: file kinds, decoding, face detection."""
+"""Query photos: file kinds, decoding, face detection, embedding of one face."""

@@ -1,4 +1,4 @@
-"""Reading a query photo: any file may come in, only pixels or one clear error come out."""
+"""Decoding of a query photo: any file -> upright RGB pixels, or one ``PhotoError``."""
 
 from __future__ import annotations
 
@@ -22,6 +22,7 @@ from vidsearch.datatypes import Image, check_array
 from vidsearch.errors import PhotoError
 from vidsearch.media.kinds import ACCEPTED, HEAD_BYTES, OPENED_FORMATS, refusal
 from vidsearch.photo.pixels import to_upright_rgb
+from vidsearch.photo.query_warning import QueryWarning, WarningCode
 from vidsearch.text.printable import printable
 
 log = logging.getLogger(__name__)
@@ -29,33 +30,33 @@ log = logging.getLogger(__name__)
 PhotoSource: TypeAlias = str | os.PathLike[str] | bytes
 
 MAX_PIXELS = 100_000_000
-"""Largest photo that is decoded. The header states the size, so a larger one costs nothing."""
+"""Most pixels of a photo that is decoded. The header states them, so rejection is cheap."""
 
 _MILLIONS = MAX_PIXELS // 1_000_000
 
 MAX_SIDE = 4096
-"""Longer side of what is returned: a face of 1 % of it is still 40 pixels wide."""
+"""Longer side of the returned image, pixels. A face of 1 % of it is still 40 pixels wide."""
 
-# Pillow reports trouble through Python's warnings, whose filters belong to the whole process:
-# one thread at a time may lay them aside.
+# Pillow reports problems through Python's warnings. Their filters belong to the whole process, so
+# one thread at a time replaces them.
 _warnings_lock = threading.Lock()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Photo:
-    """A photo that was read.
+    """A decoded photo.
 
     Attributes:
-        name: As errors and results name it.
+        name: Name in errors and results.
         image: (H, W, 3) uint8 RGB, upright, at most ``MAX_SIDE`` on its longer side.
-        scale: Pixels of the upright file for one pixel of ``image``; 1 unless it was shrunk.
-        notes: What a user should know about how it was read, one sentence each.
+        scale: Pixels of the upright file per pixel of ``image``; 1 unless the photo was shrunk.
+        warnings: Parts of the file that were not used.
     """
 
     name: str
     image: Image
     scale: float = 1.0
-    notes: tuple[str, ...] = ()
+    warnings: tuple[QueryWarning, ...] = ()
 
     def __post_init__(self) -> None:
         check_array("image", self.image, (None, None, 3), np.uint8)
@@ -67,39 +68,39 @@ def read_photo(source: PhotoSource, name: str | None = None) -> Image:
 
 
 def open_photo(source: PhotoSource, name: str | None = None) -> Photo:
-    """Read a photo as a viewer would show it.
+    """Decode a photo as a viewer would show it.
 
-    The orientation in its EXIF block is applied, its colours are carried to sRGB, transparent parts
-    become white, and of an animation the first frame is taken. A photo with a side beyond
-    ``MAX_SIDE`` is shrunk while it is read.
+    The EXIF orientation is applied, colours are converted to sRGB, transparent parts become white,
+    and the first frame of an animation is used. A photo with a side above ``MAX_SIDE`` is shrunk
+    while it is decoded.
 
     Args:
-        source: A path, or the content of the file.
-        name: What to call it in errors and results; default: the path, or "photo".
+        source: Path, or content of the file.
+        name: Name in errors and results; default: the path, or "photo".
 
     Raises:
-        PhotoError: Missing, unreadable, empty, damaged, of a kind that is not opened, or larger
-            than ``MAX_PIXELS``. One line that names the file and the remedy.
+        PhotoError: The photo is missing, unreadable, empty, damaged, of a kind that is not opened,
+            or has more than ``MAX_PIXELS``. The message is one line with the remedy.
     """
     if name is None:
         name = "photo" if isinstance(source, bytes) else os.fspath(source)
-    shown = f"photo '{printable(name)}'"
-    with _opened(source, shown) as file:
+    label = f"photo '{printable(name)}'"
+    with _opened(source, label) as file:
         head = file.read(HEAD_BYTES)
         if not head:
-            raise PhotoError(f"{shown} is empty (0 bytes); copy or download it again")
+            raise PhotoError(f"{label} is empty (0 bytes); copy or download it again")
         refused = refusal(head)
         if refused is not None:
             kind, remedy = refused
-            raise PhotoError(f"{shown} is {kind}; {remedy}")
+            raise PhotoError(f"{label} is {kind}; {remedy}")
         file.seek(0)
         with _warnings_lock, warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            return _decode(file, name, shown)
+            return _decode(file, name, label)
 
 
 @contextmanager
-def _opened(source: PhotoSource, shown: str) -> Iterator[BinaryIO]:
+def _opened(source: PhotoSource, label: str) -> Iterator[BinaryIO]:
     if isinstance(source, bytes):
         yield io.BytesIO(source)
         return
@@ -107,62 +108,62 @@ def _opened(source: PhotoSource, shown: str) -> Iterator[BinaryIO]:
     try:
         mode = path.stat().st_mode
     except FileNotFoundError:
-        raise PhotoError(f"{shown} does not exist; check the path") from None
+        raise PhotoError(f"{label} does not exist; check the path") from None
     except (OSError, ValueError) as error:
-        raise PhotoError(f"{shown} cannot be reached: {_reason(error)}; check the path") from error
+        raise PhotoError(f"{label} cannot be reached: {_reason(error)}; check the path") from error
     if stat.S_ISDIR(mode):
-        raise PhotoError(f"{shown} is a folder; name the photos in it")
+        raise PhotoError(f"{label} is a folder; name the photos in it")
     if not stat.S_ISREG(mode):
-        # A pipe would block for ever, a device never end.
-        raise PhotoError(f"{shown} is not a regular file; save the photo to a file first")
+        # Reading a pipe may block, and a device may be endless.
+        raise PhotoError(f"{label} is not a regular file; save the photo to a file first")
     try:
         file = path.open("rb")
     except OSError as error:
         raise PhotoError(
-            f"{shown} cannot be opened: {_reason(error)}; check its permissions"
+            f"{label} cannot be opened: {_reason(error)}; check its permissions"
         ) from error
     with file:
         yield file
 
 
-def _decode(file: BinaryIO, name: str, shown: str) -> Photo:
+def _decode(file: BinaryIO, name: str, label: str) -> Photo:
     damaged = "it is damaged or cut short; copy or download it again"
     try:
         with Pillow.open(file, formats=OPENED_FORMATS) as picture:
-            return _pixels(picture, name, shown)
+            return _pixels(picture, name, label)
     except PhotoError:
         raise
     except UnidentifiedImageError as error:
         raise PhotoError(
-            f"{shown} is not a picture in a known format; give a {ACCEPTED} file"
+            f"{label} is not an image in a known format; pass a {ACCEPTED} file"
         ) from error
     except Pillow.DecompressionBombError as error:
-        # Pillow's own limit, above ours, is checked before it tells the size.
+        # Pillow checks its own, higher limit before the size is known here.
         raise PhotoError(
-            f"{shown} has far more than the {_MILLIONS} million pixels that are decoded; "
+            f"{label} has far more than the {_MILLIONS} million pixels that are decoded; "
             "save a smaller copy"
         ) from error
     except MemoryError as error:
-        raise PhotoError(f"{shown} needs more memory than there is; save a smaller copy") from error
+        raise PhotoError(f"{label} needs more memory than there is; save a smaller copy") from error
     except Exception as error:
-        # Decoders answer hostile bytes with almost any exception; each means the same to a user.
-        raise PhotoError(f"{shown} cannot be decoded ({_reason(error)}): {damaged}") from error
+        # Decoders raise almost any exception on hostile bytes; the remedy is the same.
+        raise PhotoError(f"{label} cannot be decoded ({_reason(error)}): {damaged}") from error
 
 
-def _pixels(picture: Pillow.Image, name: str, shown: str) -> Photo:
+def _pixels(picture: Pillow.Image, name: str, label: str) -> Photo:
     width, height = picture.size
     if width * height > MAX_PIXELS:
         raise PhotoError(
-            f"{shown} has {width} x {height} pixels; at most {_MILLIONS} million are decoded; "
+            f"{label} has {width} x {height} pixels; at most {_MILLIONS} million are decoded; "
             "save a smaller copy"
         )
     if width < 1 or height < 1:
-        raise PhotoError(f"{shown} has no pixels ({width} x {height}); give another photo")
-    notes = _notes(picture)
-    for note in notes:
-        log.info("%s: %s", shown, note)
+        raise PhotoError(f"{label} has no pixels ({width} x {height}); pass another photo")
+    warnings_found = _warnings(picture)
+    for warning in warnings_found:
+        log.info("%s: %s %s", label, warning.code, dict(warning.fields))
     if picture.format in ("JPEG", "MPO"):
-        # The decoder can shrink by 2, 4 or 8 for less time and memory than decoding in full.
+        # Shrinking by 2, 4 or 8 in the decoder takes less time and memory than full decoding.
         halvings = 1
         while halvings < 8 and max(width, height) >= 2 * halvings * MAX_SIDE:
             halvings *= 2
@@ -172,16 +173,16 @@ def _pixels(picture: Pillow.Image, name: str, shown: str) -> Photo:
     try:
         image = to_upright_rgb(picture, MAX_SIDE)
     except PhotoError as error:
-        raise PhotoError(f"{shown} cannot be shown: {error}; save it as 8-bit PNG") from error
-    return Photo(name, image, max(width, height) / max(image.shape[:2]), notes)
+        raise PhotoError(f"{label} cannot be converted: {error}; save it as 8-bit PNG") from error
+    return Photo(name, image, max(width, height) / max(image.shape[:2]), warnings_found)
 
 
 @contextmanager
 def _quiet_stderr() -> Iterator[None]:
-    """Keep libtiff from printing, past Python, what the error that follows says anyway."""
+    """Silence libtiff, which prints to file descriptor 2; the exception says the same."""
     try:
-        kept = os.dup(2)
-    except OSError:  # no standard error to keep quiet
+        stderr = os.dup(2)
+    except OSError:  # the process has no standard error
         yield
         return
     try:
@@ -189,20 +190,20 @@ def _quiet_stderr() -> Iterator[None]:
             os.dup2(nowhere.fileno(), 2)
         yield
     finally:
-        os.dup2(kept, 2)
-        os.close(kept)
+        os.dup2(stderr, 2)
+        os.close(stderr)
 
 
-def _notes(picture: Pillow.Image) -> tuple[str, ...]:
+def _warnings(picture: Pillow.Image) -> tuple[QueryWarning, ...]:
     frames = getattr(picture, "n_frames", 1)
     if frames > 1 and picture.format == "TIFF":
-        return (f"of its {frames} pages only the first was used",)
-    if frames > 1 and picture.format != "MPO":  # a phone's second view, not an animation
-        return (f"an animation of {frames} frames, of which only the first was used",)
+        return (QueryWarning(WarningCode.PAGES_IGNORED, {"pages": frames}),)
+    if frames > 1 and picture.format != "MPO":  # MPO: a phone's second view, not an animation
+        return (QueryWarning(WarningCode.FRAMES_IGNORED, {"frames": frames}),)
     return ()
 
 
 def _reason(error: BaseException) -> str:
-    """Return what went wrong, on one line and without the path that the message names anyway."""
+    """Return an exception's message on one line, without the path, which the caller adds."""
     text = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
     return printable(text) if text else type(error).__name__

@@ -1,4 +1,4 @@
-"""From whatever an image file holds to 8-bit sRGB pixels, upright."""
+"""Conversion of a decoded image file to upright 8-bit sRGB pixels."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ import logging
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import ExifTags, ImageCms, ImageOps
 from PIL import Image as Pillow
-from PIL import ImageCms
 
 from vidsearch.datatypes import Image
 from vidsearch.errors import PhotoError
@@ -16,21 +16,21 @@ from vidsearch.errors import PhotoError
 log = logging.getLogger(__name__)
 
 BACKGROUND = (255, 255, 255)
-"""What shows through transparent parts: white, as in a viewer."""
+"""Colour behind transparent parts: white, as in a viewer."""
 
 _ROWS_AT_ONCE = 256
 _PROFILE_SPACES = {"RGB": "RGB ", "CMYK": "CMYK", "L": "GRAY", "LAB": "Lab "}
 
 
 def to_upright_rgb(picture: Pillow.Image, max_side: int) -> Image:
-    """Return the pixels of a loaded picture as a viewer shows them.
+    """Return the pixels of a decoded image as a viewer shows them.
 
-    Transparency is composited on ``BACKGROUND``, 16-bit samples are scaled to 8 bits, an embedded
-    colour profile is carried to sRGB (ink to light for CMYK), and the EXIF orientation is applied.
+    Transparent parts are composited on ``BACKGROUND``. 16-bit samples are scaled to 8 bits. Colours
+    are converted from an embedded profile to sRGB. The EXIF orientation is applied.
 
     Args:
-        picture: Decoded; its first frame is used.
-        max_side: A larger picture is shrunk to this longer side.
+        picture: Decoded image; its first frame is used.
+        max_side: A larger image is shrunk to this longer side, pixels.
 
     Returns:
         (H, W, 3) uint8 RGB, contiguous and writable.
@@ -43,33 +43,28 @@ def to_upright_rgb(picture: Pillow.Image, max_side: int) -> Image:
     profile = picture.info.get("icc_profile")
     plain = _eight_bit(picture)
     if max(plain.size) > max_side:
-        # Box-filtering by a whole number first bounds the time and the memory of the fine step.
+        # Box filtering by an integer factor first bounds time and memory of the LANCZOS step.
         plain.thumbnail((max_side, max_side), Pillow.Resampling.LANCZOS, reducing_gap=2.0)
     plain = _flatten(plain)
     plain = _to_srgb(plain, profile if isinstance(profile, bytes) else None)
-    return np.array(_turn_upright(np.asarray(plain), orientation), order="C")
-
-
-def _turn_upright(pixels: Image, orientation: int) -> Image:
-    """Undo the turn that an EXIF orientation (1-8, TIFF 6.0 section 8, tag 274) states."""
-    if orientation in (3, 4, 6, 7):
-        pixels = pixels[::-1]
-    if orientation in (2, 3, 7, 8):
-        pixels = pixels[:, ::-1]
-    return pixels.swapaxes(0, 1) if orientation >= 5 else pixels
+    if orientation != 1:
+        # Conversions drop the EXIF block, so only its orientation is put back.
+        plain.getexif()[ExifTags.Base.Orientation] = orientation
+        plain = ImageOps.exif_transpose(plain)
+    return np.array(plain, order="C")
 
 
 def _orientation(picture: Pillow.Image) -> int:
     try:
-        orientation = picture.getexif().get(0x0112, 1)
-    except Exception as error:  # noqa: BLE001 - a damaged EXIF block must not cost the photo
-        log.info("EXIF block unreadable (%s): orientation taken as upright", error)
+        orientation = picture.getexif().get(ExifTags.Base.Orientation, 1)
+    except Exception as error:  # noqa: BLE001 - a photo with a damaged EXIF block is still used
+        log.info("EXIF block unreadable (%s); the photo is assumed to be upright", error)
         return 1
     return orientation if isinstance(orientation, int) and 1 <= orientation <= 8 else 1
 
 
 def _eight_bit(picture: Pillow.Image) -> Pillow.Image:
-    """Return the picture in a mode with 8-bit samples that can be resized."""
+    """Return the image in a mode with 8-bit samples that can be resized."""
     if picture.mode.startswith("I;16") or picture.mode == "I":
         return Pillow.fromarray(_scale_16_bit(np.asarray(picture)))
     if picture.mode == "F":
@@ -82,7 +77,7 @@ def _eight_bit(picture: Pillow.Image) -> Pillow.Image:
 
 
 def _scale_16_bit(samples: NDArray[np.generic]) -> NDArray[np.uint8]:
-    """Map 0..65535 to 0..255, rounding: 65535 is 257 times 255."""
+    """Map 0..65535 to 0..255 with rounding; 65535 is 257 times 255."""
     scaled = np.empty(samples.shape, np.uint8)
     for top in range(0, len(samples), _ROWS_AT_ONCE):
         rows = samples[top : top + _ROWS_AT_ONCE].astype(np.int64)
@@ -109,10 +104,10 @@ def _to_srgb(picture: Pillow.Image, profile: bytes | None) -> Pillow.Image:
         try:
             source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
         except (ImageCms.PyCMSError, OSError, ValueError) as error:
-            log.info("colour profile unreadable (%s): colours taken as they are", error)
+            log.info("colour profile unreadable (%s); colours are not converted", error)
             return picture.convert("RGB")
     if source.profile.xcolor_space != _PROFILE_SPACES.get(picture.mode):
-        # A grey or palette picture often carries the RGB profile of the picture it was made from.
+        # A grey or palette image often carries the RGB profile of the image it was made from.
         picture = picture.convert("RGB")
         if source.profile.xcolor_space != "RGB ":
             return picture
@@ -121,6 +116,6 @@ def _to_srgb(picture: Pillow.Image, profile: bytes | None) -> Pillow.Image:
             picture, source, ImageCms.createProfile("sRGB"), outputMode="RGB"
         )
     except (ImageCms.PyCMSError, OSError, ValueError) as error:
-        log.info("colour profile unusable (%s): colours taken as they are", error)
+        log.info("colour profile unusable (%s); colours are not converted", error)
         return picture.convert("RGB")
     return converted if converted is not None else picture.convert("RGB")

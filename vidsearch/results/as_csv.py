@@ -1,4 +1,4 @@
-"""A search result as a CSV table, one hit a row."""
+"""A search result as a CSV table, one row per hit."""
 
 from __future__ import annotations
 
@@ -25,17 +25,17 @@ COLUMNS = (
     "person",
 )
 
-# A spreadsheet runs a cell that begins with one of these as a formula (the wide forms in East
-# Asian settings). The apostrophe is here so that the guard can be taken off again.
-_GUARDED = tuple("=+-@\t\r\n'\uff1d\uff0b\uff0d\uff20")
+# Spreadsheets evaluate a cell that begins with one of these as a formula (the wide forms in East
+# Asian settings). The apostrophe is in the list so that the escape can be undone.
+_ESCAPED = tuple("=+-@\t\r\n'\uff1d\uff0b\uff0d\uff20")
 
 
 def to_csv(result: SearchResult) -> str:
     r"""Return the hits as CSV (RFC 4180): a header row, CRLF line ends, quotes where needed.
 
-    Write it as UTF-8 with ``newline=""``. Text that a spreadsheet would run as a formula, and text
-    that begins with an apostrophe, gets one apostrophe in front; to read a cell back, take one
-    leading apostrophe off. Bytes of a file name that are no Unicode stand as ``\udcXX``. A missing
+    Write it as UTF-8 with ``newline=""``. Text that a spreadsheet would evaluate as a formula, and
+    text that begins with an apostrophe, gets an apostrophe in front; remove one leading apostrophe
+    to read a cell back. Bytes of a file name that are not Unicode become ``\udcXX``. A missing
     person is an empty cell.
     """
     table = io.StringIO(newline="")
@@ -49,10 +49,10 @@ def to_csv(result: SearchResult) -> str:
 
 
 def safe_cell(value: float | str | None) -> float | str:
-    """Return a value that no spreadsheet runs as a formula: see ``to_csv``."""
+    """Return a value that no spreadsheet evaluates as a formula; see ``to_csv``."""
     if value is None:
         return ""
     if not isinstance(value, str):
         return value
     text = value.encode("utf-8", "backslashreplace").decode("utf-8")
-    return f"'{text}" if text.startswith(_GUARDED) else text
+    return f"'{text}" if text.startswith(_ESCAPED) else text

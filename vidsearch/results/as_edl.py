@@ -1,4 +1,4 @@
-"""Hits as lists that players and cutting programs read: WebVTT and EDL (CMX 3600)."""
+"""A search result as WebVTT, for players, and as EDL (CMX 3600), for editing programs."""
 
 from __future__ import annotations
 
@@ -9,19 +9,19 @@ from vidsearch.results.words import clock, confidence_number, confidence_word
 from vidsearch.text.printable import printable
 
 EDL_FPS = 25
-"""Frames a second of the time codes: an EDL states none, 25 is what programs assume in Europe."""
+"""Frame rate of the time codes. An EDL states none; programs in Europe assume 25."""
 
 
 def to_webvtt(result: SearchResult) -> str:
-    """Return one cue a hit, video by video; a NOTE names the video that the cues belong to.
+    """Return one cue per hit, video by video; a NOTE names the video of the cues that follow.
 
-    Names are escaped, and can start neither a cue nor a tag.
+    Names are escaped, so they can start neither a cue nor a tag.
     """
     lines = ["WEBVTT", ""]
     for group in by_video(result.hits):
-        lines += [f"NOTE {_plain(group.video)}", ""]
+        lines += [f"NOTE {_cue_text(group.video)}", ""]
         for hit in group.hits:
-            name = f"{_plain(hit.person)}: " if hit.person is not None else ""
+            name = f"{_cue_text(hit.person)}: " if hit.person is not None else ""
             words = f"{confidence_word(hit.confidence)} {confidence_number(hit.confidence)}"
             words = words.replace("<", "&lt;").replace(">", "&gt;")
             lines += [
@@ -33,17 +33,17 @@ def to_webvtt(result: SearchResult) -> str:
 
 
 def to_edl(result: SearchResult, title: str = "vidsearch") -> str:
-    """Return a cut list (CMX 3600): every hit one after the other, best video first."""
+    """Return an edit decision list (CMX 3600): one event per hit, best video first."""
     lines = [f"TITLE: {_ascii(title)}", "FCM: NON-DROP FRAME", ""]
-    at = 0
+    record_start = 0
     event = 0
     for group in by_video(result.hits):
         for hit in group.hits:
             event += 1
             first = round(hit.span.start_s * EDL_FPS)
             length = max(round(hit.span.end_s * EDL_FPS) - first, 1)
-            times = (first, first + length, at, at + length)
-            at += length
+            times = (first, first + length, record_start, record_start + length)
+            record_start += length
             words = f"{confidence_word(hit.confidence)} {confidence_number(hit.confidence)}"
             lines += [
                 f"{event:03d}  AX       V     C        " + " ".join(map(_timecode, times)),
@@ -67,9 +67,9 @@ def _timecode(frames: int) -> str:
     return f"{hours:02d}:{minutes:02d}:{seconds:02d}:{left:02d}"
 
 
-def _plain(text: str) -> str:
-    shown = printable(text).replace("-->", "->")
-    return shown.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+def _cue_text(text: str) -> str:
+    safe = printable(text).replace("-->", "->")
+    return safe.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
 
 
 def _ascii(text: str) -> str:

@@ -7,14 +7,13 @@ from functools import cache
 from importlib.resources import files
 
 from vidsearch.datatypes import Hit
-from vidsearch.results.result import (
-    QueryPhoto,
-    SearchResult,
-    VideoHits,
-    advice_line,
-    by_video,
-    coverage,
+from vidsearch.results.result import QueryPhoto, SearchResult, VideoHits, by_video
+from vidsearch.results.sentences import (
+    count_of_hits,
+    coverage_sentence,
+    false_hits_sentence,
     headline,
+    warning_sentence,
 )
 from vidsearch.results.timeline import timeline_svg
 from vidsearch.results.words import (
@@ -55,15 +54,18 @@ def _header(result: SearchResult) -> str:
     return f"""<header class="{state}">
 <p class="brand">vidsearch</p>
 <h1>{text(headline(result))}</h1>
-<p class="lead">{text(coverage(result.searched))}</p>
+<p class="lead">{text(coverage_sentence(result.coverage))}</p>
 </header>"""
 
 
 def _footer(result: SearchResult) -> str:
-    advice = f"{text(advice_line(result.advice))} " if result.advice is not None else ""
-    said = f"{advice}Confidence is the calibrated probability that a track and the query show the "
-    said += f"same person: look before you rely on it. Model {text(result.model_id)}."
-    return f"""<footer><p class="quiet">{said}</p>
+    estimate = result.false_hit_estimate
+    false_hits = f"{text(false_hits_sentence(estimate))} " if estimate is not None else ""
+    note = (
+        f"{false_hits}Confidence is the calibrated probability that a track and the query show "
+        f"the same person: look before you rely on it. Model {text(result.model_id)}."
+    )
+    return f"""<footer><p class="quiet">{note}</p>
 </footer>"""
 
 
@@ -79,7 +81,9 @@ def _query(photos: tuple[QueryPhoto, ...]) -> str:
 
 def _photo(photo: QueryPhoto) -> str:
     several = f", of {photo.faces_in_photo} faces" if photo.faces_in_photo > 1 else ""
-    warnings = "".join(f'<p class="warning">{text(warning)}</p>' for warning in photo.warnings)
+    warnings = "".join(
+        f'<p class="warning">{text(warning_sentence(warning))}</p>' for warning in photo.warnings
+    )
     name = photo.photo.rstrip("/").rpartition("/")[2]
     return f"""<li>{_picture(photo.face_jpeg, f"Face searched for, from {name}")}
 <div><p class="name">{_name(photo.photo)}</p>
@@ -109,7 +113,7 @@ def _video(group: VideoHits, result: SearchResult) -> str:
     hits = "\n".join(_hit(hit, result.thumbnails.get(hit.track_id)) for hit in group.hits)
     return f"""<article>
 <h3>{_name(group.video)}</h3>
-<p class="quiet">{group.counted}{length}</p>
+<p class="quiet">{count_of_hits(group)}{length}</p>
 {timeline_svg(group, duration_s)}
 <ol>
 {hits}

@@ -9,35 +9,36 @@ from vidsearch.results.result import QueryPhoto, SearchResult
 
 
 def to_json(result: SearchResult) -> dict[str, Any]:
-    """Return the object that ``search --json`` prints: a contract, keys and their order included.
+    """Return the object that ``search --json`` prints. Keys and their order are a contract.
 
-    ``false_hits`` has no ``levels`` where the archive holds too few tracks to tell.
+    ``false_hits`` is absent where the archive holds too few tracks for an estimate.
 
     Times have milliseconds, boxes tenths of a pixel, probabilities and similarities six digits.
-    Every number is finite. Names stand as they are: print with ``json.dumps``' own ASCII escapes,
-    because a file name may hold bytes that are no Unicode.
+    Every number is finite. Names are unchanged; print them with the ASCII escapes of
+    ``json.dumps``, because a file name may hold bytes that are not Unicode.
     """
-    made: dict[str, Any] = {
+    document: dict[str, Any] = {
         "model_id": result.model_id,
         "query": [_query(photo) for photo in result.query],
         "hits": [_hit(hit) for hit in result.hits],
     }
-    if result.advice is not None and result.advice.levels:
-        made["false_hits"] = {
-            "tracks": result.advice.tracks,
-            "tracks_compared": result.advice.compared,
-            "certain_pairs": result.advice.certain.pairs,
+    estimate = result.false_hit_estimate
+    if estimate is not None and estimate.levels:
+        document["false_hits"] = {
+            "tracks": estimate.tracks,
+            "tracks_compared": estimate.compared,
+            "certain_pairs": estimate.impostor_pairs.pairs,
             "levels": [
                 {
-                    "confidence": line.confidence,
-                    "expected": round(line.expected, 4),
-                    "at_least": round(line.at_least, 4),
-                    "at_most": round(line.at_most, 4),
+                    "confidence": level.confidence,
+                    "expected": round(level.expected, 4),
+                    "at_least": round(level.at_least, 4),
+                    "at_most": round(level.at_most, 4),
                 }
-                for line in result.advice.levels
+                for level in estimate.levels
             ],
         }
-    return made
+    return document
 
 
 def _query(photo: QueryPhoto) -> dict[str, Any]:

@@ -5,14 +5,12 @@ from __future__ import annotations
 import textwrap
 
 from vidsearch.datatypes import Hit
-from vidsearch.results.result import (
-    QueryPhoto,
-    SearchResult,
-    VideoHits,
-    advice_line,
-    by_video,
-    coverage,
+from vidsearch.results.result import QueryPhoto, SearchResult, VideoHits, by_video
+from vidsearch.results.sentences import (
+    coverage_sentence,
+    false_hits_sentence,
     headline,
+    warning_sentence,
 )
 from vidsearch.results.words import clock, confidence_number, confidence_word, counted
 from vidsearch.text.printable import printable
@@ -21,10 +19,10 @@ _INDENT = "  "
 
 
 def to_text(result: SearchResult, width: int = 100) -> str:
-    """Return a table grouped by video, likely appearances first, and how much was searched.
+    """Return a table grouped by video, likely appearances first, then the coverage.
 
-    Sentences are wrapped at ``width`` columns; names are never cut, so that they can be copied.
-    Control characters in names are spelled out: nothing in the result can steer the terminal.
+    Sentences are wrapped at ``width`` columns. Names are never shortened, so that they can be
+    copied. Control characters in names are escaped.
     """
     width = max(width, 40)
     likely = result.likely
@@ -34,9 +32,9 @@ def to_text(result: SearchResult, width: int = 100) -> str:
     if weaker:
         blocks.append([f"{counted(len(weaker), 'weaker hit')} (probably other people):"])
         blocks += [_video(group, width) for group in by_video(weaker)]
-    blocks.append([_wrap(coverage(result.searched), width)])
-    if result.advice is not None:
-        blocks[-1].append(_wrap(advice_line(result.advice), width))
+    blocks.append([_wrap(coverage_sentence(result.coverage), width)])
+    if result.false_hit_estimate is not None:
+        blocks[-1].append(_wrap(false_hits_sentence(result.false_hit_estimate), width))
     return "\n\n".join("\n".join(block) for block in blocks if block) + "\n"
 
 
@@ -46,7 +44,8 @@ def _query(photos: tuple[QueryPhoto, ...], width: int) -> list[str]:
         several = f", of {photo.faces_in_photo} faces" if photo.faces_in_photo > 1 else ""
         lines.append(f"Query: {printable(photo.photo)} (face quality {photo.quality:.2f}{several})")
         lines += [
-            _wrap(f"warning: {printable(text)}", width, indent=_INDENT) for text in photo.warnings
+            _wrap(f"warning: {printable(warning_sentence(warning))}", width, indent=_INDENT)
+            for warning in photo.warnings
         ]
     return lines
 
@@ -59,7 +58,7 @@ def _row(hit: Hit, width: int) -> str:
     span = f"{clock(hit.span.start_s)} - {clock(hit.span.end_s)}"
     words = f"{confidence_word(hit.confidence):<14}  {confidence_number(hit.confidence):>6}"
     row = f"{_INDENT}{span:>21}  {words}"
-    if width >= 72:  # the columns that can be missed
+    if width >= 72:  # narrow terminals get no rank and similarity
         row += f"  #{hit.rank:<4} similarity {hit.similarity:.3f}"
     if hit.person is not None:
         row += f"  {printable(hit.person)}"

@@ -1,28 +1,29 @@
-"""Estimated number of false hits at each confidence level, as a part of a search result."""
+"""Estimated false hits of a search at each confidence level, as part of a search result."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 LEVELS = (0.5, 0.9, 0.99)
-"""Confidences that advice is given for: likely, very likely, almost certain."""
+"""Confidences of the estimate: likely, very likely, almost certain."""
 
 FEWEST_TRACKS = 100
 FEWEST_VIDEOS = 5
-"""With less to compare with, nothing is said."""
+"""With fewer tracks of other people, or fewer videos, no estimate is made."""
 
-_SHRINK = 2.0
+_PRIOR_PAIRS = 2.0
+"""Pairs added to both counts of ``KnownImpostorPairs.factors``, so that few pairs change little."""
 
 
 @dataclass(frozen=True, slots=True)
 class FalseHits:
-    """False hits to expect of one search.
+    """False hits expected in one search.
 
     Attributes:
-        confidence: Counted from here on.
-        expected: Their mean number.
-        at_least: Lower end of the 95 % interval of that mean.
-        at_most: Its upper end.
+        confidence: Hits with at least this confidence are counted.
+        expected: Mean number of false hits.
+        at_least: Lower end of the 95 % interval of the mean.
+        at_most: Upper end of the 95 % interval of the mean.
     """
 
     confidence: float
@@ -32,13 +33,13 @@ class FalseHits:
 
 
 @dataclass(frozen=True, slots=True)
-class CertainPairs:
-    """Pairs of tracks, each in another video, that are known to show two people.
+class KnownImpostorPairs:
+    """Pairs of tracks, in two videos, that are known to show two people.
 
     Attributes:
-        pairs: How many.
-        reached: One per ``LEVELS``: how many of them reach that confidence.
-        expected: One per ``LEVELS``: how many were to be expected by the estimate above.
+        pairs: Number of pairs.
+        reached: One per level: number of pairs that reach its confidence.
+        expected: One per level: number of pairs that reach it according to the estimate.
     """
 
     pairs: int = 0
@@ -47,28 +48,25 @@ class CertainPairs:
 
     @property
     def factors(self) -> tuple[float, ...]:
-        """One per level: by how much the estimate was too low there; near 1 where pairs are few.
-
-        As if ``_SHRINK`` pairs more had been reached as well as expected.
-        """
+        """Correction of the estimate, one per level: near 1 where pairs are few."""
         return tuple(
-            (seen + _SHRINK) / (mean + _SHRINK)
-            for seen, mean in zip(self.reached, self.expected, strict=True)
+            (reached + _PRIOR_PAIRS) / (expected + _PRIOR_PAIRS)
+            for reached, expected in zip(self.reached, self.expected, strict=True)
         )
 
 
 @dataclass(frozen=True, slots=True)
-class ThresholdAdvice:
-    """What the confidences of a search over so many tracks are worth.
+class FalseHitEstimate:
+    """Estimate of the false hits of a search at each confidence level.
 
     Attributes:
         tracks: Tracks searched.
-        compared: Tracks, a random part of them, that the query was compared with to say so.
-        levels: One per ``LEVELS``; empty where there was too little to compare with.
-        certain: The pairs that the estimate was corrected by.
+        compared: Tracks, a random sample of them, that the estimate is made from.
+        levels: One per ``LEVELS``; empty where the sample is too small.
+        impostor_pairs: Pairs that corrected the estimate.
     """
 
     tracks: int
     compared: int
     levels: tuple[FalseHits, ...]
-    certain: CertainPairs = CertainPairs()
+    impostor_pairs: KnownImpostorPairs = KnownImpostorPairs()

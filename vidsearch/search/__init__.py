@@ -1,1 +1,1 @@
-"""From query photos to hits: query, filter, track index, false hits, people clusters."""
+"""From query photos to hits: query, filter, track index, false hits, verdicts, people clusters."""

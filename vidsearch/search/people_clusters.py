@@ -1,32 +1,50 @@
-"""People: unknown tracks put together, who is seen with whom."""
+"""People: clusters of unknown tracks, and named people who are visible together."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from vidsearch.catalog import Catalog
+from vidsearch.catalog.catalog import Catalog
 from vidsearch.catalog.people import Judgements, judgements
 from vidsearch.datatypes import Matrix, TimeSpan, Vector
 from vidsearch.models.calibration import Calibration
 from vidsearch.search.search import PRIOR
 
 MOST_TRACKS = 2000
-"""Unknown tracks that are clustered at a time, the clearest first: the work grows as the square."""
+"""Unknown tracks that are clustered at a time, best quality first. Time grows with the square."""
 
-_NEVER = 4.0
-"""Distance of tracks that cannot be one person: beyond any of two unit vectors."""
+_APART = 4.0
+"""Distance of tracks that cannot be one person, above any distance of two unit vectors."""
 
-_COLUMNS = ["track_id", "video_id", "start_s", "end_s", "best_s", "quality"]
+
+@dataclass(frozen=True, slots=True)
+class TrackTime:
+    """Video and time span of a track."""
+
+    track_id: str
+    video_id: str
+    start_s: float
+    end_s: float
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class TrackCard:
-    """What a screen shows of a track; the box is that of its best face."""
+    """A track as screens show it.
+
+    Attributes:
+        track_id: Id of the track.
+        video_id: Id of its video.
+        video: Path or URI of the video.
+        span: Time span of the track.
+        best_s: Time of the best face, seconds.
+        jpeg: Best face as JPEG, or None.
+        box_xyxy: (4,) float32, box of the best face, pixels.
+    """
 
     track_id: str
     video_id: str
@@ -38,13 +56,13 @@ class TrackCard:
 
 
 @dataclass(frozen=True, slots=True)
-class Unknown:
-    """Tracks of nobody known, put together.
+class UnknownPeople:
+    """Clusters of tracks that were assigned to nobody.
 
     Attributes:
-        clusters: Tracks of what seems one person each, the largest cluster first.
-        clustered: How many tracks were looked at.
-        left_out: How many more there are.
+        clusters: Tracks that seem to show one person each, the largest cluster first.
+        clustered: Number of tracks that were clustered.
+        left_out: Number of unknown tracks that were not clustered.
     """
 
     clusters: tuple[tuple[TrackCard, ...], ...]
@@ -52,72 +70,71 @@ class Unknown:
     left_out: int
 
 
-def unknown_people(catalog: Catalog, calibration: Calibration, most: int = MOST_TRACKS) -> Unknown:
-    """Put together the tracks that were given to nobody.
+def unknown_people(
+    catalog: Catalog, calibration: Calibration, most: int = MOST_TRACKS
+) -> UnknownPeople:
+    """Cluster the tracks that were assigned to nobody.
 
-    Two tracks seen at the same time in one video are never put together.
+    Two tracks visible at the same time in one video never share a cluster.
+
+    Args:
+        catalog: Catalog of the tracks.
+        calibration: Calibration of its pack.
+        most: Maximum number of tracks to cluster.
 
     Raises:
         CatalogError: The catalog cannot be read.
     """
-    known = judgements(catalog)
-    rows = [
-        row
-        for row in catalog.tracks(_COLUMNS).to_pylist()
-        if row["track_id"] not in known.person_of
-    ]
-    rows.sort(key=lambda row: (-row["quality"], row["track_id"]))
-    used = rows[:most]
-    if not used:
-        return Unknown((), 0, 0)
-    ids = [row["track_id"] for row in used]
+    person_of = judgements(catalog).person_of
+    rows = catalog.tracks(["track_id", "video_id", "start_s", "end_s", "quality"]).to_pylist()
+    unknown = [row for row in rows if row["track_id"] not in person_of]
+    unknown.sort(key=lambda row: (-row["quality"], row["track_id"]))
+    if not unknown[:most]:
+        return UnknownPeople((), 0, 0)
+    ids = [row["track_id"] for row in unknown[:most]]
     found, templates = catalog.snapshot().templates(catalog.dim, ids)
-    place = {track_id: at for at, track_id in enumerate(found["track_id"].to_pylist())}
-    used = [row for row in used if row["track_id"] in place]
-    vectors = templates[[place[row["track_id"]] for row in used]]
-    labels = cluster(vectors, together(used), least_similarity(calibration))
-    groups: dict[int, list[dict[str, Any]]] = {}
-    for row, label in zip(used, labels.tolist(), strict=True):
-        groups.setdefault(label, []).append(row)
+    template_row = {track_id: row for row, track_id in enumerate(found["track_id"].to_pylist())}
+    tracks = [_track_time(row) for row in unknown[:most] if row["track_id"] in template_row]
+    vectors = templates[[template_row[track.track_id] for track in tracks]]
+    similarity = calibration.similarity_at(0.5, prior=PRIOR)
+    labels = cluster(vectors, visible_together(tracks), similarity)
+    groups: dict[int, list[str]] = {}
+    for track, label in zip(tracks, labels.tolist(), strict=True):
+        groups.setdefault(label, []).append(track.track_id)
     cards = {card.track_id: card for card in track_cards(catalog, ids)}
-    ordered = sorted(groups.values(), key=lambda group: (-len(group), group[0]["track_id"]))
-    return Unknown(
-        tuple(tuple(cards[row["track_id"]] for row in group) for group in ordered),
-        len(used),
-        len(rows) - len(used),
+    ordered = sorted(groups.values(), key=lambda group: (-len(group), group[0]))
+    return UnknownPeople(
+        tuple(tuple(cards[track_id] for track_id in group) for group in ordered),
+        len(tracks),
+        len(unknown) - len(tracks),
     )
 
 
-def least_similarity(calibration: Calibration, prior: float = PRIOR) -> float:
-    """Return the cosine from which two tracks count as one person: a confidence of one half."""
-    share = calibration.genuine_share
-    odds = (1 - prior) / prior * share / (1 - share)
-    return calibration.similarity_at(odds / (1 + odds))
-
-
-def together(rows: Sequence[dict[str, Any]]) -> NDArray[np.bool_]:
-    """Return (N, N): which tracks are seen at the same time in one video."""
-    videos = np.array([row["video_id"] for row in rows])
-    start = np.array([row["start_s"] for row in rows])
-    end = np.array([row["end_s"] for row in rows])
+def visible_together(tracks: Sequence[TrackTime]) -> NDArray[np.bool_]:
+    """Return (N, N) bool: True for two tracks visible at the same time in one video."""
+    videos = np.array([track.video_id for track in tracks])
+    start = np.array([track.start_s for track in tracks])
+    end = np.array([track.end_s for track in tracks])
     overlap = (start[:, None] < end[None, :]) & (start[None, :] < end[:, None])
-    both: NDArray[np.bool_] = (videos[:, None] == videos[None, :]) & overlap
-    np.fill_diagonal(both, val=False)
-    return both
+    together: NDArray[np.bool_] = (videos[:, None] == videos[None, :]) & overlap
+    np.fill_diagonal(together, val=False)
+    return together
 
 
 def cluster(
     templates: Matrix, apart: NDArray[np.bool_], least_similarity: float
 ) -> NDArray[np.intp]:
-    """Return the cluster of each track.
+    """Return the cluster of each track, by complete linkage.
 
-    Complete linkage: every two tracks of a cluster are at least so similar, and none of them are
-    ``apart``.
+    Every two tracks of a cluster have at least the given similarity and are not ``apart``.
 
     Args:
         templates: (N, D) float32, unit length.
-        apart: (N, N) pairs that are different people.
+        apart: (N, N) bool, True for tracks of different people.
         least_similarity: Cosine.
+
+    Returns:
+        (N,) cluster numbers.
     """
     if len(templates) < 2:
         return np.zeros(len(templates), np.intp)
@@ -125,7 +142,7 @@ def cluster(
 
     distances = 1.0 - np.clip(templates @ templates.T, -1.0, 1.0).astype(np.float64)
     np.fill_diagonal(distances, 0.0)
-    distances[apart] = _NEVER
+    distances[apart] = _APART
     model = AgglomerativeClustering(
         n_clusters=None,
         metric="precomputed",
@@ -136,23 +153,25 @@ def cluster(
     return labels
 
 
-def track_cards(catalog: Catalog, track_ids: Sequence[str]) -> tuple[TrackCard, ...]:
-    """Return what a screen shows of these tracks, by video and time; those gone are left out."""
+def track_cards(catalog: Catalog, track_ids: Collection[str]) -> tuple[TrackCard, ...]:
+    """Return cards of these tracks, sorted by video and time; deleted tracks are left out.
+
+    Raises:
+        CatalogError: The catalog cannot be read.
+    """
     if not track_ids:
         return ()
     snapshot = catalog.snapshot()
-    rows = snapshot.tracks([*_COLUMNS, "box_xyxy"], track_ids=track_ids).to_pylist()
-    faces = snapshot.faces(["track_id", "position", "aligned_jpeg"], track_ids=track_ids)
-    jpegs = {
-        row["track_id"]: row["aligned_jpeg"] for row in faces.to_pylist() if row["position"] == 0
-    }
-    places = catalog.locations({row["video_id"] for row in rows})
+    columns = ["track_id", "video_id", "start_s", "end_s", "best_s", "box_xyxy"]
+    rows = snapshot.tracks(columns, track_ids=track_ids).to_pylist()
+    jpegs = snapshot.best_faces(track_ids)
+    paths = catalog.locations({row["video_id"] for row in rows})
     rows.sort(key=lambda row: (row["video_id"], row["start_s"], row["track_id"]))
     return tuple(
         TrackCard(
             row["track_id"],
             row["video_id"],
-            next(iter(places[row["video_id"]]), row["video_id"]),
+            next(iter(paths[row["video_id"]]), row["video_id"]),
             TimeSpan(row["start_s"], row["end_s"]),
             row["best_s"],
             jpegs.get(row["track_id"]),
@@ -163,28 +182,44 @@ def track_cards(catalog: Catalog, track_ids: Sequence[str]) -> tuple[TrackCard, 
 
 
 @dataclass(frozen=True, slots=True)
-class Company:
-    """Somebody who is seen together with a person: how often, and for how long."""
+class Companion:
+    """A named person who is visible together with another person.
+
+    Attributes:
+        name: Name of the person.
+        times: Number of pairs of tracks visible at the same time.
+        seconds: Their common time, seconds.
+    """
 
     name: str
     times: int
     seconds: float
 
 
-def company(catalog: Catalog, known: Judgements, person_id: str) -> tuple[Company, ...]:
-    """Return who is visible at the same time as a person, the longest first."""
-    others = [track for track in known.person_of if known.person_of[track] in known.names]
-    rows = catalog.tracks(_COLUMNS, track_ids=others).to_pylist() if others else []
-    mine = [row for row in rows if known.person_of[row["track_id"]] == person_id]
-    found: dict[str, tuple[int, float]] = {}
-    for row in rows:
-        other = known.person_of[row["track_id"]]
-        for own in mine if other != person_id else ():
-            if own["video_id"] != row["video_id"]:
+def companions(catalog: Catalog, verdicts: Judgements, person_id: str) -> tuple[Companion, ...]:
+    """Return the named people visible at the same time as a person, the longest first.
+
+    Raises:
+        CatalogError: The catalog cannot be read.
+    """
+    named = [track for track, person in verdicts.person_of.items() if person in verdicts.names]
+    columns = ["track_id", "video_id", "start_s", "end_s"]
+    rows = catalog.tracks(columns, track_ids=named).to_pylist() if named else []
+    tracks = [_track_time(row) for row in rows]
+    own = [track for track in tracks if verdicts.person_of[track.track_id] == person_id]
+    totals: dict[str, tuple[int, float]] = {}
+    for track in tracks:
+        other = verdicts.person_of[track.track_id]
+        for own_track in own if other != person_id else ():
+            if own_track.video_id != track.video_id:
                 continue
-            shared = min(own["end_s"], row["end_s"]) - max(own["start_s"], row["start_s"])
+            shared = min(own_track.end_s, track.end_s) - max(own_track.start_s, track.start_s)
             if shared > 0:
-                times, seconds = found.get(other, (0, 0.0))
-                found[other] = (times + 1, seconds + shared)
-    listed = [Company(known.names[other], *counts) for other, counts in found.items()]
-    return tuple(sorted(listed, key=lambda one: (-one.seconds, one.name)))
+                times, seconds = totals.get(other, (0, 0.0))
+                totals[other] = (times + 1, seconds + shared)
+    found = [Companion(verdicts.names[other], *total) for other, total in totals.items()]
+    return tuple(sorted(found, key=lambda person: (-person.seconds, person.name)))
+
+
+def _track_time(row: Mapping[str, Any]) -> TrackTime:
+    return TrackTime(row["track_id"], row["video_id"], row["start_s"], row["end_s"])

@@ -1,57 +1,50 @@
-"""From photos to a query: the face that is meant in each, and one template for the person."""
+"""From photos to a query: the chosen face of each photo, and one template for the person."""
 
 from __future__ import annotations
 
 import dataclasses
-import io
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
 import numpy as np
-from PIL import Image as Pillow
 
-from vidsearch.datatypes import Detections, Image, Template, Vector, check_array
+from vidsearch.datatypes import Image, Template, Vector, check_array
 from vidsearch.errors import ConfigError, NoFaceError, ShapeError
-from vidsearch.faces.detect.base import Detector
-from vidsearch.faces.embed.base import Embedder
-from vidsearch.faces.geometry.align import align_faces
-from vidsearch.faces.quality import face_quality, too_poor
+from vidsearch.faces.jpeg import encode_jpeg
 from vidsearch.faces.template import normalise, pool
-from vidsearch.photo.faces import find_faces
+from vidsearch.photo.detection import FoundFaces, find_faces
+from vidsearch.photo.faces import FaceModels, embed_face
 from vidsearch.photo.open import Photo, PhotoSource, open_photo
+from vidsearch.photo.query_warning import UNRELIABLE, QueryWarning, WarningCode
 from vidsearch.results.result import QueryPhoto
 from vidsearch.results.words import counted
 from vidsearch.text.printable import printable
 
 LOW_QUALITY = 0.5
-"""Quality below which a user is warned, even where size and sharpness would do. Of 199 LFW photos
-the poorest reaches 0.65."""
+"""Quality below which a user is warned even if the face is large and sharp enough. The poorest of
+199 LFW photos reaches 0.65."""
 
 AGREEMENT = 0.5
 """Confidence from which two photos of a query count as showing one person."""
 
+MOST_FACES = 24
+"""Faces of one photo that are embedded. The smaller faces of a crowd are no use as a query."""
 
-class Confidence(Protocol):
-    """The part of a pack's calibration that a query needs."""
-
-    def confidence(self, similarity: float) -> float: ...
+_JPEG_QUALITY = 88
 
 
-class QueryPack(Protocol):
-    """The part of a loaded model pack that a query needs."""
+class ConfidenceCurve(Protocol):
+    """Part of a pack's calibration that a query needs."""
 
-    @property
-    def model_id(self) -> str: ...
-    @property
-    def detector(self) -> Detector: ...
-    @property
-    def embedder(self) -> Embedder: ...
+    def confidence(self, similarity: float) -> float:
+        """Return the probability that two templates of this cosine show one person."""
+        ...
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class QueryFace:
-    """The face in one photo that is searched for.
+    """Face of one photo that is searched for.
 
     Attributes:
         photo: Path or name of the photo.
@@ -59,10 +52,10 @@ class QueryFace:
         quality: [0, 1], see ``vidsearch.faces.quality``.
         embedding: (D,) float32, raw.
         aligned: (S, S, 3) uint8 RGB, in the embedder's template.
-        faces_in_photo: How many faces were seen.
-        face: Which of them this is, numbered by size: the largest is 1.
-        model_id: The space of ``embedding``.
-        warnings: What makes a search with it less reliable, one sentence each.
+        faces_in_photo: Number of faces in the photo.
+        face: Number of this face, by size: the largest is 1.
+        model_id: Model of ``embedding``.
+        warnings: Reasons why a search with the face is less reliable.
     """
 
     photo: str
@@ -73,55 +66,58 @@ class QueryFace:
     faces_in_photo: int
     face: int
     model_id: str
-    warnings: tuple[str, ...] = ()
+    warnings: tuple[QueryWarning, ...] = ()
 
     def __post_init__(self) -> None:
         check_array("box_xyxy", self.box_xyxy, (4,), np.float32)
         check_array("embedding", self.embedding, (None,), np.float32)
         check_array("aligned", self.aligned, (None, None, 3), np.uint8)
 
+    @property
+    def unreliable(self) -> bool:
+        """True if the face is too poor for reliable hits."""
+        return any(warning.code in UNRELIABLE for warning in self.warnings)
+
     def as_result(self) -> QueryPhoto:
-        """Return what a search result says about this photo, the face as a JPEG included."""
-        jpeg = io.BytesIO()
-        Pillow.fromarray(self.aligned).save(jpeg, "JPEG", quality=88)
+        """Return the photo's entry in a search result, with the face as JPEG."""
         return QueryPhoto(
             photo=self.photo,
             box_xyxy=self.box_xyxy,
             quality=self.quality,
             faces_in_photo=self.faces_in_photo,
             warnings=self.warnings,
-            face_jpeg=jpeg.getvalue(),
+            face_jpeg=encode_jpeg(self.aligned, _JPEG_QUALITY),
         )
 
 
 def query_face(
-    source: PhotoSource, pack: QueryPack, face: int | None = None, name: str | None = None
+    source: PhotoSource, models: FaceModels, face: int | None = None, name: str | None = None
 ) -> QueryFace:
-    """Read a photo and return the face in it that is searched for.
+    """Read a photo and return the face that is searched for.
 
-    As ``open_photo`` and ``find_query_face``, with the box in pixels of the file even where the
-    photo was shrunk while reading, and with the notes of both.
+    The result equals that of ``open_photo`` and ``find_query_face``, with the box in pixels of the
+    file even if the photo was shrunk, and with the warnings of both.
 
     Raises:
         PhotoError: The photo cannot be read.
-        NoFaceError: There is no face in it.
-        ConfigError: There is no face of that number.
+        NoFaceError: No face is found.
+        ConfigError: The photo has no face of that number.
     """
     photo = open_photo(source, name)
-    found = find_query_face(photo.image, photo.name, pack, face)
+    found = find_query_face(photo.image, photo.name, models, face)
     return dataclasses.replace(
         found,
         box_xyxy=found.box_xyxy * np.float32(photo.scale),
-        warnings=(*photo.notes, *found.warnings),
+        warnings=(*photo.warnings, *found.warnings),
     )
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class PhotoFaces:
-    """A photo, and every face in it that could be searched for.
+    """A photo, and its faces that can be searched for.
 
     Attributes:
-        photo: As it was read.
+        photo: The decoded photo.
         faces: Largest first; boxes in pixels of ``photo.image``.
     """
 
@@ -129,106 +125,85 @@ class PhotoFaces:
     faces: tuple[QueryFace, ...]
 
 
-MOST_FACES = 24
-"""Faces of one photo that are described: the smaller ones of a crowd are no use as a query."""
-
-
-def photo_faces(source: PhotoSource, pack: QueryPack, name: str | None = None) -> PhotoFaces:
-    """Read a photo and describe its faces, for somebody to choose from; none is a legal answer.
+def photo_faces(source: PhotoSource, models: FaceModels, name: str | None = None) -> PhotoFaces:
+    """Read a photo and embed its faces, for a user to choose from; there may be none.
 
     Raises:
         PhotoError: The photo cannot be read.
     """
     photo = open_photo(source, name)
-    found = find_faces(photo.image, pack.detector)
-    notes = [*photo.notes, *([found.note] if found.note else [])]
-    count = len(found.detections)
+    found = find_faces(photo.image, models.detector)
+    count = min(len(found.detections), MOST_FACES)
+    warnings = (*photo.warnings, *found.warnings)
     return PhotoFaces(
         photo,
         tuple(
-            _describe(
-                photo.image,
-                photo.name,
-                pack,
-                found.detections.select(np.array([row], np.intp)),
-                (count, row + 1, notes),
-            )
-            for row in range(min(count, MOST_FACES))
+            _query_face(photo.image, photo.name, models, found, row, warnings)
+            for row in range(count)
         ),
     )
 
 
-def find_query_face(image: Image, name: str, pack: QueryPack, face: int | None = None) -> QueryFace:
-    """Return the face in a photo that is searched for: the largest, unless told otherwise.
+def find_query_face(
+    image: Image, name: str, models: FaceModels, face: int | None = None
+) -> QueryFace:
+    """Return the face of a photo that is searched for, by default the largest.
 
     Args:
         image: (H, W, 3) uint8 RGB, upright.
-        name: Of the photo, for errors and results.
-        pack: Whose detector and embedder are used.
+        name: Name of the photo in errors and results.
+        models: Detector and embedder.
         face: Number of the face, by size: 1 is the largest.
 
     Raises:
-        NoFaceError: No face was found, however the photo was looked at.
-        ConfigError: ``face`` is not a number of a face in the photo.
+        NoFaceError: No face was found in any pass of the detector.
+        ConfigError: The photo has no face of that number.
     """
-    shown = f"photo '{printable(name)}'"
+    label = f"photo '{printable(name)}'"
     if face is not None and face < 1:
         raise ConfigError(f"--face counts from 1, the largest face; got {face}")
-    found = find_faces(image, pack.detector)
+    found = find_faces(image, models.detector)
     count = len(found.detections)
     if count == 0:
         raise NoFaceError(
-            f"no face found in {shown}; use a photo that shows the face from the front, "
+            f"no face found in {label}; use a photo that shows the face from the front, "
             "large and in good light"
         )
     if face is not None and face > count:
         raise ConfigError(
-            f"{shown} has no face {face}: {counted(count, 'face')} found; pass --face 1"
+            f"{label} has no face {face}: {counted(count, 'face')} found; pass --face 1"
             + (f" to {count}, numbered by size, the largest first" if count > 1 else "")
         )
-    number = 1 if face is None else face
-    chosen = found.detections.select(np.array([number - 1], np.intp))
-    notes = [found.note] if found.note else []
+    warnings = found.warnings
     if face is None and count > 1:
-        others = "2 picks the other" if count == 2 else f"2 to {count} picks another, by size"
-        notes.append(f"{count} faces in the photo, the largest was used; --face {others}")
-    return _describe(image, name, pack, chosen, (count, number, notes))
+        warnings += (QueryWarning(WarningCode.SEVERAL_FACES, {"faces": count}),)
+    return _query_face(image, name, models, found, 0 if face is None else face - 1, warnings)
 
 
-def _describe(
+def _query_face(
     image: Image,
     name: str,
-    pack: QueryPack,
-    chosen: Detections,
-    counts: tuple[int, int, list[str]],
+    models: FaceModels,
+    found: FoundFaces,
+    row: int,
+    warnings: tuple[QueryWarning, ...],
 ) -> QueryFace:
-    count, number, notes = counts
-    aligned = align_faces(image, chosen.landmarks, pack.embedder.template)
-    quality = float(face_quality(aligned, chosen.landmarks, chosen.boxes_xyxy, chosen.scores)[0])
-    embedding = pack.embedder.embed(aligned)[0]
-    if not np.isfinite(embedding).all():
-        raise ShapeError(f"model {pack.model_id} gave an embedding that is not finite for {name!r}")
-    if too_poor(aligned, chosen.landmarks, chosen.boxes_xyxy)[0]:
-        notes = [*notes, _unreliable("too small or too blurred", quality)]
-    elif quality < LOW_QUALITY:
-        notes = [*notes, _unreliable("turned away, badly lit or unclear", quality)]
+    """Return a found face as a query, with a warning if its quality is low."""
+    embedded = embed_face(image, found.detections, row, models, name)
+    if embedded.poor:
+        warnings += (QueryWarning(WarningCode.POOR_FACE, {"quality": embedded.quality}),)
+    elif embedded.quality < LOW_QUALITY:
+        warnings += (QueryWarning(WarningCode.UNCLEAR_FACE, {"quality": embedded.quality}),)
     return QueryFace(
         photo=name,
-        box_xyxy=chosen.boxes_xyxy[0],
-        quality=quality,
-        embedding=embedding,
-        aligned=aligned[0],
-        faces_in_photo=count,
-        face=number,
-        model_id=pack.model_id,
-        warnings=tuple(notes),
-    )
-
-
-def _unreliable(fault: str, quality: float) -> str:
-    return (
-        f"the face is {fault} (quality {quality:.2f}): expect an unreliable answer; add or use a "
-        "better photo"
+        box_xyxy=embedded.detection.boxes_xyxy[0],
+        quality=embedded.quality,
+        embedding=embedded.embedding,
+        aligned=embedded.aligned,
+        faces_in_photo=len(found.detections),
+        face=row + 1,
+        model_id=models.model_id,
+        warnings=warnings,
     )
 
 
@@ -236,8 +211,8 @@ def pool_query(faces: Sequence[QueryFace], model_id: str) -> Template:
     """Return one template from the photos of one person: the centre of their raw embeddings.
 
     Raises:
-        ConfigError: No face, or a face of another model.
-        ShapeError: Embeddings of different length, or not finite.
+        ConfigError: There is no face, or a face of another model.
+        ShapeError: Embeddings have different lengths, or are not finite.
     """
     if not faces:
         raise ConfigError("a query needs at least one photo; got none")
@@ -253,10 +228,10 @@ def pool_query(faces: Sequence[QueryFace], model_id: str) -> Template:
     return pool(np.stack([face.embedding for face in faces]), model_id)
 
 
-def disagreement(faces: Sequence[QueryFace], calibration: Confidence) -> str | None:
-    """Return a warning if the photos of a query do not seem to show one person, else None.
+def disagreement(faces: Sequence[QueryFace], calibration: ConfidenceCurve) -> QueryWarning | None:
+    """Return a warning if the photos of a query seem to show different people, else None.
 
-    Two photos agree from a confidence of ``AGREEMENT``. Photos that agree through a third (a
+    Two photos agree from a confidence of ``AGREEMENT``. Photos that agree through a third photo (a
     profile and a front view through a half profile) count as one person.
     """
     if len(faces) < 2:
@@ -280,7 +255,5 @@ def disagreement(faces: Sequence[QueryFace], calibration: Confidence) -> str | N
     if len(groups) == 1:
         return None
     groups.sort(key=lambda group: (-len(group), min(group)))
-    named = " | ".join(
-        ", ".join(printable(faces[row].photo) for row in sorted(group)) for group in groups
-    )
-    return f"these photos may show different people: {named}; search for each person separately"
+    names = tuple(tuple(faces[row].photo for row in sorted(group)) for group in groups)
+    return QueryWarning(WarningCode.DIFFERENT_PEOPLE, {"groups": names})

@@ -1,17 +1,17 @@
-"""Searching a catalog's tracks: the current generation, plus what changed in the tables since."""
+"""Search over a catalog's tracks: the index generation, plus tracks added or deleted since."""
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from vidsearch.catalog.catalog import Catalog
 from vidsearch.catalog.snapshot import Snapshot
 from vidsearch.datatypes import Matrix
 from vidsearch.index.base import Neighbours, VectorIndex, check_search
@@ -28,12 +28,10 @@ from vidsearch.index.generations import (
     remove_old_generations,
 )
 
-if TYPE_CHECKING:
-    from vidsearch.catalog.catalog import Catalog
-
 _LOG = logging.getLogger(__name__)
 
-_FEW = 500
+_MAX_NUMPY_ROWS = 500
+"""Pending tracks up to which NumPy compares them; loading FAISS takes longer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,13 +52,13 @@ class IndexStatus:
 class TrackSearcher:
     """Finds the tracks whose templates are most similar to a query.
 
-    Loads the current generation; tracks that were added since are searched exactly beside it, and
-    those deleted since are masked. Without a usable generation everything is searched exactly.
-    With an exact kind of index the answers are the same either way; with the others similarities
-    are exact and a few of the answers may be missing (see ``vidsearch.index.plan``).
+    The current generation is loaded. Tracks added since are searched exactly beside it, and tracks
+    deleted since are masked. Without a usable generation all tracks are searched exactly. An exact
+    kind of index gives the same hits either way. With the other kinds similarities are exact, and
+    a few hits may be missing (see ``vidsearch.index.plan``).
 
     Args:
-        catalog: The catalog to search, as of now; ``refresh`` looks again.
+        catalog: Catalog to search, at its current version; ``refresh`` reads a newer one.
 
     Raises:
         CatalogError: A table is missing or damaged.
@@ -71,7 +69,7 @@ class TrackSearcher:
         self.refresh()
 
     def refresh(self) -> None:
-        """Take up what was committed since, and a new generation if there is one.
+        """Read the current version of the tables, and the current generation.
 
         Raises:
             CatalogError: A table is missing or damaged.
@@ -80,12 +78,15 @@ class TrackSearcher:
         self._generation = _usable_generation(self._catalog, warn=True)
         change = _change(self.snapshot, self._generation)
         self._masked = change.masked
-        rows, vectors = _pending(self.snapshot, self._catalog.dim, change)
+        if change.added is None:
+            rows, vectors = self.snapshot.templates(self._catalog.dim)
+        else:
+            rows, vectors = self.snapshot.added_templates(self._catalog.dim, change.added)
         self._pending_videos = pa.array(rows["video_id"].to_pylist(), pa.string())
         self._pending = _exact(rows["track_id"].to_pylist(), vectors)
 
     def __len__(self) -> int:
-        """Return how many tracks can be found."""
+        """Return the number of tracks that can be found."""
         count = len(self._pending)
         if self._generation is not None:
             count += len(self._generation.index)
@@ -93,17 +94,18 @@ class TrackSearcher:
 
     @property
     def status(self) -> IndexStatus:
+        """State of the index at the version that is searched."""
         return _status(self._generation, len(self._pending))
 
     def search(
         self, queries: Matrix, k: int, video_ids: Collection[str] | None = None
     ) -> list[Neighbours]:
-        """Return the ``k`` best tracks of each query; fewer where there are fewer.
+        """Return the ``k`` best tracks of each query, or all tracks if there are fewer.
 
         Args:
             queries: (Q, D) float32, unit length, in the catalog's model space.
             k: At least 1.
-            video_ids: Only tracks of these videos; None: of all.
+            video_ids: Only tracks of these videos; None: all videos.
 
         Raises:
             ShapeError: Queries are not (Q, D), not finite or not of unit length.
@@ -111,23 +113,25 @@ class TrackSearcher:
         """
         check_search(self._pending, queries, k, None)
         built_mask, pending_mask = self._masks(video_ids)
-        answers = self._pending.search(queries, k, pending_mask)
+        pending = self._pending.search(queries, k, pending_mask)
         if self._generation is None:
-            return answers
+            return pending
         built = self._generation.index.search(queries, k, built_mask)
-        return [_join(one, other, k) for one, other in zip(built, answers, strict=True)]
+        return [_merge(pair, k) for pair in zip(built, pending, strict=True)]
 
     def sample(
         self, count: int, video_ids: Collection[str] | None = None
     ) -> tuple[Matrix, NDArray[np.int64]]:
-        """Return templates of random tracks, the same ones each time, and the video of each.
+        """Return templates of a random sample of tracks, and their videos.
+
+        The sample is the same in every call.
 
         Args:
-            count: At most so many.
-            video_ids: Only tracks of these videos; None: of all.
+            count: Maximum number of tracks.
+            video_ids: Only tracks of these videos; None: all videos.
 
         Returns:
-            (M, D) float32, and (M,) numbers, equal where tracks are of one video.
+            (M, D) float32 templates, and (M,) integers, equal for tracks of one video.
         """
         built_mask, pending_mask = self._masks(video_ids)
         built = len(self._generation.index) if self._generation is not None else 0
@@ -143,25 +147,25 @@ class TrackSearcher:
         parts = [self._pending.vectors(rows[rows >= built] - built)]
         names = pa.array(self._pending_videos).take(pa.array(rows[rows >= built] - built))
         if self._generation is not None:
-            here = rows[rows < built]
-            parts.insert(0, self._generation.index.vectors(here))
-            videos = self._generation.rows["video"].to_numpy()[here]
-            there = self._generation.videos["video_id"].take(pa.array(videos))
-            names = pa.concat_arrays([*pa.chunked_array(there).chunks, names])
+            built_rows = rows[rows < built]
+            parts.insert(0, self._generation.index.vectors(built_rows))
+            videos = self._generation.rows["video"].to_numpy()[built_rows]
+            built_names = self._generation.videos["video_id"].take(pa.array(videos))
+            names = pa.concat_arrays([*pa.chunked_array(built_names).chunks, names])
         numbers = names.dictionary_encode().indices.to_numpy()
         return np.concatenate(parts), numbers.astype(np.int64)
 
     def _masks(
         self, video_ids: Collection[str] | None
     ) -> tuple[NDArray[np.bool_] | None, NDArray[np.bool_] | None]:
-        """Return which vectors of the generation and of the rest are left out."""
+        """Return the masks of the generation's vectors and of the pending ones; None: no mask."""
         if video_ids is None:
             return self._masked, None
         inside = pa.array(sorted(video_ids), pa.string())
-        pending_mask = ~_among(self._pending_videos, inside)
+        pending_mask = ~_is_in(self._pending_videos, inside)
         built_mask = self._masked
         if self._generation is not None:
-            videos = _among(self._generation.videos["video_id"], inside)
+            videos = _is_in(self._generation.videos["video_id"], inside)
             outside = ~self._generation.rows_of(videos)
             built_mask = outside if built_mask is None else built_mask | outside
         return built_mask, pending_mask
@@ -169,11 +173,12 @@ class TrackSearcher:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Change:
-    """How the tables differ from a generation.
+    """Difference between the tables and a generation.
 
     Attributes:
-        added: Attempts that the generation lacks; None means all there are.
-        masked: (N,) vectors of the generation that no longer count, or None.
+        added: Attempts that the generation lacks; None: there is no generation.
+        masked: (N,) bool, True for vectors of the generation that were deleted or replaced; None:
+            no such vectors.
     """
 
     added: pa.Table | None
@@ -181,29 +186,29 @@ class _Change:
 
 
 def rebuild(catalog: Catalog, options: BuildOptions | None = None) -> IndexStatus:
-    """Build a new generation from the tables and swap it in: ``vidsearch reindex``.
+    """Build a new generation from the tables and make it the current one (``vidsearch reindex``).
 
-    Readers keep what they have open; the previous generation stays for those that are just opening
-    it, older ones are removed.
+    The previous generation is kept for readers that are opening it; older ones are removed.
 
     Args:
-        catalog: The catalog.
-        options: Kind of index, and where it is built; None: chosen by the number of tracks, here.
+        catalog: Catalog whose tracks are indexed.
+        options: Kind of index and place of the build; None: kind by number of tracks, built in this
+            process.
 
     Raises:
         CatalogError: A table is missing or damaged.
-        CatalogWriteError: It cannot be written; the generation in use stays.
+        CatalogWriteError: The index cannot be written; the generation in use stays.
     """
     snapshot = catalog.snapshot()
     previous = current_name(catalog.vectors)
     content = Content(
-        # In the order of their ids: the same tracks give the same bytes, whoever indexed first.
+        # Sorted by id, so that the same tracks give the same bytes in any order of indexing.
         templates=lambda allocate: snapshot.templates(catalog.dim, allocate=allocate),
         attempts=snapshot.attempts.sort_by("video_id"),
         versions=snapshot.versions,
         model_id=catalog.model_id,
     )
-    name = build_generation(catalog.vectors, content, options, shown=catalog.uri)
+    name = build_generation(catalog.vectors, content, options, label=catalog.uri)
     remove_old_generations(catalog.vectors, keep=(name, previous or name))
     _LOG.info("built index %s for %s", name, catalog.uri)
     return index_status(catalog, snapshot)
@@ -215,12 +220,14 @@ def rebuild_if_stale(
     max_share: float = 0.05,
     options: BuildOptions | None = None,
 ) -> IndexStatus:
-    """Rebuild where the generation is unusable or too much has changed: what ``index`` ends with.
+    """Rebuild the index if its generation is unusable or too many tracks have changed.
+
+    The command ``index`` ends with this step.
 
     Args:
-        catalog: The catalog.
-        max_pending: Changed tracks up to which nothing is done.
-        max_share: The same, as a share of the generation; the larger of the two holds.
+        catalog: Catalog whose tracks are indexed.
+        max_pending: Number of changed tracks up to which the generation is kept.
+        max_share: The same limit as a share of the generation; the larger limit applies.
         options: As for ``rebuild``.
 
     Raises:
@@ -230,7 +237,7 @@ def rebuild_if_stale(
     generation = _usable_generation(catalog, warn=False)
     if generation is not None:
         change = _change(snapshot, generation)
-        pending = _count(snapshot, change)
+        pending = _count_pending(snapshot, change)
         changed = pending + (int(change.masked.sum()) if change.masked is not None else 0)
         if changed <= max(max_pending, max_share * len(generation.index)):
             return _status(generation, pending)
@@ -238,13 +245,13 @@ def rebuild_if_stale(
 
 
 def index_status(catalog: Catalog, snapshot: Snapshot) -> IndexStatus:
-    """Return how the index stands against the tables.
+    """Return the state of the index, compared with the tables.
 
     Raises:
         CatalogError: A table is missing or damaged.
     """
     generation = _usable_generation(catalog, warn=True)
-    return _status(generation, _count(snapshot, _change(snapshot, generation)))
+    return _status(generation, _count_pending(snapshot, _change(snapshot, generation)))
 
 
 def _status(generation: Generation | None, pending: int) -> IndexStatus:
@@ -274,11 +281,11 @@ def _change(snapshot: Snapshot, generation: Generation | None) -> _Change:
     if snapshot.versions == generation.meta.versions:
         return _Change(generation.videos.slice(0, 0), None)
     attempts = snapshot.attempts
-    # A video that was indexed anew has the same ids with other vectors, so the attempt counts too.
-    now, then = _keys(attempts), _keys(generation.videos)
-    gone = ~_among(then, now)
+    # A video that was indexed again keeps its ids but has other vectors, so attempts are compared.
+    current, built = _keys(attempts), _keys(generation.videos)
+    gone = ~_is_in(built, current)
     masked = generation.rows_of(gone) if gone.any() else None
-    added = attempts.filter(pa.array(~_among(now, then)))
+    added = attempts.filter(pa.array(~_is_in(current, built)))
     return _Change(added, masked if masked is not None and masked.any() else None)
 
 
@@ -287,37 +294,29 @@ def _keys(attempts: pa.Table) -> pa.Array:
     return pa.concat_arrays(joined.chunks) if joined.num_chunks else pa.array([], pa.string())
 
 
-def _pending(snapshot: Snapshot, dim: int, change: _Change) -> tuple[pa.Table, Matrix]:
-    """Return ``track_id`` and ``video_id`` of the tracks that the generation lacks, and theirs."""
-    if change.added is None:
-        return snapshot.templates(dim)
-    return snapshot.added_templates(dim, change.added)
-
-
-def _count(snapshot: Snapshot, change: _Change) -> int:
-    """Return how many tracks the generation lacks, reading ids at most."""
+def _count_pending(snapshot: Snapshot, change: _Change) -> int:
+    """Return the number of tracks that the generation lacks, without reading templates."""
     if change.added is None:
         return int(snapshot.tracks(columns=["track_id"]).num_rows)
     return snapshot.count_added(change.added)
 
 
 def _exact(ids: Sequence[str], vectors: Matrix) -> VectorIndex:
-    """Return an exact index: FAISS's where loading it is worth while."""
-    if len(ids) <= _FEW:
+    """Return an exact index: FAISS's if there are enough vectors to load it."""
+    if len(ids) <= _MAX_NUMPY_ROWS:
         return FlatIndex(ids, vectors)
     return FaissFlatIndex.build(ids, vectors)
 
 
-def _among(values: pa.Array | pa.ChunkedArray, wanted: pa.Array) -> NDArray[np.bool_]:
-    """Return which of the texts are wanted."""
-    return np.asarray(pc.is_in(values, value_set=wanted), np.bool_)
+def _is_in(values: pa.Array | pa.ChunkedArray, value_set: pa.Array) -> NDArray[np.bool_]:
+    """Return (N,) bool: True for values that are in the set."""
+    return np.asarray(pc.is_in(values, value_set=value_set), np.bool_)
 
 
-def _join(one: Neighbours, other: Neighbours, k: int) -> Neighbours:
-    """Return the ``k`` best of two answers over different tracks."""
+def _merge(parts: Sequence[Neighbours], k: int) -> Neighbours:
+    """Return the ``k`` best neighbours of several results over different tracks."""
     pairs = [
-        *zip(one.similarities.tolist(), one.ids, strict=True),
-        *zip(other.similarities.tolist(), other.ids, strict=True),
+        pair for part in parts for pair in zip(part.similarities.tolist(), part.ids, strict=True)
     ]
     merged = sorted(pairs, key=lambda pair: (-pair[0], pair[1]))[:k]
     similarities = np.array([similarity for similarity, _ in merged], np.float32)

@@ -12,13 +12,14 @@ from PIL import Image as Pillow
 
 from pipelines.demo.people import load_pictures
 from ui.service import shared
-from ui.service.searching import ArchiveSearcher, RecentFaces, SearchRequest, expected_false_hits
+from ui.service.searching import ArchiveSearcher, RecentFaces
 from ui.service.verdicts import judge_hit, rename
 from vidsearch.catalog import Catalog
 from vidsearch.catalog.people import judgements
 from vidsearch.errors import CatalogError, ConfigError, PhotoError
 from vidsearch.results import as_edl as cut_lists
 from vidsearch.search.filter import SearchFilter
+from vidsearch.search.person_search import SearchRequest, expected_wrong_hits
 from vidsearch.search.query import QueryFace
 from vidsearch.video.stills import jpeg
 
@@ -54,9 +55,9 @@ def test_the_right_person_is_found_in_the_right_film(searcher: ArchiveSearcher, 
     assert Path(hit.video).name == "astronaut.mkv"
     assert hit.span.start_s == pytest.approx(1.0, abs=0.6)
     assert answer.result.thumbnails[hit.track_id].startswith(b"\xff\xd8")
-    # What the hits lack to certainty, added up by hand.
-    assert answer.false_hits == pytest.approx(sum(1 - h.confidence for h in answer.result.hits))
-    assert expected_false_hits(answer.result.likely) < 0.1
+    wrong = sum(1 - hit.confidence for hit in answer.result.hits)
+    assert answer.expected_wrong_hits == pytest.approx(wrong)
+    assert expected_wrong_hits(answer.result.likely) < 0.1
 
 
 def test_a_rejected_hit_is_pushed_out_and_comes_back(
@@ -105,9 +106,9 @@ def test_more_like_this_finds_the_track_itself(searcher: ArchiveSearcher, made: 
 def test_filters_confine_the_search(searcher: ArchiveSearcher, made: Path) -> None:
     query = (face(searcher, made, "red-shirt"),)
     sub = SearchFilter(folders=(str(made / "archive" / "sub"),))
-    inside = searcher.search(SearchRequest(faces=query, scope=sub, min_confidence=0)).result
+    inside = searcher.search(SearchRequest(faces=query, search_filter=sub, min_confidence=0)).result
     assert {Path(hit.video).parent.name for hit in inside.hits} == {"sub"}
-    assert inside.searched.videos == 2
+    assert inside.coverage.videos == 2
     # The films last 3.0, 3.5 and 2.0 s.
     long = SearchRequest(faces=query, shortest_s=2.9, longest_s=3.2, min_confidence=0)
     assert {Path(hit.video).name for hit in searcher.search(long).result.hits} == {"astronaut.mkv"}
@@ -118,8 +119,8 @@ def test_filters_confine_the_search(searcher: ArchiveSearcher, made: Path) -> No
 
 
 def test_cut_lists(searcher: ArchiveSearcher, made: Path) -> None:
-    wish = SearchRequest(faces=(face(searcher, made, "red-shirt"),), min_confidence=0.5)
-    result = searcher.search(wish).result
+    request = SearchRequest(faces=(face(searcher, made, "red-shirt"),), min_confidence=0.5)
+    result = searcher.search(request).result
     vtt = cut_lists.to_webvtt(result)
     (hit,) = result.hits
     assert vtt.startswith("WEBVTT\n")
@@ -136,7 +137,7 @@ def test_only_the_latest_photos_of_a_session_are_kept(
     searcher: ArchiveSearcher, made: Path
 ) -> None:
     found = searcher.faces((made / "photos" / "lace.jpg").read_bytes(), "lace.jpg")
-    recent = RecentFaces(kept=2)
+    recent = RecentFaces(max_photos=2)
     for key in "abc":
         recent.put(key, found)
     assert recent.get("a") is None
@@ -146,17 +147,17 @@ def test_only_the_latest_photos_of_a_session_are_kept(
 
 
 def test_advice_is_looked_up_beside_the_searches(searcher: ArchiveSearcher, made: Path) -> None:
-    wish = SearchRequest(faces=(face(searcher, made, "astronaut"),))
-    searcher.search(wish)
+    request = SearchRequest(faces=(face(searcher, made, "astronaut"),))
+    searcher.search(request)
     deadline = time.monotonic() + 60
-    while searcher.learning and time.monotonic() < deadline:
+    while searcher.preparing_estimate and time.monotonic() < deadline:
         time.sleep(0.05)
-    assert not searcher.learning
+    assert not searcher.preparing_estimate
     # This archive is too small for advice; that is known now, and nothing is looked up again.
-    advice = searcher.search(wish).result.advice
-    assert advice is not None
-    assert advice.levels == ()
-    assert not searcher.learning
+    estimate = searcher.search(request).result.false_hit_estimate
+    assert estimate is not None
+    assert estimate.levels == ()
+    assert not searcher.preparing_estimate
     searcher.warm()
 
 

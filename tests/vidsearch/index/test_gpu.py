@@ -1,4 +1,4 @@
-"""FAISS on a GPU: which calls it gets (with a stand-in for the card), and that answers stay."""
+"""FAISS on a GPU, with a stand-in for the GPU: the calls it gets, and equal results."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ def unit(count: int, dim: int = 16) -> Matrix:
 
 
 class Card:
-    """What a GPU would be asked; it answers with the index that it was given."""
+    """Stand-in for a GPU: records the calls, and searches with the given index."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch, *, refuses: bool = False) -> None:
-        self.asked: list[tuple[int, int]] = []
+        self.searches: list[tuple[int, int]] = []
         self.clustered: list[Any] = []
         self._refuses = refuses
         faiss = library()
@@ -43,7 +43,7 @@ class Card:
         class OnCard:
             def search(self, queries: Matrix, k: int) -> Any:
                 assert k <= 2048
-                card.asked.append((len(queries), k))
+                card.searches.append((len(queries), k))
                 return index.search(queries, k)
 
         return OnCard()
@@ -53,27 +53,27 @@ class Card:
         return index
 
 
-def test_many_queries_go_to_the_gpu_with_the_same_answers(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_many_queries_go_to_the_gpu_with_the_same_results(monkeypatch: pytest.MonkeyPatch) -> None:
     card = Card(monkeypatch)
     vectors = unit(500)
     ids = [f"{row:04d}" for row in range(500)]
     index, exact = FaissFlatIndex.build(ids, vectors), FlatIndex(ids, vectors)
     index.search(vectors[:100], 5)
-    assert not card.asked  # starting CUDA is not worth it yet
-    masked = np.arange(500) % 3 == 0
-    for mask in (None, masked):
+    assert not card.searches  # starting CUDA is not worth it yet
+    msearches = np.arange(500) % 3 == 0
+    for mask in (None, msearches):
         for want, have in zip(
             exact.search(vectors[:10], 5, mask), index.search(vectors[:10], 5, mask), strict=True
         ):
             assert want.ids == have.ids
             np.testing.assert_array_equal(want.similarities, have.similarities)
-    assert card.asked == [(1, 37)] * 10  # it knows no selector, so the masked ones stay here
+    assert card.searches == [(1, 37)] * 10  # it knows no selector, so the msearches ones stay here
     large = FaissFlatIndex.build([str(row) for row in range(3000)], unit(3000))
     large.search(vectors[:101], 2500)
-    assert len(card.asked) == 10  # more than a GPU finds
+    assert len(card.searches) == 10  # more than a GPU finds
 
 
-def test_a_gpu_that_is_full_is_said_and_done_without(
+def test_a_full_gpu_is_reported_and_the_cpu_is_used(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     card = Card(monkeypatch, refuses=True)
@@ -81,9 +81,9 @@ def test_a_gpu_that_is_full_is_said_and_done_without(
     with caplog.at_level(logging.WARNING):
         index.search(unit(200), 3)
         index.search(unit(200), 3)
-    (said,) = [record.getMessage() for record in caplog.records]
-    assert said.endswith("processor: the GPU refused it (Error in GpuResources: out of memory)")
-    assert not card.asked
+    (message,) = [record.getMessage() for record in caplog.records]
+    assert message.endswith("CPU: the GPU cannot hold it (Error in GpuResources: out of memory)")
+    assert not card.searches
 
 
 def test_cells_are_found_on_the_gpus(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -101,7 +101,7 @@ def test_a_real_gpu_answers_as_the_processor_does(tmp_path: Path) -> None:
     vectors = unit(20_000, 128)
     ids = [f"{row:05d}" for row in range(len(vectors))]
     index, exact = FaissFlatIndex.build(ids, vectors), FlatIndex(ids, vectors)
-    index.search(vectors[: gpu.WORTH_AFTER + 1], 5)
+    index.search(vectors[: gpu.COPY_AFTER_QUERIES + 1], 5)
     assert index._on_gpu is not None
     for want, have in zip(
         exact.search(vectors[:20], 100), index.search(vectors[:20], 100), strict=True

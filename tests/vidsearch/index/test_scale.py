@@ -122,8 +122,8 @@ def test_expansion_finds_tracks_that_cells_near_the_query_do_not_hold(tmp_path: 
     shares = []
     for centre in (False, True):
         index = IvfIndex(names(10_000), vectors, whole._index, Probes(near=4, expanded=4))
-        if not centre:  # nothing is sure: as many cells, but around the query
-            index._strangers = lambda query: 2.0  # type: ignore[method-assign]
+        if not centre:  # no hit is certain: as many cells, but around the query
+            index._most_similar_impostor = lambda query: 2.0  # type: ignore[method-assign]
         found = [np.array(answer.ids, int) for answer in index.search(queries[:100], 20)]
         shares.append(np.mean([rows // PER_IDENTITY == at for at, rows in enumerate(found)]))
     assert 1 - shares[1] < 0.5 * (1 - shares[0])
@@ -270,7 +270,7 @@ from vidsearch.index.generations import BuildOptions
 from vidsearch.search.track_index import rebuild
 
 build.SHARD_ROWS = 100
-module, name = {"shards": (build, "join"), "files": (generations, "_sync"),
+module, name = {"shards": (build, "join"), "files": (generations, "sync"),
                 "pointer": (StoragePath, "write")}[sys.argv[2]]
 setattr(module, name, lambda *_: os.kill(os.getpid(), signal.SIGKILL))
 rebuild(Catalog.open(sys.argv[1]), BuildOptions(kind="flat-pq", threads=1))

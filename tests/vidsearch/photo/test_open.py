@@ -21,6 +21,7 @@ from PIL import ImageCms, ImageOps
 from vidsearch.datatypes import Image
 from vidsearch.errors import PhotoError
 from vidsearch.photo.open import MAX_SIDE, open_photo, read_photo
+from vidsearch.photo.query_warning import QueryWarning, WarningCode
 
 BLOCK = 16
 
@@ -218,13 +219,13 @@ class TestFormats:
         with caplog.at_level(logging.INFO):
             photo = open_photo(content, "wave.gif")
         np.testing.assert_array_equal(photo.image, first)
-        assert photo.notes == ("an animation of 2 frames, of which only the first was used",)
+        assert photo.warnings == (QueryWarning(WarningCode.FRAMES_IGNORED, {"frames": 2}),)
         assert "wave.gif" in caplog.text
 
     def test_second_view_of_a_phone_is_no_animation(self) -> None:
         image = blocks()
         content = encoded(image, "MPO", save_all=True, append_images=[Pillow.fromarray(image)])
-        assert open_photo(content).notes == ()
+        assert open_photo(content).warnings == ()
 
 
 class TestLargePhotos:
@@ -309,8 +310,8 @@ class TestErrors:
         ("content", "reason"),
         [
             (b"", "is empty"),
-            (b"x", "not a picture in a known format"),
-            (bytes(1000), "not a picture in a known format"),
+            (b"x", "not an image in a known format"),
+            (bytes(1000), "not an image in a known format"),
         ],
     )
     def test_no_picture(self, content: bytes, reason: str) -> None:
@@ -320,7 +321,7 @@ class TestErrors:
     @pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "BMP", "AVIF", "16-bit TIFF"])
     def test_cut_short(self, kind: str) -> None:
         content = specimens()[kind]
-        with pytest.raises(PhotoError, match=r"cannot be decoded|not a picture"):
+        with pytest.raises(PhotoError, match=r"cannot be decoded|not an image"):
             read_photo(content[: len(content) * 2 // 3])
 
     def test_samples_without_an_agreed_scale(self) -> None:

@@ -11,7 +11,8 @@ import pytest
 from PIL import Image as Pillow
 
 from vidsearch.datatypes import Hit, TimeSpan
-from vidsearch.results.result import QueryPhoto, Searched, SearchResult
+from vidsearch.photo.query_warning import QueryWarning, WarningCode
+from vidsearch.results.result import Coverage, QueryPhoto, SearchResult
 
 MakeHit: TypeAlias = Callable[..., Hit]
 
@@ -57,7 +58,7 @@ def query_photo(jpeg: bytes) -> QueryPhoto:
         box_xyxy=np.array([1, 2, 3, 4.5], np.float32),
         quality=0.93,
         faces_in_photo=2,
-        warnings=("2 faces in the photo, the largest was used",),
+        warnings=(QueryWarning(WarningCode.SEVERAL_FACES, {"faces": 2}),),
         face_jpeg=jpeg,
     )
 
@@ -74,7 +75,7 @@ def result(query_photo: QueryPhoto, jpeg: bytes) -> SearchResult:
             make_hit(3, 0.6, "/videos/b.mp4", 12.0),
             make_hit(4, 0.2, "/videos/c.mp4", 0.0),
         ),
-        searched=Searched(tracks=1234, videos=3, duration_s=7325.5),
+        coverage=Coverage(tracks=1234, videos=3, duration_s=7325.5),
         thumbnails={"track-1": jpeg},
         durations_s={"id of /videos/b.mp4": 4000.0},
     )

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from vidsearch.datatypes import Hit, TimeSpan
 from vidsearch.results.as_csv import to_csv
-from vidsearch.results.result import Searched, SearchResult
+from vidsearch.results.result import Coverage, SearchResult
 
 MakeHit = Callable[..., Hit]
 
@@ -22,7 +22,7 @@ def rows(text: str) -> list[dict[str, str]]:
 
 
 def one_hit(hit: Hit) -> SearchResult:
-    return SearchResult("m", (), (hit,), Searched(1, 1, 1))
+    return SearchResult("m", (), (hit,), Coverage(1, 1, 1))
 
 
 def test_layout(result: SearchResult) -> None:

@@ -17,8 +17,9 @@ from hypothesis import strategies as st
 from PIL import Image as Pillow
 
 from vidsearch.datatypes import Hit, TimeSpan
+from vidsearch.photo.query_warning import QueryWarning, WarningCode
 from vidsearch.results.as_html import to_html
-from vidsearch.results.result import QueryPhoto, Searched, SearchResult, by_video
+from vidsearch.results.result import Coverage, QueryPhoto, SearchResult, by_video
 from vidsearch.results.timeline import LEAST_WIDTH, WIDTH, timeline_svg
 from vidsearch.text.printable import printable
 
@@ -79,9 +80,10 @@ def named(name: str, jpeg: bytes | None = None) -> SearchResult:
         Hit(rank, confidence, 0.9, name, name, name, TimeSpan(1, 2), 1.5, box, name)
         for rank, confidence in ((1, 0.95), (2, 0.2))
     )
-    photo = QueryPhoto(name, box, 0.5, 2, (name,), jpeg)
+    warning = QueryWarning(WarningCode.DIFFERENT_PEOPLE, {"groups": ((name,), (name,))})
+    photo = QueryPhoto(name, box, 0.5, 2, (warning,), jpeg)
     return SearchResult(
-        name, (photo,), hits, Searched(9, 1, 60), {name: jpeg} if jpeg else {}, {name: 60.0}
+        name, (photo,), hits, Coverage(9, 1, 60), {name: jpeg} if jpeg else {}, {name: 60.0}
     )
 
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from vidsearch.datatypes import Hit, TimeSpan
 from vidsearch.results.as_json import to_json
-from vidsearch.results.result import QueryPhoto, Searched, SearchResult
+from vidsearch.results.result import Coverage, QueryPhoto, SearchResult
 
 names = st.text(st.characters(codec=None, exclude_characters="\0"), max_size=30)
 finite = st.floats(-1e6, 1e6, width=32)
@@ -30,7 +30,7 @@ def results(draw: st.DrawFn) -> SearchResult:
                 draw(boxes), draw(st.none() | names))
         )  # fmt: skip
     photo = QueryPhoto(draw(names), draw(boxes), draw(st.floats(0, 1)))
-    return SearchResult(draw(names), (photo,), tuple(hits), Searched(1, 1, 1.0))
+    return SearchResult(draw(names), (photo,), tuple(hits), Coverage(1, 1, 1.0))
 
 
 def test_contract(result: SearchResult) -> None:

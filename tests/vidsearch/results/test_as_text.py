@@ -9,8 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from vidsearch.datatypes import Hit, TimeSpan
+from vidsearch.photo.query_warning import QueryWarning, WarningCode
 from vidsearch.results.as_text import to_text
-from vidsearch.results.result import QueryPhoto, Searched, SearchResult
+from vidsearch.results.result import Coverage, QueryPhoto, SearchResult
 
 MakeHit = Callable[..., Hit]
 
@@ -18,7 +19,7 @@ MakeHit = Callable[..., Hit]
 def test_whole_text(result: SearchResult) -> None:
     assert to_text(result) == (
         "Query: /photos/ada.jpg (face quality 0.93, of 2 faces)\n"
-        "  warning: 2 faces in the photo, the largest was used\n"
+        "  warning: 2 faces in the photo, the largest was used; --face 2 picks the other\n"
         "\n"
         "Found 3 likely appearances in 2 videos.\n"
         "\n"
@@ -50,7 +51,7 @@ def test_sentences_and_rows_fit_the_width(result: SearchResult, width: int) -> N
         result,
         query=(),
         hits=tuple(dataclasses.replace(hit, person=None) for hit in result.hits),
-        searched=Searched(1234, 3, 9.0, failed_videos=2, partial_videos=1),
+        coverage=Coverage(1234, 3, 9.0, failed_videos=2, partial_videos=1),
     )
     longest = max(len(line) for line in to_text(crowded, width).splitlines())
     assert longest <= max(width, 47)  # a row's time and confidence are never cut
@@ -58,15 +59,16 @@ def test_sentences_and_rows_fit_the_width(result: SearchResult, width: int) -> N
 
 def test_long_names_are_not_cut(hit: MakeHit) -> None:
     name = "/very/long/" + "name " * 60 + ".mp4"
-    text = to_text(SearchResult("m", (), (hit(1, 0.5, video=name),), Searched(1, 1, 1)), 40)
+    text = to_text(SearchResult("m", (), (hit(1, 0.5, video=name),), Coverage(1, 1, 1)), 40)
     assert name in text.splitlines()
 
 
 @given(st.text(st.characters(codec=None)))
 def test_names_cannot_steer_the_terminal(name: str) -> None:
     hit = Hit(1, 0.9, 0.9, name, "v", "t", TimeSpan(0, 1), 0.5, np.zeros(4, np.float32), name)
-    photo = QueryPhoto(name, np.zeros(4, np.float32), 0.5, 1, (name,))
-    text = to_text(SearchResult(name, (photo,), (hit,), Searched(1, 1, 1)), 400)
+    warning = QueryWarning(WarningCode.DIFFERENT_PEOPLE, {"groups": ((name,), (name,))})
+    photo = QueryPhoto(name, np.zeros(4, np.float32), 0.5, 1, (warning,))
+    text = to_text(SearchResult(name, (photo,), (hit,), Coverage(1, 1, 1)), 400)
     text.encode("utf-8")
     assert not any((ord(c) < 32 and c != "\n") or 127 <= ord(c) < 160 for c in text)
     assert len(text.splitlines()) == text.count("\n")

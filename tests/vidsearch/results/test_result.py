@@ -9,13 +9,12 @@ import pytest
 from vidsearch.datatypes import Hit, TimeSpan
 from vidsearch.errors import ConfigError, ShapeError
 from vidsearch.results.result import (
+    Coverage,
     QueryPhoto,
-    Searched,
     SearchResult,
     by_video,
-    coverage,
-    headline,
 )
+from vidsearch.results.sentences import count_of_hits, coverage_facts, coverage_sentence, headline
 
 
 def test_groups_follow_the_best_hit_and_time(result: SearchResult) -> None:
@@ -23,7 +22,8 @@ def test_groups_follow_the_best_hit_and_time(result: SearchResult) -> None:
     assert [group.video for group in groups] == ["/videos/b.mp4", "/videos/a.mp4", "/videos/c.mp4"]
     assert [hit.rank for hit in groups[0].hits] == [3, 1]
     assert groups[0].best.rank == 1
-    assert [group.counted for group in groups] == ["2 appearances", "1 appearance", "1 weaker hit"]
+    counts = [count_of_hits(group) for group in groups]
+    assert counts == ["2 appearances", "1 appearance", "1 weaker hit"]
 
 
 def test_likely_and_weaker_share_the_hits(result: SearchResult) -> None:
@@ -39,11 +39,11 @@ def test_headline(result: SearchResult) -> None:
 
 
 @pytest.mark.parametrize(
-    ("searched", "text"),
+    ("coverage", "text"),
     [
-        (Searched(1, 1, 60), "Searched 1 track in 1 video (0:01:00.0 of video)."),
+        (Coverage(1, 1, 60), "Searched 1 track in 1 video (0:01:00.0 of video)."),
         (
-            Searched(9, 3, 60, failed_videos=2, partial_videos=1),
+            Coverage(9, 3, 60, failed_videos=2, partial_videos=1),
             (
                 "Searched 9 tracks in 3 videos (0:01:00.0 of video). 1 video was read only in "
                 "part. 2 videos could not be indexed and may show the person. "
@@ -51,7 +51,7 @@ def test_headline(result: SearchResult) -> None:
             ),
         ),
         (
-            Searched(0, 0, 0),
+            Coverage(0, 0, 0),
             (
                 "Searched 0 tracks in 0 videos (0:00:00.0 of video). Nothing is searchable yet: "
                 '"vidsearch index" adds videos.'
@@ -59,8 +59,11 @@ def test_headline(result: SearchResult) -> None:
         ),
     ],
 )
-def test_coverage(searched: Searched, text: str) -> None:
-    assert coverage(searched) == text
+def test_coverage(coverage: Coverage, text: str) -> None:
+    assert coverage_sentence(coverage) == text
+    # The facts are the same without the remedies, which name commands of the shell.
+    assert text.startswith(coverage_facts(coverage))
+    assert '"vidsearch' not in coverage_facts(coverage)
 
 
 @pytest.mark.parametrize(
@@ -78,12 +81,12 @@ def test_numbers_are_checked_when_built(
     hit: Callable[..., Hit], change: dict[str, object], error: type[Exception], message: str
 ) -> None:
     with pytest.raises(error, match=message):
-        SearchResult("m", (), (dataclasses.replace(hit(1, 0.5), **change),), Searched(1, 1, 1))  # type: ignore[arg-type]
+        SearchResult("m", (), (dataclasses.replace(hit(1, 0.5), **change),), Coverage(1, 1, 1))  # type: ignore[arg-type]
 
 
 def test_hits_must_be_in_order(hit: Callable[..., Hit]) -> None:
     with pytest.raises(ShapeError, match="in order of rank; 1 follows 2"):
-        SearchResult("m", (), (hit(2, 0.5), hit(1, 0.4)), Searched(1, 1, 1))
+        SearchResult("m", (), (hit(2, 0.5), hit(1, 0.4)), Coverage(1, 1, 1))
 
 
 def test_query_photo_is_checked() -> None:

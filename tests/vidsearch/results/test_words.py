@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 
 from vidsearch.errors import ConfigError
 from vidsearch.results.words import (
+    CONFIDENCE_LEVELS,
     CONFIDENCE_WORDS,
     clock,
     confidence_class,
@@ -73,8 +74,10 @@ def test_clock_reads_back(seconds: float) -> None:
 
 
 def test_classes_are_plain_names() -> None:
-    for lowest, _ in CONFIDENCE_WORDS:
-        assert confidence_class(lowest).replace("-", "").isalpha()
+    for lowest, level in CONFIDENCE_LEVELS:
+        assert confidence_class(lowest) == level
+        assert confidence_word(lowest) == CONFIDENCE_WORDS[level]
+        assert level.replace("-", "").isalpha()
 
 
 def test_plurals() -> None:

@@ -1,4 +1,4 @@
-"""Which videos a search is confined to."""
+"""Videos that pass a search filter."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 
 from vidsearch.catalog import Catalog, CatalogWriter
 from vidsearch.errors import ConfigError
-from vidsearch.search.filter import SearchFilter, moment
+from vidsearch.search.filter import SearchFilter, parse_time
 
 # Made-up video n is /archive/000n é film.mp4, changed n ns after 1_700_000_000 s (2023-11-14).
 BEGUN = datetime.fromtimestamp(1_700_000_000, UTC)
@@ -45,7 +45,7 @@ def test_no_scope_and_wrong_ones(catalog: Catalog) -> None:
         SearchFilter(videos=("x",)).video_ids(catalog)
     with pytest.raises(ConfigError, match="since must lie before until"):
         SearchFilter(since=LATER, until=BEGUN)
-    assert moment("2024-01-01") == LATER
-    assert moment("2024-01-01T02:00:00+02:00") == LATER
+    assert parse_time("2024-01-01") == LATER
+    assert parse_time("2024-01-01T02:00:00+02:00") == LATER
     with pytest.raises(ConfigError, match="time 'soon' is not ISO 8601"):
-        moment("soon")
+        parse_time("soon")

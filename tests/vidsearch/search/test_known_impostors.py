@@ -1,4 +1,4 @@
-"""Threshold advice of a catalog: certain pairs across videos, and how the advice is said."""
+"""Known impostor pairs of a catalog, and the sentences about the estimate they correct."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from vidsearch.datatypes import Matrix
 from vidsearch.models.calibration import Calibration
 from vidsearch.results.as_json import to_json
 from vidsearch.results.as_text import to_text
-from vidsearch.results.result import Searched, SearchResult
-from vidsearch.results.threshold_advice import CertainPairs, FalseHits, ThresholdAdvice
-from vidsearch.search import known_impostors as advice
+from vidsearch.results.result import Coverage, SearchResult
+from vidsearch.results.threshold_advice import FalseHitEstimate, FalseHits, KnownImpostorPairs
+from vidsearch.search import known_impostors
 from vidsearch.search.track_index import TrackSearcher
 
 CURVE = Calibration(slope=10.0, intercept=-5.0, fitted_on="a test", pairs=2)
@@ -64,20 +64,22 @@ def sample(synthetic: ModuleType) -> Matrix:
     return np.stack([synthetic.unit(rng) for _ in range(200)])
 
 
-def measured(catalog: Catalog, synthetic: ModuleType) -> CertainPairs:
-    return advice.certain_pairs(catalog, catalog.snapshot(), CURVE, 0.5, sample(synthetic))
+def measured(catalog: Catalog, synthetic: ModuleType) -> KnownImpostorPairs:
+    return known_impostors.known_impostor_pairs(
+        catalog, catalog.snapshot(), CURVE, 0.5, sample(synthetic)
+    )
 
 
 def test_bars_move_with_the_prior() -> None:
-    assert advice.bars(CURVE, 0.5) == pytest.approx(
+    assert known_impostors.threshold_table(CURVE, 0.5) == pytest.approx(
         [0.5, 0.5 + np.log(9) / 10, 0.5 + np.log(99) / 10, 0.5 - np.log(9) / 10]
     )
-    assert advice.bars(CURVE, 0.01)[0] == pytest.approx(0.5 + np.log(99) / 10)
+    assert known_impostors.threshold_table(CURVE, 0.01)[0] == pytest.approx(0.5 + np.log(99) / 10)
 
 
 def test_nobody_named_means_no_pair(archive: Catalog, synthetic: ModuleType) -> None:
     # Pairs inside a video are no measure, however certain.
-    assert measured(archive, synthetic) == CertainPairs()
+    assert measured(archive, synthetic) == KnownImpostorPairs()
 
 
 def test_company_of_a_named_person_elsewhere(archive: Catalog, synthetic: ModuleType) -> None:
@@ -117,13 +119,13 @@ def test_it_is_kept_until_something_changes(
     judge(archive, [tracks_of(archive, 2)[0]], bob, same=True)
     first = measured(archive, synthetic)
     calls: list[int] = []
-    measure = advice._measure
+    measure = known_impostors._measure
 
     def counting(*arguments: Any) -> Any:
         calls.append(1)
         return measure(*arguments)
 
-    monkeypatch.setattr(advice, "_measure", counting)
+    monkeypatch.setattr(known_impostors, "_measure", counting)
     assert measured(archive, synthetic) == first
     assert not calls
     judge(archive, [tracks_of(archive, 1)[0]], bob, same=True)
@@ -145,8 +147,8 @@ def test_a_sample_holds_what_may_be_found(archive: Catalog, synthetic: ModuleTyp
     np.testing.assert_array_equal(searcher.sample(3)[0], searcher.sample(3)[0])
 
 
-def result(said: ThresholdAdvice) -> SearchResult:
-    return SearchResult("m", (), (), Searched(500, 3, 60.0), advice=said)
+def result(estimate: FalseHitEstimate) -> SearchResult:
+    return SearchResult("m", (), (), Coverage(500, 3, 60.0), false_hit_estimate=estimate)
 
 
 def test_how_it_is_said() -> None:
@@ -155,13 +157,14 @@ def test_how_it_is_said() -> None:
         FalseHits(0.9, 0.031, 0.002, 0.2),
         FalseHits(0.99, 0.0, 0.0, 0.0),
     )
-    made = result(ThresholdAdvice(500, 400, levels, CertainPairs(40, (0, 0, 0), (0.1, 0, 0))))
+    pairs = KnownImpostorPairs(40, (0, 0, 0), (0.1, 0, 0))
+    made = result(FalseHitEstimate(500, 400, levels, pairs))
     text = " ".join(to_text(made).split())
     assert (
         "False hits to expect among 500 tracks: 1.2 from 0.5 (0.31 to 3.1), 0.03 from 0.9 (<0.01 "
         "to 0.20), 0 from 0.99 (0 to 0)."
     ) in text
-    assert "how far 400 tracks are from this query" in text
+    assert "the similarities of 400 tracks to this query" in text
     assert "corrected by 40 pairs of tracks" in text
     document = to_json(made)["false_hits"]
     assert (document["tracks"], document["tracks_compared"], document["certain_pairs"]) == (
@@ -173,7 +176,7 @@ def test_how_it_is_said() -> None:
 
 
 def test_too_little_is_said_as_such() -> None:
-    made = result(ThresholdAdvice(18, 18, ()))
+    made = result(FalseHitEstimate(18, 18, ()))
     text = " ".join(to_text(made).split())
-    assert "cannot be said: that takes 100 tracks of other people in 5 videos" in text
+    assert "is not known: the estimate needs 100 tracks of other people in 5 videos" in text
     assert "false_hits" not in to_json(made)

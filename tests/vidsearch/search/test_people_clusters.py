@@ -1,9 +1,8 @@
-"""Unknown tracks put together: alike ones, never those seen at the same time."""
+"""Clusters of unknown tracks: similar tracks, never two visible at the same time."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -20,12 +19,12 @@ from vidsearch.device import resolve_device
 from vidsearch.models.calibration import Calibration
 from vidsearch.models.registry import load_pack
 from vidsearch.search.people_clusters import (
+    TrackTime,
     cluster,
-    company,
-    least_similarity,
-    together,
+    companions,
     track_cards,
     unknown_people,
+    visible_together,
 )
 from vidsearch.search.search import PRIOR
 
@@ -40,13 +39,13 @@ def catalog(films: Path, tmp_path: Path) -> Catalog:
     return Catalog.open(tmp_path / "catalog")
 
 
-def row(video: str, start_s: float, end_s: float) -> dict[str, Any]:
-    return {"video_id": video, "start_s": start_s, "end_s": end_s}
+def track(video: str, start_s: float, end_s: float) -> TrackTime:
+    return TrackTime(f"{video}-{start_s}", video, start_s, end_s)
 
 
 def test_seen_together_means_same_video_and_time() -> None:
-    rows = [row("a", 0, 2), row("a", 1, 3), row("b", 1, 3), row("a", 3, 4)]
-    apart = together(rows)
+    tracks = [track("a", 0, 2), track("a", 1, 3), track("b", 1, 3), track("a", 3, 4)]
+    apart = visible_together(tracks)
     expected = np.zeros((4, 4), np.bool_)
     expected[0, 1] = expected[1, 0] = True  # spans are half-open: 3 to 4 touches 1 to 3 only
     assert (apart == expected).all()
@@ -75,7 +74,8 @@ def test_no_cluster_breaks_the_rules(seed: int, least: float) -> None:
 
 def test_one_half_at_the_archives_prior() -> None:
     curve = Calibration(slope=20.0, intercept=-15.0, fitted_on="an example", pairs=2)
-    assert curve.confidence(least_similarity(curve), prior=PRIOR) == pytest.approx(0.5)
+    similarity = curve.similarity_at(0.5, prior=PRIOR)
+    assert curve.confidence(similarity, prior=PRIOR) == pytest.approx(0.5)
 
 
 def test_unknown_faces_of_the_archive(catalog: Catalog) -> None:
@@ -95,12 +95,12 @@ def test_unknown_faces_of_the_archive(catalog: Catalog) -> None:
 
 def test_who_is_seen_with_whom(catalog: Catalog) -> None:
     rows = catalog.tracks(["track_id", "video_id", "start_s", "end_s"]).to_pylist()
-    pairs = np.argwhere(together(rows))
-    one, other = rows[pairs[0][0]], rows[pairs[0][1]]
+    pairs = np.argwhere(visible_together([TrackTime(**row) for row in rows]))
+    first, second = rows[pairs[0][0]], rows[pairs[0][1]]
     ada, bob = add_person(catalog, "Ada"), add_person(catalog, "Bob")
-    judge(catalog, [one["track_id"]], ada, same=True)
-    judge(catalog, [other["track_id"]], bob, same=True)
-    (seen,) = company(catalog, judgements(catalog), ada)
-    shared = min(one["end_s"], other["end_s"]) - max(one["start_s"], other["start_s"])
-    assert (seen.name, seen.times) == ("Bob", 1)
-    assert seen.seconds == pytest.approx(shared)
+    judge(catalog, [first["track_id"]], ada, same=True)
+    judge(catalog, [second["track_id"]], bob, same=True)
+    (companion,) = companions(catalog, judgements(catalog), ada)
+    shared = min(first["end_s"], second["end_s"]) - max(first["start_s"], second["start_s"])
+    assert (companion.name, companion.times) == ("Bob", 1)
+    assert companion.seconds == pytest.approx(shared)

@@ -12,6 +12,7 @@ from PIL import Image as Pillow
 from vidsearch.datatypes import AlignedFaces, Detections, Image, Matrix
 from vidsearch.errors import ConfigError, NoFaceError, PhotoError, ShapeError
 from vidsearch.faces.geometry.align import ARCFACE_112
+from vidsearch.photo.query_warning import QueryWarning, WarningCode
 from vidsearch.search.query import QueryFace, disagreement, find_query_face, pool_query, query_face
 
 MODEL = "fake-0"
@@ -82,14 +83,14 @@ class TestFindQueryFace:
         assert (face.face, face.faces_in_photo) == (1, 3)
         assert face.embedding.round().tolist() == [20, 255, 0]
         assert face.aligned.shape == (112, 112, 3)
-        assert "3 faces in the photo, the largest was used; --face 2 to 3" in face.warnings[0]
+        assert face.warnings[0] == QueryWarning(WarningCode.SEVERAL_FACES, {"faces": 3})
 
     @pytest.mark.parametrize(("number", "red"), [(1, 20), (2, 30), (3, 10)])
     def test_faces_are_numbered_by_size(self, number: int, red: int) -> None:
         face = find_query_face(GROUP, "group.jpg", FakePack(), number)
         assert round(float(face.embedding[0])) == red
         assert face.face == number
-        assert not any("largest" in text for text in face.warnings)
+        assert WarningCode.SEVERAL_FACES not in {warning.code for warning in face.warnings}
 
     @pytest.mark.parametrize(
         ("number", "message"),
@@ -117,8 +118,9 @@ class TestFindQueryFace:
     def test_poor_face_is_used_with_a_warning(self) -> None:
         """A flat patch has no fine detail at all: as blurred as a face can be."""
         face = find_query_face(scene(300, 300, (50, 50, 100, 0)), "x", FakePack())
-        assert "too small or too blurred" in face.warnings[0]
-        assert "unreliable" in face.warnings[0]
+        (warning,) = face.warnings
+        assert warning == QueryWarning(WarningCode.POOR_FACE, {"quality": face.quality})
+        assert face.unreliable
 
     def test_embedding_must_be_finite(self) -> None:
         image = scene(300, 300, (50, 50, 100, 0))
@@ -126,11 +128,11 @@ class TestFindQueryFace:
             find_query_face(image, "x", FakePack(NotANumber()))
 
     def test_result_shows_the_face(self) -> None:
-        shown = find_query_face(GROUP, "group.jpg", FakePack()).as_result()
-        assert shown.photo == "group.jpg"
-        assert shown.faces_in_photo == 3
-        assert shown.face_jpeg is not None
-        with Pillow.open(io.BytesIO(shown.face_jpeg)) as picture:
+        photo = find_query_face(GROUP, "group.jpg", FakePack()).as_result()
+        assert photo.photo == "group.jpg"
+        assert photo.faces_in_photo == 3
+        assert photo.face_jpeg is not None
+        with Pillow.open(io.BytesIO(photo.face_jpeg)) as picture:
             assert picture.size == (112, 112)
 
 
@@ -148,7 +150,7 @@ class TestQueryFace:
         frames = [Pillow.fromarray(scene(300, 300, (50, 50, side, 0))) for side in (100, 120)]
         frames[0].save(file, "GIF", save_all=True, append_images=frames[1:])
         face = query_face(file.getvalue(), FakePack(), name="wave.gif")
-        assert "2 frames" in face.warnings[0]
+        assert face.warnings[0] == QueryWarning(WarningCode.FRAMES_IGNORED, {"frames": 2})
         assert face.photo == "wave.gif"
 
     def test_unreadable_photo(self, tmp_path: Path) -> None:
@@ -206,10 +208,10 @@ class TestDisagreement:
     def test_length_does_not_matter(self) -> None:
         assert disagreement(made_up([1, 0], [9, 0.1]), StepCalibration()) is None
 
-    def test_odd_one_out_is_named_last(self) -> None:
+    def test_odd_photo_is_named_last(self) -> None:
         warning = disagreement(made_up([0, 1], [1, 0], [1, 0.1]), StepCalibration())
-        assert warning is not None
-        assert "these photos may show different people: b, c | a;" in warning
+        groups = (("b", "c"), ("a",))
+        assert warning == QueryWarning(WarningCode.DIFFERENT_PEOPLE, {"groups": groups})
 
     def test_agreement_through_a_third_photo(self) -> None:
         # cos(0, 60) = 0.5 < 0.8, but both are within 30 degrees of the middle one: cos 30 = 0.87.
@@ -230,4 +232,4 @@ class TestDisagreement:
         assert disagreement(obama, pack.calibration) is None
         warning = disagreement([*obama, biden], pack.calibration)
         assert warning is not None
-        assert warning.partition(" | ")[2].startswith(str(folder / "biden.jpg"))
+        assert warning.fields["groups"][1] == (str(folder / "biden.jpg"),)

@@ -12,12 +12,12 @@ import numpy as np
 
 from vidsearch.datatypes import Image, Matrix
 from vidsearch.device import resolve_device
-from vidsearch.errors import ConfigError, NoFaceError
+from vidsearch.errors import ConfigError
 from vidsearch.faces.template import normalise
 from vidsearch.media.endings import PHOTO_ENDINGS
 from vidsearch.models.registry import load_pack
+from vidsearch.photo.faces import embed_photo
 from vidsearch.photo.open import read_photo
-from vidsearch.search.query import find_query_face
 
 _COLUMNS = ("clip", "identity", "split", "embedding")
 Describe = Callable[[Image], Matrix]
@@ -105,9 +105,9 @@ def from_folder(
     left_out = 0
     for name, file, train in progress(_parts(people, test_share, least_photos)):
         image = read_photo(file)
-        try:
-            vectors = [find_query_face(image, str(file), pack).embedding for pack in loaded]
-        except NoFaceError:
+        faces = [embed_photo(image, pack) for pack in loaded]
+        vectors = [face.embedding for face in faces if face is not None]
+        if len(vectors) < len(loaded):
             left_out += 1
             continue
         context = describe(image) if describe is not None else None

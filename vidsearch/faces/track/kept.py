@@ -9,6 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from vidsearch.datatypes import AlignedFaces, KeptFace
+from vidsearch.faces.jpeg import encode_jpeg
 
 
 def thin(faces: list[KeptFace], keep: int) -> list[KeptFace]:
@@ -36,10 +37,4 @@ def best_first(faces: list[KeptFace]) -> tuple[KeptFace, ...]:
 
 def encode(aligned: AlignedFaces, jpeg_quality: int) -> tuple[bytes, ...]:
     """Return aligned faces, (N, S, S, 3) uint8 RGB, as N JPEGs."""
-    import cv2
-
-    settings = [cv2.IMWRITE_JPEG_QUALITY, jpeg_quality]
-    return tuple(
-        cv2.imencode(".jpg", np.ascontiguousarray(face[:, :, ::-1]), settings)[1].tobytes()
-        for face in aligned
-    )
+    return tuple(encode_jpeg(face, jpeg_quality) for face in aligned)

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from vidsearch.datatypes import Boxes, Detections, Image
 from vidsearch.errors import ShapeError
 from vidsearch.faces.geometry.boxes import iou_matrix
-from vidsearch.photo.faces import TILE_OVERLAP, _starts, find_faces, roll_deg
+from vidsearch.photo.detection import TILE_OVERLAP, find_faces, roll_deg, tile_starts
+from vidsearch.photo.query_warning import QueryWarning, WarningCode
 
 # A made-up face: a square, red above (the forehead) and blue below (the chin).
 RED, BLUE, GROUND = (255, 0, 0), (0, 0, 255), (60, 120, 60)
@@ -95,11 +96,11 @@ def box(left: float, top: float, side: float) -> Boxes:
     return np.array([[left, top, left + side, top + side]], np.float32)
 
 
-class TestLooks:
-    def test_first_look(self) -> None:
+class TestPasses:
+    def test_first_pass(self) -> None:
         found = find_faces(scene(400, 300, (100, 50, 80)), SquareDetector())
         np.testing.assert_allclose(found.detections.boxes_xyxy, box(100, 50, 80))
-        assert found.note == ""
+        assert found.warnings == ()
 
     def test_largest_first(self) -> None:
         image = scene(600, 300, (20, 20, 40), (100, 50, 120), (300, 100, 80))
@@ -113,7 +114,7 @@ class TestLooks:
         found = find_faces(scene(80, 80, (0, 0, 80)), SquareDetector())
         np.testing.assert_allclose(found.detections.boxes_xyxy, box(0, 0, 80), atol=1)
         np.testing.assert_allclose(found.detections.landmarks[0, 2], [40, 40], atol=1)
-        assert "more room" in found.note
+        assert found.warnings == (QueryWarning(WarningCode.FACE_FILLS_PHOTO),)
 
     @settings(deadline=None, max_examples=15)
     @given(st.integers(28, 70), st.floats(0, 1), st.floats(0, 1))
@@ -129,7 +130,7 @@ class TestLooks:
         found = find_faces(scene(4000, 2500, (2470, 1200, 55)), SquareDetector())
         assert len(found.detections) == 1
         assert iou_matrix(found.detections.boxes_xyxy, box(2470, 1200, 55))[0, 0] > 0.8
-        assert "close-up" in found.note
+        assert found.warnings == (QueryWarning(WarningCode.SMALL_FACE),)
 
     def test_nothing_there(self) -> None:
         detector = Blind()
@@ -149,13 +150,13 @@ class TestLooks:
 class TestTurnedPhotos:
     @pytest.mark.parametrize("most_roll_deg", [45, 180])
     @pytest.mark.parametrize(
-        ("turns", "roll", "says"),
-        [(1, -90, "(counter-clockwise)"), (2, 180, "upside down"), (3, 90, "(clockwise)")],
+        ("turns", "roll", "undone"),
+        [(1, -90, 3), (2, 180, 2), (3, 90, 1)],
     )
     def test_face_is_placed_in_the_photo_as_given(
-        self, turns: int, roll: float, says: str, most_roll_deg: float
+        self, turns: int, roll: float, undone: int, most_roll_deg: float
     ) -> None:
-        """Whether the detector misses turned faces or finds them all the same."""
+        """Detectors that miss rotated faces, and those that find them, give the same result."""
         upright = scene(400, 300, (100, 50, 80))
         photo = np.ascontiguousarray(np.rot90(upright, turns))
         found = find_faces(photo, SquareDetector(most_roll_deg))
@@ -164,7 +165,9 @@ class TestTurnedPhotos:
         np.testing.assert_allclose(found.detections.boxes_xyxy, want, atol=1)
         turned = float(roll_deg(found.detections.landmarks)[0])
         assert math.cos(math.radians(turned - roll)) > 0.99
-        assert says in found.note
+        assert found.warnings == (
+            QueryWarning(WarningCode.PHOTO_ROTATED, {"quarter_turns": undone}),
+        )
 
     def test_several_faces_keep_the_photo_upright(self) -> None:
         """One person lying down does not turn a photo in which others stand."""
@@ -172,7 +175,7 @@ class TestTurnedPhotos:
         image[180:290, 180:290] = np.rot90(scene(110, 110, (0, 0, 110)))
         found = find_faces(image, SquareDetector(180))
         assert len(found.detections) == 3
-        assert found.note == ""
+        assert found.warnings == ()
 
 
 def test_roll_is_clockwise() -> None:
@@ -186,7 +189,7 @@ def test_roll_is_clockwise() -> None:
 def test_every_small_stretch_lies_whole_in_a_tile(length: int, tile: int, place: float) -> None:
     stretch = min(math.floor(tile * TILE_OVERLAP) - 1, length)
     start = place * (length - stretch)
-    starts = _starts(length, tile)
+    starts = tile_starts(length, tile)
     assert min(starts) == 0
     assert max(starts) + tile >= length
     assert any(s <= start and start + stretch <= s + tile for s in starts)
