@@ -63,10 +63,10 @@ def test_every_search_covers_the_videos_of_that_moment(
     archive: Archive, synthetic: ModuleType, photo: Path
 ) -> None:
     fill(archive, synthetic, 0)
-    assert archive.search([photo]).searched.tracks == 2
+    assert archive.search([photo]).coverage.tracks == 2
     fill(archive, synthetic, 1)
     result = archive.search([photo], SearchOptions(top=3))
-    assert result.searched.tracks == 4
+    assert result.coverage.tracks == 4
     assert [hit.rank for hit in result.hits] == [1, 2, 3]
 
 
