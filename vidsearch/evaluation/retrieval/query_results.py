@@ -66,7 +66,7 @@ def run_query(searcher: PhotoSearcher, query: Query, tracks: int) -> QueryResult
         return QueryResult(query, (), no_face=tuple(without_face))
     depth = min(10 * LIMIT, tracks)
     while True:
-        result = searcher.search_faces(faces, SearchOptions(top=depth, advice=False))
+        result = searcher.search_faces(faces, SearchOptions(top=depth, estimate_false_hits=False))
         enough = len({hit.video_id for hit in result.hits}) > LIMIT
         if enough or depth >= tracks:
             break
