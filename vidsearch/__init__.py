@@ -14,12 +14,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from vidsearch.version import __version__
+
 if TYPE_CHECKING:
     from vidsearch.archive import Archive
     from vidsearch.catalog import Catalog
     from vidsearch.search.search import SearchOptions
 
-__version__ = "0.2.0"
+
 __all__ = ["Archive", "Catalog", "SearchOptions", "__version__"]
 
 

@@ -9,9 +9,9 @@ from importlib import import_module
 from importlib.metadata import version
 from pathlib import Path
 
-from vidsearch import __version__
 from vidsearch.models.pack import ModelPack
 from vidsearch.models.pack_toml import to_toml
+from vidsearch.version import __version__
 
 
 @cache

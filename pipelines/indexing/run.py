@@ -21,13 +21,13 @@ from pipelines.indexing.progress import Progress
 from pipelines.stages import error_boundary as edge
 from pipelines.stages.options import IndexConfig
 from pipelines.stages.payloads import Failure, Notice, Outcome, SlicedVideo
-from vidsearch import __version__
 from vidsearch.catalog import Catalog, CatalogWriter, WriterConfig
 from vidsearch.catalog.maintenance import maintain, repair, retire_replaced
 from vidsearch.catalog.writer import new_run_id
 from vidsearch.device import resolve_device
 from vidsearch.errors import CatalogNotFoundError, VidsearchError
 from vidsearch.models.registry import LoadedPack, lasting_name, load_pack
+from vidsearch.version import __version__
 from vidsearch.video.discover import VideoSource, discover
 
 __all__ = ["IndexReport", "RunStopped", "index"]

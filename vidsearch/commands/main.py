@@ -16,10 +16,10 @@ from importlib.metadata import entry_points
 
 import click
 
-from vidsearch import __version__
 from vidsearch.commands.app import Group, Registry, usage_line
 from vidsearch.errors import VidsearchError, reason
 from vidsearch.text.printable import printable
+from vidsearch.version import __version__
 
 INTERRUPTED = 130
 

@@ -9,11 +9,11 @@ from functools import cache
 from importlib.resources import files
 from typing import Any
 
-from vidsearch import __version__
 from vidsearch.evaluation.report import tables
 from vidsearch.evaluation.report.report import Figure, Headline, Picture, Report, ReportTable
 from vidsearch.text.html import document
 from vidsearch.text.templates import render
+from vidsearch.version import __version__
 
 _JPEG_MARK = b"\xff\xd8\xff"
 

@@ -13,11 +13,11 @@ from typing import Any
 
 import numpy as np
 
-from vidsearch import __version__
 from vidsearch.errors import ConfigError
 from vidsearch.evaluation.report import page, tables
 from vidsearch.evaluation.report.as_json import write_outline
 from vidsearch.evaluation.report.report import Report, Scores
+from vidsearch.version import __version__
 
 METRICS = "metrics.json"
 SCORES = "scores.parquet"
