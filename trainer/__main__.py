@@ -1,4 +1,4 @@
-"""``python -m trainer``: ``vidsearch train`` by another name, which torchrun can start."""
+"""Entry point of ``python -m trainer``, which is ``vidsearch train`` for torchrun."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``.rec`` and ``.idx`` files written byte by byte from the format's description."""
+"""Writer of ``.rec`` and ``.idx`` files, from the description of the format."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ MAGIC_BYTES = bytes([0x0A, 0x23, 0xD7, 0xCE])  # 0xced7230a, little-endian
 
 
 def framed(data: bytes) -> bytes:
-    """One record; data that holds the magic number at a multiple of four is cut there."""
-    cuts = [at for at in range(0, len(data) // 4 * 4, 4) if data[at : at + 4] == MAGIC_BYTES]
+    """Return one record; data is split where it has the magic number at a multiple of four."""
+    cuts = [i for i in range(0, len(data) // 4 * 4, 4) if data[i : i + 4] == MAGIC_BYTES]
     edges = [0, *list(cuts), len(data)]
     parts = []
     for number, end in enumerate(edges[1:]):
@@ -30,22 +30,24 @@ def framed(data: bytes) -> bytes:
 
 
 def image_record(label: float, key: int, image: bytes) -> bytes:
+    """Return the data of an image record with its label in the header."""
     return struct.pack("<IfQQ", 0, label, key, 0) + image
 
 
-def listed_record(labels: Sequence[float], key: int, image: bytes = b"") -> bytes:
+def labelled_record(labels: Sequence[float], key: int, image: bytes = b"") -> bytes:
+    """Return the data of a record whose labels follow the header."""
     head = struct.pack("<IfQQ", len(labels), 0.0, key, 0)
     return head + struct.pack(f"<{len(labels)}f", *labels) + image
 
 
 def png(value: int, side: int = 112) -> bytes:
-    """A one-coloured face: red ``value``, green 10, blue 200."""
+    """Return a face of one colour: red ``value``, green 10, blue 200."""
     face = np.full((side, side, 3), (200, 10, value), np.uint8)  # OpenCV writes BGR
     return bytes(cv2.imencode(".png", face)[1])
 
 
 def write(folder: Path, payloads: dict[int, bytes]) -> Path:
-    """Write ``train.rec`` and ``train.idx`` with these records; return the former."""
+    """Write ``train.rec`` and ``train.idx``; return the path of ``train.rec``."""
     folder.mkdir(parents=True, exist_ok=True)
     offset, lines, blob = 0, [], b""
     for key, payload in payloads.items():
@@ -59,7 +61,7 @@ def write(folder: Path, payloads: dict[int, bytes]) -> Path:
 
 
 def insightface_set(folder: Path, counts: Sequence[int], side: int = 112) -> Path:
-    """A set as InsightFace lays it out: images 1.., then one record an identity, record 0 first."""
+    """Write a set like InsightFace: record 0, the images, then one record for each identity."""
     images: dict[int, bytes] = {}
     ranges = []
     key = 1
@@ -68,7 +70,7 @@ def insightface_set(folder: Path, counts: Sequence[int], side: int = 112) -> Pat
         for _ in range(count):
             images[key] = image_record(float(label), key, png(key, side))
             key += 1
-    payloads = {0: listed_record((float(key), float(key + len(counts))), 0), **images}
+    payloads = {0: labelled_record((float(key), float(key + len(counts))), 0), **images}
     for number, (start, end) in enumerate(ranges):
-        payloads[key + number] = listed_record((float(start), float(end)), key + number)
+        payloads[key + number] = labelled_record((float(start), float(end)), key + number)
     return write(folder, payloads)

@@ -1,4 +1,4 @@
-"""Made-up people: each a texture of coarse squares, each face that texture with noise and shift."""
+"""Synthetic people: each is a texture of coarse squares, each face the texture with noise."""
 
 from __future__ import annotations
 
@@ -23,17 +23,23 @@ from vidsearch.faces.geometry.align import ARCFACE_112, AlignmentTemplate
 from vidsearch.trainingset.manifest import MANIFEST, Manifest
 
 SIDE = 32
-TEMPLATE = AlignmentTemplate("made_32", SIDE, ARCFACE_112.points)
+TEMPLATE = AlignmentTemplate("synthetic_32", SIDE, ARCFACE_112.points)
 
 
 @dataclass(frozen=True)
-class MadePeople:
-    """A ``FaceDataset`` in memory."""
+class SyntheticPeople:
+    """A ``FaceDataset`` in memory.
+
+    Attributes:
+        identities: Names of the classes.
+        labels: (N,) int64, class of each face.
+        faces: (N, S, S, 3) uint8 RGB.
+    """
 
     identities: tuple[str, ...]
     labels: NDArray[np.int64]
     faces: NDArray[np.uint8]
-    name: str = "made people"
+    name: str = "synthetic people"
     licence: str = "CC0-1.0"
     template: AlignmentTemplate = TEMPLATE
     groups: NDArray[np.int64] | None = None
@@ -45,18 +51,21 @@ class MadePeople:
         return np.asarray(self.faces[index])
 
 
-def made_people(people: int = 12, each: int = 8, seed: int = 0, noise: float = 40) -> MadePeople:
+def synthetic_people(
+    people: int = 12, each: int = 8, seed: int = 0, noise: float = 40
+) -> SyntheticPeople:
+    """Return ``each`` faces of ``people`` people, shifted by up to 2 pixels, with noise."""
     rng = np.random.default_rng(seed)
     textures = np.kron(rng.normal(size=(people, 8, 8, 3)), np.ones((1, SIDE // 8, SIDE // 8, 1)))
     labels = np.repeat(np.arange(people), each).astype(np.int64)
     shifted = np.stack([np.roll(textures[j], rng.integers(-2, 3, 2), axis=(0, 1)) for j in labels])
     pixels = 127 + 50 * shifted + rng.normal(size=shifted.shape) * noise
     faces = pixels.clip(0, 255).astype(np.uint8)
-    return MadePeople(tuple(f"person {j}" for j in range(people)), labels, faces)
+    return SyntheticPeople(tuple(f"person {j}" for j in range(people)), labels, faces)
 
 
 def tiny_config(steps: int = 12, batch: int = 12) -> TrainConfig:
-    """A run of seconds on one core."""
+    """Return the configuration of a run that takes seconds on one core."""
     return TrainConfig(
         steps=steps,
         batch=batch,
@@ -71,15 +80,15 @@ def tiny_config(steps: int = 12, batch: int = 12) -> TrainConfig:
     )
 
 
-def write_prepared(folder: Path, train: MadePeople, held_out: MadePeople) -> None:
+def write_prepared(folder: Path, train: SyntheticPeople, held_out: SyntheticPeople) -> None:
     """Write both as the parts of a prepared training set, faces as PNG."""
     for part, people in (("train", train), ("held_out", held_out)):
         for index, label in enumerate(people.labels):
-            place = folder / part / people.identities[label]
-            place.mkdir(parents=True, exist_ok=True)
-            PilImage.fromarray(people.aligned_face(index)).save(place / f"{index:05d}.png")
+            identity = folder / part / people.identities[label]
+            identity.mkdir(parents=True, exist_ok=True)
+            PilImage.fromarray(people.aligned_face(index)).save(identity / f"{index:05d}.png")
     manifest = Manifest(
-        name="made people",
+        name="synthetic people",
         licence="CC0-1.0",
         template=train.template,
         faces={"train": len(train), "held_out": len(held_out)},

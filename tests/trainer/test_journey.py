@@ -1,5 +1,7 @@
-"""From photos to a searched archive: prepare, train on two processes, killed, gone on with one,
-export, index, search, re-embed. Every step is the command that a user types.
+"""From photos to a searched archive, with the commands that a user types.
+
+The steps: prepare, train on two processes, kill them, resume on one, export, index, search, and
+re-embed.
 """
 
 from __future__ import annotations
@@ -25,16 +27,26 @@ from vidsearch.commands.main import main
 from vidsearch.datatypes import Image
 
 STEPS, KILLED_AFTER, PHOTOS = 40, 10, 8
-# Half of the pairs show one person: chance is 0.5.
+# Half of the pairs are genuine: chance is 0.5.
 CHANCE, STATED_MARGIN = 0.5, 0.2
-PATIENCE_S = 240  # for one command, on a machine that does much else
+TIMEOUT_S = 240  # for one command, on a busy machine
 
 SETTINGS = (
-    "device=cpu", f"steps={STEPS}", "batch=20", "seed=3", "backbone.name=iresnet_tiny",
-    "backbone.options.width=0.125", "backbone.embedding_size=32", "optim.lr=0.05",
-    "schedule.warmup_steps=4", "validation.every=20", "keep.checkpoint_every=5",
-    "keep.log_every=1", "keep.tensorboard=false", "speed.threads=1",
-)  # fmt: skip
+    "device=cpu",
+    f"steps={STEPS}",
+    "batch=20",
+    "seed=3",
+    "backbone.name=iresnet_tiny",
+    "backbone.options.width=0.125",
+    "backbone.embedding_size=32",
+    "optim.lr=0.05",
+    "schedule.warmup_steps=4",
+    "validation.every=20",
+    "keep.checkpoint_every=5",
+    "keep.log_every=1",
+    "keep.tensorboard=false",
+    "speed.threads=1",
+)
 
 FILM = Film(
     "astronaut.mp4",
@@ -46,8 +58,8 @@ FILM = Film(
 )
 
 
-def taken(picture: Image, face_xyxy: tuple[float, ...], number: int) -> Image:
-    """Return a photo of a face as if taken anew: turned, nearer or farther, in another light."""
+def varied_photo(picture: Image, face_xyxy: tuple[float, ...], number: int) -> Image:
+    """Return a varied photo of a face: rotated, scaled, and with another brightness."""
     rng = np.random.default_rng(number)
     x1, y1, x2, y2 = face_xyxy
     room = 0.5 + 0.3 * rng.random()
@@ -68,7 +80,7 @@ def raw(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for person in PEOPLE:
         (folder / person.slug).mkdir()
         for number in range(PHOTOS):
-            photo = taken(pictures[person.picture], person.face_xyxy, number)
+            photo = varied_photo(pictures[person.picture], person.face_xyxy, number)
             cv2.imwrite(str(folder / person.slug / f"{number}.png"), photo[..., ::-1])
     return folder
 
@@ -80,38 +92,50 @@ def losses(run: Path) -> dict[int, float]:
 
 KILLED = f"""
 import os, signal, sys
-from trainer.training.loop import Loop
+from trainer.training import loop
 from vidsearch.commands.main import main
 
-save = Loop._save
+save_checkpoint = loop.save_checkpoint
 
-def dying(loop, state, kind="step"):
-    save(loop, state, kind)
-    if kind == "step" and state.step == {KILLED_AFTER}:
-        os.kill(os.getppid(), signal.SIGKILL)  # torchrun, which would look after the others
+def save_and_die(run, name, *arguments, **options):
+    save_checkpoint(run, name, *arguments, **options)
+    if name == "step-{KILLED_AFTER:08d}":
+        os.kill(os.getppid(), signal.SIGKILL)  # torchrun, which would stop the other process
         os.kill(os.getpid(), signal.SIGKILL)
 
-Loop._save = dying
+loop.save_checkpoint = save_and_die
 sys.exit(main(["train", *sys.argv[1:]]))
 """
 
 
-def killed_midway(arguments: list[str], place: Path) -> None:
+def killed_midway(arguments: list[str], folder: Path) -> None:
     """Train on two processes, which are killed right after a checkpoint."""
-    script = place / "killed.py"
+    script = folder / "killed.py"
     script.write_text(KILLED)
     together = subprocess.Popen(
-        [sys.executable, "-W", "ignore", "-m", "torch.distributed.run", "--standalone",
-         "--nproc-per-node", "2", str(script), *arguments],
-        start_new_session=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        [
+            sys.executable,
+            "-W",
+            "ignore",
+            "-m",
+            "torch.distributed.run",
+            "--standalone",
+            "--nproc-per-node",
+            "2",
+            str(script),
+            *arguments,
+        ],
+        start_new_session=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
         env={**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": os.pathsep.join(sys.path)},
-    )  # fmt: skip
+    )
     try:
-        _, told = together.communicate(timeout=PATIENCE_S)
+        _, errors = together.communicate(timeout=TIMEOUT_S)
     finally:
         with suppress(ProcessLookupError):
             os.killpg(together.pid, signal.SIGKILL)
-    assert together.returncode == -signal.SIGKILL, told.decode()[-2000:]
+    assert together.returncode == -signal.SIGKILL, errors.decode()[-2000:]
 
 
 def test_from_photos_to_a_searched_archive(
@@ -124,26 +148,38 @@ def test_from_photos_to_a_searched_archive(
     assert prepared["identities"] == {"train": 5, "held_out": 3}
 
     settings = [word for setting in SETTINGS for word in ("--set", setting)]
-    arguments = ["small_from_scratch", str(faces), "--out", str(run), *settings,
-               "--resume", "--export", str(pack), "--json"]  # fmt: skip
+    arguments = [
+        "small_from_scratch",
+        str(faces),
+        "--out",
+        str(run),
+        *settings,
+        "--resume",
+        "--export",
+        str(pack),
+        "--json",
+    ]
     killed_midway(arguments, tmp_path)
-    kept = checkpoints(run)[-1]
-    assert kept.name == f"step-{KILLED_AFTER:08d}"
-    manifest = json.loads((kept / "manifest.json").read_text())
+    latest = checkpoints(run)[-1]
+    assert latest.name == f"step-{KILLED_AFTER:08d}"
+    manifest = json.loads((latest / "manifest.json").read_text())
     assert [part[1:] for part in manifest["head"]] == [[0, 2], [2, 5]]
     before = losses(run)
     assert not pack.exists()
 
     alone = subprocess.run(
         [sys.executable, "-W", "ignore", "-m", "trainer", *arguments],
-        capture_output=True, text=True, check=False, timeout=PATIENCE_S,
-    )  # fmt: skip
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=TIMEOUT_S,
+    )
     assert alone.returncode == 0, alone.stderr
     report = json.loads(alone.stdout)
     assert (report["ended"], report["step"]) == ("finished", STEPS)
     after = losses(run)
     assert list(after) == list(range(1, STEPS + 1))
-    # What two processes had done up to the checkpoint is still there.
+    # The steps of the two processes up to the checkpoint are kept.
     assert all(after[step] == before[step] for step in range(1, manifest["step"] + 1))
     first = sum(after[step] for step in range(1, 6))
     last = sum(after[step] for step in range(STEPS - 4, STEPS + 1))
@@ -155,12 +191,12 @@ def test_from_photos_to_a_searched_archive(
     search_and_reembed(pack, tmp_path, capsys)
 
 
-def search_and_reembed(pack: Path, place: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def search_and_reembed(pack: Path, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     pictures = load_pictures()
-    encode_film(place / FILM.name, FILM, pictures)
-    take_photos(place / "photos", pictures)
-    photo, catalog = str(place / "photos" / "astronaut.jpg"), str(place / "catalog")
-    index = ["index", catalog, str(place / FILM.name), "--workers", "1", "--model", str(pack)]
+    encode_film(folder / FILM.name, FILM, pictures)
+    take_photos(folder / "photos", pictures)
+    photo, catalog = str(folder / "photos" / "astronaut.jpg"), str(folder / "catalog")
+    index = ["index", catalog, str(folder / FILM.name), "--workers", "1", "--model", str(pack)]
     assert main([*index, "--json"]) == 0
     indexed = json.loads(capsys.readouterr().out)
     assert indexed["tracks"] >= 2

@@ -1,4 +1,4 @@
-"""The report of ``vidsearch evaluate angles``: Table 3 for one model, with its histograms."""
+"""Report of ``vidsearch evaluate angles``: Table 3 of one model, with histograms."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from trainer.analysis.angles import AngleOptions, MeasuredAngles, MeasuredSet
+from trainer.analysis.report_fields import GENUINE, IMPOSTOR, MODEL_NAME, PAIR_HISTOGRAM
 from trainer.analysis.target_angles import target_angle_histograms
 from vidsearch.evaluation.metrics.bootstrap import Interval, bootstrap_mean
 from vidsearch.evaluation.report import Figure, Headline, Provenance, Report, ReportTable, Section
@@ -16,19 +17,19 @@ from vidsearch.evaluation.report.angle_figures import angle_panels, theta_distri
 CONVENTIONS = (
     (
         "W-EC, W-Inter, Intra, Inter: ArcFace (Deng et al. 2019), Table 3; degrees. W is a class "
-        "weight, of several sub-centres the one nearest to the class's centre; a centre is the sum "
-        "of unit-length embeddings"
+        "weight, or the sub-centre nearest to the centre of its class; a centre is the sum of "
+        "unit-length embeddings"
     ),
     (
         "W-EC: mean angle between a class weight and its embedding centre. W-Inter: mean over "
-        "classes of the smallest angle between its weight and another. Intra: mean angle between "
-        "an embedding and its identity's centre. Inter: mean over identities of the smallest angle "
-        "between centres"
+        "classes of the smallest angle between a class weight and another. Intra: mean angle "
+        "between an embedding and its identity's centre. Inter: mean over identities of the "
+        "smallest angle between centres"
     ),
     "an embedding of a checkpoint is the sum over a face and its mirror image, as in validation",
-    "Intervals: 95 % percentile bootstrap over identities; smallest angles are not searched anew",
+    "Intervals: 95 % percentile bootstrap over identities; smallest angles are computed once",
 )
-_WHAT = {
+_STATISTICS = {
     "w_ec": "W-EC",
     "w_inter": "W-Inter",
     "intra": "Intra",
@@ -37,10 +38,14 @@ _WHAT = {
 
 
 def angles_report(measured: MeasuredAngles, options: AngleOptions) -> Report:
-    """Put the measured angles into a report.
+    """Return the report of measured angles.
+
+    Args:
+        measured: The angles.
+        options: Options of the measurement.
 
     Raises:
-        TrainingError: The run's histograms cannot be read.
+        TrainingError: The histograms of the run cannot be read.
     """
     intervals = {found.part: _intervals(found) for found in measured.sets}
     model = measured.model
@@ -51,27 +56,27 @@ def angles_report(measured: MeasuredAngles, options: AngleOptions) -> Report:
         conventions=CONVENTIONS,
         headlines=tuple(
             Headline(
-                f"{_WHAT[what]}, {part}",
+                f"{_STATISTICS[name]}, {part}",
                 f"{line.mean:.2f}°",
                 f"95 % interval {line.low:.2f} to {line.high:.2f}",
             )
             for part, lines in intervals.items()
-            for what, line in lines.items()
+            for name, line in lines.items()
         ),
         metrics={
             found.part: {
                 **asdict(found.values.statistics()),
                 "intervals_95": {
-                    what: [line.low, line.high] for what, line in intervals[found.part].items()
+                    name: [line.low, line.high] for name, line in intervals[found.part].items()
                 },
                 "genuine_pairs_in_set": found.pairs.genuine_in_set,
-                "pair_histogram": _histogram(found),
+                PAIR_HISTOGRAM: _histogram(found),
                 "broken_faces": found.broken,
             }
             for found in measured.sets
         },
         provenance=Provenance(
-            configuration={**asdict(options), **model.configuration},
+            configuration={**asdict(options), MODEL_NAME: model.name, **model.configuration},
             data={f"{found.part} ({found.name})": found.sha256 for found in measured.sets},
             model_id=model.model_id,
             pack_files=model.files,
@@ -82,12 +87,12 @@ def angles_report(measured: MeasuredAngles, options: AngleOptions) -> Report:
 
 
 def _histogram(found: MeasuredSet) -> dict[str, Any]:
-    """Return counts of pairs, from which ``evaluate figures`` draws Figure 6 again."""
+    """Return counts of pairs by angle; ``evaluate figures`` draws Figure 6 from them."""
     edges = np.arange(0, 181)
     return {
         "bin_deg": 1,
-        "genuine": np.histogram(found.pairs.genuine, edges)[0],
-        "impostor": np.histogram(found.pairs.impostor, edges)[0],
+        GENUINE: np.histogram(found.pairs.genuine, edges)[0],
+        IMPOSTOR: np.histogram(found.pairs.impostor, edges)[0],
     }
 
 
@@ -116,10 +121,8 @@ def _sections(
     rows: list[tuple[Any, ...]] = []
     for found in measured.sets:
         numbers = found.values.statistics()
-        rows.append(
-            (found.part, numbers.w_ec, numbers.w_inter, numbers.intra, numbers.inter,
-             numbers.embeddings, numbers.identities)
-        )  # fmt: skip
+        angles = (numbers.w_ec, numbers.w_inter, numbers.intra, numbers.inter)
+        rows.append((found.part, *angles, numbers.embeddings, numbers.identities))
     table = ReportTable(
         "table-3",
         "Angle statistics as in the paper's Table 3, degrees",
@@ -132,24 +135,23 @@ def _sections(
         "95 % intervals, degrees",
         ("set", "angle", "mean", "from", "to"),
         tuple(
-            (part, _WHAT[what], line.mean, line.low, line.high)
+            (part, _STATISTICS[name], line.mean, line.low, line.high)
             for part, lines in intervals.items()
-            for what, line in lines.items()
+            for name, line in lines.items()
         ),
         digits=2,
     )
-    note = (
-        "" if measured.model.weights is not None
-        else "A pack, or a loss without classes, has no class weights: there is no W."
-    )  # fmt: skip
+    note = ""
+    if measured.model.weights is None:
+        note = "A pack, or a loss without classes, has no class weights: there is no W."
     sections = [
         Section("Table 3", note, (table, bounds)),
         Section("Pairs", "", (_pair_figure(measured),)),
     ]
     run = measured.model.run
-    moments = target_angle_histograms(run) if run is not None else {}
-    if moments:
-        sections.append(Section("Through training", "", (theta_distributions(moments),)))
+    histograms = target_angle_histograms(run) if run is not None else {}
+    if histograms:
+        sections.append(Section("Through training", "", (theta_distributions(histograms),)))
     return tuple(sections)
 
 

@@ -1,9 +1,9 @@
-"""Figure 3's toy: two-dimensional embeddings of eight identities, softmax against ArcFace.
+"""Figure 3: two-dimensional embeddings of eight identities, softmax against ArcFace.
 
-The paper takes 8 people with some 1,500 photos each. The largest labelled pictures that come with
-an installed package are scikit-learn's handwritten digits (8 x 8 pixels, about 180 of a digit), so
-the digits 0 to 7 stand for people here: the figure is about losses, not about faces. Training is
-the trainer's own, loss, head and loop included.
+The paper uses 8 identities with about 1,500 photos each. Here the identities are the digits 0 to 7
+of scikit-learn's handwritten digits (8 x 8 pixels, about 180 images of a digit), because an
+installed package contains them. The figure compares losses, not faces. Loss, head and training loop
+are those of the trainer.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from trainer.analysis.angles import embedder_of
+from trainer.analysis.angle_model import embedder_of
 from trainer.config.loss import LossConfig, Margin
 from trainer.config.train import (
     BackboneConfig,
@@ -38,9 +38,9 @@ from vidsearch.faces.geometry.align import ARCFACE_112, AlignmentTemplate
 IDENTITIES = 8
 SIDE = 16
 STEPS = 300
-_TEMPLATE = AlignmentTemplate("digits_16", SIDE, ARCFACE_112.points)  # digits have no eyes
-# s and m are smaller than the paper's 64 and 0.5: on a circle eight classes are 45 degrees apart,
-# and a margin of more than half of that cannot be kept by anybody.
+_TEMPLATE = AlignmentTemplate("digits_16", SIDE, ARCFACE_112.points)  # the points have no meaning
+# s and m are smaller than 64 and 0.5 of the paper. On a circle, eight classes are 45 degrees apart,
+# and no network can satisfy a margin of more than half of that.
 PANEL_LOSSES: dict[str, LossConfig] = {
     "Softmax": LossConfig(kind="softmax", margin=Margin()),
     "ArcFace": LossConfig(margin=Margin(angle_margin_rad=0.3), scale=16.0),
@@ -49,9 +49,14 @@ PANEL_LOSSES: dict[str, LossConfig] = {
 
 @dataclass(frozen=True, eq=False)
 class Digits:
-    """Handwritten digits as a ``FaceDataset``."""
+    """Handwritten digits as a ``FaceDataset``.
 
-    pictures: NDArray[np.uint8] = field(repr=False)
+    Attributes:
+        images: (N, S, S, 3) uint8.
+        labels: (N,) int64.
+    """
+
+    images: NDArray[np.uint8] = field(repr=False)
     labels: NDArray[np.int64] = field(repr=False)
     identities: tuple[str, ...] = tuple(str(digit) for digit in range(IDENTITIES))
     name: str = "digits of scikit-learn"
@@ -63,30 +68,31 @@ class Digits:
         return len(self.labels)
 
     def aligned_face(self, index: int) -> Image:
-        picture: Image = self.pictures[index]
-        return picture
+        """Return an image, (S, S, 3) uint8."""
+        image: Image = self.images[index]
+        return image
 
 
 def digits() -> Digits:
-    """Return the digits 0 to 7, enlarged to ``SIDE`` pixels."""
+    """Return the images of the digits 0 to 7, enlarged to ``SIDE`` pixels."""
     import cv2
     from sklearn.datasets import load_digits
 
     data = load_digits()
     rows = np.flatnonzero(data.target < IDENTITIES)
     grey = (data.images[rows] * (255 / 16)).astype(np.uint8)
-    large = [cv2.resize(one, (SIDE, SIDE), interpolation=cv2.INTER_LINEAR) for one in grey]
-    pictures = np.repeat(np.stack(large)[..., None], 3, axis=3)
-    return Digits(pictures, data.target[rows].astype(np.int64))
+    large = [cv2.resize(image, (SIDE, SIDE), interpolation=cv2.INTER_LINEAR) for image in grey]
+    images = np.repeat(np.stack(large)[..., None], 3, axis=3)
+    return Digits(images, data.target[rows].astype(np.int64))
 
 
 def panel_config(loss: LossConfig, steps: int = STEPS, weights: str = "") -> TrainConfig:
-    """Return the run of one panel; every panel has the same seed and batches.
+    """Return the configuration of one panel's run; all panels have the same seed and batches.
 
     Args:
-        loss: Of the panel.
-        steps: Updates.
-        weights: Run to start from.
+        loss: Loss of the panel.
+        steps: Updates of the run.
+        weights: Run folder with the initial weights; empty for random weights.
     """
     return TrainConfig(
         steps=steps,
@@ -99,7 +105,7 @@ def panel_config(loss: LossConfig, steps: int = STEPS, weights: str = "") -> Tra
             weights=weights,
         ),
         loss=loss,
-        data=DataConfig(augmentation=Augmentation(mirror=0.0)),  # a mirrored digit is none
+        data=DataConfig(augmentation=Augmentation(mirror=0.0)),  # a mirrored digit is not a digit
         optim=OptimConfig(lr=0.1),
         schedule=ScheduleConfig(kind="cosine", warmup_steps=min(50, steps - 1)),
         speed=ComputeConfig(threads=1),
@@ -108,25 +114,31 @@ def panel_config(loss: LossConfig, steps: int = STEPS, weights: str = "") -> Tra
 
 
 def figure3_panels(steps: int = STEPS) -> dict[str, tuple[Matrix, NDArray[np.int64]]]:
-    """Return what Figure 3 draws: by name of the loss, embeddings and identities.
+    """Train the panels of Figure 3; return embeddings and labels by name of the loss.
 
-    The first loss starts from nothing, the others from its network: on a circle, class weights
-    drawn at random may stand in an order that a margin never lets them leave.
+    The first loss starts from random weights, the others from its network. On a circle, a margin
+    can keep randomly ordered class weights from ever changing their order.
 
     Args:
-        steps: Of each run.
+        steps: Updates of each run.
+
+    Returns:
+        For each loss (N, 2) float32 embeddings and (N,) int64 labels.
 
     Raises:
-        TrainingError: The loss is no number.
+        TrainingError: The loss is not finite.
+
+    Source:
+        Deng et al. 2019, figure 3.
     """
     dataset = digits()
     panels = {}
-    with tempfile.TemporaryDirectory(prefix="vidsearch-toy-") as folder:
+    with tempfile.TemporaryDirectory(prefix="vidsearch-figure3-") as folder:
         start = ""
         for name, loss in PANEL_LOSSES.items():
             run = Path(folder) / name
-            place = RunContext(folder=run, ranks=Ranks(), device=torch.device("cpu"))
-            train(panel_config(loss, steps, start), dataset, None, place)
+            context = RunContext(folder=run, ranks=Ranks(), device=torch.device("cpu"))
+            train(panel_config(loss, steps, start), dataset, None, context)
             panels[name] = _embedded(run, dataset), dataset.labels
             start = start if start else str(run)
     return panels
@@ -135,5 +147,5 @@ def figure3_panels(steps: int = STEPS) -> dict[str, tuple[Matrix, NDArray[np.int
 def _embedded(run: Path, dataset: Digits) -> Matrix:
     backbone, _, _ = load_backbone(run)
     embed = embedder_of(backbone, mirror=False)
-    parts = [embed(dataset.pictures[top : top + 256]) for top in range(0, len(dataset), 256)]
+    parts = [embed(dataset.images[top : top + 256]) for top in range(0, len(dataset), 256)]
     return np.concatenate(parts)

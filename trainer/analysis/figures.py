@@ -1,7 +1,7 @@
-"""The paper's figures, drawn from what this program trained and measured.
+"""Figures 3 to 9 of the ArcFace paper, drawn from runs and evaluation reports.
 
-Figures 4b and 5 are formulas; 3 is trained on the spot; 4a comes from a run; 6, 7, 8 and 9 from the
-folders of reports: similarities and labels of each pair, and rank-k rates.
+Figures 4b and 5 show formulas. Figure 3 is trained when it is drawn. Figure 4a needs a run. Figures
+6 to 9 need reports, for similarities and labels of pairs and for rank-k rates.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from trainer.analysis.report_fields import GENUINE, IMPOSTOR, MODEL_NAME, PAIR_HISTOGRAM
 from trainer.analysis.target_angles import target_angle_histograms
 from vidsearch.errors import ConfigError
 from vidsearch.evaluation.metrics.verification import roc
@@ -42,13 +43,13 @@ NUMBERS = ("3", "4a", "4b", "5", "6", "7", "8", "9")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FigureOptions:
-    """What is drawn, and from what.
+    """Figures to draw, and their sources.
 
     Attributes:
-        only: Numbers of figures; empty for all that there is something to draw from.
+        only: Numbers of figures; empty for all figures whose source is given.
         run: Run folder, for Figure 4a.
-        reports: Folders that 'vidsearch evaluate' wrote, for 6 to 9.
-        steps: Updates of each run of the toy.
+        reports: Folders written by 'vidsearch evaluate', for Figures 6 to 9.
+        steps: Updates of each run of Figure 3.
     """
 
     only: tuple[str, ...] = ()
@@ -68,17 +69,16 @@ def figures_report(options: FigureOptions) -> Report:
     """Draw the figures and return the report.
 
     Raises:
-        ConfigError: A figure was asked for that there is nothing to draw from, or a folder holds no
-            report.
-        TrainingError: The run's histograms cannot be read.
+        ConfigError: The source of a requested figure is missing, or a folder is not a report.
+        TrainingError: The histograms of the run cannot be read.
     """
     started = time.perf_counter()
     reports = [read_report(folder) for folder in options.reports]
-    wanted = options.only if options.only else NUMBERS
+    numbers = options.only if options.only else NUMBERS
     drawn: dict[str, list[Figure]] = {}
-    for number in wanted:
-        tried = [draw(options, reports) for draw in _DRAW[number]]
-        figures = [figure for figure in tried if figure is not None]
+    for number in numbers:
+        results = [draw(options, reports) for draw in _DRAW[number]]
+        figures = [figure for figure in results if figure is not None]
         if figures:
             drawn[number] = figures
         elif options.only:
@@ -86,8 +86,8 @@ def figures_report(options: FigureOptions) -> Report:
     return Report(
         kind="figures",
         title="Figures of the ArcFace paper, from our own data",
-        lead="Numbers and meaning are those of Deng et al. 2019; data and training are this "
-        "program's.",
+        lead="The numbers of the figures are those of Deng et al. 2019; the data and the trained "
+        "networks are your own.",
         conventions=("Figures 3 to 9: ArcFace (Deng et al. 2019)",),
         headlines=(),
         metrics={"figures": list(drawn)},
@@ -115,36 +115,39 @@ Panel = tuple[Angles, Angles]
 Draw = Callable[[FigureOptions, Sequence[StoredReport]], Figure | None]
 
 
-def _toy(options: FigureOptions, _: Sequence[StoredReport]) -> Figure:
+def _figure3(options: FigureOptions, _: Sequence[StoredReport]) -> Figure:
     from trainer.analysis.figure3 import figure3_panels
 
     return toy_embeddings(figure3_panels(options.steps))
 
 
-def _theta(options: FigureOptions, _: Sequence[StoredReport]) -> Figure | None:
-    moments = target_angle_histograms(Path(options.run)) if options.run else {}
-    return theta_distributions(moments) if moments else None
+def _target_angles(options: FigureOptions, _: Sequence[StoredReport]) -> Figure | None:
+    histograms = target_angle_histograms(Path(options.run)) if options.run else {}
+    return theta_distributions(histograms) if histograms else None
 
 
-def _logits(_: FigureOptions, __: Sequence[StoredReport]) -> Figure:
+def _target_logits(_: FigureOptions, __: Sequence[StoredReport]) -> Figure:
     return target_logits()
 
 
-def _margins(_: FigureOptions, __: Sequence[StoredReport]) -> Figure:
+def _decision_margins(_: FigureOptions, __: Sequence[StoredReport]) -> Figure:
     return decision_margins()
 
 
 def _losses(_: FigureOptions, reports: Sequence[StoredReport]) -> Figure | None:
-    """Draw Figure 6: one data set, several models; of angle reports the test set, or what is there.
+    """Draw Figure 6: one data set, several models.
 
-    Reports on angles come first: their pairs are all genuine ones and half a million others.
+    Reports on angles are preferred: they count all genuine pairs and many impostor pairs. Their
+    test set is drawn, or their training set if they have no test set.
     """
     panels: dict[str, Panel] = {}
     for report in reports:
         if report.kind == "angles":
             results = report.document["metrics"]
-            part = results["test" if "test" in results else "train"]["pair_histogram"]
-            panels[_unused(report.title.removeprefix("Angles of "), panels)] = _stored(part)
+            part = results["test" if "test" in results else "train"][PAIR_HISTOGRAM]
+            settings = report.document.get("configuration", {})
+            name = str(settings.get(MODEL_NAME, "")) or report.folder.name
+            panels[_unused(name, panels)] = _stored(part)
     if not panels:
         panels = _pair_panels(reports, _model)
     caption = "Figure 6: angles of genuine (red) and impostor (blue) pairs, a panel for each model."
@@ -153,14 +156,14 @@ def _losses(_: FigureOptions, reports: Sequence[StoredReport]) -> Figure | None:
 
 def _sets(_: FigureOptions, reports: Sequence[StoredReport]) -> Figure | None:
     """Draw Figure 7: one model, several data sets."""
-    panels = _pair_panels(reports, _title)
+    panels = _pair_panels(reports, _dataset)
     caption = "Figure 7: angles of genuine (red) and impostor (blue) pairs, a panel for each set."
     return angle_panels(panels, name="figure-7-sets", caption=caption) if panels else None
 
 
 def _stored(histogram: dict[str, Any]) -> Panel:
-    edges = np.linspace(0, 180, len(histogram["genuine"]) + 1)
-    genuine, impostor = (np.array(histogram[kind], float) for kind in ("genuine", "impostor"))
+    edges = np.linspace(0, 180, len(histogram[GENUINE]) + 1)
+    genuine, impostor = (np.array(histogram[kind], float) for kind in (GENUINE, IMPOSTOR))
     return AngleCounts(edges, genuine), AngleCounts(edges, impostor)
 
 
@@ -169,14 +172,14 @@ def _pair_panels(
 ) -> dict[str, Panel]:
     panels: dict[str, Panel] = {}
     for report, (similarities, issame) in _pairs(reports):
-        seen = similarities > -1  # a pair without a face has no angle
-        degrees, genuine = degrees_of(similarities[seen]), issame[seen]
+        embedded = similarities > -1  # -1 marks a pair with a missing face
+        degrees, genuine = degrees_of(similarities[embedded]), issame[embedded]
         panels[_unused(name(report), panels)] = degrees[genuine], degrees[~genuine]
     return panels
 
 
 def _ranks(_: FigureOptions, reports: Sequence[StoredReport]) -> Figure | None:
-    """Draw Figure 8a from the rank-k rates of reports on distractors."""
+    """Draw Figure 8, left: rank-k rates of reports on distractors."""
     curves: dict[str, NDArray[np.float64]] = {}
     for report in reports:
         results = report.document.get("metrics", {})
@@ -187,7 +190,7 @@ def _ranks(_: FigureOptions, reports: Sequence[StoredReport]) -> Figure | None:
 
 
 def _distractor_rocs(_: FigureOptions, reports: Sequence[StoredReport]) -> Figure | None:
-    """Draw Figure 8b from the tails of reports on distractors."""
+    """Draw Figure 8, right: ROC curves of reports on distractors."""
     curves: dict[str, tuple[NDArray[np.float64], NDArray[np.float64]]] = {}
     least = 1.0
     for report in reports:
@@ -203,12 +206,12 @@ def _distractor_rocs(_: FigureOptions, reports: Sequence[StoredReport]) -> Figur
 
 
 def _rocs(_: FigureOptions, reports: Sequence[StoredReport]) -> Figure | None:
-    """Draw Figure 9 from the pairs of reports on verification."""
+    """Draw Figure 9: ROC curves of reports on verification."""
     curves: dict[str, tuple[NDArray[np.float64], NDArray[np.float64]]] = {}
     least = 1.0
     for report, (similarities, genuine) in _pairs(reports):
         curve = roc(similarities, genuine)
-        curves[_unused(f"{_title(report)}, {_model(report)}", curves)] = curve.far, curve.tar
+        curves[_unused(f"{_dataset(report)}, {_model(report)}", curves)] = curve.far, curve.tar
         least = min(least, 1 / max(int((~genuine).sum()), 1))
     return roc_curves(curves, least_far=least) if curves else None
 
@@ -216,7 +219,7 @@ def _rocs(_: FigureOptions, reports: Sequence[StoredReport]) -> Figure | None:
 def _pairs(
     reports: Sequence[StoredReport],
 ) -> list[tuple[StoredReport, tuple[NDArray[np.float64], NDArray[np.bool_]]]]:
-    """Return the reports that hold similarities of pairs."""
+    """Return the reports with pairs: similarities (P,), and True (P,) for genuine pairs."""
     found = []
     for report in reports:
         columns = report.scores.columns if report.scores is not None else {}
@@ -233,13 +236,14 @@ def _model(report: StoredReport) -> str:
     return name if name else report.folder.name
 
 
-def _title(report: StoredReport) -> str:
-    """Return the name of the data set: a title says "Verification on NAME with pack ..."."""
-    return report.title.removeprefix("Verification on ").split(" with pack ")[0]
+def _dataset(report: StoredReport) -> str:
+    """Return the name of the data set; reports of version 0.1 state none: their folder's name."""
+    name = str(report.document.get("dataset", ""))
+    return name if name else report.folder.name
 
 
 def _unused(name: str, taken: Iterable[str]) -> str:
-    """Return a name that no other panel or curve has."""
+    """Return the name, with a number if another panel or curve has it already."""
     names = set(taken)
     number = 1
     unused = name
@@ -250,20 +254,22 @@ def _unused(name: str, taken: Iterable[str]) -> str:
 
 
 _DRAW: dict[str, tuple[Draw, ...]] = {
-    "3": (_toy,),
-    "4a": (_theta,),
-    "4b": (_logits,),
-    "5": (_margins,),
+    "3": (_figure3,),
+    "4a": (_target_angles,),
+    "4b": (_target_logits,),
+    "5": (_decision_margins,),
     "6": (_losses,),
     "7": (_sets,),
     "8": (_ranks, _distractor_rocs),
     "9": (_rocs,),
 }
-_OF_PAIRS = "a report with pairs: add --report FOLDER that 'vidsearch evaluate verification' wrote"
+_NEEDS_PAIRS = (
+    "a report with pairs: add --report FOLDER that 'vidsearch evaluate verification' wrote"
+)
 _NEEDS = {
-    "4a": "--run RUN, a run that logged three distributions of angles or more (keep.log_every)",
-    "6": ("a report: add --report FOLDER that 'vidsearch evaluate angles' or 'verification' wrote"),
-    "7": _OF_PAIRS,
+    "4a": "--run RUN, a run that logged at least three distributions of angles (keep.log_every)",
+    "6": "a report: add --report FOLDER that 'vidsearch evaluate angles' or 'verification' wrote",
+    "7": _NEEDS_PAIRS,
     "8": "a report with ranks: add --report FOLDER that 'vidsearch evaluate distractors' wrote",
-    "9": _OF_PAIRS,
+    "9": _NEEDS_PAIRS,
 }

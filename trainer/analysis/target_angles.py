@@ -1,4 +1,4 @@
-"""Figure 4a: how the angles between faces and their own class were distributed through a run."""
+"""Figure 4a: distribution of the target angles theta_y at three moments of a run."""
 
 from __future__ import annotations
 
@@ -6,71 +6,74 @@ import json
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from vidsearch.errors import TrainingError
 from vidsearch.evaluation.report.angle_figures import AngleCounts
-from vidsearch.training_runs import ANGLES
+from vidsearch.training_runs import ANGLES, AnglesLine
 
 LEAST_FACES = 1000
-"""Faces behind one curve, where the run logged as many: several logged batches make one."""
-
-Logged = tuple[int, NDArray[np.float64]]
+"""Faces behind one curve: it sums as many logged batches as this needs."""
 
 
 def target_angle_histograms(run: Path) -> dict[str, AngleCounts]:
-    """Return the distribution at the start, in the middle and at the end of a run.
+    """Return the distribution of target angles at the start, middle and end of a run.
 
-    A curve holds as many logged batches as make ``LEAST_FACES``, but never more than a third of
-    those there are, so that no batch is in two curves.
+    A curve sums as many logged batches as ``LEAST_FACES`` needs, but at most a third of them, so
+    no batch is in two curves.
 
     Args:
         run: Folder of the run.
 
     Returns:
-        Empty where the run has logged fewer than three distributions (a loss without classes).
+        Histogram by moment. Empty if the run has logged fewer than three histograms, as with a loss
+        without classes.
 
     Raises:
         TrainingError: The file is damaged.
+
+    Source:
+        Deng et al. 2019, figure 4a.
     """
     path = run / ANGLES
     if not path.is_file():
         return {}
-    logged = [
-        _logged(line, f"{path}, line {number}")
-        for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1)
+    lines = [
+        _parsed(text, f"{path}, line {number}")
+        for number, text in enumerate(path.read_text(encoding="utf-8").splitlines(), 1)
     ]
-    if len(logged) < 3:
+    if len(lines) < 3:
         return {}
-    enough = int(np.ceil(LEAST_FACES / max(float(logged[0][1].sum()), 1.0)))
-    batches = max(1, min(enough, len(logged) // 3))
-    middle = (len(logged) - batches) // 2
-    parts = {
-        "start": logged[:batches],
-        "middle": logged[middle : middle + batches],
-        "end": logged[-batches:],
+    needed = int(np.ceil(LEAST_FACES / max(float(lines[0].counts.sum()), 1.0)))
+    batches = max(1, min(needed, len(lines) // 3))
+    middle = (len(lines) - batches) // 2
+    moments = {
+        "start": lines[:batches],
+        "middle": lines[middle : middle + batches],
+        "end": lines[-batches:],
     }
-    edges = np.linspace(0, 180, len(logged[0][1]) + 1)
+    edges = np.linspace(0, 180, len(lines[0].counts) + 1)
     return {
-        f"{name}, step {_steps(part)}": AngleCounts(edges, np.sum([c for _, c in part], axis=0))
-        for name, part in parts.items()
+        f"{name}, step {_steps(part)}": AngleCounts(
+            edges, np.sum([line.counts for line in part], axis=0)
+        )
+        for name, part in moments.items()
     }
 
 
-def _logged(line: str, where: str) -> Logged:
+def _parsed(text: str, location: str) -> AnglesLine:
     try:
-        entry = json.loads(line)
-        step, counts = int(entry["step"]), np.array(entry["counts"], np.float64)
-        width = float(entry["bin_deg"])
+        line = AnglesLine.from_json(json.loads(text))
     except (ValueError, KeyError, TypeError) as error:
         raise TrainingError(
-            f"{where}: expected a step and counts of angles ({error}); delete the line"
+            f"{location}: expected a step and counts of angles ({error}); delete the line"
         ) from error
-    if counts.ndim != 1 or len(counts) * width != 180 or not counts.sum() > 0 or counts.min() < 0:
-        raise TrainingError(f"{where}: expected counts from 0 to 180 degrees; delete the line")
-    return step, counts
+    counts = line.counts
+    complete = counts.ndim == 1 and len(counts) * line.bin_deg == 180
+    if not complete or not counts.sum() > 0 or counts.min() < 0:
+        raise TrainingError(f"{location}: expected counts from 0 to 180 degrees; delete the line")
+    return line
 
 
-def _steps(part: list[Logged]) -> str:
-    first, last = part[0][0], part[-1][0]
+def _steps(part: list[AnglesLine]) -> str:
+    first, last = part[0].step, part[-1].step
     return f"{first:,}" if first == last else f"{first:,} to {last:,}"

@@ -1,4 +1,4 @@
-"""What every backbone promises: raw embeddings, its input stated, stages that can be frozen."""
+"""Interface of every backbone: input specification, raw embeddings, stages to freeze."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ from torch.utils.checkpoint import checkpoint
 from vidsearch.errors import ConfigError
 from vidsearch.faces.normalisation import Normalisation
 
-BATCH_NORM = nn.modules.batchnorm._BatchNorm  # noqa: SLF001  (the only common base there is)
+BATCH_NORM = nn.modules.batchnorm._BatchNorm  # noqa: SLF001  (the only common base class)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BackboneSpec:
-    """What a network expects.
+    """Input of a network.
 
     Attributes:
         input_size: Side of the square aligned face, pixels.
         template: Name of the five-point template, see ``vidsearch.faces.geometry.align.TEMPLATES``.
-        normalisation: From pixels to the network's input.
+        normalisation: Conversion of pixels to the network's input.
     """
 
     input_size: int = 112
@@ -34,13 +34,20 @@ class BackboneSpec:
 
 
 class Backbone(nn.Module):
-    """Maps (B, 3, S, S) float faces, normalised as ``spec`` says, to (B, D) raw embeddings.
+    """Network from (B, 3, S, S) float32 faces, normalised as in ``spec``, to (B, D) raw embeddings.
+
+    Args:
+        embedding_size: D.
+        spec: Input of the network.
 
     Attributes:
-        spec: What it expects.
+        spec: Input of the network.
         embedding_size: D.
-        recompute_activations: Save memory in training: keep the input of every block only, and
-            run the block again when its gradient is due.
+        recompute_activations: Save memory in training: store only the input of every block, and
+            compute the block again in the backward pass.
+
+    Raises:
+        ConfigError: ``embedding_size`` is not positive.
     """
 
     spec: BackboneSpec
@@ -56,11 +63,15 @@ class Backbone(nn.Module):
         self._frozen_stages = 0
 
     def stages(self) -> Sequence[nn.Module]:
-        """Return the parts that can be frozen, from the input on; the last one gives D numbers."""
+        """Return the parts that can be frozen, from the input on; the last outputs embeddings."""
         raise NotImplementedError
 
     def normalise(self, faces: Tensor) -> Tensor:
-        """Return float32 input from (B, 3, S, S) uint8 RGB, on the device of ``faces``."""
+        """Return the (B, 3, S, S) float32 input of the network.
+
+        Args:
+            faces: (B, 3, S, S) uint8 RGB, on any device.
+        """
         spec = self.spec.normalisation
         mean = torch.tensor(spec.mean, device=faces.device).view(3, 1, 1)
         std = torch.tensor(spec.std, device=faces.device).view(3, 1, 1)
@@ -68,10 +79,13 @@ class Backbone(nn.Module):
         return (ordered.float() - mean) / std
 
     def freeze(self, stages: int) -> None:
-        """Stop the first stages from learning; their batch statistics stay as they are, too.
+        """Freeze the weights and batch statistics of the first stages.
+
+        Args:
+            stages: Number of stages.
 
         Raises:
-            ConfigError: Negative, or nothing would be left to learn.
+            ConfigError: The number is negative, or no stage would be left to learn.
         """
         parts = self.stages()
         if not 0 <= stages < len(parts):
@@ -85,18 +99,26 @@ class Backbone(nn.Module):
         self.train(self.training)
 
     def train(self, mode: bool = True) -> Backbone:
-        """Switch between training and evaluation; frozen stages stay in evaluation."""
+        """Set training or evaluation mode; frozen stages stay in evaluation mode."""
         super().train(mode)
         for part in self.stages()[: self._frozen_stages]:
             part.train(mode=False)
         return self
 
     def run_blocks(self, blocks: Iterable[nn.Module], value: Tensor) -> Tensor:
-        """Apply blocks in turn, recomputing their activations later where that was asked for."""
+        """Apply blocks one after the other, with activations recomputed if configured.
+
+        Args:
+            blocks: The blocks.
+            value: Input of the first block, any shape.
+
+        Returns:
+            Output of the last block, any shape.
+        """
         for block in blocks:
             if self.recompute_activations and self.training and torch.is_grad_enabled():
-                again = partial(_contexts, block)
-                value = checkpoint(block, value, use_reentrant=False, context_fn=again)
+                contexts = partial(_contexts, block)
+                value = checkpoint(block, value, use_reentrant=False, context_fn=contexts)
             else:
                 value = block(value)
         return value
@@ -105,12 +127,12 @@ class Backbone(nn.Module):
 def _contexts(
     block: nn.Module,
 ) -> tuple[AbstractContextManager[None], AbstractContextManager[None]]:
-    return nullcontext(), _statistics_kept(block)
+    return nullcontext(), _frozen_statistics(block)
 
 
 @contextmanager
-def _statistics_kept(block: nn.Module) -> Iterator[None]:
-    """Run a block again without counting its batch twice in the running statistics."""
+def _frozen_statistics(block: nn.Module) -> Iterator[None]:
+    """Keep a recomputed block from updating its running statistics a second time."""
     norms = [module for module in block.modules() if isinstance(module, BATCH_NORM)]
     before = [norm.momentum for norm in norms]
     for norm in norms:
@@ -123,7 +145,7 @@ def _statistics_kept(block: nn.Module) -> Iterator[None]:
 
 
 def scaled(channels: int, width: float) -> int:
-    """Return a channel count multiplied by a width, at least 8.
+    """Return the product of a channel count and a width, at least 8.
 
     Raises:
         ConfigError: The width is not a positive number.
@@ -134,10 +156,14 @@ def scaled(channels: int, width: float) -> int:
 
 
 def checked_size(input_size: int, multiple: int) -> int:
-    """Return the input size if the network's strides divide it.
+    """Return the input size after a check that the network's total stride divides it.
+
+    Args:
+        input_size: Side of the aligned face, pixels.
+        multiple: Total stride of the network.
 
     Raises:
-        ConfigError: They do not.
+        ConfigError: The stride does not divide the size.
     """
     if input_size < multiple or input_size % multiple:
         raise ConfigError(

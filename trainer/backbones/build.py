@@ -1,4 +1,4 @@
-"""Networks from aligned faces to raw embeddings, built by name."""
+"""Backbones by name."""
 
 from __future__ import annotations
 
@@ -28,20 +28,20 @@ _BUILDERS: dict[str, Callable[..., Backbone]] = {
 
 
 def backbone_names() -> tuple[str, ...]:
-    """Return every name that :func:`build_backbone` knows."""
+    """Return the names that :func:`build_backbone` accepts."""
     return tuple(_BUILDERS)
 
 
 def build_backbone(name: str, embedding_size: int, **options: Any) -> Backbone:
-    """Return a new network with random weights.
+    """Return a new network: ``dlib`` with published weights, the others with random weights.
 
     Args:
         name: One of :func:`backbone_names`.
-        embedding_size: Length of an embedding.
-        options: What the named network accepts; see its class.
+        embedding_size: Dimension of an embedding.
+        options: Keyword arguments of the network's class.
 
     Raises:
-        ConfigError: No such network, an option it does not have, or a value it does not accept.
+        ConfigError: The name, an option or its value is not valid.
 
     Example:
         >>> network = build_backbone("mobilefacenet", 128)

@@ -1,4 +1,4 @@
-"""The ``open`` pack's face network as a backbone to fine-tune."""
+"""Face network of the ``open`` pack as a backbone for fine-tuning."""
 
 from __future__ import annotations
 
@@ -15,11 +15,16 @@ from vidsearch.models.open_pack import DLIB_RESNET, verified_file
 
 
 class Dlib(Backbone):
-    """dlib's 29 convolutions; they hold no batch statistics, so small batches fine-tune well.
+    """dlib's network of 29 convolutions.
+
+    It has no batch statistics, so it can be fine-tuned with small batches.
 
     Args:
         embedding_size: 128, as published.
-        published: Start from the published weights (checked by hash) instead of random ones.
+        published: True for the published weights (checked by hash), False for random weights.
+
+    Raises:
+        ConfigError: ``embedding_size`` is not 128.
     """
 
     def __init__(self, embedding_size: int = DIM, *, published: bool = True) -> None:
@@ -51,5 +56,6 @@ class Dlib(Backbone):
         return (network.stem, *groups, network.projection)
 
     def forward(self, faces: Tensor) -> Tensor:
+        """Return (B, D) raw embeddings of (B, 3, S, S) normalised faces."""
         embedding: Tensor = self.network(faces)
         return embedding

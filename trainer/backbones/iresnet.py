@@ -1,8 +1,8 @@
-"""IResNet: the paper's residual network, with its BN-Dropout-FC-BN output.
+"""IResNet: the residual network of the ArcFace paper, with a BN-Dropout-FC-BN output.
 
-Sources: Deng et al. 2019 (ArcFace), section 3.1: the output; Han et al. 2017 ("Deep pyramidal
-residual networks") and the ArcFace authors' published models: the block BN-Conv-BN-PReLU-Conv-BN
-and the 3 x 3 stem of stride 1, which keeps 112 x 112 faces large.
+Source: Deng et al. 2019, section 3.1, for the output. Han et al. 2017, "Deep pyramidal residual
+networks", and the models of the ArcFace authors, for the block BN-Conv-BN-PReLU-Conv-BN and the
+3 x 3 stem of stride 1, which keeps the resolution of 112 x 112 faces.
 """
 
 from __future__ import annotations
@@ -14,7 +14,6 @@ from torch import Tensor, nn
 from trainer.backbones.base import Backbone, BackboneSpec, checked_size, scaled
 from vidsearch.errors import ConfigError
 
-# Blocks in each of the four stages.
 DEPTHS: dict[str, tuple[int, int, int, int]] = {
     "_tiny": (1, 1, 1, 1),
     "18": (2, 2, 2, 2),
@@ -23,18 +22,23 @@ DEPTHS: dict[str, tuple[int, int, int, int]] = {
     "100": (3, 13, 30, 3),
     "200": (6, 26, 60, 6),
 }
+"""Blocks in each of the four stages, by depth of the network."""
+
 CHANNELS = (64, 128, 256, 512)
 
 
 class IResNet(Backbone):
-    """The network of the paper; its last feature map is a sixteenth of the input.
+    """Residual network of four stages; the last feature map has a sixteenth of the input's side.
 
     Args:
-        embedding_size: D; the paper's 512.
-        blocks: In each of the four stages.
-        input_size: Side of the aligned face, a multiple of 16.
-        width: Channels are multiplied by it: small networks for small data.
+        embedding_size: D; 512 in the paper.
+        blocks: Blocks in each of the four stages.
+        input_size: Side of the aligned face, pixels; a multiple of 16.
+        width: Factor of the channel counts; below 1 for small training sets.
         dropout: Share of the last feature map that is dropped in training.
+
+    Raises:
+        ConfigError: An argument breaks its rule.
     """
 
     def __init__(
@@ -60,7 +64,7 @@ class IResNet(Backbone):
         for count, width_of_stage in zip(blocks, channels, strict=True):
             self.layers.append(
                 nn.ModuleList(
-                    _Block(before if i == 0 else width_of_stage, width_of_stage, halves=i == 0)
+                    _Block(before if i == 0 else width_of_stage, width_of_stage, downsamples=i == 0)
                     for i in range(count)
                 )
             )
@@ -75,9 +79,11 @@ class IResNet(Backbone):
         _initialise(self)
 
     def stages(self) -> Sequence[nn.Module]:
+        """Return the stem, four groups of blocks, and the output."""
         return (self.stem, *self.layers, self.output)
 
     def forward(self, faces: Tensor) -> Tensor:
+        """Return (B, D) raw embeddings of (B, 3, S, S) normalised faces."""
         value: Tensor = self.stem(faces)
         for layer in self.layers:
             assert isinstance(layer, nn.ModuleList)
@@ -87,9 +93,9 @@ class IResNet(Backbone):
 
 
 class _Block(nn.Module):
-    def __init__(self, before: int, channels: int, *, halves: bool) -> None:
+    def __init__(self, before: int, channels: int, *, downsamples: bool) -> None:
         super().__init__()
-        stride = 2 if halves else 1
+        stride = 2 if downsamples else 1
         self.main = nn.Sequential(
             nn.BatchNorm2d(before),
             nn.Conv2d(before, channels, 3, padding=1, bias=False),
@@ -99,7 +105,7 @@ class _Block(nn.Module):
             nn.BatchNorm2d(channels),
         )
         self.shortcut: nn.Module = nn.Identity()
-        if halves:
+        if downsamples:
             self.shortcut = nn.Sequential(
                 nn.Conv2d(before, channels, 1, stride=stride, bias=False),
                 nn.BatchNorm2d(channels),
@@ -111,7 +117,7 @@ class _Block(nn.Module):
 
 
 def _initialise(network: nn.Module) -> None:
-    """Convolutions normal with deviation 0.1, as the published models were started."""
+    """Draw convolution weights with standard deviation 0.1, as in the published code."""
     for module in network.modules():
         if isinstance(module, nn.Conv2d):
             nn.init.normal_(module.weight, 0, 0.1)

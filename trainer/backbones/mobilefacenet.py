@@ -1,4 +1,4 @@
-"""MobileFaceNet: a million parameters.
+"""MobileFaceNet, a network of one million parameters.
 
 Source: Chen et al. 2018, "MobileFaceNets", table 1.
 """
@@ -11,17 +11,20 @@ from torch import Tensor, nn
 
 from trainer.backbones.base import Backbone, BackboneSpec, checked_size, scaled
 
-# Expansion, channels, blocks, stride of the first block.
 BOTTLENECKS = ((2, 64, 5, 2), (4, 128, 1, 2), (2, 128, 6, 1), (4, 128, 1, 2), (2, 128, 2, 1))
+"""Expansion, channels, blocks and stride of the first block, for each stage."""
 
 
 class MobileFaceNet(Backbone):
-    """Inverted residual blocks, then one learned weight a place instead of an average.
+    """Inverted residual blocks, then a global depthwise convolution.
 
     Args:
-        embedding_size: D; the published network's 128.
-        input_size: Side of the aligned face, a multiple of 16.
-        width: Channels are multiplied by it.
+        embedding_size: D; 128 in the paper.
+        input_size: Side of the aligned face, pixels; a multiple of 16.
+        width: Factor of the channel counts.
+
+    Raises:
+        ConfigError: An argument breaks its rule.
     """
 
     def __init__(
@@ -56,9 +59,11 @@ class MobileFaceNet(Backbone):
         )
 
     def stages(self) -> Sequence[nn.Module]:
+        """Return the stem, five groups of bottlenecks, and the output."""
         return (self.stem, *self.layers, self.output)
 
     def forward(self, faces: Tensor) -> Tensor:
+        """Return (B, D) raw embeddings of (B, 3, S, S) normalised faces."""
         value: Tensor = self.stem(faces)
         for layer in self.layers:
             assert isinstance(layer, nn.ModuleList)
@@ -76,11 +81,11 @@ class _Bottleneck(nn.Module):
             _convolution(inside, inside, kernel=3, stride=stride, groups=inside),
             _convolution(inside, after, kernel=1, linear=True),
         )
-        self.adds = stride == 1 and before == after
+        self.has_shortcut = stride == 1 and before == after
 
     def forward(self, value: Tensor) -> Tensor:
         main: Tensor = self.main(value)
-        return value + main if self.adds else main
+        return value + main if self.has_shortcut else main
 
 
 def _convolution(

@@ -1,7 +1,7 @@
-"""A small vision transformer for 112 x 112 faces.
+"""Small vision transformer for 112 x 112 faces.
 
-Source: Dosovitskiy et al. 2021, "An image is worth 16x16 words"; the mean over patches and the
-paper's BN-FC-BN output stand where it has a class token.
+Source: Dosovitskiy et al. 2021, "An image is worth 16x16 words". Different from it, the output is
+the mean over patches, followed by BN-FC-BN as in the ArcFace paper, instead of a class token.
 """
 
 from __future__ import annotations
@@ -17,15 +17,18 @@ from vidsearch.errors import ConfigError
 
 
 class VisionTransformer(Backbone):
-    """Patches, a learned place for each, and blocks of attention.
+    """Patches with learned position embeddings, then blocks of self-attention.
 
     Args:
         embedding_size: D.
-        input_size: Side of the aligned face, a multiple of ``patch``.
+        input_size: Side of the aligned face, pixels; a multiple of ``patch``.
         patch: Side of a patch, pixels.
-        dim: Numbers a patch.
-        depth: Blocks; every third of them is one stage.
-        heads: Of attention; they share ``dim``.
+        dim: Dimension of a patch's representation.
+        depth: Number of blocks; a third of them forms one stage.
+        heads: Attention heads; they split ``dim``.
+
+    Raises:
+        ConfigError: An argument breaks its rule.
     """
 
     def __init__(
@@ -45,14 +48,17 @@ class VisionTransformer(Backbone):
             )
         super().__init__(embedding_size, BackboneSpec(input_size=checked_size(input_size, patch)))
         self.patches = nn.Conv2d(3, dim, patch, stride=patch)
-        self.places = nn.Parameter(torch.empty(1, (input_size // patch) ** 2, dim))
-        nn.init.trunc_normal_(self.places, std=0.02)
+        positions = nn.Parameter(torch.empty(1, (input_size // patch) ** 2, dim))
+        nn.init.trunc_normal_(positions, std=0.02)
+        # "places" is the name of the position embeddings in every checkpoint.
+        self.register_parameter("places", positions)
         self.blocks = nn.ModuleList(_Block(dim, heads) for _ in range(depth))
         self.output = nn.Sequential(
             nn.BatchNorm1d(dim), nn.Linear(dim, embedding_size), nn.BatchNorm1d(embedding_size)
         )
 
     def stages(self) -> Sequence[nn.Module]:
+        """Return the patch projection, three groups of blocks, and the output."""
         third = -(-len(self.blocks) // 3)
         groups = [
             nn.ModuleList(list(self.blocks)[start : start + third])
@@ -61,7 +67,9 @@ class VisionTransformer(Backbone):
         return (self.patches, *groups, self.output)
 
     def forward(self, faces: Tensor) -> Tensor:
-        value = self.patches(faces).flatten(2).transpose(1, 2) + self.places
+        """Return (B, D) raw embeddings of (B, 3, S, S) normalised faces."""
+        positions = self.get_parameter("places")
+        value = self.patches(faces).flatten(2).transpose(1, 2) + positions
         value = self.run_blocks(self.blocks, value)
         embedding: Tensor = self.output(value.mean(dim=1))
         return embedding
@@ -83,7 +91,8 @@ class _Block(nn.Module):
         split = self.queries_keys_values(self.before_attention(value))
         split = split.view(batch, patches, 3, self.heads, dim // self.heads)
         queries, keys, values = split.permute(2, 0, 3, 1, 4).unbind(0)
-        seen = functional.scaled_dot_product_attention(queries, keys, values)
-        value = value + self.after_attention(seen.transpose(1, 2).reshape(batch, patches, dim))
+        attended = functional.scaled_dot_product_attention(queries, keys, values)
+        merged = attended.transpose(1, 2).reshape(batch, patches, dim)
+        value = value + self.after_attention(merged)
         result: Tensor = value + self.feed_forward(value)
         return result

@@ -175,15 +175,13 @@ def config_from(recipe: str | None, overrides: Overrides) -> TrainConfig:
 
 
 def _run(config: TrainConfig, context: RunContext, *, needs_validation: bool) -> RunReport:
+    from trainer.export.pack import NoHeldOutIdentitiesError
     from trainer.training.run import open_sets
     from trainer.training.run import train as train_embedder
 
     dataset, validation = open_sets(config)
     if needs_validation and validation is None:
-        raise ConfigError(
-            "a pack states probabilities, which are fitted on people that training never saw, and "
-            "this run has no validation set; pass --validate SET"
-        )
+        raise NoHeldOutIdentitiesError("--validate SET")
     return train_embedder(config, dataset, validation, context)
 
 

@@ -1,4 +1,4 @@
-"""Augmentation of aligned faces: mirroring, as in the paper, and the rest as named options."""
+"""Augmentation of aligned faces: mirroring, as in the paper, and further random changes."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from vidsearch.errors import ConfigError
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Augmentation:
-    """What may happen to an aligned face. All but ``shift_px`` are probabilities in [0, 1].
+    """Random changes of an aligned face. All fields but ``shift_px`` are probabilities in [0, 1].
 
     Attributes:
-        mirror: Left and right exchanged; half of the faces, as in the paper.
-        shift_px: Largest shift in x and in y, pixels, uniform; the border is repeated.
-        colour: Brightness, contrast and saturation each scaled by 0.6 to 1.4.
-        grey: Colours removed.
+        mirror: Mirror left and right; 0.5 in the paper.
+        shift_px: Largest shift in x and in y, pixels, uniform; border pixels are repeated.
+        colour: Scale brightness, contrast and saturation, each by 0.6 to 1.4.
+        grey: Convert to grey.
         blur: Gaussian blur, sigma 0.5 to 2 pixels.
         jpeg: JPEG compression of quality 20 to 90.
-        downscale: Shrunk to 25 to 75 % and enlarged again: a face far from the camera.
-        erase: A rectangle of 2 to 20 % of the area filled with noise.
+        downscale: Reduce to 25 to 75 % of the side and enlarge again, like a distant face.
+        erase: Fill a rectangle of 2 to 20 % of the area with noise.
     """
 
     mirror: float = 0.5
@@ -44,14 +44,14 @@ class Augmentation:
                 raise ConfigError(f"augmentation {field.name} must lie in [0, 1]; got {value!r}")
 
     def apply(self, face: Image, rng: np.random.Generator) -> Image:
-        """Return the face, changed or not; the input is left as it is.
+        """Return the augmented face, (S, S, 3) uint8 RGB; the input stays unchanged.
 
-        The draws for every option are made whether it is on or off, so that turning one on does
-        not change what the others do.
+        Random numbers are drawn for every change, enabled or not, so enabling one change does not
+        alter the others.
 
         Args:
             face: (S, S, 3) uint8 RGB.
-            rng: Belongs to this face in this epoch.
+            rng: Generator of this face in this epoch.
         """
         chances = rng.random(7)
         amounts = rng.random(9)

@@ -1,4 +1,4 @@
-"""What every training set promises, and what a step of training is given."""
+"""Interface of every training set, and the batch of a training step."""
 
 from __future__ import annotations
 
@@ -17,47 +17,52 @@ if TYPE_CHECKING:
 
 
 class BrokenFaceError(VidsearchError):
-    """One face of a training set cannot be decoded; the message names it. Not fatal by itself."""
+    """One face of a training set cannot be decoded; training skips it and counts it."""
 
 
 class FaceDataset(Protocol):
-    """Aligned faces with identities. Picklable: worker processes get copies.
-
-    Attributes:
-        name: What results and packs call it.
-        licence: What its faces may be used for; empty where it does not say.
-        identities: Name of class j; classes are found in the data, never typed.
-        labels: (N,) int64, each in [0, number of identities).
-        template: How its faces are aligned.
-        groups: (G + 1,) int64 offsets of runs of faces that are stored together and cheap to read
-            together; None where any face is as near as any other.
-    """
+    """Aligned faces with identities. Datasets are picklable: decoding processes get copies."""
 
     @property
-    def name(self) -> str: ...
+    def name(self) -> str:
+        """Name of the training set in results and packs."""
+        ...
 
     @property
-    def licence(self) -> str: ...
+    def licence(self) -> str:
+        """Permitted use of the faces; empty if not stated."""
+        ...
 
     @property
-    def identities(self) -> tuple[str, ...]: ...
+    def identities(self) -> tuple[str, ...]:
+        """Names of the classes; the position is the label."""
+        ...
 
     @property
-    def labels(self) -> NDArray[np.int64]: ...
+    def labels(self) -> NDArray[np.int64]:
+        """(N,) int64, class of each face, in [0, number of identities)."""
+        ...
 
     @property
-    def template(self) -> AlignmentTemplate: ...
+    def template(self) -> AlignmentTemplate:
+        """Alignment of the faces."""
+        ...
 
     @property
-    def groups(self) -> NDArray[np.int64] | None: ...
+    def groups(self) -> NDArray[np.int64] | None:
+        """(O,) int64 offsets of the groups of faces stored together, the end included.
+
+        None if all faces are equally fast to read in any order.
+        """
+        ...
 
     def __len__(self) -> int: ...
 
     def aligned_face(self, index: int) -> Image:
-        """Return (S, S, 3) uint8 RGB with S the template's size.
+        """Return a face, (S, S, 3) uint8 RGB, S the size of the template.
 
         Raises:
-            BrokenFaceError: This one cannot be decoded, or has another size.
+            BrokenFaceError: The face cannot be decoded, or has another size.
         """
         ...
 
@@ -69,9 +74,8 @@ class Batch:
     Attributes:
         faces: (B, 3, S, S) uint8 RGB, augmented, not normalised.
         labels: (B,) int64.
-        indices: (B,) int64, where they stand in the dataset.
-        broken: Messages about faces of this batch that could not be decoded; others took their
-            places.
+        indices: (B,) int64, index of each face in the dataset.
+        broken: Messages about faces that could not be decoded; other faces replaced them.
     """
 
     faces: Tensor
@@ -81,11 +85,11 @@ class Batch:
 
 
 def check_learnable(dataset: FaceDataset) -> None:
-    """Raise unless there is something to learn from.
+    """Check that a classifier can be trained on a dataset.
 
     Raises:
-        TrainingSetError: No faces, one class, a class without faces, labels out of range, or only
-            one face a class: nothing says what two photos of one person have in common.
+        TrainingSetError: The dataset has no faces, one class, a class without faces, labels out of
+            range, or no class with two faces.
     """
     labels, classes = dataset.labels, len(dataset.identities)
     if not len(labels):
@@ -94,7 +98,7 @@ def check_learnable(dataset: FaceDataset) -> None:
         bad = int(labels[(labels < 0) | (labels >= classes)][0])
         raise TrainingSetError(
             f"training set {dataset.name!r}: label {bad} is outside 0..{classes - 1}, the "
-            f"{classes} identities that it states; make it again with: vidsearch prepare"
+            f"{classes} identities that it states; make the set again with: vidsearch prepare"
         )
     if classes < 2:
         raise TrainingSetError(
@@ -110,6 +114,6 @@ def check_learnable(dataset: FaceDataset) -> None:
         )
     if counts.max() < 2:
         raise TrainingSetError(
-            f"training set {dataset.name!r} has one face an identity, which says nothing about "
-            "what two photos of one person have in common; add photos of the same people"
+            f"training set {dataset.name!r} has one face an identity; training needs several "
+            "photos of one person: add photos of the same people"
         )

@@ -1,4 +1,4 @@
-"""One encoded face -> pixels, or one line that says what is wrong with it."""
+"""Decoding of one face, with a one-line error for a broken file."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from vidsearch.datatypes import Image
 
 
 def decode_face(encoded: bytes, name: str, size: int) -> Image:
-    """Return (size, size, 3) uint8 RGB of an encoded image.
+    """Return a decoded face, (size, size, 3) uint8 RGB.
 
     Args:
         encoded: JPEG, PNG or any other format that OpenCV reads; greyscale becomes RGB.
-        name: What the error calls it.
-        size: Side that it must have.
+        name: Name of the face in error messages.
+        size: Required side, pixels.
 
     Raises:
-        BrokenFaceError: Not an image, or of another size.
+        BrokenFaceError: The bytes are not an image, or the image has another size.
     """
     import cv2
 

@@ -1,4 +1,4 @@
-"""Folders of identities: ``FOLDER/<identity>/<any name>.jpg``, faces already aligned."""
+"""Training set as folders of aligned faces: ``FOLDER/<identity>/<any name>.jpg``."""
 
 from __future__ import annotations
 
@@ -16,21 +16,21 @@ from vidsearch.faces.geometry.align import AlignmentTemplate
 from vidsearch.media.endings import PHOTO_ENDINGS
 from vidsearch.trainingset.manifest import find_manifest, template_of_size
 
-_LOOKED_AT = 50  # files tried for the size of the faces, where nothing states it
+_PROBED_FACES = 50  # faces read to find their size, if no manifest states it
 
 
 class FolderDataset:
-    """One sub-folder an identity; see ``FaceDataset``.
+    """Dataset with one sub-folder for each identity; see ``FaceDataset``.
 
-    Classes are the sub-folders in the order of their names. Hidden files and folders, and files
-    without an image's ending, are left alone.
+    Classes are the sub-folders, sorted by name. Hidden files and folders, and files without an
+    image extension, are ignored.
 
     Args:
-        folder: Holds the identities' folders.
+        folder: Parent of the identities' folders.
 
     Raises:
-        TrainingSetError: Not a folder, no identities, an identity without images, or faces of a
-            size that no usual template has.
+        TrainingSetError: The path is not a folder, it has no identities, an identity has no
+            images, or no template has the size of the faces.
     """
 
     groups: NDArray[np.int64] | None = None
@@ -49,11 +49,11 @@ class FolderDataset:
         return len(self._files)
 
     def path(self, index: int) -> Path:
-        """Return the file of a face."""
+        """Return the path of a face."""
         return self._folder / self.identities[int(self.labels[index])] / self._files[index]
 
     def aligned_face(self, index: int) -> Image:
-        """See ``FaceDataset.aligned_face``."""
+        """Return a face, (S, S, 3) uint8 RGB; see ``FaceDataset.aligned_face``."""
         path = self.path(index)
         try:
             encoded = path.read_bytes()
@@ -64,19 +64,19 @@ class FolderDataset:
     def _side(self) -> int:
         import cv2
 
-        for index in range(min(len(self), _LOOKED_AT)):
-            picture = cv2.imdecode(np.fromfile(self.path(index), np.uint8), cv2.IMREAD_COLOR)
-            if picture is None:
+        for index in range(min(len(self), _PROBED_FACES)):
+            image = cv2.imdecode(np.fromfile(self.path(index), np.uint8), cv2.IMREAD_COLOR)
+            if image is None:
                 continue
-            high, wide = picture.shape[:2]
+            high, wide = image.shape[:2]
             if high != wide:
                 raise TrainingSetError(
-                    f"{self.path(index)} has {wide} x {high} pixels, so this is no aligned face; "
+                    f"{self.path(index)} has {wide} x {high} pixels, so it is not an aligned face; "
                     f"make a training set of raw photos with: vidsearch prepare {self._folder} OUT"
                 )
             return int(high)
         raise TrainingSetError(
-            f"training set {self.name!r}: none of the first {min(len(self), _LOOKED_AT)} images "
+            f"training set {self.name!r}: none of the first {min(len(self), _PROBED_FACES)} images "
             "can be decoded; check the folder"
         )
 

@@ -1,4 +1,4 @@
-"""Batches for training: endless, the same for one seed, however many processes share the work."""
+"""Endless batches for training: the same for one seed, for any number of processes."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import numpy as np
 from trainer.data.augment import Augmentation
 from trainer.data.base import Batch, BrokenFaceError, FaceDataset
 from trainer.data.order import GlobalOrder, face_rng, replacement
+from trainer.distributed.ranks import split_evenly
 from vidsearch.datatypes import Image
 from vidsearch.errors import ConfigError, TrainingSetError, VidsearchError
 
@@ -20,17 +21,17 @@ _PREFETCH = 4
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LoaderConfig:
-    """How a dataset becomes batches.
+    """Batch size, share of this rank, augmentation and decoding processes.
 
     Attributes:
         global_batch: Faces in a step, over all ranks.
-        seed: Decides order and augmentation.
-        rank: Which share of every global batch this process gets.
-        world_size: Processes that share a global batch.
-        augmentation: What may happen to a face.
-        workers: Processes that decode; 0 decodes in this one.
-        max_broken: Broken faces that are skipped before training stops.
-        pin_memory: Put batches where a GPU can fetch them while it computes.
+        seed: Seed of order and augmentation.
+        rank: Rank of this process.
+        world_size: Number of ranks that share a global batch.
+        augmentation: Random changes of a face.
+        workers: Decoding processes; 0 decodes in this process.
+        max_broken: Undecodable faces that are skipped before training stops.
+        pin_memory: Put batches into pinned memory, for asynchronous copies to a GPU.
     """
 
     global_batch: int
@@ -60,12 +61,22 @@ class LoaderConfig:
 
 
 class FaceLoader:
-    """Turns a dataset into one rank's share of endless global batches.
+    """One rank's share of endless global batches of a dataset.
 
-    What a global batch holds, and how each of its faces is augmented, depends on the seed and the
-    step alone: a run that goes on in mid-epoch, or on another number of processes, sees the same
-    global batches. The shares of the ranks, in their order, are the global batch; where it does
-    not divide evenly, the first ranks get one more.
+    A global batch and its augmentation depend on the seed and the step alone. A run that resumes
+    within an epoch, or on another number of processes, gets the same global batches. The shares of
+    the ranks, in order, form the global batch. The first ranks get one face more if the batch
+    does not divide evenly.
+
+    Args:
+        dataset: The faces.
+        config: Batch size, share and decoding.
+
+    Attributes:
+        broken: Messages about faces that could not be decoded, each once.
+
+    Raises:
+        TrainingSetError: The dataset has no faces.
 
     Example:
         >>> loader = FaceLoader(dataset, LoaderConfig(global_batch=512))  # doctest: +SKIP
@@ -80,10 +91,9 @@ class FaceLoader:
             raise TrainingSetError(f"training set {dataset.name!r} holds no faces; check the path")
 
     def batches(self, start_step: int = 0) -> Generator[Batch, None, None]:
-        """Yield this rank's share of global batch ``start_step``, then of the next, without end.
+        """Yield this rank's share of global batch ``start_step`` and of all later ones.
 
-        Messages about broken faces are collected in ``broken``. Close the generator when you have
-        enough: the processes that decode end then.
+        Close the generator to end the decoding processes.
 
         Raises:
             TrainingSetError: More faces are broken than ``max_broken``.
@@ -91,28 +101,28 @@ class FaceLoader:
         from torch.utils.data import DataLoader
 
         workers = self.config.workers
-        more: dict[str, Any] = (
+        process_options: dict[str, Any] = (
             {"multiprocessing_context": "spawn", "prefetch_factor": _PREFETCH} if workers else {}
         )
-        decoder: Any = _Decoder(self.dataset, self.config)  # a map from keys to whole batches
-        share: Any = _Share(self.dataset, self.config, start_step)
-        stream: Iterable[Batch | _Hopeless] = DataLoader(
+        decoder: Any = _Decoder(self.dataset, self.config)  # maps keys to complete batches
+        sampler: Any = _RankBatchSampler(self.dataset, self.config, start_step)
+        stream: Iterable[Batch | _DecodingError] = DataLoader(
             decoder,
-            batch_sampler=share,
+            batch_sampler=sampler,
             num_workers=workers,
-            collate_fn=_as_it_is,
+            collate_fn=_unchanged,
             pin_memory=False,
-            **more,
+            **process_options,
         )
         for batch in stream:
-            if isinstance(batch, _Hopeless):
+            if isinstance(batch, _DecodingError):
                 raise TrainingSetError(batch.message)
-            self._count(batch)
+            self._collect_broken(batch)
             yield _pinned(batch) if self.config.pin_memory else batch
 
-    def _count(self, batch: Batch) -> None:
-        seen = set(self.broken)
-        self.broken += [message for message in batch.broken if message not in seen]
+    def _collect_broken(self, batch: Batch) -> None:
+        reported = set(self.broken)
+        self.broken += [message for message in batch.broken if message not in reported]
         if len(self.broken) > self.config.max_broken:
             raise TrainingSetError(
                 f"training set {self.dataset.name!r}: {len(self.broken)} faces are broken, more "
@@ -121,8 +131,8 @@ class FaceLoader:
             )
 
 
-class _Share:
-    """A rank's keys of every global batch: what DataLoader calls a batch sampler."""
+class _RankBatchSampler:
+    """Batch sampler of DataLoader: (epoch, index) keys of one rank's share of every batch."""
 
     def __init__(self, dataset: FaceDataset, config: LoaderConfig, start_step: int) -> None:
         self._order = GlobalOrder(len(dataset), config.seed, dataset.groups)
@@ -130,11 +140,7 @@ class _Share:
 
     def __iter__(self) -> Iterator[list[tuple[int, int]]]:
         config, step = self._config, self._step
-        sizes = [
-            config.global_batch // config.world_size
-            + (rank < config.global_batch % config.world_size)
-            for rank in range(config.world_size)
-        ]
+        sizes = split_evenly(config.global_batch, config.world_size)
         start = sum(sizes[: config.rank])
         while True:
             keys = self._order.global_batch(step, config.global_batch)
@@ -143,14 +149,14 @@ class _Share:
 
 
 @dataclass(frozen=True, slots=True)
-class _Hopeless:
-    """What a worker returns where it should raise: an error that crosses over gains a traceback."""
+class _DecodingError:
+    """Error of a decoding process. A raised error would arrive with a traceback in its message."""
 
     message: str
 
 
 class _Decoder:
-    """Decodes and augments whole batches, in a worker or here."""
+    """Decoding and augmentation of complete batches, in a decoding process or in this one."""
 
     def __init__(self, dataset: FaceDataset, config: LoaderConfig) -> None:
         self._dataset, self._config = dataset, config
@@ -158,14 +164,14 @@ class _Decoder:
     def __len__(self) -> int:
         return len(self._dataset)
 
-    def __getitem__(self, key: tuple[int, int]) -> Batch | _Hopeless:
+    def __getitem__(self, key: tuple[int, int]) -> Batch | _DecodingError:
         return self.__getitems__([key])
 
-    def __getitems__(self, keys: list[tuple[int, int]]) -> Batch | _Hopeless:
+    def __getitems__(self, keys: list[tuple[int, int]]) -> Batch | _DecodingError:
         try:
             return self._batch(keys)
         except VidsearchError as error:
-            return _Hopeless(str(error))
+            return _DecodingError(str(error))
 
     def _batch(self, keys: list[tuple[int, int]]) -> Batch:
         import cv2
@@ -176,9 +182,9 @@ class _Decoder:
         faces = np.empty((len(keys), side, side, 3), np.uint8)
         indices = np.empty(len(keys), np.int64)
         broken: list[str] = []
-        for row, (epoch, wanted) in enumerate(keys):
-            index, face = self._face(epoch, wanted, broken)
-            rng = face_rng(self._config.seed, epoch, wanted)
+        for row, (epoch, requested) in enumerate(keys):
+            index, face = self._face(epoch, requested, broken)
+            rng = face_rng(self._config.seed, epoch, requested)
             faces[row] = self._config.augmentation.apply(face, rng)
             indices[row] = index
         planes = np.ascontiguousarray(faces.transpose(0, 3, 1, 2))
@@ -189,21 +195,24 @@ class _Decoder:
             tuple(broken),
         )
 
-    def _face(self, epoch: int, wanted: int, broken: list[str]) -> tuple[int, Image]:
-        index = wanted
+    def _face(self, epoch: int, requested: int, broken: list[str]) -> tuple[int, Image]:
+        """Return a decodable face and its index: the requested face, or a replacement."""
+        index = requested
         for attempt in range(_ATTEMPTS):
             try:
                 return index, self._dataset.aligned_face(index)
             except BrokenFaceError as error:
                 broken.append(str(error))
-                index = replacement(self._config.seed, epoch, wanted, attempt, len(self._dataset))
+                index = replacement(
+                    self._config.seed, epoch, requested, attempt, len(self._dataset)
+                )
         raise TrainingSetError(
             f"training set {self._dataset.name!r}: {_ATTEMPTS} faces in a row are broken; the "
             f"last: {broken[-1]}; make the set again"
         )
 
 
-def _as_it_is(batch: Any) -> Any:
+def _unchanged(batch: Any) -> Any:
     return batch
 
 

@@ -1,4 +1,4 @@
-"""A path -> the dataset that is stored there."""
+"""Opening of a training set of any kind."""
 
 from __future__ import annotations
 
@@ -14,35 +14,35 @@ def open_dataset(path: str | Path, part: Part = "train") -> FaceDataset:
     """Open a training set of any kind.
 
     Args:
-        path: A folder made by ``vidsearch prepare``, a folder with one sub-folder an identity, a
-            folder of Parquet shards, or an InsightFace ``.rec`` file (or the folder that holds
-            ``train.rec``).
-        part: Which part of a prepared set; the other kinds have ``train`` only.
+        path: A folder made by ``vidsearch prepare``, a folder with one sub-folder for each
+            identity, a folder of Parquet shards, an InsightFace ``.rec`` file, or a folder with
+            ``train.rec``.
+        part: Part of a prepared set; the other kinds have ``train`` only.
 
     Raises:
-        TrainingSetError: Nothing there that is a training set, or it is malformed.
+        TrainingSetError: The path is not a training set, lacks the part, or is malformed.
     """
-    place = Path(path)
-    if not place.exists():
-        raise TrainingSetError(f"training set {place} does not exist; check the path")
-    if (place / MANIFEST).is_file():
-        if not (place / part).is_dir():
+    source = Path(path)
+    if not source.exists():
+        raise TrainingSetError(f"training set {source} does not exist; check the path")
+    if (source / MANIFEST).is_file():
+        if not (source / part).is_dir():
             raise TrainingSetError(
-                f"training set {place} has no part {part!r}; make it with: vidsearch prepare "
+                f"training set {source} has no part {part!r}; make it with: vidsearch prepare "
                 "--held-out SHARE"
             )
-        place = place / part
+        source = source / part
     elif part != "train":
         raise TrainingSetError(
-            f"training set {place} was not made by vidsearch prepare and has no part {part!r}; "
+            f"training set {source} was not made by vidsearch prepare and has no part {part!r}; "
             "name the folder of the other identities itself"
         )
-    if place.is_file() or (place / "train.rec").is_file():
+    if source.is_file() or (source / "train.rec").is_file():
         from trainer.data.records import RecordDataset
 
-        return RecordDataset(place if place.is_file() else place / "train.rec")
-    if any(place.glob("*.parquet")):
+        return RecordDataset(source if source.is_file() else source / "train.rec")
+    if any(source.glob("*.parquet")):
         from trainer.data.shards import ShardDataset
 
-        return ShardDataset(place)
-    return FolderDataset(place)
+        return ShardDataset(source)
+    return FolderDataset(source)

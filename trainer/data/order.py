@@ -1,12 +1,12 @@
-"""Which face comes when: a function of seed and epoch alone, whoever asks."""
+"""Order of the faces in training: a function of seed and epoch, the same on every process."""
 
 from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
 
-# Stored runs of faces that are mixed with each other; what bounds a reader's memory.
 GROUPS_IN_WINDOW = 32
+"""Groups whose faces are shuffled together; readers keep as many groups in memory."""
 
 _ORDER, _AUGMENT, _REPLACE = 1, 2, 3
 
@@ -16,14 +16,15 @@ def epoch_order(
 ) -> NDArray[np.int64]:
     """Return the order of one epoch: (count,) int64, each face once.
 
-    Without groups it is a uniform permutation. With groups, the groups are permuted and faces are
-    mixed within windows of ``GROUPS_IN_WINDOW`` of them, so that few are open at a time.
+    Without groups the order is a uniform permutation. With groups, the groups are permuted, and
+    faces are shuffled within windows of ``GROUPS_IN_WINDOW`` groups, so few groups are in use at a
+    time.
 
     Args:
-        count: Faces.
-        seed: Of the run.
+        count: Number of faces.
+        seed: Seed of the run.
         epoch: From 0.
-        groups: (G + 1,) offsets; see ``FaceDataset.groups``.
+        groups: (O,) int64 offsets; see ``FaceDataset.groups``.
     """
     rng = np.random.default_rng([_ORDER, seed, epoch])
     if groups is None:
@@ -42,20 +43,33 @@ def epoch_order(
 
 
 def face_rng(seed: int, epoch: int, index: int) -> np.random.Generator:
-    """Return the randomness of one face in one epoch, the same on every rank and worker."""
+    """Return the generator of one face in one epoch, the same on every rank and worker."""
     return np.random.default_rng([_AUGMENT, seed, epoch, index])
 
 
 def replacement(seed: int, epoch: int, index: int, attempt: int, count: int) -> int:
-    """Return which face takes the place of a broken one."""
+    """Return the index of the face that replaces a broken one.
+
+    Args:
+        seed: Seed of the run.
+        epoch: From 0.
+        index: The broken face.
+        attempt: From 0; a replacement may be broken as well.
+        count: Number of faces in the dataset.
+    """
     return int(np.random.default_rng([_REPLACE, seed, epoch, index, attempt]).integers(count))
 
 
 class GlobalOrder:
-    """The endless run of faces: epoch after epoch, cut into global batches wherever they fall.
+    """Endless sequence of faces, epoch after epoch, split into global batches.
 
-    No face is left out at an epoch's end: a batch may hold the end of one epoch and the beginning
-    of the next, which also serves sets smaller than a batch.
+    A batch may span epochs, so no face is left out at the end of an epoch, and a dataset may be
+    smaller than a batch.
+
+    Args:
+        count: Number of faces.
+        seed: Seed of the run.
+        groups: (O,) int64 offsets; see ``FaceDataset.groups``.
     """
 
     def __init__(self, count: int, seed: int, groups: NDArray[np.int64] | None = None) -> None:
@@ -64,12 +78,17 @@ class GlobalOrder:
         self._order = np.zeros(0, np.int64)
 
     def global_batch(self, step: int, size: int) -> list[tuple[int, int]]:
-        """Return (epoch, index) of every face of a global batch."""
+        """Return (epoch, index) of every face of a global batch.
+
+        Args:
+            step: Number of the update, from 0.
+            size: Faces in a global batch.
+        """
         keys: list[tuple[int, int]] = []
         for position in range(step * size, (step + 1) * size):
-            epoch, place = divmod(position, self._count)
+            epoch, offset = divmod(position, self._count)
             if epoch != self._epoch:
                 self._epoch = epoch
                 self._order = epoch_order(self._count, self._seed, epoch, self._groups)
-            keys.append((epoch, int(self._order[place])))
+            keys.append((epoch, int(self._order[offset])))
         return keys

@@ -1,4 +1,4 @@
-"""Faces of a verification set: LFW's pairs over a folder of photos, or a ``.bin`` file."""
+"""Faces of a verification set: LFW-style pairs of photos, or a ``.bin`` file."""
 
 from __future__ import annotations
 
@@ -23,41 +23,42 @@ from vidsearch.photo.open import read_photo
 
 _LOG = logging.getLogger(__name__)
 
-Pictures = Literal["detect", "aligned"]
+PhotoKind = Literal["detect", "aligned"]
+"""Photos in which a face is detected, or faces aligned to ArcFace's template."""
 
 
 class PairFaces:
-    """A verification set as faces that are aligned when they are asked for.
+    """Faces of a verification set, aligned on access.
 
-    Photos are looked at with the ``open`` pack's detector; the face nearest the middle counts, as
-    in ``vidsearch evaluate verification``.
+    Photos are searched with the detector of the ``open`` pack. The face nearest to the centre
+    counts, as in ``vidsearch evaluate verification``.
 
     Args:
-        pairs: The set.
-        template: How the network wants faces aligned.
-        pictures: ``aligned``: they are faces aligned to ArcFace's template, nothing is detected.
+        pairs: The verification set.
+        template: Alignment that the network needs.
+        photos: ``detect``, or ``aligned`` for faces aligned to ArcFace's template.
 
     Attributes:
-        name: Of the set.
-        labels: (N,) whose face it is; where a set does not say, both faces of a pair go by it.
-        template: See above.
-        left: (P,) int64 faces.
-        right: (P,) int64 faces.
-        issame: (P,) whether they show one person.
-        folds: Consecutive ones.
-        people: Names, where the set says them.
+        name: Name of the set.
+        labels: (N,) int64, identity of each face; the number of its pair if none is stated.
+        template: Alignment that the network needs.
+        left: (P,) int64, index of the first face of each pair.
+        right: (P,) int64, index of the second face.
+        issame: (P,) bool, True for a genuine pair.
+        folds: Number of consecutive folds.
+        identities: Names of the identities; empty if the set states none.
     """
 
     licence = ""
 
-    def __init__(self, pairs: PairSet, template: AlignmentTemplate, pictures: Pictures) -> None:
+    def __init__(self, pairs: PairSet, template: AlignmentTemplate, photos: PhotoKind) -> None:
         self._items = pairs.items
         self._names = pairs.names
-        self._aligned = pictures == "aligned"
+        self._aligned = photos == "aligned"
         self.name, self.template, self.folds = pairs.name, template, pairs.folds
         self.left, self.right = pairs.first.astype(np.int64), pairs.second.astype(np.int64)
         self.issame = pairs.issame
-        self.labels, self.people = _people(pairs)
+        self.labels, self.identities = _identities(pairs)
 
     def __len__(self) -> int:
         return len(self._items)
@@ -69,10 +70,10 @@ class PairFaces:
         return load_pack("open", CPU, announce=False).detector
 
     def aligned_face(self, index: int) -> Image:
-        """Return (S, S, 3) uint8 RGB with S the template's size.
+        """Return a face, (S, S, 3) uint8 RGB, S the size of the template.
 
         Raises:
-            BrokenFaceError: The picture is missing or cannot be read, or shows no face.
+            BrokenFaceError: The photo is missing, cannot be read, or shows no face.
         """
         source = self._items[index][0]
         try:
@@ -86,52 +87,55 @@ class PairFaces:
             raise BrokenFaceError(f"no face in {self._names[index]}")
         return np.asarray(found[0])
 
-    def warn_of_shared_identities(self, trained_on: Collection[str]) -> None:
-        """Say so if people of the set are trained on, too: the accuracy would flatter."""
-        shared = self.people & set(trained_on)
+    def warn_of_shared_identities(self, training_identities: Collection[str]) -> None:
+        """Log a warning if identities of the set are also in the training set."""
+        shared = self.identities & set(training_identities)
         if shared:
             _LOG.warning(
-                "%d people of validation set %s are trained on as well (%s, ...): its accuracy "
-                "flatters; leave them out of the training set",
-                len(shared), self.name, min(shared),
-            )  # fmt: skip
+                "%d identities of validation set %s are in the training set as well (%s, ...), so "
+                "the accuracy is too high; remove them from the training set",
+                len(shared),
+                self.name,
+                min(shared),
+            )
 
 
 def open_pairs(
-    path: Path, pair_list: str, template: AlignmentTemplate, pictures: Pictures
+    path: Path, pair_list: str, template: AlignmentTemplate, photos: PhotoKind
 ) -> PairFaces:
     """Open a verification set.
 
     Args:
-        path: Folder of photos, or a ``.bin`` file, whose faces are aligned.
+        path: Folder of photos, or a ``.bin`` file of aligned faces.
         pair_list: LFW-style ``pairs.txt`` over the photos; empty for a ``.bin`` file.
-        template: How the network wants faces aligned.
-        pictures: What the photos are.
+        template: Alignment that the network needs.
+        photos: ``detect``, or ``aligned`` for faces aligned to ArcFace's template.
 
     Raises:
-        TrainingSetError: A picture in two is missing.
+        TrainingSetError: More than half of the photos are missing.
         ConfigError: A file is malformed or cannot be read.
     """
     if not pair_list:
         return PairFaces(read_bin(path), template, "aligned")
     pairs = read_lfw_pairs(Path(pair_list), path)
-    photos = [Path(str(item[0])) for item in pairs.items]
-    missing = [photo for photo in photos if not photo.is_file()]
+    missing = [
+        photo for photo in (Path(str(item[0])) for item in pairs.items) if not photo.is_file()
+    ]
     if len(missing) > len(pairs.items) // 2:
         raise TrainingSetError(
             f"{len(missing)} of the {len(pairs.items)} photos of {pair_list} are missing, e.g. "
             f"{missing[0]}; check validation.path"
         )
-    return PairFaces(pairs, template, pictures)
+    return PairFaces(pairs, template, photos)
 
 
-def _people(pairs: PairSet) -> tuple[NDArray[np.int64], frozenset[str]]:
+def _identities(pairs: PairSet) -> tuple[NDArray[np.int64], frozenset[str]]:
     labels = np.zeros(len(pairs.items), np.int64)
     if pairs.people is None:
         labels[pairs.first] = labels[pairs.second] = np.arange(len(pairs.issame))
         return labels, frozenset()
     numbers: dict[str, int] = {}
-    for row, (one, other) in enumerate(pairs.people):
-        labels[pairs.first[row]] = numbers.setdefault(one, len(numbers))
-        labels[pairs.second[row]] = numbers.setdefault(other, len(numbers))
+    for row, (first, second) in enumerate(pairs.people):
+        labels[pairs.first[row]] = numbers.setdefault(first, len(numbers))
+        labels[pairs.second[row]] = numbers.setdefault(second, len(numbers))
     return labels, frozenset(numbers)

@@ -1,13 +1,14 @@
-"""MXNet's RecordIO, read from its description: no MXNet needed.
+"""Reader of MXNet's RecordIO format, without MXNet.
 
-A record starts at a multiple of four with two little-endian 32-bit words: the magic number, and a
-word whose upper 3 bits say which part this is (0 whole, 1 first, 2 middle, 3 last) and whose lower
-29 bits give the length of the data that follows, padded with zeros to a multiple of four. Data that
-itself holds the magic number at a multiple of four is cut there: the parts are joined with the
-magic number between them.
+A record starts at a multiple of four with two little-endian 32-bit words. The first is the magic
+number. The upper 3 bits of the second state the part (0 whole, 1 first, 2 middle, 3 last), and the
+lower 29 bits the length of the data that follows, padded with zeros to a multiple of four. Data
+that contains the magic number at a multiple of four is split there. The reader joins the parts
+with the magic number between them.
 
-An image record's data starts with a header of 24 bytes: flag (uint32), label (float32), id and id2
-(uint64). Where flag is not 0, it is the count of float32 labels that follow and replace ``label``.
+The data of an image record starts with a header of 24 bytes: flag (uint32), label (float32), id
+and id2 (uint64). A flag other than 0 is the number of float32 labels that follow and replace
+``label``.
 
 Source: the format of dmlc-core's RecordIO and of MXNet's IRHeader.
 """
@@ -34,7 +35,7 @@ _WHOLE, _FIRST, _MIDDLE, _LAST = range(4)
 
 
 class CorruptRecordError(TrainingSetError):
-    """A record is not what the format says; the message names its offset."""
+    """A record violates the format; the message names its offset."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -43,8 +44,8 @@ class Record:
 
     Attributes:
         labels: (L,) float32, at least one.
-        flagged: Whether the labels followed the header, as InsightFace's own entries have it.
-        data: What follows: an encoded image, or nothing.
+        flagged: True if the labels follow the header, as in InsightFace's records of ranges.
+        data: Encoded image; empty for a record of a range.
     """
 
     labels: NDArray[np.float32]
@@ -53,13 +54,13 @@ class Record:
 
 
 class RecordFile:
-    """Random access to a ``.rec`` file; picklable, safe to share between threads.
+    """Random access to a ``.rec`` file; picklable and thread-safe.
 
     Args:
         path: The file.
 
     Raises:
-        TrainingSetError: It cannot be opened.
+        TrainingSetError: The file cannot be opened.
     """
 
     def __init__(self, path: Path) -> None:
@@ -83,7 +84,7 @@ class RecordFile:
         self._open()
 
     def close(self) -> None:
-        """Let go of the file."""
+        """Close the file."""
         if self._descriptor >= 0:
             os.close(self._descriptor)
             self._descriptor = -1
@@ -96,37 +97,37 @@ class RecordFile:
         """Return the record that starts at an offset.
 
         Raises:
-            CorruptRecordError: There is no whole record there.
+            CorruptRecordError: There is no complete record at the offset.
         """
         return self._unpacked(self._data(offset), offset)
 
     def _data(self, offset: int) -> bytes:
         parts: list[bytes] = []
-        at = offset
+        position = offset
         while True:
-            magic, word = _WORDS.unpack(self._bytes(at, _WORDS.size, offset))
+            magic, word = _WORDS.unpack(self._bytes(position, _WORDS.size, offset))
             if magic != MAGIC:
                 raise self._corrupt(offset, f"magic number {magic:#010x}, not {MAGIC:#010x}")
             part, length = word >> 29, word & 0x1FFFFFFF
             expected = (_MIDDLE, _LAST) if parts else (_WHOLE, _FIRST)
             if part not in expected or len(parts) >= _MAX_PARTS:
                 raise self._corrupt(offset, f"part of kind {part} after {len(parts)} parts")
-            parts.append(self._bytes(at + _WORDS.size, length, offset))
+            parts.append(self._bytes(position + _WORDS.size, length, offset))
             if part in (_WHOLE, _LAST):
                 return _MAGIC_BYTES.join(parts)
-            at += _WORDS.size + (length + 3) // 4 * 4
+            position += _WORDS.size + (length + 3) // 4 * 4
 
-    def _bytes(self, at: int, length: int, record: int) -> bytes:
-        if at < 0 or at + length > self.size:
+    def _bytes(self, position: int, length: int, record: int) -> bytes:
+        if position < 0 or position + length > self.size:
             raise self._corrupt(record, f"it ends beyond the file's {self.size} bytes")
-        found = os.pread(self._descriptor, length, at)
+        found = os.pread(self._descriptor, length, position)
         if len(found) != length:
             raise self._corrupt(record, f"{len(found)} of {length} bytes could be read")
         return found
 
     def _unpacked(self, data: bytes, offset: int) -> Record:
         if len(data) < _HEADER.size:
-            raise self._corrupt(offset, f"{len(data)} bytes are no image record")
+            raise self._corrupt(offset, f"{len(data)} bytes are not an image record")
         flag, label, _, _ = _HEADER.unpack_from(data)
         if not flag:
             return Record(np.array([label], np.float32), False, data[_HEADER.size :])
@@ -144,10 +145,10 @@ class RecordFile:
 
 
 def read_index(path: Path) -> dict[int, int]:
-    """Return key -> offset of a ``.idx`` file: lines of two whole numbers.
+    """Return the offset of every key of a ``.idx`` file.
 
     Raises:
-        TrainingSetError: Missing, empty, or with a line that is something else.
+        TrainingSetError: The file is missing or empty, or a line is not two whole numbers.
     """
     try:
         lines = path.read_bytes().split(b"\n")
@@ -161,7 +162,7 @@ def read_index(path: Path) -> dict[int, int]:
         if not line.strip():
             continue
         words = line.split()
-        # Twenty digits and more are beyond any file.
+        # Offsets of 19 digits or more are beyond any file.
         if len(words) != 2 or not all(word.isdigit() and len(word) < 19 for word in words):
             raise TrainingSetError(
                 f"{path}: line {number} must be two whole numbers; got {line[:40]!r}; copy or "

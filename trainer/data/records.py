@@ -1,8 +1,8 @@
 """InsightFace training sets: ``train.rec`` with ``train.idx``.
 
-Record 0 holds two labels, (a, b): the images are records 1 to a - 1, and records a to b - 1 each
-hold an identity's range of images. Sets without such a record 0 are read too: then every record is
-an image, and its label is looked at when the set is opened.
+Record 0 has two labels, (a, b). Records 1 to a - 1 are images, and each of the records a to b - 1
+states the range of images of one identity. In a set without such a record 0, every record is an
+image. The labels are then read from all records when the set is opened.
 """
 
 from __future__ import annotations
@@ -19,21 +19,21 @@ from vidsearch.datatypes import Image
 from vidsearch.errors import TrainingSetError
 from vidsearch.trainingset.manifest import find_manifest, template_of_size
 
-_LOOKED_AT = 50
+_PROBED_FACES = 50
 _EXACT_FLOAT32 = 1 << 24
 
 
 class RecordDataset:
-    """A ``.rec`` file and its ``.idx``; see ``FaceDataset``.
+    """Dataset of a ``.rec`` file and its ``.idx`` file; see ``FaceDataset``.
 
-    Identities are named by their label. Corrupt images are found when they are read.
+    The name of an identity is its label. Corrupt images are detected when they are read.
 
     Args:
         path: The ``.rec`` file.
 
     Raises:
-        TrainingSetError: A file is missing, what describes the set is corrupt, or a label is no
-            whole number from 0 to 16,777,216 (beyond, the format cannot tell labels apart).
+        TrainingSetError: A file is missing, a record of a range is corrupt, or a label is not a
+            whole number from 0 to 16,777,216. The format cannot represent larger ones exactly.
     """
 
     groups: NDArray[np.int64] | None = None
@@ -45,15 +45,15 @@ class RecordDataset:
         self._path = path
         self._file = RecordFile(path)
         offsets = read_index(path.with_suffix(".idx"))
-        first = self._described(offsets)
-        if first is None:
+        ends = self._range_ends(offsets)
+        if ends is None:
             self._keys = np.array(sorted(offsets), np.int64)
             stated = np.array([self._label(offsets[key], key) for key in self._keys.tolist()])
         else:
-            self._keys, stated = self._from_ranges(offsets, *first)
+            self._keys, stated = self._from_ranges(offsets, *ends)
         names, self.labels = np.unique(stated.astype(np.int64), return_inverse=True)
         self.labels = self.labels.astype(np.int64)
-        self._stated = names
+        self._label_values = names
         self.identities = tuple(str(name) for name in names.tolist())
         self._offsets = np.array([offsets[key] for key in self._keys.tolist()], np.int64)
         self.template = (
@@ -64,21 +64,21 @@ class RecordDataset:
         return len(self._keys)
 
     def aligned_face(self, index: int) -> Image:
-        """See ``FaceDataset.aligned_face``."""
+        """Return a face, (S, S, 3) uint8 RGB; see ``FaceDataset.aligned_face``."""
         name = f"{self._path}: record {self._keys[index]}"
         try:
             record = self._file.read(int(self._offsets[index]))
         except CorruptRecordError as error:
             raise BrokenFaceError(f"{name}: {error}") from error
-        wanted = int(self._stated[self.labels[index]])
-        if record.labels[0] != wanted:
+        expected = int(self._label_values[self.labels[index]])
+        if record.labels[0] != expected:
             raise BrokenFaceError(
-                f"{name}: labelled {record.labels[0]:g}, but stored among identity {wanted}"
+                f"{name}: labelled {record.labels[0]:g}, but stored among identity {expected}"
             )
         return decode_face(record.data, name, self.template.size)
 
-    def _described(self, offsets: dict[int, int]) -> tuple[int, int] | None:
-        """Return (a, b) of record 0, or None where there is no such record."""
+    def _range_ends(self, offsets: dict[int, int]) -> tuple[int, int] | None:
+        """Return (a, b) of record 0, or None if there is no such record."""
         if 0 not in offsets:
             return None
         record = self._file.read(offsets[0])
@@ -94,7 +94,7 @@ class RecordDataset:
     def _from_ranges(
         self, offsets: dict[int, int], images_end: int, identities_end: int
     ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-        """Return keys and labels of all images from the identities' records."""
+        """Return keys and labels of all images, from the records of the identities' ranges."""
         if not 1 < images_end < identities_end:
             raise TrainingSetError(
                 f"{self._path}: record 0 states images 1..{images_end - 1} and identities "
@@ -156,18 +156,18 @@ class RecordDataset:
     def _side(self) -> int:
         import cv2
 
-        for index in range(min(len(self), _LOOKED_AT)):
+        for index in range(min(len(self), _PROBED_FACES)):
             try:
                 record: Record = self._file.read(int(self._offsets[index]))
             except CorruptRecordError:
                 continue
             if not record.data:
                 continue
-            picture = cv2.imdecode(np.frombuffer(record.data, np.uint8), cv2.IMREAD_COLOR)
-            if picture is not None and picture.shape[0] == picture.shape[1]:
-                return int(picture.shape[0])
+            image = cv2.imdecode(np.frombuffer(record.data, np.uint8), cv2.IMREAD_COLOR)
+            if image is not None and image.shape[0] == image.shape[1]:
+                return int(image.shape[0])
         raise TrainingSetError(
-            f"{self._path}: none of the first {min(len(self), _LOOKED_AT)} records is a square "
+            f"{self._path}: none of the first {min(len(self), _PROBED_FACES)} records is a square "
             "image; download the set again"
         )
 

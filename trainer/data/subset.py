@@ -1,4 +1,4 @@
-"""A part of a training set: some of its identities, numbered anew."""
+"""Subset of a training set by identity."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from vidsearch.faces.geometry.align import AlignmentTemplate
 
 
 class IdentitySubset:
-    """Those faces of a dataset whose identity is among the chosen; see ``FaceDataset``.
+    """Faces of some identities of a dataset, with new labels; see ``FaceDataset``.
 
     Args:
-        dataset: The whole.
-        chosen: Numbers of the identities to keep.
+        dataset: The complete dataset.
+        chosen: (I,) int64, labels of the identities in the subset.
     """
 
     def __init__(self, dataset: FaceDataset, chosen: NDArray[np.int64]) -> None:
@@ -30,18 +30,22 @@ class IdentitySubset:
 
     @property
     def name(self) -> str:
+        """Name of the complete dataset."""
         return self._dataset.name
 
     @property
     def licence(self) -> str:
+        """Permitted use of the faces."""
         return self._dataset.licence
 
     @property
     def template(self) -> AlignmentTemplate:
+        """Alignment of the faces."""
         return self._dataset.template
 
     @property
     def groups(self) -> NDArray[np.int64] | None:
+        """(O,) int64 offsets of the groups of faces stored together; see ``FaceDataset.groups``."""
         if self._dataset.groups is None:
             return None
         return np.searchsorted(self._rows, self._dataset.groups).astype(np.int64)
@@ -50,28 +54,32 @@ class IdentitySubset:
         return len(self._rows)
 
     def aligned_face(self, index: int) -> Image:
+        """Return a face, (S, S, 3) uint8 RGB; see ``FaceDataset.aligned_face``."""
         return self._dataset.aligned_face(int(self._rows[index]))
 
 
 def split_identities(
     dataset: FaceDataset, held_out: float, seed: int
 ) -> tuple[IdentitySubset, IdentitySubset]:
-    """Return the identities to train on and those held out: no person is in both.
+    """Split a dataset into identities for training and held-out identities.
 
     Args:
-        dataset: The whole.
+        dataset: The complete dataset.
         held_out: Share of the identities, in (0, 1).
-        seed: Decides which.
+        seed: Seed of the split.
+
+    Returns:
+        The training part and the held-out part.
 
     Raises:
-        TrainingSetError: Too few identities for two parts with two each.
+        TrainingSetError: There are too few identities for two parts of two.
     """
     count = len(dataset.identities)
-    kept_out = max(2, round(count * held_out))
-    if count - kept_out < 2:
+    left_out = max(2, round(count * held_out))
+    if count - left_out < 2:
         raise TrainingSetError(
-            f"training set {dataset.name!r} has {count} identities, too few to hold {kept_out} "
+            f"training set {dataset.name!r} has {count} identities, too few to hold {left_out} "
             "out; lower validation.held_out or add people"
         )
     order = np.random.default_rng([7, seed]).permutation(count).astype(np.int64)
-    return IdentitySubset(dataset, order[kept_out:]), IdentitySubset(dataset, order[:kept_out])
+    return IdentitySubset(dataset, order[left_out:]), IdentitySubset(dataset, order[:left_out])

@@ -97,7 +97,7 @@ def all_reduce_loss(share: Tensor, ranks: Ranks) -> Tensor:
     """Return the sum over ranks of a loss term; the gradient reaches each rank's share unchanged.
 
     Args:
-        share: Scalar, this rank's share of the term.
+        share: This rank's share of the term, a scalar.
         ranks: This process and the number of processes.
     """
     if ranks.world_size == 1:

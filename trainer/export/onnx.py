@@ -1,4 +1,4 @@
-"""A trained network as an ONNX file: whole, in half precision, or in 8-bit integers."""
+"""Export of a trained network as an ONNX file in float32, float16 or int8."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ import numpy as np
 from vidsearch.datatypes import AlignedFaces, Matrix
 from vidsearch.errors import ExportError
 from vidsearch.faces.normalisation import Normalisation
+from vidsearch.text.printable import first_line
 
 if TYPE_CHECKING:
     from torch import nn
@@ -23,18 +24,18 @@ Precision = Literal["float32", "float16", "int8"]
 INPUT, OUTPUT = "aligned", "embedding"
 OPSET = 17
 TOLERANCE = 1e-4
-"""Largest difference between ONNX and torch, as a share of an embedding's length, in float32."""
+"""Largest allowed difference between ONNX and torch in float32, relative to the norm."""
 
-_AT_ONCE = 16
+_CALIBRATION_BATCH = 16
 
 
 def write_onnx(backbone: nn.Module, side: int, path: Path) -> None:
-    """Write a network with a free batch size; BatchNorm is folded into its convolutions.
+    """Write a network as ONNX with a variable batch size; BatchNorm is folded into convolutions.
 
     Args:
-        backbone: In evaluation mode, (B, 3, side, side) float32 to (B, D).
-        side: Of the aligned face.
-        path: Of the new file.
+        backbone: Network from (B, 3, S, S) float32 to (B, D).
+        side: S, the side of the aligned face, pixels.
+        path: Path of the new file.
 
     Raises:
         ExportError: torch cannot express the network in ONNX.
@@ -52,41 +53,45 @@ def write_onnx(backbone: nn.Module, side: int, path: Path) -> None:
                 output_names=[OUTPUT],
                 dynamic_axes={INPUT: {0: "batch"}, OUTPUT: {0: "batch"}},
                 opset_version=OPSET,
-                dynamo=False,  # the newer exporter needs a package more and gives nothing here
+                dynamo=False,  # the dynamo exporter needs onnxscript and has no advantage here
             )
     except (RuntimeError, torch.onnx.errors.OnnxExporterError) as error:
-        reason = next(iter(str(error).splitlines()), type(error).__name__)
-        raise ExportError(f"this network cannot be written as ONNX: {reason}") from error
+        raise ExportError(f"this network cannot be written as ONNX: {first_line(error)}") from error
 
 
 def largest_difference(
     backbone: nn.Module, normalisation: Normalisation, path: Path, faces: AlignedFaces
 ) -> float:
-    """Return how far the file is from the network: max |difference|, as a share of the length.
+    """Return the largest difference between ONNX file and network, relative to the embedding norm.
 
-    Faces go through the file one by one and all at once, so a batch size that was baked in, or an
-    embedding that depends on its neighbours, shows.
+    The file embeds the faces one by one and all at once. This also detects a fixed batch size and
+    embeddings that depend on other faces of the batch.
 
     Args:
-        backbone: In evaluation mode.
-        normalisation: Of the network.
-        path: The file.
+        backbone: Network in evaluation mode.
+        normalisation: Conversion of pixels to the network's input.
+        path: ONNX file.
         faces: (N, S, S, 3) uint8 RGB.
     """
     import torch
 
     planes = normalisation.apply(faces)
     with torch.no_grad():
-        wanted = backbone(torch.from_numpy(planes)).numpy()
-    lengths = np.linalg.norm(wanted, axis=1, keepdims=True)
+        expected = backbone(torch.from_numpy(planes)).numpy()
+    norms = np.linalg.norm(expected, axis=1, keepdims=True)
     together = run_onnx(path, planes)
     alone = np.concatenate([run_onnx(path, planes[i : i + 1]) for i in range(len(planes))])
-    scale = np.maximum(lengths, np.finfo(np.float32).tiny)
-    return max(float((np.abs(got - wanted) / scale).max()) for got in (together, alone))
+    scale = np.maximum(norms, np.finfo(np.float32).tiny)
+    return max(float((np.abs(found - expected) / scale).max()) for found in (together, alone))
 
 
 def run_onnx(path: Path, planes: Matrix) -> Matrix:
-    """Return (N, D) float32 of (N, 3, S, S) float32 on this machine's processor."""
+    """Run an ONNX file on the CPU; return (N, D) float32 embeddings.
+
+    Args:
+        path: ONNX file.
+        planes: (N, 3, S, S) float32, normalised.
+    """
     from vidsearch.device import CPU, open_onnx
 
     session = open_onnx(path, CPU)
@@ -95,10 +100,14 @@ def run_onnx(path: Path, planes: Matrix) -> Matrix:
 
 
 def to_half(source: Path, path: Path) -> None:
-    """Write the file with 16-bit weights and arithmetic; input and output stay float32.
+    """Convert an ONNX file to float16 weights and arithmetic; input and output stay float32.
+
+    Args:
+        source: float32 file.
+        path: Path of the new file.
 
     Raises:
-        ExportError: It cannot be converted.
+        ExportError: The network cannot be converted.
     """
     import onnx
 
@@ -113,17 +122,17 @@ def to_half(source: Path, path: Path) -> None:
 
 
 def to_int8(source: Path, path: Path, planes: Matrix) -> None:
-    """Write the file with 8-bit weights and activations, their ranges taken from real faces.
+    """Quantise an ONNX file to int8 weights and activations, with ranges measured on real faces.
 
-    Weights per channel, activations per tensor, in quantise-dequantise form.
+    Weights are quantised per channel and activations per tensor, in quantise-dequantise form.
 
     Args:
         source: float32 file.
-        path: Of the new file.
-        planes: (N, 3, S, S) float32, normalised training faces to take the ranges from.
+        path: Path of the new file.
+        planes: (N, 3, S, S) float32, normalised training faces for the ranges.
 
     Raises:
-        ExportError: It cannot be converted.
+        ExportError: The network cannot be converted.
     """
     try:
         with _quiet():
@@ -131,11 +140,13 @@ def to_int8(source: Path, path: Path, planes: Matrix) -> None:
 
             class Faces(CalibrationDataReader):  # type: ignore[misc]
                 def __init__(self) -> None:
-                    self._starts = iter(range(0, len(planes), _AT_ONCE))
+                    self._starts = iter(range(0, len(planes), _CALIBRATION_BATCH))
 
                 def get_next(self) -> dict[str, Matrix] | None:
                     start = next(self._starts, None)
-                    return None if start is None else {INPUT: planes[start : start + _AT_ONCE]}
+                    if start is None:
+                        return None
+                    return {INPUT: planes[start : start + _CALIBRATION_BATCH]}
 
             quantize_static(
                 str(source),
@@ -151,7 +162,7 @@ def to_int8(source: Path, path: Path, planes: Matrix) -> None:
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Keep the exporters' chatter (deprecations, advice) out of the console."""
+    """Suppress warnings and log messages of the exporters."""
     level = logging.root.level
     logging.root.setLevel(logging.ERROR)
     try:

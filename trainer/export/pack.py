@@ -1,8 +1,8 @@
-"""A trained network -> a model pack that ``vidsearch index --model`` takes.
+"""Export of a trained network as a model pack for ``vidsearch index --model``.
 
-The pack is put together under another name and appears whole. What it claims was measured on the
-way: that the ONNX file gives the network's numbers, what a smaller precision costs, and which
-probability belongs to a similarity, all on people that training never saw.
+The pack is written under a temporary name and renamed when it is complete. The export measures the
+difference between ONNX file and network, the accuracy in the pack's precision, and the calibration
+of similarities. All of them are measured on identities that are not in the training set.
 """
 
 from __future__ import annotations
@@ -11,14 +11,14 @@ import json
 import re
 import shutil
 import tempfile
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from trainer.data.base import BrokenFaceError, FaceDataset
+from trainer.export.held_out import accuracy_of, calibrate, decode_pairs, similarities_of
 from trainer.export.onnx import (
     TOLERANCE,
     Precision,
@@ -27,15 +27,8 @@ from trainer.export.onnx import (
     to_int8,
     write_onnx,
 )
-from vidsearch.datatypes import AlignedFaces
-from vidsearch.device import CPU
 from vidsearch.errors import ConfigError, ExportError
-from vidsearch.evaluation.metrics.reliability import expected_calibration_error
-from vidsearch.evaluation.metrics.verification import folded_accuracy
 from vidsearch.faces.embed.base import EmbedderConfig
-from vidsearch.faces.embed.onnx import OnnxEmbedder
-from vidsearch.faces.template import normalise
-from vidsearch.models.calibration import Calibration, fit_calibration
 from vidsearch.models.pack import NAME_RULE, DetectorSpec, EmbedderSpec, ModelPack, PackFile
 from vidsearch.models.pack_toml import PACK_TOML, describe_file, verify_pack, write_pack
 
@@ -44,27 +37,37 @@ if TYPE_CHECKING:
     from trainer.training.validation import ValidationSet
 
 EMBEDDER_FILE, REPORT_FILE = "embedder.onnx", "export.json"
-NOBODY_HELD_OUT = (
-    "a pack states probabilities, which are fitted on people that training never saw, and "
-    "this run held nobody out; pass --held-out SET"
-)
-_FOLDS = 10
+_COMPARED_FACES = 64
+
+
+class NoHeldOutIdentitiesError(ConfigError):
+    """A pack cannot be calibrated, because no identities were held out of training.
+
+    Args:
+        remedy: Option that names other identities, e.g. ``--held-out SET``.
+    """
+
+    def __init__(self, remedy: str) -> None:
+        super().__init__(
+            "a pack states probabilities, which are fitted on people that training never saw, and "
+            f"this run has no validation set; pass {remedy}"
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExportOptions:
-    """What kind of pack is made.
+    """Name, precision, detector and licence of a pack, and the sets it is measured on.
 
     Attributes:
-        name: Of the pack; empty takes the folder's.
-        version: Of the pack.
-        precision: ``float32``, or smaller and a little less exact.
+        name: Name of the pack; empty for the name of its folder.
+        version: Version of the pack.
+        precision: ``float32``, or a smaller and less accurate format.
         detector: Pack whose detector finds the faces: ``open``, or a folder.
-        licence: Of the weights; empty states the training set's.
-        commercial_use: Whether that licence allows it.
-        held_out: Other people to measure on; empty takes what the run validated on.
-        pairs: Genuine and as many impostor pairs to measure on.
-        calibration_faces: Training faces that 8-bit ranges are taken from.
+        licence: Licence of the weights; empty to refer to that of the training set.
+        commercial_use: True if that licence permits commercial use.
+        held_out: Training set of other identities; empty for the run's validation set.
+        pairs: Genuine pairs, and as many impostor pairs, of the measurement.
+        calibration_faces: Training faces from which int8 ranges are measured.
     """
 
     name: str = ""
@@ -80,19 +83,19 @@ class ExportOptions:
 
 @dataclass(frozen=True, slots=True)
 class ExportReport:
-    """What was measured on the way.
+    """Measurements of an export.
 
     Attributes:
-        onnx_difference: Largest difference of the float32 file from torch, as a share of an
-            embedding's length.
-        faces_compared: Real faces it was found on.
-        accuracy_float32: Verification accuracy on the held-out people.
-        accuracy: The same in the pack's precision.
-        precision: Of the pack.
-        size_bytes: Of the embedder's file.
-        pairs: Pairs measured on.
-        training_set: Name of the set.
-        identities: People trained on.
+        onnx_difference: Largest difference between the float32 file and torch, relative to the
+            norm of an embedding.
+        faces_compared: Faces behind ``onnx_difference``.
+        accuracy_float32: Verification accuracy in float32 on held-out identities.
+        accuracy: Verification accuracy in the pack's precision.
+        precision: Precision of the pack.
+        size_bytes: Size of the embedder's file.
+        pairs: Pairs behind the accuracies.
+        training_set: Name of the training set.
+        identities: Number of identities in the training set.
     """
 
     onnx_difference: float
@@ -106,30 +109,20 @@ class ExportReport:
     identities: int
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class _Measured:
-    """Held-out faces and the pairs among them."""
-
-    faces: AlignedFaces
-    people: NDArray[np.int64]
-    left: NDArray[np.int64]
-    right: NDArray[np.int64]
-    issame: NDArray[np.bool_]
-
-
 def export_pack(run: Path, out: Path, options: ExportOptions | None = None) -> ExportReport:
-    """Make a pack of a run's best network.
+    """Export the best network of a run as a pack.
 
     Args:
         run: Folder of the run, or one of its checkpoints.
-        out: Folder of the pack; new.
-        options: What kind of pack.
+        out: Folder of the pack; it must not exist.
+        options: Name, precision, detector and licence of the pack.
 
     Raises:
-        ConfigError: ``out`` exists, its name is none for a pack, or nobody was held out.
-        CheckpointError: No network there.
-        ExportError: The network cannot be expressed, or the file does not give its numbers.
-        TrainingSetError: The training set is gone or does not fit.
+        ConfigError: ``out`` exists, or its name is not valid for a pack.
+        NoHeldOutIdentitiesError: No identities were held out of training.
+        CheckpointError: The run has no checkpoint, or a damaged one.
+        ExportError: The network cannot be written as ONNX, or the file differs from the network.
+        TrainingSetError: The training set is missing or does not fit.
     """
     from trainer.data.opening import open_dataset
     from trainer.training.checkpoint import load_backbone
@@ -142,7 +135,7 @@ def export_pack(run: Path, out: Path, options: ExportOptions | None = None) -> E
     if settings.held_out:
         held_out = open_dataset(settings.held_out)
     if held_out is None:
-        raise ConfigError(NOBODY_HELD_OUT)
+        raise NoHeldOutIdentitiesError("--held-out SET")
     out.parent.mkdir(parents=True, exist_ok=True)
     staged = Path(tempfile.mkdtemp(prefix=f".{out.name}.", suffix=".part", dir=out.parent))
     try:
@@ -156,10 +149,10 @@ def export_pack(run: Path, out: Path, options: ExportOptions | None = None) -> E
 
 
 def pack_name(out: Path, options: ExportOptions) -> str:
-    """Return what a pack in this new folder is called.
+    """Return the name of a pack in a new folder.
 
     Raises:
-        ConfigError: It exists already, or gives no name.
+        ConfigError: The folder exists, or its name is not valid for a pack.
     """
     if out.exists():
         raise ConfigError(f"{out} exists already; name a new folder for the pack")
@@ -175,11 +168,11 @@ def _fill(
     options: ExportOptions,
 ) -> ExportReport:
     training, held_out = sets
-    measured = _measured(held_out, options.pairs)
+    measured = decode_pairs(held_out, options.pairs)
     whole = folder / "float32.onnx"
     write_onnx(backbone, training.template.size, whole)
-    some = measured.faces[:64]
-    difference = largest_difference(backbone, backbone.spec.normalisation, whole, some)
+    compared = measured.faces[:_COMPARED_FACES]
+    difference = largest_difference(backbone, backbone.spec.normalisation, whole, compared)
     if not difference <= TOLERANCE:
         raise ExportError(
             f"the ONNX file differs from the network by {difference:.2g} of an embedding's length, "
@@ -191,7 +184,7 @@ def _fill(
         template=training.template,
         normalisation=backbone.spec.normalisation,
     )
-    in_float32 = _similarities(whole, config, measured)
+    in_float32 = similarities_of(whole, config, measured)
     file = folder / EMBEDDER_FILE
     similarities = in_float32
     if options.precision == "float32":
@@ -199,12 +192,12 @@ def _fill(
     else:
         _smaller(whole, file, training, config, options)
         whole.unlink()
-        similarities = _similarities(file, config, measured)
+        similarities = similarities_of(file, config, measured)
     report = ExportReport(
         onnx_difference=difference,
-        faces_compared=len(some),
-        accuracy_float32=_accuracy(in_float32, measured.issame),
-        accuracy=_accuracy(similarities, measured.issame),
+        faces_compared=len(compared),
+        accuracy_float32=accuracy_of(in_float32, measured.issame),
+        accuracy=accuracy_of(similarities, measured.issame),
         precision=options.precision,
         size_bytes=file.stat().st_size,
         pairs=len(measured.issame),
@@ -229,70 +222,12 @@ def _fill(
             normalisation=config.normalisation,
             mirror=config.mirror,
         ),
-        calibration=_calibration(similarities, measured, held_out.name),
+        calibration=calibrate(similarities, measured, held_out.name),
         files=(describe_file(file), describe_file(folder / REPORT_FILE), *files),
     )
     write_pack(pack, folder)
     verify_pack(pack, folder)
     return report
-
-
-def _measured(dataset: ValidationSet, pairs: int) -> _Measured:
-    """Decode the faces of the pairs; those of a verification set that show none are left out."""
-    from trainer.data.pair_faces import PairFaces
-    from trainer.training.validation import pairs_of
-
-    drawn = pairs_of(dataset, pairs, seed=0)
-    faces: dict[int, Any] = {}
-    for index in np.unique(np.concatenate([drawn.left, drawn.right])).tolist():
-        try:
-            faces[index] = dataset.aligned_face(index)
-        except BrokenFaceError as error:
-            if not isinstance(dataset, PairFaces):
-                raise ExportError(f"held-out set: {error}; remove this face") from error
-    used = np.array(sorted(faces), np.int64)
-    both = np.isin(drawn.left, used) & np.isin(drawn.right, used)
-    left, right = (np.searchsorted(used, side[both]) for side in (drawn.left, drawn.right))
-    return _Measured(
-        np.stack([faces[i] for i in used.tolist()]),
-        dataset.labels[used],
-        left.astype(np.int64),
-        right.astype(np.int64),
-        drawn.issame[both],
-    )
-
-
-def _similarities(path: Path, config: EmbedderConfig, measured: _Measured) -> NDArray[np.float64]:
-    unit = normalise(OnnxEmbedder(path, config, CPU).embed(measured.faces)).astype(np.float64)
-    return np.asarray((unit[measured.left] * unit[measured.right]).sum(axis=1), np.float64)
-
-
-def _accuracy(similarities: NDArray[np.float64], issame: NDArray[np.bool_]) -> float:
-    return folded_accuracy(similarities, issame, folds=min(_FOLDS, len(issame) // 2)).mean
-
-
-def _calibration(similarities: NDArray[np.float64], measured: _Measured, name: str) -> Calibration:
-    """Fit on half of the people and check on the others, then fit on everybody."""
-    fitted_on = f"held-out people of {name}"
-    whole = fit_calibration(similarities, measured.issame, fitted_on=fitted_on, balance=True)
-    half = np.random.default_rng(0).random(int(measured.people.max()) + 1) < 0.5
-    sides = half[measured.people[measured.left]], half[measured.people[measured.right]]
-    here, there = sides[0] & sides[1], ~sides[0] & ~sides[1]
-    for part in (here, there):
-        if not 20 <= measured.issame[part].sum() <= part.sum() - 20:
-            return whole
-    first = fit_calibration(
-        similarities[here], measured.issame[here], fitted_on=fitted_on, balance=True
-    )
-    error = expected_calibration_error(
-        first.confidence(similarities[there], prior=float(measured.issame[there].mean())),
-        measured.issame[there],
-    )
-    return replace(
-        whole,
-        checked_on=f"a fit on half of these people, on the other half ({int(there.sum())} pairs)",
-        expected_calibration_error=error,
-    )
 
 
 def _smaller(
@@ -309,12 +244,12 @@ def _smaller(
         try:
             faces.append(training.aligned_face(index))
         except BrokenFaceError:
-            continue  # training listed it already
+            continue  # training has already reported broken faces
     to_int8(whole, path, config.normalisation.apply(np.stack(faces)))
 
 
 def _detector(pack: str, folder: Path) -> tuple[DetectorSpec, tuple[PackFile, ...]]:
-    """Return the detector of a base pack, its file copied into the folder if it has one."""
+    """Return the detector of a base pack; its file, if any, is copied into the folder."""
     from vidsearch.models.open_pack import OPEN
     from vidsearch.models.own_pack import read_own_pack
 

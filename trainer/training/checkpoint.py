@@ -184,6 +184,14 @@ def _restore_head(manifest: CheckpointManifest, model: TrainStep) -> None:
         model.head_optimizer.load_rows(rows, manifest.head_numbers)
 
 
+def find_checkpoint(path: Path) -> Path | None:
+    """Return a checkpoint itself, or the best, else latest checkpoint of a run; else None."""
+    if (path / MANIFEST).is_file():
+        return path
+    saved = checkpoints(path, "best") or checkpoints(path)
+    return saved[-1] if saved else None
+
+
 def load_backbone(path: str | Path) -> tuple[Backbone, TrainConfig, tuple[str, ...]]:
     """Return the network of a run, in evaluation mode, with its configuration and identities.
 
@@ -194,14 +202,11 @@ def load_backbone(path: str | Path) -> tuple[Backbone, TrainConfig, tuple[str, .
     Raises:
         CheckpointError: The path is neither, or a file is damaged.
     """
-    folder = Path(path)
-    if not (folder / MANIFEST).is_file():
-        saved = checkpoints(folder, "best") or checkpoints(folder)
-        if not saved:
-            raise CheckpointError(
-                f"{folder} is neither a run with checkpoints nor a checkpoint; check the path"
-            )
-        folder = saved[-1]
+    folder = find_checkpoint(Path(path))
+    if folder is None:
+        raise CheckpointError(
+            f"{path} is neither a run with checkpoints nor a checkpoint; check the path"
+        )
     manifest = read_checkpoint_manifest(folder)
     backbone = new_backbone(manifest.config, published=False)
     _load_backbone(manifest, backbone)

@@ -20,16 +20,25 @@ import torch
 from trainer.config.toml import parse_config
 from trainer.config.train import TrainConfig
 from vidsearch.errors import CheckpointError
+from vidsearch.text.printable import first_line
 
 MANIFEST = "manifest.json"
 FORMAT = 1
 REMEDY = "delete this folder and resume from an earlier checkpoint with --resume"
 # Errors of torch.load, json and load_state_dict for malformed files.
 MALFORMED = (
-    OSError, RuntimeError, ValueError, TypeError, KeyError, IndexError, AttributeError, EOFError,
-    OverflowError, pickle.UnpicklingError, zipfile.BadZipFile,
-)  # fmt: skip
-_BLOCK = 1 << 24
+    OSError,
+    RuntimeError,
+    ValueError,
+    TypeError,
+    KeyError,
+    IndexError,
+    AttributeError,
+    EOFError,
+    OverflowError,
+    pickle.UnpicklingError,
+    zipfile.BadZipFile,
+)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -77,7 +86,7 @@ class CheckpointManifest:
             return torch.load(path, map_location="cpu", weights_only=True, mmap=True)
         except MALFORMED as error:
             raise CheckpointError(
-                f"checkpoint {self.folder}: {name} cannot be read ({_first_line(error)}); {REMEDY}"
+                f"checkpoint {self.folder}: {name} cannot be read ({first_line(error)}); {REMEDY}"
             ) from error
 
 
@@ -93,7 +102,7 @@ def read_checkpoint_manifest(folder: Path) -> CheckpointManifest:
         manifest = _parsed(folder, table) if written == FORMAT else None
     except MALFORMED as error:
         raise CheckpointError(
-            f"{folder} is not a checkpoint ({type(error).__name__}: {_first_line(error)}); name a "
+            f"{folder} is not a checkpoint ({type(error).__name__}: {first_line(error)}); name a "
             "run folder or one of its checkpoints"
         ) from error
     if manifest is None:
@@ -145,12 +154,5 @@ def _flush(path: Path) -> None:
 
 
 def _sha256(path: Path) -> str:
-    digest = hashlib.sha256()
     with path.open("rb") as file:
-        while block := file.read(_BLOCK):
-            digest.update(block)
-    return digest.hexdigest()
-
-
-def _first_line(error: BaseException) -> str:
-    return next(iter(str(error).splitlines()), type(error).__name__)
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -44,7 +44,7 @@ class LossScaler:
         """Return False after an overflow, and adapt the scale: halve it, or double it in time.
 
         Args:
-            norm: Scalar, the norm of all unscaled gradients.
+            norm: Norm of all unscaled gradients, a scalar.
         """
         if not self.enabled:
             return True

@@ -19,6 +19,7 @@ from trainer.training.optim import HeadOptimizer, build_optimizer, gradient_norm
 from trainer.training.out_of_memory import explain_out_of_memory
 from trainer.training.scaler import LossScaler
 from vidsearch.errors import TrainingError
+from vidsearch.text.printable import first_line
 
 _DTYPES = {"bfloat16": torch.bfloat16, "float16": torch.float16}
 
@@ -144,10 +145,9 @@ class TrainStep:
             except RuntimeError as error:
                 if not (config.speed.compile and _is_compile_error(error)):
                     raise
-                reason = next(iter(str(error).splitlines()), type(error).__name__)
                 raise TrainingError(
-                    f"torch.compile cannot build the network here ({reason}); install a C++ "
-                    "compiler (g++), or set speed.compile=false"
+                    f"torch.compile cannot build the network here ({first_line(error)}); install "
+                    "a C++ compiler (g++), or set speed.compile=false"
                 ) from error
 
     def _run(self, batch: Batch, step: int) -> StepResult:

@@ -59,3 +59,13 @@ def one_line(error: BaseException, *, with_type: bool = False) -> str:
     if not message:
         return name
     return printable(f"{name}: {message}" if with_type else message)[:_LONGEST_MESSAGE]
+
+
+def first_line(error: BaseException) -> str:
+    r"""Return the first line of an error's message, or the class name of an error without one.
+
+    Example:
+        >>> first_line(RuntimeError("no compiler\\nset TORCH_LOGS")), first_line(KeyError())
+        ('no compiler', 'KeyError')
+    """
+    return next(iter(str(error).splitlines()), type(error).__name__)

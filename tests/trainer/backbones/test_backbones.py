@@ -1,4 +1,4 @@
-"""Published sizes, one contract for every network, and what freezing and recomputing leave."""
+"""Published sizes, one contract for every network, freezing and recomputation."""
 
 from __future__ import annotations
 
@@ -49,15 +49,17 @@ def test_published_sizes(name: str, size: int, parameters: int, multiplications:
 
 
 def test_parameters_of_iresnet50_by_hand() -> None:
-    # Convolutions have no bias; BN has 2 numbers a channel, PReLU 1.
-    def block(before: int, after: int, *, halves: bool) -> int:
+    # Convolutions have no bias; BN has 2 parameters a channel, PReLU 1.
+    def block(before: int, after: int, *, downsamples: bool) -> int:
         main = 2 * before + 9 * before * after + 2 * after + after + 9 * after**2 + 2 * after
-        return main + (before * after + 2 * after if halves else 0)
+        return main + (before * after + 2 * after if downsamples else 0)
 
     total = 27 * 64 + 3 * 64
     before = 64
     for count, after in zip((3, 4, 14, 3), (64, 128, 256, 512), strict=True):
-        total += block(before, after, halves=True) + (count - 1) * block(after, after, halves=False)
+        total += block(before, after, downsamples=True) + (count - 1) * block(
+            after, after, downsamples=False
+        )
         before = after
     total += 2 * 512 + (512 * 49 * 512 + 512) + 2 * 512
     with torch.device("meta"):
@@ -66,7 +68,7 @@ def test_parameters_of_iresnet50_by_hand() -> None:
 
 
 @pytest.mark.parametrize("name", SMALL)
-def test_faces_become_embeddings_one_by_one(name: str) -> None:
+def test_embeddings_do_not_depend_on_the_batch(name: str) -> None:
     network = small(name).eval()
     side = network.spec.input_size
     faces = torch.randint(0, 256, (5, 3, side, side), dtype=torch.uint8)
@@ -94,15 +96,15 @@ def test_recomputing_changes_no_gradient_and_no_statistics(name: str) -> None:
         network(torch.randn(6, 3, 32, 32)).square().sum().backward()
         gradients = [p.grad for p in network.parameters()]
         results.append((gradients, dict(network.named_buffers())))
-    for one, other in zip(results[0][0], results[1][0], strict=True):
-        torch.testing.assert_close(one, other)
+    for stored, recomputed in zip(results[0][0], results[1][0], strict=True):
+        torch.testing.assert_close(stored, recomputed)
     for key, value in results[0][1].items():
         if "num_batches" not in key:
             torch.testing.assert_close(value, results[1][1][key])
 
 
 @pytest.mark.parametrize("name", SMALL)
-def test_frozen_stages_stay_as_they_are(name: str) -> None:
+def test_frozen_stages_do_not_change(name: str) -> None:
     network = small(name)
     network.freeze(2)
     network.train()

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.helpers.training_sets import made_people, tiny_config, write_prepared
+from tests.helpers.training_sets import synthetic_people, tiny_config, write_prepared
 from trainer.config.toml import override, to_toml
 from trainer.training.checkpoint import checkpoints
 from vidsearch.commands.main import main
@@ -25,7 +25,7 @@ CHANCE, STATED_MARGIN = 0.5, 0.2
 @pytest.fixture(scope="module")
 def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("prepared")
-    write_prepared(folder, made_people(people=10), made_people(people=8, seed=99))
+    write_prepared(folder, synthetic_people(people=10), synthetic_people(people=8, seed=99))
     return folder
 
 

@@ -45,7 +45,10 @@ def stray_label(root: Path) -> Path:
     [
         (lambda p: folders(p, {"a": 2, "b": 0}), "identity 'b' has no images; remove its folder"),
         (lambda p: folders(p, {"a": 2}), "holds one identity ('a'); a classifier needs at least"),
-        (lambda p: folders(p, {"a": 1, "b": 1}), "has one face an identity, which says nothing"),
+        (
+            lambda p: folders(p, {"a": 1, "b": 1}),
+            "has one face an identity; training needs",
+        ),
         (stray_label, "record 2 has label 3.35544e+07; labels must be whole numbers from 0"),
         (
             lambda p: damaged(p, records=slice(0, 1)),

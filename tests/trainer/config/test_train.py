@@ -1,3 +1,5 @@
+"""Training configuration: recipes, TOML, overrides, schedules and loss scaling."""
+
 from __future__ import annotations
 
 import math
@@ -20,12 +22,12 @@ from vidsearch.errors import ConfigError
 
 
 @pytest.mark.parametrize("name", RECIPES)
-def test_recipes_come_back_from_toml_as_they_were(name: str) -> None:
+def test_recipes_survive_a_round_trip_through_toml(name: str) -> None:
     config = recipe(name)
     assert parse_config(to_toml(config)) == config
 
 
-def test_the_papers_recipes() -> None:
+def test_the_recipes_of_the_paper() -> None:
     # Deng et al. 2019, section 3.1.
     casia, ms1m = recipe("casia_r50_arcface"), recipe("ms1mv2_r100_arcface")
     assert (casia.steps, casia.schedule.milestones) == (32_000, (20_000, 28_000))
@@ -103,7 +105,7 @@ def test_wrong_files_name_the_file(text: str, complaint: str, tmp_path: Path) ->
         read_config(path)
 
 
-def test_settings_that_contradict_each_other_are_refused() -> None:
+def test_contradicting_settings_are_refused() -> None:
     with pytest.raises(ConfigError, match=r"set head\.sample_rate=1 or optim.kind=sgd"):
         TrainConfig(head=HeadConfig(sample_rate=0.5), optim=OptimConfig(kind="adamw"))
     with pytest.raises(ConfigError, match="needs all of them"):
@@ -143,7 +145,7 @@ def test_norm_of_all_gradients() -> None:
     assert float(gradient_norm(shared, [], Ranks())) == pytest.approx(5)
 
 
-def test_float16_leaves_out_an_overflow_and_halves_its_scale() -> None:
+def test_an_overflow_in_float16_skips_the_update_and_halves_the_scale() -> None:
     scaler = LossScaler(enabled=True)
     start = scaler.scale
     assert not scaler.may_step(torch.tensor(math.inf))
@@ -169,7 +171,7 @@ def test_a_config_can_be_checked_without_torch() -> None:
     assert run.stdout.strip() == "False"
 
 
-def test_options_that_are_no_table_are_refused() -> None:
+def test_options_that_are_not_a_table_are_refused() -> None:
     table: dict[str, Any] = {"backbone": {"options": 3}}
     from trainer.config.toml import from_table
 

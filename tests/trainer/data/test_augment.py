@@ -1,3 +1,5 @@
+"""Augmentation: each change, its bounds, and its independence of the others."""
+
 from __future__ import annotations
 
 from dataclasses import fields
@@ -8,26 +10,27 @@ import pytest
 from trainer.data.augment import Augmentation
 from vidsearch.datatypes import Image
 
-NOTHING = {field.name: 0 for field in fields(Augmentation)}
+DISABLED = {field.name: 0 for field in fields(Augmentation)}
 
 
 @pytest.fixture
 def face(rng: np.random.Generator) -> Image:
     smooth = np.linspace(0, 255, 112)
-    return np.stack([np.add.outer(smooth, smooth) / 2, np.tile(smooth, (112, 1)),
-                     np.tile(smooth[:, None], 112)], axis=2).astype(np.uint8)  # fmt: skip
+    columns = np.tile(smooth, (112, 1))
+    channels = [np.add.outer(smooth, smooth) / 2, columns, columns.T]
+    return np.stack(channels, axis=2).astype(np.uint8)
 
 
 def augment(face: Image, seed: int = 0, **options: float) -> Image:
-    values = {**NOTHING, **options}
+    values = {**DISABLED, **options}
     return Augmentation(**values).apply(face, np.random.default_rng(seed))  # type: ignore[arg-type]
 
 
-def test_nothing_asked_nothing_done(face: Image) -> None:
+def test_without_changes_a_face_stays_the_same(face: Image) -> None:
     assert np.array_equal(augment(face), face)
 
 
-def test_a_mirrored_face(face: Image) -> None:
+def test_mirroring_exchanges_left_and_right(face: Image) -> None:
     assert np.array_equal(augment(face, mirror=1), face[:, ::-1])
 
 
@@ -68,7 +71,7 @@ def test_erasing_takes_the_stated_share(face: Image) -> None:
     assert 0.12 < max(shares) < 0.25
 
 
-def test_turning_one_option_on_leaves_the_draws_of_others(face: Image) -> None:
+def test_enabling_one_change_does_not_alter_the_others(face: Image) -> None:
     mirrored = [np.array_equal(augment(face, s, mirror=0.5), face[:, ::-1]) for s in range(40)]
     both = [augment(face, s, mirror=0.5, grey=1) for s in range(40)]
     grey = augment(face, grey=1)

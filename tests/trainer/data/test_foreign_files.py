@@ -1,4 +1,4 @@
-"""Foreign files, damaged in every way that was thought of: one of our errors, in one line."""
+"""Damaged and foreign files: an error of vidsearch, on one line."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.helpers.training_sets import made_people, tiny_config
+from tests.helpers.training_sets import synthetic_people, tiny_config
 from trainer.backbones.build import build_backbone
 from trainer.config.toml import override, parse_config, to_table, to_toml
 from trainer.config.train import DataConfig, TrainConfig
@@ -30,7 +30,7 @@ from trainer.training.run import train
 from trainer.training.step import TrainStep
 from vidsearch.errors import CheckpointError, ConfigError, TrainingSetError, VidsearchError
 
-PEOPLE = made_people(people=3, each=4)
+PEOPLE = synthetic_people(people=3, each=4)
 FEW = settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
 VALUES: st.SearchStrategy[Any] = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8),
@@ -40,28 +40,28 @@ VALUES: st.SearchStrategy[Any] = st.recursive(
 
 
 @pytest.fixture(scope="module")
-def kept(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
     torch.set_num_threads(1)
     run = tmp_path_factory.mktemp("run")
-    place = RunContext(folder=run, ranks=Ranks(), device=torch.device("cpu"))
-    train(tiny_config(steps=1), PEOPLE, None, place)
+    context = RunContext(folder=run, ranks=Ranks(), device=torch.device("cpu"))
+    train(tiny_config(steps=1), PEOPLE, None, context)
     return checkpoints(run)[-1]
 
 
-def copied(kept: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return Path(shutil.copytree(kept, tmp_path_factory.mktemp("copy") / kept.name))
+def copied(checkpoint: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return Path(shutil.copytree(checkpoint, tmp_path_factory.mktemp("copy") / checkpoint.name))
 
 
-def vouched_for(folder: Path, name: str, data: bytes) -> None:
-    """Put a file into a checkpoint as somebody would who wants it to be read."""
+def replace_file(folder: Path, name: str, data: bytes) -> None:
+    """Replace a file of a checkpoint, and its hash in the manifest."""
     (folder / name).write_bytes(data)
     table = json.loads((folder / "manifest.json").read_text())
     table["sha256"][name] = hashlib.sha256(data).hexdigest()
     (folder / "manifest.json").write_text(json.dumps(table))
 
 
-def go_on_from(folder: Path) -> None:
-    """Read all of a checkpoint, as --resume does."""
+def resume_from(folder: Path) -> None:
+    """Read all files of a checkpoint, as --resume does."""
     manifest = read_checkpoint_manifest(folder)
     config = tiny_config()
     head = ClassHead(3, 16, config.loss)
@@ -70,12 +70,12 @@ def go_on_from(folder: Path) -> None:
     load_backbone(folder)
 
 
-def one_line(work: Any, *arguments: Any) -> Any:
-    """Return what the work gives, or None where it ends with one of our errors, in one line."""
+def call_or_one_line(function: Any, *arguments: Any) -> Any:
+    """Return the result of a call, or None after an error of vidsearch, which must be one line."""
     complaint = ""
     result = None
     try:
-        result = work(*arguments)
+        result = function(*arguments)
     except VidsearchError as error:
         complaint = str(error)
     assert "\n" not in complaint
@@ -85,18 +85,18 @@ def one_line(work: Any, *arguments: Any) -> Any:
 @FEW
 @given(st.data())
 def test_files_of_a_checkpoint_with_wrong_bytes(
-    kept: Path, tmp_path_factory: pytest.TempPathFactory, data: st.DataObject
+    checkpoint: Path, tmp_path_factory: pytest.TempPathFactory, data: st.DataObject
 ) -> None:
-    folder = copied(kept, tmp_path_factory)
+    folder = copied(checkpoint, tmp_path_factory)
     name = data.draw(st.sampled_from(["model.pt", "optimizer.pt", "head-0.pt", "identities.json"]))
     raw = bytearray((folder / name).read_bytes())
     for _ in range(data.draw(st.integers(1, 8))):
-        # Half of them where the names and sizes are, at the ends of the file.
+        # Half of them at the ends of the file, which hold names and sizes.
         span = data.draw(st.sampled_from([min(len(raw), 600), len(raw)]))
         at = data.draw(st.integers(0, span - 1))
         raw[data.draw(st.sampled_from([at, len(raw) - 1 - at]))] = data.draw(st.integers(0, 255))
-    vouched_for(folder, name, bytes(raw[: data.draw(st.sampled_from([len(raw), len(raw) // 2]))]))
-    one_line(go_on_from, folder)
+    replace_file(folder, name, bytes(raw[: data.draw(st.sampled_from([len(raw), len(raw) // 2]))]))
+    call_or_one_line(resume_from, folder)
 
 
 @pytest.mark.parametrize("name", ["model.pt", "optimizer.pt", "head-0.pt"])
@@ -106,44 +106,44 @@ def test_files_of_a_checkpoint_with_wrong_bytes(
     ids=str,
 )
 def test_files_of_a_checkpoint_with_other_contents(
-    name: str, content: Any, kept: Path, tmp_path_factory: pytest.TempPathFactory
+    name: str, content: Any, checkpoint: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
-    folder = copied(kept, tmp_path_factory)
+    folder = copied(checkpoint, tmp_path_factory)
     torch.save(content, folder / name)
-    vouched_for(folder, name, (folder / name).read_bytes())
+    replace_file(folder, name, (folder / name).read_bytes())
     with pytest.raises(CheckpointError, match=r"^checkpoint [^\n]*$"):
-        go_on_from(folder)
+        resume_from(folder)
 
 
-class Trap:
-    """What a checkpoint must not be able to do: run code when it is read."""
+class CodeOnUnpickle:
+    """Object that runs code when it is unpickled."""
 
     def __reduce__(self) -> tuple[Any, tuple[Path]]:
-        return Path.touch, (Path("/nonexistent/sprung"),)
+        return Path.touch, (Path("/nonexistent/code-ran"),)
 
 
 @pytest.mark.parametrize("name", ["model.pt", "optimizer.pt", "head-0.pt"])
 def test_a_checkpoint_cannot_run_code(
-    name: str, kept: Path, tmp_path_factory: pytest.TempPathFactory
+    name: str, checkpoint: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
-    for write in (torch.save, lambda trap, path: path.write_bytes(pickle.dumps(trap))):
-        folder = copied(kept, tmp_path_factory)
-        write(Trap(), folder / name)
-        vouched_for(folder, name, (folder / name).read_bytes())
+    for write in (torch.save, lambda code, path: path.write_bytes(pickle.dumps(code))):
+        folder = copied(checkpoint, tmp_path_factory)
+        write(CodeOnUnpickle(), folder / name)
+        replace_file(folder, name, (folder / name).read_bytes())
         with pytest.raises(CheckpointError, match=rf"{name} cannot be read"):
-            go_on_from(folder)
+            resume_from(folder)
 
 
 @FEW
 @given(st.data())
 def test_manifests_with_wrong_values(
-    kept: Path, tmp_path_factory: pytest.TempPathFactory, data: st.DataObject
+    checkpoint: Path, tmp_path_factory: pytest.TempPathFactory, data: st.DataObject
 ) -> None:
-    folder = copied(kept, tmp_path_factory)
+    folder = copied(checkpoint, tmp_path_factory)
     table = json.loads((folder / "manifest.json").read_text())
     table[data.draw(st.sampled_from([*table]))] = data.draw(VALUES)
     (folder / "manifest.json").write_text(json.dumps(table))
-    one_line(go_on_from, folder)
+    call_or_one_line(resume_from, folder)
 
 
 @pytest.mark.parametrize(
@@ -151,16 +151,16 @@ def test_manifests_with_wrong_values(
     ["", "null", "[1]", "{}", "[" * 100_000, '{"format": 2}', '{"format": [1]}', "\ud800"],
     ids=lambda text: text[:15],
 )
-def test_what_is_no_manifest(text: str, tmp_path: Path) -> None:
+def test_files_that_are_not_a_manifest(text: str, tmp_path: Path) -> None:
     (tmp_path / "manifest.json").write_bytes(text.encode("utf-8", "surrogatepass"))
     with pytest.raises(CheckpointError, match=r"is not a checkpoint|has format"):
         read_checkpoint_manifest(tmp_path)
 
 
 def test_a_part_of_the_head_elsewhere_is_refused(
-    kept: Path, tmp_path_factory: pytest.TempPathFactory
+    checkpoint: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
-    folder = copied(kept, tmp_path_factory)
+    folder = copied(checkpoint, tmp_path_factory)
     table = json.loads((folder / "manifest.json").read_text())
     table["head"] = [["../head-0.pt", 0, 3]]
     (folder / "manifest.json").write_text(json.dumps(table))
@@ -172,15 +172,14 @@ def test_a_part_of_the_head_elsewhere_is_refused(
 @given(st.data())
 def test_configs_with_wrong_values(data: st.DataObject) -> None:
     table = to_table(TrainConfig())
-    place = data.draw(st.sampled_from([table, *(v for v in table.values() if isinstance(v, dict))]))
-    name = data.draw(st.sampled_from([*place]))
-    text = data.draw(
-        st.text(max_size=12) | st.sampled_from(["1979-05-27", "inf", "nan", "[[1]]", "{a = 1}"])
-        | VALUES.map(json.dumps)
-    )  # fmt: skip
-    prefix = "" if place is table else next(k for k, v in table.items() if v is place) + "."
-    config = one_line(override, TrainConfig(), [f"{prefix}{name}={text}"])
-    written = one_line(to_toml, config) if config is not None else None
+    sections = ["", *(name for name, value in table.items() if isinstance(value, dict))]
+    section = data.draw(st.sampled_from(sections))
+    name = data.draw(st.sampled_from([*(table[section] if section else table)]))
+    odd = st.sampled_from(["1979-05-27", "inf", "nan", "[[1]]", "{a = 1}"])
+    text = data.draw(st.text(max_size=12) | odd | VALUES.map(json.dumps))
+    prefix = f"{section}." if section else ""
+    config = call_or_one_line(override, TrainConfig(), [f"{prefix}{name}={text}"])
+    written = call_or_one_line(to_toml, config) if config is not None else None
     if written is not None:
         assert parse_config(written) == config
 
@@ -188,7 +187,7 @@ def test_configs_with_wrong_values(data: st.DataObject) -> None:
 @settings(max_examples=60, deadline=None)
 @given(st.text(alphabet="[]{}=.\"'\n\\ab1-", max_size=60))
 def test_config_files_of_random_text(text: str) -> None:
-    one_line(parse_config, text)
+    call_or_one_line(parse_config, text)
 
 
 @pytest.mark.parametrize("text", ["steps = " + "[" * 100_000, "steps = 1\x00", "a.b.c = 1"])
@@ -203,9 +202,9 @@ def test_config_files_that_are_odd(text: str) -> None:
     st.sampled_from(["width", "dropout", "input_size", "dim", "depth", "heads", "patch"]),
     st.sampled_from([-1, 0, 0.0, 0.5, 1.5, 3, 7, float("nan"), float("inf"), -float("inf")]),
 )
-def test_options_of_networks_that_make_no_sense(name: str, option: str, value: float) -> None:
+def test_invalid_options_of_networks(name: str, option: str, value: float) -> None:
     with torch.device("meta"):
-        one_line(lambda: build_backbone(name, 16, **{option: value}))
+        call_or_one_line(lambda: build_backbone(name, 16, **{option: value}))
 
 
 @settings(max_examples=60, deadline=None)
@@ -213,7 +212,7 @@ def test_options_of_networks_that_make_no_sense(name: str, option: str, value: f
 def test_index_files(tmp_path_factory: pytest.TempPathFactory, raw: bytes) -> None:
     path = tmp_path_factory.mktemp("idx") / "train.idx"
     path.write_bytes(raw)
-    found = one_line(read_index, path)
+    found = call_or_one_line(read_index, path)
     if found is not None:
         assert all(0 <= value < 2**63 for pair in found.items() for value in pair)
         np.array([*found.items()], np.int64)
@@ -233,7 +232,7 @@ def test_paths_with_rare_characters_come_back_from_a_config(path: str) -> None:
     assert parse_config(to_toml(config)) == config
 
 
-def test_a_path_that_is_no_text_is_one_line() -> None:
+def test_a_path_that_is_not_unicode_is_one_line() -> None:
     config = TrainConfig(data=DataConfig(path="/archive/\udcff"))
     with pytest.raises(ConfigError, match="is not valid Unicode"):
         to_toml(config)

@@ -1,3 +1,5 @@
+"""Batches: reproducible, shared by ranks, robust against broken faces."""
+
 from __future__ import annotations
 
 from contextlib import closing
@@ -23,7 +25,7 @@ TINY = AlignmentTemplate(name="tiny", size=8, points=((1, 1), (6, 1), (3, 3), (1
 
 @dataclass
 class Faces:
-    """Face i is all i, except its left column, which is 255."""
+    """Dataset whose face i has the value i, and 255 in its left column."""
 
     labels: NDArray[np.int64]
     broken: frozenset[int] = frozenset()
@@ -60,7 +62,7 @@ def joined(batches: list[Batch]) -> list[int]:
     return torch.cat([batch.indices for batch in batches]).tolist()
 
 
-def test_batches_hold_what_they_say() -> None:
+def test_labels_and_indices_match_the_faces() -> None:
     (batch,) = first(FaceLoader(faces(), LoaderConfig(global_batch=6)), 1)
     assert batch.faces.shape == (6, 3, 8, 8)
     assert batch.faces.dtype == torch.uint8
@@ -68,9 +70,9 @@ def test_batches_hold_what_they_say() -> None:
     assert batch.faces[:, 0, 4, 4].tolist() == batch.indices.tolist()
 
 
-def test_every_epoch_holds_every_face_once_across_batch_borders() -> None:
-    seen = joined(first(FaceLoader(faces(23), LoaderConfig(global_batch=5)), 14))  # 70 > 3 * 23
-    epochs = [seen[i * 23 : (i + 1) * 23] for i in range(3)]
+def test_every_epoch_has_every_face_once_across_batches() -> None:
+    order = joined(first(FaceLoader(faces(23), LoaderConfig(global_batch=5)), 14))  # 70 > 3 * 23
+    epochs = [order[i * 23 : (i + 1) * 23] for i in range(3)]
     assert all(sorted(epoch) == list(range(23)) for epoch in epochs)
     assert epochs[0] != epochs[1] != epochs[2]
 
@@ -80,12 +82,12 @@ def test_a_set_smaller_than_a_batch_is_repeated() -> None:
     assert sorted(batch.indices.tolist()) == [0, 0, 0, 1, 1, 1, 2, 2, 2]
 
 
-def test_going_on_in_mid_epoch_is_going_on() -> None:
+def test_batches_from_a_later_step_equal_those_of_one_sequence() -> None:
     loader = FaceLoader(faces(), LoaderConfig(global_batch=5, augmentation=Augmentation(erase=1)))
     whole, rest = first(loader, 9), first(loader, 4, start=5)
-    for one, other in zip(whole[5:], rest, strict=True):
-        assert torch.equal(one.faces, other.faces)
-        assert torch.equal(one.indices, other.indices)
+    for expected, batch in zip(whole[5:], rest, strict=True):
+        assert torch.equal(batch.faces, expected.faces)
+        assert torch.equal(batch.indices, expected.indices)
 
 
 @pytest.mark.parametrize("world", [1, 2, 3, 5])
@@ -102,16 +104,16 @@ def test_the_ranks_share_one_global_batch(world: int) -> None:
 
 
 @pytest.mark.slow
-def test_workers_change_nothing() -> None:
+def test_decoding_processes_give_the_same_batches() -> None:
     config = {"global_batch": 6, "augmentation": Augmentation(colour=0.5, erase=0.5)}
-    here = first(FaceLoader(faces(), LoaderConfig(**config)), 5)  # type: ignore[arg-type]
-    there = first(FaceLoader(faces(), LoaderConfig(**config, workers=2)), 5)  # type: ignore[arg-type]
-    for one, other in zip(here, there, strict=True):
-        assert torch.equal(one.faces, other.faces)
+    alone = first(FaceLoader(faces(), LoaderConfig(**config)), 5)  # type: ignore[arg-type]
+    decoded = first(FaceLoader(faces(), LoaderConfig(**config, workers=2)), 5)  # type: ignore[arg-type]
+    for expected, batch in zip(alone, decoded, strict=True):
+        assert torch.equal(batch.faces, expected.faces)
 
 
 @pytest.mark.slow
-def test_workers_end_with_their_batches() -> None:
+def test_decoding_processes_end_with_the_generator() -> None:
     before = set(active_children())
     with closing(FaceLoader(faces(), LoaderConfig(global_batch=6, workers=2)).batches()) as batches:
         next(batches)
@@ -128,7 +130,7 @@ def test_seeds_differ() -> None:
     assert orders[0] != orders[1]
 
 
-def test_mirroring_falls_on_half_of_the_faces_and_changes_with_the_epoch() -> None:
+def test_half_of_the_faces_are_mirrored_and_others_in_each_epoch() -> None:
     loader = FaceLoader(faces(200, classes=4), LoaderConfig(global_batch=200))
     batches = first(loader, 2)
     mirrored = [
@@ -157,13 +159,13 @@ def test_too_many_broken_faces_stop_the_run() -> None:
         first(loader, 1)
 
 
-def test_nothing_but_broken_faces_is_one_line() -> None:
+def test_a_set_of_broken_faces_gives_one_line() -> None:
     loader = FaceLoader(faces(2, broken=frozenset({0, 1})), LoaderConfig(global_batch=2))
     with pytest.raises(TrainingSetError, match="20 faces in a row are broken"):
         first(loader, 1)
 
 
-def test_groups_bound_how_far_apart_neighbours_are() -> None:
+def test_a_window_of_the_order_spans_few_groups() -> None:
     groups = np.arange(0, 1001, 10)  # 100 groups of 10
     order = epoch_order(1000, 0, 0, groups)
     assert sorted(order.tolist()) == list(range(1000))
@@ -184,7 +186,7 @@ def test_groups_bound_how_far_apart_neighbours_are() -> None:
     ],
     ids=["no faces", "one class", "empty class", "label too large", "label negative"],
 )
-def test_sets_that_teach_nothing(dataset: Faces, message: str) -> None:
+def test_sets_that_cannot_be_learned_are_refused(dataset: Faces, message: str) -> None:
     with pytest.raises(TrainingSetError, match=message):
         check_learnable(dataset)
 

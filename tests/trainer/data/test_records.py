@@ -1,3 +1,5 @@
+"""RecordIO files: hand-written records, InsightFace sets, and damage of every kind."""
+
 from __future__ import annotations
 
 import pickle
@@ -14,7 +16,7 @@ from tests.helpers.recordio_bytes import (
     framed,
     image_record,
     insightface_set,
-    listed_record,
+    labelled_record,
     png,
     write,
 )
@@ -35,7 +37,7 @@ def test_a_hand_written_record(tmp_path: Path) -> None:
 
 @given(st.lists(st.sampled_from([MAGIC_BYTES, b"abcd", b"x", b""]), max_size=12))
 @settings(max_examples=60)
-def test_data_with_the_magic_number_in_it_survives(
+def test_data_with_the_magic_number_is_read_back(
     tmp_path_factory: pytest.TempPathFactory, pieces: list[bytes]
 ) -> None:
     path = tmp_path_factory.mktemp("rec") / "one.rec"
@@ -63,8 +65,8 @@ def test_a_set_without_ranges_and_with_gaps_in_its_labels(tmp_path: Path) -> Non
     assert dataset.labels.tolist() == [0, 1, 0]
 
 
-def test_labels_beside_the_header_count_too(tmp_path: Path) -> None:
-    payloads = {k: listed_record((float(k % 2), 0.5), k, png(k)) for k in range(1, 5)}
+def test_labels_after_the_header_are_read(tmp_path: Path) -> None:
+    payloads = {k: labelled_record((float(k % 2), 0.5), k, png(k)) for k in range(1, 5)}
     assert RecordDataset(write(tmp_path, payloads)).labels.tolist() == [1, 0, 1, 0]
 
 
@@ -88,10 +90,10 @@ def test_a_corrupt_image_is_one_broken_face(tmp_path: Path) -> None:
 
 
 def test_a_label_that_contradicts_its_range_is_named(tmp_path: Path) -> None:
-    payloads = {0: listed_record((3.0, 4.0), 0)}
+    payloads = {0: labelled_record((3.0, 4.0), 0)}
     payloads[1] = image_record(0.0, 1, png(1))
     payloads[2] = image_record(7.0, 2, png(2))
-    payloads[3] = listed_record((1.0, 3.0), 3)
+    payloads[3] = labelled_record((1.0, 3.0), 3)
     dataset = RecordDataset(write(tmp_path, payloads))
     with pytest.raises(BrokenFaceError, match="labelled 7, but stored among identity 0"):
         dataset.aligned_face(1)
@@ -107,14 +109,14 @@ def test_a_label_that_contradicts_its_range_is_named(tmp_path: Path) -> None:
     ],
 )
 def test_ranges_are_checked(tmp_path: Path, ends: tuple[float, float], message: str) -> None:
-    payloads = {0: listed_record((3.0, 4.0), 0)}
+    payloads = {0: labelled_record((3.0, 4.0), 0)}
     payloads |= {k: image_record(0.0, k, png(k)) for k in (1, 2)}
-    payloads[3] = listed_record(ends, 3)
+    payloads[3] = labelled_record(ends, 3)
     with pytest.raises(TrainingSetError, match=message):
         RecordDataset(write(tmp_path, payloads))
 
 
-def test_without_its_index_the_remedy_is_said(tmp_path: Path) -> None:
+def test_a_missing_or_malformed_index_names_a_remedy(tmp_path: Path) -> None:
     path = insightface_set(tmp_path, (1, 1))
     path.with_suffix(".idx").unlink()
     with pytest.raises(TrainingSetError, match=r"NAME\.rec and NAME\.idx"):
@@ -136,7 +138,9 @@ def test_without_its_index_the_remedy_is_said(tmp_path: Path) -> None:
         framed(struct.pack("<IfQQ", 0xFFFFFFFF, 0.0, 0, 0)),
     ],
 )
-def test_what_is_no_record_is_named_with_its_place(tmp_path: Path, raw: bytes) -> None:
+def test_bytes_that_are_not_a_record_are_named_with_their_offset(
+    tmp_path: Path, raw: bytes
+) -> None:
     path = tmp_path / "x.rec"
     path.write_bytes(raw)
     with pytest.raises(CorruptRecordError, match="byte 0 is corrupt"):
@@ -145,15 +149,15 @@ def test_what_is_no_record_is_named_with_its_place(tmp_path: Path, raw: bytes) -
 
 @given(st.data())
 @settings(max_examples=150)
-def test_no_damage_is_more_than_one_of_our_errors(
+def test_any_damage_gives_an_error_of_vidsearch_on_one_line(
     tmp_path_factory: pytest.TempPathFactory, data: st.DataObject
 ) -> None:
     folder = tmp_path_factory.mktemp("fuzz")
     path = insightface_set(folder, (2, 1), side=16)
     raw = bytearray(path.read_bytes())
     for _ in range(data.draw(st.integers(1, 6))):
-        at = data.draw(st.integers(0, len(raw) - 1))
-        raw[at] = data.draw(st.integers(0, 255))
+        position = data.draw(st.integers(0, len(raw) - 1))
+        raw[position] = data.draw(st.integers(0, 255))
     path.write_bytes(raw[: data.draw(st.integers(0, len(raw)))])
     complaint = ""
     try:

@@ -1,4 +1,4 @@
-"""Folders and shards: what is stored is what is read."""
+"""Folders and shards: reading returns the stored faces."""
 
 from __future__ import annotations
 
@@ -45,11 +45,13 @@ def test_folders(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("side", "template"), [(112, "arcface_112"), (150, "dlib_150")])
-def test_the_size_tells_the_template(tmp_path: Path, side: int, template: str) -> None:
+def test_the_size_of_the_faces_selects_the_template(
+    tmp_path: Path, side: int, template: str
+) -> None:
     assert open_dataset(folders(tmp_path / "x", {"a": 1, "b": 1}, side)).template.name == template
 
 
-def test_folders_that_are_none(tmp_path: Path) -> None:
+def test_paths_that_are_not_training_sets(tmp_path: Path) -> None:
     with pytest.raises(TrainingSetError, match="does not exist"):
         open_dataset(tmp_path / "no")
     with pytest.raises(TrainingSetError, match="no sub-folders"):
@@ -66,7 +68,7 @@ def test_folders_that_are_none(tmp_path: Path) -> None:
 
 def test_broken_files_are_named(tmp_path: Path) -> None:
     root = folders(tmp_path / "x", {"a": 2, "b": 1})
-    (root / "a" / "1.png").write_bytes(b"not a picture")
+    (root / "a" / "1.png").write_bytes(b"not an image!")
     (root / "b" / "0.png").write_bytes(png(1, 64))
     dataset = open_dataset(root)
     with pytest.raises(BrokenFaceError, match=r"1\.png: not an image .*13 bytes"):
@@ -86,7 +88,7 @@ def write_shards(folder: Path, count: int, people: int = 3) -> None:
             writer.add(f"person {i % people}", png(i % 251), f"photo {i}")
 
 
-def test_shards_hold_what_was_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_shards_return_the_written_faces(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(shards, "GROUP_FACES", 4)
     monkeypatch.setattr(shards, "SHARD_FACES", 8)
     write_shards(tmp_path / "set", 21)
@@ -100,27 +102,29 @@ def test_shards_hold_what_was_written(tmp_path: Path, monkeypatch: pytest.Monkey
     assert red(pickle.loads(pickle.dumps(dataset))) == list(range(21))
 
 
-def test_shards_keep_few_groups_in_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_shards_bound_the_groups_in_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(shards, "GROUP_FACES", 2)
     write_shards(tmp_path / "set", 2 * (GROUPS_IN_WINDOW + 9))
     dataset = ShardDataset(tmp_path / "set")
     rng = np.random.default_rng(0)
     for index in rng.permutation(len(dataset)):
         dataset.aligned_face(int(index))
-        assert len(dataset._images) <= GROUPS_IN_WINDOW
+        assert dataset.cached_groups <= GROUPS_IN_WINDOW
+    assert dataset.cached_groups == GROUPS_IN_WINDOW
 
 
-def test_damaged_shards_are_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_damaged_shards_are_named(tmp_path: Path) -> None:
     write_shards(tmp_path, 3)
     path = tmp_path / "part-00000.parquet"
     intact = path.read_bytes()
     path.write_bytes(intact[:-100])
-    with pytest.raises(TrainingSetError, match=r"part-00000.parquet is no readable Parquet file"):
+    with pytest.raises(
+        TrainingSetError, match=r"part-00000.parquet is not a readable Parquet file"
+    ):
         open_dataset(tmp_path)
     pq.write_table(pa.table({"label": [1, 2]}), path)
     with pytest.raises(TrainingSetError, match="no column 'identity'"):
         open_dataset(tmp_path)
     path.write_bytes(intact)
-    monkeypatch.setattr("trainer.data.shards.MAX_GROUP_BYTES", 100)
     with pytest.raises(TrainingSetError, match="row groups above"):
-        open_dataset(tmp_path)
+        ShardDataset(tmp_path, max_group_bytes=100)

@@ -1,6 +1,9 @@
+"""Export of a run as a pack: the pack loads, its precisions agree, mistakes leave no files."""
+
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import cv2
@@ -18,7 +21,8 @@ from trainer.config.train import (
 from trainer.data.opening import open_dataset
 from trainer.distributed.ranks import Ranks
 from trainer.export.onnx import TOLERANCE, largest_difference, write_onnx
-from trainer.export.pack import ExportOptions, export_pack
+from trainer.export.pack import ExportOptions, NoHeldOutIdentitiesError, export_pack
+from trainer.training.checkpoint import checkpoints
 from trainer.training.loop import RunContext
 from trainer.training.run import open_sets, train
 from vidsearch.commands.main import main
@@ -32,28 +36,28 @@ PEOPLE, PHOTOS = 16, 6
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A tiny network after two steps on patterns that differ by person."""
-    place = tmp_path_factory.mktemp("run")
+    folder = tmp_path_factory.mktemp("run")
     rng = np.random.default_rng(0)
     for person in range(PEOPLE):
         pattern = rng.integers(0, 256, (7, 7, 3)).astype(np.float32)
-        (place / "faces" / f"p{person:02d}").mkdir(parents=True)
+        (folder / "faces" / f"p{person:02d}").mkdir(parents=True)
         for photo in range(PHOTOS):
             noisy = np.clip(pattern + rng.normal(0, 20, pattern.shape), 0, 255).astype(np.uint8)
             face = cv2.resize(noisy, (112, 112), interpolation=cv2.INTER_CUBIC)
-            cv2.imwrite(str(place / "faces" / f"p{person:02d}" / f"{photo}.png"), face)
+            cv2.imwrite(str(folder / "faces" / f"p{person:02d}" / f"{photo}.png"), face)
     config = TrainConfig(
         steps=2,
         batch=8,
         device="cpu",
         backbone=BackboneConfig(name="iresnet_tiny", embedding_size=16, options={"width": 0.125}),
-        data=DataConfig(path=str(place / "faces")),
+        data=DataConfig(path=str(folder / "faces")),
         validation=ValidationConfig(held_out=0.6, pairs=40, every=2),
         keep=CheckpointConfig(checkpoint_every=2, tensorboard=False),
     )
     training, held_out = open_sets(config)
-    train(config, training, held_out,
-          RunContext(folder=place / "run", ranks=Ranks(), device=torch.device("cpu")))  # fmt: skip
-    return place
+    context = RunContext(folder=folder / "run", ranks=Ranks(), device=torch.device("cpu"))
+    train(config, training, held_out, context)
+    return folder
 
 
 @pytest.mark.parametrize("precision", ["float32", "float16", "int8"])
@@ -78,7 +82,7 @@ def test_a_run_becomes_a_pack_that_loads(run: Path, tmp_path: Path, precision: s
     assert [path.name for path in tmp_path.iterdir()] == ["My Faces"]
 
 
-def test_int8_is_smaller_and_still_the_same_space(run: Path, tmp_path: Path) -> None:
+def test_smaller_precisions_keep_the_embedding_space(run: Path, tmp_path: Path) -> None:
     whole = export_pack(run / "run", tmp_path / "whole")
     small = export_pack(
         run / "run", tmp_path / "small", ExportOptions(precision="int8", calibration_faces=24)
@@ -92,11 +96,9 @@ def test_int8_is_smaller_and_still_the_same_space(run: Path, tmp_path: Path) -> 
         load_pack(str(tmp_path / name), CPU).embedder.embed(faces)
         for name in ("whole", "half", "small")
     )
-    for rough, least in ((halved, 0.9999), (quantised, 0.9)):
-        cosine = (
-            (exact * rough).sum(1) / np.linalg.norm(exact, axis=1) / np.linalg.norm(rough, axis=1)
-        )
-        assert cosine.min() > least
+    for embeddings, least in ((halved, 0.9999), (quantised, 0.9)):
+        norms = np.linalg.norm(exact, axis=1) * np.linalg.norm(embeddings, axis=1)
+        assert ((exact * embeddings).sum(1) / norms).min() > least
 
 
 def test_mistakes_are_named_and_leave_nothing(run: Path, tmp_path: Path) -> None:
@@ -112,17 +114,17 @@ def test_mistakes_are_named_and_leave_nothing(run: Path, tmp_path: Path) -> None
     assert [path.name for path in tmp_path.iterdir()] == ["there"]
 
 
-def test_nobody_held_out_is_said(
-    run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    import trainer.training.run as module
+def test_a_run_without_held_out_identities_needs_others(run: Path, tmp_path: Path) -> None:
+    checkpoint = shutil.copytree(checkpoints(run / "run")[-1], tmp_path / "checkpoint")
+    manifest = (checkpoint / "manifest.json").read_text()
+    assert "held_out = 0.6" in manifest
+    (checkpoint / "manifest.json").write_text(manifest.replace("held_out = 0.6", "held_out = 0.0"))
+    with pytest.raises(NoHeldOutIdentitiesError, match="pass --held-out SET"):
+        export_pack(checkpoint, tmp_path / "new")
+    assert not (tmp_path / "new").exists()
 
-    monkeypatch.setattr(module, "open_sets", lambda config: (open_sets(config)[0], None))
-    with pytest.raises(ConfigError, match="--held-out SET"):
-        export_pack(run / "run", tmp_path / "new")
 
-
-def test_a_file_that_gives_other_numbers_is_refused(
+def test_a_file_that_differs_from_the_network_is_refused(
     run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("trainer.export.pack.largest_difference", lambda *_: 0.5)
@@ -135,14 +137,14 @@ def test_the_difference_is_measured(run: Path, tmp_path: Path) -> None:
     from trainer.backbones.build import build_backbone
 
     torch.manual_seed(0)
-    one = build_backbone("iresnet_tiny", 8, width=0.125, input_size=32).eval()
+    network = build_backbone("iresnet_tiny", 8, width=0.125, input_size=32).eval()
     torch.manual_seed(1)
     other = build_backbone("iresnet_tiny", 8, width=0.125, input_size=32).eval()
-    write_onnx(one, 32, tmp_path / "one.onnx")
+    write_onnx(network, 32, tmp_path / "network.onnx")
     faces = np.random.default_rng(0).integers(0, 256, (3, 32, 32, 3), dtype=np.uint8)
-    normalisation = one.spec.normalisation
-    assert largest_difference(one, normalisation, tmp_path / "one.onnx", faces) < TOLERANCE
-    assert largest_difference(other, normalisation, tmp_path / "one.onnx", faces) > 0.1
+    normalisation = network.spec.normalisation
+    assert largest_difference(network, normalisation, tmp_path / "network.onnx", faces) < TOLERANCE
+    assert largest_difference(other, normalisation, tmp_path / "network.onnx", faces) > 0.1
 
 
 def test_the_command(run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,4 +1,4 @@
-"""Every loss of Table 2 against NumPy; then the same head split over processes."""
+"""Every loss of Table 2 against NumPy, and the head split over processes."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ LABELS = np.array([0, 3, 3, 6, 1, 0, 5, 3, 6, 1, 0])
 def numbers() -> tuple[Floats, Floats, Floats]:
     rng = np.random.default_rng(3)
     weights = rng.normal(size=(CLASSES, SIZE))
-    # Faces near their class: some angles are small, as after training.
+    # Faces near their class weight, so some angles are small, as after training.
     faces = weights[LABELS] * 2 + rng.normal(size=(FACES, SIZE))
     return faces, weights, rng.normal(size=CLASSES)
 
@@ -47,7 +47,7 @@ def margin_in_numpy(theta: Floats, margin: Margin) -> Floats:
 
 
 def loss_in_numpy(faces: Floats, weights: Floats, bias: Floats, loss: LossConfig) -> float:
-    """The equations, class by class and face by face, with no code of the trainer."""
+    """Return the loss by the equations, face by face and class by class, without trainer code."""
     x, w = unit(faces), unit(weights)
     n, count = len(faces), len(weights)
     total = 0.0
@@ -88,11 +88,11 @@ def triplets_in_numpy(x: Floats, loss: LossConfig) -> float:
     return float(np.mean(hinges))
 
 
-def differences(function: Any, at: Floats, step: float = 1e-5) -> Floats:
-    """Central differences: the gradient by the definition."""
-    slope = np.zeros_like(at)
-    for index in np.ndindex(*at.shape):
-        up, down = at.copy(), at.copy()
+def differences(function: Any, point: Floats, step: float = 1e-5) -> Floats:
+    """Return the gradient of a function by central differences."""
+    slope = np.zeros_like(point)
+    for index in np.ndindex(*point.shape):
+        up, down = point.copy(), point.copy()
         up[index] += step
         down[index] -= step
         slope[index] = (function(up) - function(down)) / (2 * step)
@@ -128,17 +128,17 @@ LOSSES = {
 
 
 @pytest.mark.parametrize("name", LOSSES)
-def test_value_and_gradients_are_the_equations(name: str) -> None:
+def test_value_and_gradients_match_the_equations(name: str) -> None:
     loss = LOSSES[name]
     faces, weights, bias = numbers()
-    wanted = loss_in_numpy(faces, weights, bias, loss)
-    wanted_of_faces = differences(lambda x: loss_in_numpy(x, weights, bias, loss), faces)
-    wanted_of_weights = differences(lambda w: loss_in_numpy(faces, w, bias, loss), weights)
+    expected = loss_in_numpy(faces, weights, bias, loss)
+    expected_of_faces = differences(lambda x: loss_in_numpy(x, weights, bias, loss), faces)
+    expected_of_weights = differences(lambda w: loss_in_numpy(faces, w, bias, loss), weights)
     for dtype, relative, absolute in ((torch.float64, 1e-5, 1e-7), (torch.float32, 2e-3, 2e-4)):
         value, of_faces, of_weights = one_process(loss, dtype)
-        assert value == pytest.approx(wanted, rel=relative / 20, abs=absolute / 20)
-        np.testing.assert_allclose(of_faces, wanted_of_faces, rtol=relative, atol=absolute)
-        np.testing.assert_allclose(of_weights, wanted_of_weights, rtol=relative, atol=absolute)
+        assert value == pytest.approx(expected, rel=relative / 20, abs=absolute / 20)
+        np.testing.assert_allclose(of_faces, expected_of_faces, rtol=relative, atol=absolute)
+        np.testing.assert_allclose(of_weights, expected_of_weights, rtol=relative, atol=absolute)
 
 
 @pytest.mark.parametrize("name", [*LOSSES, "sub-centres"])
@@ -155,20 +155,29 @@ def test_gradcheck_of_the_whole_head(name: str) -> None:
         loss_: torch.Tensor = result.loss
         return loss_
 
-    # Weights of length one: the drawn ones are so short that a difference is a large angle.
-    there = [parameter.detach() for parameter in parameters if parameter.numel()]
-    weights = [torch.nn.functional.normalize(rows, dim=-1).requires_grad_() for rows in there]
+    # Unit weights: the initial ones are so short that a finite difference is a large angle.
+    weights = [
+        torch.nn.functional.normalize(parameter.detach(), dim=-1).requires_grad_()
+        for parameter in parameters
+        if parameter.numel()
+    ]
     names = names[: len(weights)]
     embeddings = torch.tensor(faces, requires_grad=True)
     assert torch.autograd.gradcheck(value, (embeddings, *weights), atol=1e-5)
 
 
-def test_every_row_of_table_2_is_there() -> None:
+def test_the_named_losses_are_the_rows_of_table_2() -> None:
     table = {
-        "arcface-0.4": (1, 0.4, 0), "arcface-0.45": (1, 0.45, 0), "arcface": (1, 0.5, 0),
-        "arcface-0.55": (1, 0.55, 0), "sphereface": (1.35, 0, 0), "cosface": (1, 0, 0.35),
-        "cm1": (1, 0.3, 0.2), "cm2": (0.9, 0.4, 0.15), "norm-softmax": (1, 0, 0),
-    }  # fmt: skip
+        "arcface-0.4": (1, 0.4, 0),
+        "arcface-0.45": (1, 0.45, 0),
+        "arcface": (1, 0.5, 0),
+        "arcface-0.55": (1, 0.55, 0),
+        "sphereface": (1.35, 0, 0),
+        "cosface": (1, 0, 0.35),
+        "cm1": (1, 0.3, 0.2),
+        "cm2": (0.9, 0.4, 0.15),
+        "norm-softmax": (1, 0, 0),
+    }
     for name, (m1, m2, m3) in table.items():
         margin = named_loss(name).margin
         assert (margin.angle_factor, margin.angle_margin_rad, margin.cosine_margin) == (m1, m2, m3)
@@ -184,13 +193,13 @@ def test_a_mislabelled_face_takes_the_nearest_sub_centre() -> None:
     labels = torch.tensor([0, 0])
     result = head(torch.tensor([[2.0, 0.0], [0.0, 3.0]]), labels, [2])
     assert result.target_angles_rad.tolist() == pytest.approx([0, 0], abs=2e-3)
-    # The other class is nearest at 90 degrees: -log(e / (e + 1)) = 0.3133
+    # The nearest sub-centre of the other class is at 90 degrees: -log(e / (e + 1)) = 0.3133
     assert float(result.loss.detach()) == pytest.approx(0.3133, abs=1e-4)
 
 
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
 @pytest.mark.parametrize("name", ["arcface", "cm2", "arcface+intra+inter", "arcface+triplet"])
-def test_half_precision_comes_near_the_exact_loss(name: str, dtype: torch.dtype) -> None:
+def test_half_precision_is_close_to_the_exact_loss(name: str, dtype: torch.dtype) -> None:
     exact, _, _ = one_process(LOSSES[name])
     with torch.autocast("cpu", dtype=dtype):
         rounded, of_faces, of_weights = one_process(LOSSES[name], torch.float32)
@@ -200,7 +209,7 @@ def test_half_precision_comes_near_the_exact_loss(name: str, dtype: torch.dtype)
 
 
 @pytest.mark.parametrize("name", NAMED_LOSSES)
-def test_faces_on_top_of_their_class_give_numbers(name: str) -> None:
+def test_faces_equal_to_a_class_weight_give_finite_losses(name: str) -> None:
     head = ClassHead(3, 4, NAMED_LOSSES[name])
     centres = torch.eye(3, 4)
     if NAMED_LOSSES[name].has_classes:
@@ -215,7 +224,7 @@ def test_faces_on_top_of_their_class_give_numbers(name: str) -> None:
     assert torch.isfinite(embeddings.grad).all()
 
 
-def test_sampling_keeps_every_positive_and_moves_only_what_it_looked_at() -> None:
+def test_sampling_includes_every_positive_and_equals_a_smaller_head() -> None:
     loss = named_loss("arcface")
     head = ClassHead(100, 8, loss, HeadConfig(sample_rate=0.1), seed=5)
     labels = torch.tensor([3, 50, 50, 99])
@@ -228,7 +237,7 @@ def test_sampling_keeps_every_positive_and_moves_only_what_it_looked_at() -> Non
     assert head.active_rows.tolist() == chosen
     head.begin_step(labels, 8)
     assert head.active_rows.tolist() != chosen
-    # The same loss as a head of these ten classes alone.
+    # The loss equals that of a head with these ten classes alone.
     embeddings = torch.randn(4, 8, generator=torch.Generator().manual_seed(0))
     result = head(embeddings, labels, [4])
     rows = head.active_rows
@@ -239,7 +248,7 @@ def test_sampling_keeps_every_positive_and_moves_only_what_it_looked_at() -> Non
     torch.testing.assert_close(result.loss, alone(embeddings, renumbered, [4]).loss)
 
 
-def test_sampling_all_is_the_whole_loss() -> None:
+def test_sampling_all_classes_gives_the_complete_loss() -> None:
     whole = ClassHead(30, 8, named_loss("arcface"), seed=1)
     sampled = ClassHead(30, 8, named_loss("arcface"), HeadConfig(sample_rate=0.9999), seed=1)
     embeddings, labels = torch.randn(6, 8), torch.arange(6)
@@ -265,7 +274,7 @@ def test_labels_out_of_range_are_named() -> None:
         head.check_labels(torch.tensor([1, -1]))
 
 
-def test_first_weights_do_not_depend_on_who_holds_them() -> None:
+def test_initial_weights_do_not_depend_on_the_split() -> None:
     loss = named_loss("arcface")
     whole = ClassHead(2500, 3, loss, seed=4).weight
     heads = [ClassHead(2500, 3, loss, ranks=Ranks(r, 3), seed=4) for r in range(3)]
@@ -283,7 +292,7 @@ def loss_called(name: str) -> LossConfig:
 
 
 def run_split(rank: int, world: int, folder: str) -> None:
-    """One process: its share of faces and classes; results go to a file."""
+    """Run one process with its share of faces and classes; write the results to a file."""
     torch.set_num_threads(1)
     dist.init_process_group("gloo", f"file://{folder}/meet", rank=rank, world_size=world)
     results = {}
@@ -307,11 +316,11 @@ def split_result(
     head = ClassHead(classes, SIZE, loss, config, ranks=ranks, seed=9).double()
     labels = torch.from_numpy(LABELS % classes)
     head.begin_step(labels, 0)
-    # Uneven shares of the faces, too: 11 over 2 or 3 processes.
+    # The shares of the faces are uneven too: 11 over 2 or 3 processes.
     sizes = [len(ranks.part(FACES, r)) for r in range(ranks.world_size)]
-    mine = ranks.part(FACES)
-    own = torch.tensor(faces)[mine.start : mine.stop].requires_grad_()
-    result = head(own, labels[mine.start : mine.stop], sizes)
+    share = ranks.part(FACES)
+    own = torch.tensor(faces)[share.start : share.stop].requires_grad_()
+    result = head(own, labels[share.start : share.stop], sizes)
     result.loss.backward()
     assert own.grad is not None
     zero = torch.zeros_like(head.weight)
@@ -320,14 +329,14 @@ def split_result(
         "rows": rows + head.local_classes.start,
         "active": head.active.detach(),
         "loss": result.loss.detach(),
-        # Undo the factor that DistributedDataParallel's average takes away again.
+        # Undo the factor that DistributedDataParallel's average would cancel.
         "faces": own.grad / ranks.world_size,
         "weight": head.weight.grad if head.weight.grad is not None else zero,
     }
 
 
 @pytest.mark.parametrize("world", [2, 3])
-def test_split_over_processes_it_is_the_same_loss(world: int, tmp_path: Path) -> None:
+def test_the_split_loss_equals_that_of_one_process(world: int, tmp_path: Path) -> None:
     spawn(run_split, (world, str(tmp_path)), world)  # type: ignore[no-untyped-call]
     parts = [torch.load(tmp_path / f"{r}.pt", weights_only=True) for r in range(world)]
     for name in [*SPLIT, "arcface+intra+inter, few classes", "softmax, few classes"]:
@@ -343,7 +352,7 @@ def test_split_over_processes_it_is_the_same_loss(world: int, tmp_path: Path) ->
 
 
 def check_sampled(parts: list[dict[str, torch.Tensor]]) -> None:
-    """The sampled loss of several processes is that of one with what they drew together."""
+    """Compare the sampled loss of several processes with one process that holds their samples."""
     rows = torch.cat([part["rows"] for part in parts])
     assert set(LABELS.tolist()) < set(rows.tolist())
     assert len(rows) < MANY_CLASSES

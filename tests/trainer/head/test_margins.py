@@ -21,12 +21,12 @@ MARGINS = {
     for name in ("norm-softmax", "arcface", "sphereface", "cosface", "cm1", "cm2")
 }
 BEYOND: tuple[BeyondPi, ...] = ("continue", "jump", "formula", "easy")
-# theta from 1 to 179 degrees, not 90 itself, where the easy margin jumps.
+# theta from 1 to 179 degrees without 90, where the easy margin jumps.
 THETA = np.radians(np.linspace(1, 179, 356))
 
 
 def formula(theta: Floats, margin: Margin) -> tuple[Floats, Floats]:
-    """T and dT/dcos, written from the equations with theta as the variable."""
+    """Return T and dT/dcos from the equations, with theta as the variable."""
     f, m, c = margin.angle_factor, margin.angle_margin_rad, margin.cosine_margin
     value = np.cos(f * theta + m) - c
     # d/dcos = d/dtheta / (dcos/dtheta) = -f sin(f theta + m) / -sin(theta)
@@ -79,16 +79,16 @@ def variants() -> list[pytest.param]:  # type: ignore[valid-type]
 
 
 @pytest.mark.parametrize("margin", variants())
-def test_value_and_gradient_are_the_formula(margin: Margin) -> None:
+def test_value_and_gradient_match_the_formula(margin: Margin) -> None:
     value, slope = computed(np.cos(THETA), margin)
-    wanted_value, wanted_slope = formula(THETA, margin)
-    np.testing.assert_allclose(value, wanted_value, atol=1e-12)
-    np.testing.assert_allclose(slope, wanted_slope, rtol=1e-9, atol=1e-9)
+    expected_value, expected_slope = formula(THETA, margin)
+    np.testing.assert_allclose(value, expected_value, atol=1e-12)
+    np.testing.assert_allclose(slope, expected_slope, rtol=1e-9, atol=1e-9)
 
 
 @pytest.mark.parametrize("margin", variants())
 def test_gradcheck(margin: Margin) -> None:
-    # Away from 90 degrees and from each margin's own bend, where there is no derivative.
+    # Away from 90 degrees and from the end of each margin, where there is no derivative.
     angles = np.radians([3.0, 20.0, 55.0, 80.0, 100.0, 120.0, 170.0])
     cosine = torch.tensor(np.cos(angles), requires_grad=True)
     assert torch.autograd.gradcheck(lambda c: target_logit(c, margin), (cosine,))
@@ -105,14 +105,14 @@ def test_golden_gradients_of_arcface(degrees: float, exact: float) -> None:
     constant = Margin(angle_margin_rad=0.5, beyond_pi="formula", gradient="straight-through")
     assert 64 * computed(cosine, paper)[1][0] == pytest.approx(exact, abs=0.05)
     assert 64 * computed(cosine, constant)[1][0] == pytest.approx(64.0, abs=1e-9)
-    # The values are the same: only the gradient differs.
+    # The values are equal, only the gradients differ.
     assert computed(cosine, paper)[0] == pytest.approx(computed(cosine, constant)[0])
 
 
-def test_jump_beyond_pi_is_the_published_one() -> None:
+def test_jump_beyond_pi_matches_the_published_code() -> None:
     # m = 0.5: at pi - m, cos(theta + m) is -1 and cos(theta) - m sin(m) is -1.1173.
-    at = math.pi - 0.5
-    cosine = np.cos(np.array([at - 1e-9, at + 1e-9]))
+    last = math.pi - 0.5
+    cosine = np.cos(np.array([last - 1e-9, last + 1e-9]))
     before, after = computed(cosine, Margin(angle_margin_rad=0.5, beyond_pi="jump"))[0]
     assert before == pytest.approx(-1.0, abs=1e-6)
     assert after == pytest.approx(-1.1173, abs=1e-4)
@@ -125,13 +125,15 @@ def test_default_falls_with_the_angle_without_a_jump(name: str) -> None:
     steps = np.diff(value)
     assert (steps < 0).all()
     assert abs(steps).max() < 5e-4
-    # Never below the plain cosine's, and never zero but at the bend itself.
+    # The slope is not negative.
     assert (slope > -1e-9).all()
 
 
 @pytest.mark.parametrize("margin", variants())
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float32, torch.float64])
-def test_finite_for_every_cosine_that_rounding_can_give(margin: Margin, dtype: torch.dtype) -> None:
+def test_values_are_finite_for_cosines_beyond_the_limits(
+    margin: Margin, dtype: torch.dtype
+) -> None:
     above = 1 + torch.finfo(dtype).eps
     cosine = np.array([1.0, -1.0, above, -above, 1.01, -1.01, 40.0, 0.0, 0.999999, -0.999999])
     value, slope = computed(cosine, margin, dtype)
@@ -141,23 +143,23 @@ def test_finite_for_every_cosine_that_rounding_can_give(margin: Margin, dtype: t
     assert abs(slope).max() <= 4 / math.sin(SMALLEST_ANGLE_RAD)
 
 
-def test_a_face_on_top_of_its_class_still_has_a_gradient() -> None:
+def test_a_face_equal_to_its_class_weight_has_a_gradient() -> None:
     _, slope = computed(np.array([1.0, 1.0 + 1e-7]), MARGINS["arcface"], torch.float32)
-    at_the_smallest = math.sin(SMALLEST_ANGLE_RAD + 0.5) / math.sin(SMALLEST_ANGLE_RAD)
-    np.testing.assert_allclose(slope, at_the_smallest, rtol=0.05)
+    expected = math.sin(SMALLEST_ANGLE_RAD + 0.5) / math.sin(SMALLEST_ANGLE_RAD)
+    np.testing.assert_allclose(slope, expected, rtol=0.05)
 
 
 @given(st.floats(0.002, math.pi - 0.002), st.floats(0.1, 2.0), st.floats(0, 1), st.floats(0, 0.9))
-def test_any_combined_margin_is_the_formula_before_pi(
+def test_any_combined_margin_matches_the_formula_before_pi(
     theta: float, factor: float, shift: float, lowered: float
 ) -> None:
     margin = Margin(angle_factor=factor, angle_margin_rad=shift, cosine_margin=lowered)
     if factor * theta + shift > math.pi - 1e-6:
         return
     value, slope = computed(np.cos([theta]), margin)
-    wanted_value, wanted_slope = formula(np.array([theta]), margin)
-    np.testing.assert_allclose(value, wanted_value, atol=1e-9)
-    np.testing.assert_allclose(slope, wanted_slope, rtol=1e-6, atol=1e-6)
+    expected_value, expected_slope = formula(np.array([theta]), margin)
+    np.testing.assert_allclose(value, expected_value, atol=1e-9)
+    np.testing.assert_allclose(slope, expected_slope, rtol=1e-6, atol=1e-6)
 
 
 @pytest.mark.parametrize(

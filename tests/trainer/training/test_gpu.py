@@ -1,4 +1,4 @@
-"""The trainer on a real GPU: losses as on the processor, every precision, resumption, memory."""
+"""The trainer on a GPU: losses equal to the CPU, every precision, resumption, memory."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 import torch
 
-from tests.helpers.training_sets import made_people, tiny_config
+from tests.helpers.training_sets import synthetic_people, tiny_config
 from tests.trainer.head.test_class_head import LABELS, numbers
-from tests.trainer.training.test_run import OTHERS, broken_off, curve, run_in
+from tests.trainer.training.test_run import OTHERS, curve, interrupted_run, run_in
 from trainer.backbones.build import build_backbone
 from trainer.config.head import HeadConfig
 from trainer.config.loss import NAMED_LOSSES
@@ -51,24 +51,25 @@ def loss_and_gradients(
 
 
 @pytest.mark.parametrize("name", NAMED_LOSSES)
-def test_every_loss_is_that_of_the_processor(name: str) -> None:
+def test_every_loss_equals_that_of_the_cpu(name: str) -> None:
     value, of_faces, of_weights = loss_and_gradients(name, "cpu", torch.float64)
-    for dtype, autocast, close in (
+    for dtype, autocast, tolerance in (
         (torch.float64, None, 1e-9),
         (torch.float32, None, 2e-4),
         (torch.float32, torch.bfloat16, 0.1),
     ):
         found = loss_and_gradients(name, "cuda", dtype, autocast=autocast)
-        assert found[0] == pytest.approx(value, rel=close)
-        for have, want in ((found[1], of_faces), (found[2], of_weights)):
-            assert float((have - want).norm()) <= close * max(float(want.norm()), 1e-6)
+        assert found[0] == pytest.approx(value, rel=tolerance)
+        for gradient, expected in ((found[1], of_faces), (found[2], of_weights)):
+            limit = tolerance * max(float(expected.norm()), 1e-6)
+            assert float((gradient - expected).norm()) <= limit
 
 
 @pytest.mark.parametrize("precision", ["float32", "bfloat16", "float16"])
 def test_every_precision_learns(precision: str, tmp_path: Path) -> None:
     settings = [f"speed.precision={precision}", "speed.channels_last=true"]
     config = override(tiny_config(steps=15, batch=24), settings)
-    people = made_people(people=6, each=12, noise=15)
+    people = synthetic_people(people=6, each=12, noise=15)
     report = run_in(tmp_path, config, data=people, others=OTHERS, device="cuda")
     losses = curve(tmp_path)
     assert np.mean(losses[-3:]) < 0.9 * np.mean(losses[:3])
@@ -76,14 +77,12 @@ def test_every_precision_learns(precision: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("sample_rate", [1.0, 0.5])
-def test_broken_off_it_goes_on_and_ends_where_it_would_have(
-    sample_rate: float, tmp_path: Path
-) -> None:
+def test_a_resumed_run_ends_like_an_unbroken_run(sample_rate: float, tmp_path: Path) -> None:
     config = override(tiny_config(steps=8), [f"head.sample_rate={sample_rate}"])
     run_in(tmp_path / "whole", config, device="cuda")
-    broken_off(tmp_path / "parts", config, after=5, device="cuda")
+    interrupted_run(tmp_path / "parts", config, after=5, device="cuda")
     run_in(tmp_path / "parts", config, resume=True, device="cuda")
-    # A GPU adds up in an order of its own: nearly the same, not the same.
+    # The order of a GPU's sums varies, so the curves are nearly equal, not identical.
     np.testing.assert_allclose(curve(tmp_path / "parts"), curve(tmp_path / "whole"), rtol=0.01)
 
 
@@ -105,7 +104,7 @@ def test_networks_train_in_bfloat16(name: str) -> None:
     assert losses[-1] < losses[0]
 
 
-def test_a_gpu_that_is_full_says_what_to_lower() -> None:
+def test_an_out_of_memory_error_of_the_gpu_names_a_remedy() -> None:
     config = tiny_config(batch=1 << 16)
     config = replace(config, backbone=replace(config.backbone, name="iresnet100", options={}))
     head = ClassHead(4, 16, config.loss)

@@ -1,4 +1,4 @@
-"""Runs of seconds: one seed, one curve; broken off and gone on; the errors of a user's mistakes."""
+"""Short runs: reproducible curves, resumption, best models, and errors for mistakes."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import os
 import shutil
 import signal
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,11 +15,12 @@ import numpy as np
 import pytest
 import torch
 
-from tests.helpers.training_sets import MadePeople, made_people, tiny_config
+from tests.helpers.training_sets import SyntheticPeople, synthetic_people, tiny_config
 from trainer.backbones.base import Backbone
 from trainer.config.loss import NAMED_LOSSES
 from trainer.config.toml import override
 from trainer.config.train import TrainConfig
+from trainer.data.base import FaceDataset
 from trainer.distributed.ranks import Ranks
 from trainer.head.class_head import ClassHead
 from trainer.training.checkpoint import checkpoints, load_backbone
@@ -27,6 +28,7 @@ from trainer.training.loop import RunContext, RunReport
 from trainer.training.run import train
 from trainer.training.step import TrainStep
 from trainer.training.validation import Validation, draw_pairs
+from vidsearch.datatypes import Image
 from vidsearch.errors import (
     CheckpointError,
     ConfigError,
@@ -36,8 +38,8 @@ from vidsearch.errors import (
 )
 from vidsearch.evaluation.metrics.verification import FoldedAccuracy
 
-PEOPLE = made_people()
-OTHERS = made_people(people=8, seed=99)
+PEOPLE = synthetic_people()
+OTHERS = synthetic_people(people=8, seed=99)
 NEARLY_ARCFACE = {"arcface-0.4", "arcface-0.45", "arcface-0.55"}
 
 
@@ -50,13 +52,13 @@ def run_in(
     folder: Path,
     config: TrainConfig,
     *,
-    data: MadePeople = PEOPLE,
-    others: MadePeople | None = None,
+    data: FaceDataset = PEOPLE,
+    others: SyntheticPeople | None = None,
     resume: bool = False,
     device: str = "cpu",
 ) -> RunReport:
-    place = RunContext(folder=folder, ranks=Ranks(), device=torch.device(device), resume=resume)
-    return train(config, data, others, place)
+    context = RunContext(folder=folder, ranks=Ranks(), device=torch.device(device), resume=resume)
+    return train(config, data, others, context)
 
 
 def curve(folder: Path) -> list[float]:
@@ -68,10 +70,10 @@ def weights_of(folder: Path) -> dict[str, torch.Tensor]:
     return load_backbone(checkpoints(folder)[-1])[0].state_dict()
 
 
-def assert_same_weights(one: Path, other: Path) -> None:
-    theirs = weights_of(other)
-    for name, value in weights_of(one).items():
-        torch.testing.assert_close(value, theirs[name], rtol=0, atol=0)
+def assert_same_weights(run: Path, reference: Path) -> None:
+    expected = weights_of(reference)
+    for name, value in weights_of(run).items():
+        torch.testing.assert_close(value, expected[name], rtol=0, atol=0)
 
 
 @pytest.fixture(scope="module")
@@ -100,41 +102,53 @@ def test_same_seed_same_curve(whole_run: Path, tmp_path: Path) -> None:
     ],
     ids=["sgd", "sampled", "adamw", "dropout"],
 )
-def test_broken_off_in_mid_epoch_it_goes_on_as_if_it_had_not_been(
+def test_a_run_resumed_within_an_epoch_equals_an_unbroken_run(
     settings: list[str], tmp_path: Path
 ) -> None:
     config = override(tiny_config(steps=8), settings)
     run_in(tmp_path / "whole", config)
     # Step 5 of 8, in the first epoch (96 faces in batches of 12). The schedule is the whole run's.
-    broken_off(tmp_path / "parts", config, after=5)
+    interrupted_run(tmp_path / "parts", config, after=5)
     report = run_in(tmp_path / "parts", config, resume=True)
     assert (report.ended, report.step) == ("finished", 8)
     assert curve(tmp_path / "parts") == curve(tmp_path / "whole")
     assert_same_weights(tmp_path / "parts", tmp_path / "whole")
 
 
-def broken_off(folder: Path, config: TrainConfig, *, after: int, device: str = "cpu") -> RunReport:
-    """Run with a SIGTERM that comes during a step, as a scheduler would send it."""
-    original: Callable[..., Any] = TrainStep.run
+@dataclass(frozen=True)
+class InterruptingPeople(SyntheticPeople):
+    """Faces that send SIGTERM to this process, as a scheduler would, when enough were read."""
 
-    def run(self: TrainStep, batch: Any, step: int) -> Any:
-        result = original(self, batch, step)
-        if step == after - 1:
+    reads: list[int] = field(default_factory=list)
+    interrupt_at: int = 0
+
+    def aligned_face(self, index: int) -> Image:
+        self.reads.append(index)
+        if len(self.reads) == self.interrupt_at:
             os.kill(os.getpid(), signal.SIGTERM)
-        return result
+        return super().aligned_face(index)
 
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(TrainStep, "run", run)
-        report = run_in(folder, config, device=device)
+
+def interrupted_run(
+    folder: Path, config: TrainConfig, *, after: int, device: str = "cpu"
+) -> RunReport:
+    """Run until a SIGTERM in the middle of update ``after``."""
+    people = InterruptingPeople(
+        PEOPLE.identities,
+        PEOPLE.labels,
+        PEOPLE.faces,
+        interrupt_at=(after - 1) * config.batch + config.batch // 2,
+    )
+    report = run_in(folder, config, data=people, device=device)
     assert (report.ended, report.step) == ("interrupted", after)
     return report
 
 
-def test_a_checkpoint_that_is_not_whole_does_not_count(tmp_path: Path) -> None:
+def test_an_incomplete_checkpoint_is_ignored(tmp_path: Path) -> None:
     config = override(tiny_config(steps=4), ["keep.checkpoint_every=2", "keep.checkpoints=5"])
     run_in(tmp_path, config)
     assert [p.name for p in checkpoints(tmp_path)] == ["step-00000002", "step-00000004"]
-    # As a run leaves it that is killed while writing.
+    # The state after a kill during writing.
     (tmp_path / "checkpoints" / "step-00000004").rename(
         tmp_path / "checkpoints" / ".writing-step-00000004"
     )
@@ -143,7 +157,7 @@ def test_a_checkpoint_that_is_not_whole_does_not_count(tmp_path: Path) -> None:
     assert not list((tmp_path / "checkpoints").glob(".writing-*"))
 
 
-def test_only_the_latest_checkpoints_stay_and_the_best(tmp_path: Path) -> None:
+def test_the_latest_checkpoints_and_the_best_are_kept(tmp_path: Path) -> None:
     settings = ["keep.checkpoint_every=1", "keep.checkpoints=2", "validation.every=2"]
     report = run_in(tmp_path, override(tiny_config(steps=6), settings), others=OTHERS)
     names = [p.name for p in checkpoints(tmp_path)]
@@ -167,10 +181,10 @@ def test_the_best_model_is_what_others_load(tmp_path: Path) -> None:
     assert Validation(OTHERS, pairs).run(backbone).mean == report.accuracy
 
 
-def test_training_stops_when_it_gets_no_better(tmp_path: Path) -> None:
-    # A learning rate of nothing: the first validation is the best there will be.
+def test_training_stops_early_without_a_better_accuracy(tmp_path: Path) -> None:
+    # The learning rate is nearly zero, so no later validation is better than the first.
     settings = ["optim.lr=1e-12", "validation.every=1", "validation.patience=2"]
-    easy = made_people(people=4, noise=1)
+    easy = synthetic_people(people=4, noise=1)
     report = run_in(tmp_path, override(tiny_config(steps=50), settings), others=easy)
     assert report.ended == "early"
     assert report.step < 50
@@ -178,12 +192,12 @@ def test_training_stops_when_it_gets_no_better(tmp_path: Path) -> None:
 
 def test_fine_tuning_starts_from_another_run(whole_run: Path, tmp_path: Path) -> None:
     settings = [f"backbone.weights={whole_run}", "backbone.frozen_stages=5", "optim.lr=1e-6"]
-    few = made_people(people=3, seed=5)
+    few = synthetic_people(people=3, seed=5)
     run_in(tmp_path, override(tiny_config(steps=2), settings), data=few)
-    theirs = weights_of(whole_run)
+    initial = weights_of(whole_run)
     for name, value in weights_of(tmp_path).items():
         if not name.startswith("output"):
-            torch.testing.assert_close(value, theirs[name], rtol=0, atol=0)
+            torch.testing.assert_close(value, initial[name], rtol=0, atol=0)
 
 
 def test_parts_of_a_batch_add_up_to_the_gradient_of_the_whole() -> None:
@@ -202,7 +216,7 @@ def test_parts_of_a_batch_add_up_to_the_gradient_of_the_whole() -> None:
     torch.testing.assert_close(parts.weight.grad, whole.weight.grad)
 
 
-def test_fine_tuning_that_only_harms_keeps_what_it_started_from(
+def test_fine_tuning_without_a_gain_keeps_the_initial_weights(
     whole_run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     falling = iter([0.9, 0.8, 0.7])
@@ -217,15 +231,15 @@ def test_fine_tuning_that_only_harms_keeps_what_it_started_from(
     assert report.accuracy == pytest.approx(0.9)
     assert [p.name for p in checkpoints(tmp_path, "best")] == ["best-00000000"]
     best, _, _ = load_backbone(tmp_path)
-    theirs = weights_of(whole_run)
+    initial = weights_of(whole_run)
     for name, value in best.state_dict().items():
-        torch.testing.assert_close(value, theirs[name], rtol=0, atol=0)
+        torch.testing.assert_close(value, initial[name], rtol=0, atol=0)
 
 
-def test_the_best_model_of_a_dead_run_is_forgotten_by_a_new_one(tmp_path: Path) -> None:
+def test_a_new_run_deletes_the_best_model_of_a_killed_one(tmp_path: Path) -> None:
     config = override(tiny_config(steps=3), ["validation.every=1"])
     run_in(tmp_path, config, others=OTHERS)
-    # As it is after a kill before the first checkpoint to go on from.
+    # The state after a kill before the first checkpoint to resume from.
     for folder in checkpoints(tmp_path):
         shutil.rmtree(folder)
     checkpoints(tmp_path, "best")[-1].rename(tmp_path / "checkpoints" / "best-00000900")
@@ -236,7 +250,7 @@ def test_the_best_model_of_a_dead_run_is_forgotten_by_a_new_one(tmp_path: Path) 
 @pytest.mark.parametrize("name", sorted(set(NAMED_LOSSES) - NEARLY_ARCFACE))
 def test_every_loss_learns(name: str, tmp_path: Path) -> None:
     config = replace(tiny_config(steps=25, batch=24), loss=NAMED_LOSSES[name])
-    run_in(tmp_path, config, data=made_people(people=6, each=12, noise=15))
+    run_in(tmp_path, config, data=synthetic_people(people=6, each=12, noise=15))
     losses = curve(tmp_path)
     assert np.mean(losses[-5:]) < 0.9 * np.mean(losses[:3])
 
@@ -245,12 +259,12 @@ def test_every_loss_learns(name: str, tmp_path: Path) -> None:
 def test_half_precision_and_channels_last_learn(precision: str, tmp_path: Path) -> None:
     settings = [f"speed.precision={precision}", "speed.channels_last=true"]
     config = override(tiny_config(steps=15, batch=24), settings)
-    run_in(tmp_path, config, data=made_people(people=6, each=12, noise=15))
+    run_in(tmp_path, config, data=synthetic_people(people=6, each=12, noise=15))
     losses = curve(tmp_path)
     assert np.mean(losses[-3:]) < 0.9 * np.mean(losses[:3])
 
 
-def test_angles_are_kept_for_figure_4a(whole_run: Path) -> None:
+def test_target_angles_are_logged_for_figure_4a(whole_run: Path) -> None:
     lines = [json.loads(line) for line in (whole_run / "angles.jsonl").read_text().splitlines()]
     assert [line["step"] for line in lines] == list(range(1, 13))
     assert {sum(line["counts"]) for line in lines} == {12}
@@ -260,7 +274,7 @@ def test_angles_are_kept_for_figure_4a(whole_run: Path) -> None:
     assert 60 < first < 120
 
 
-def test_tensorboard_gets_the_same(tmp_path: Path) -> None:
+def test_tensorboard_has_the_same_values(tmp_path: Path) -> None:
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
     run_in(tmp_path, override(tiny_config(steps=3), ["keep.tensorboard=true"]))
@@ -272,7 +286,7 @@ def test_tensorboard_gets_the_same(tmp_path: Path) -> None:
     assert len(events.Histograms("target_angle_deg")) == 3
 
 
-def test_a_loss_that_is_no_number_stops_the_run_and_keeps_the_checkpoint(tmp_path: Path) -> None:
+def test_a_loss_that_is_not_finite_stops_the_run_and_keeps_the_checkpoint(tmp_path: Path) -> None:
     config = override(tiny_config(steps=6), ["keep.checkpoint_every=2"])
     original: Callable[..., Any] = TrainStep.run
 
@@ -291,8 +305,8 @@ def test_a_loss_that_is_no_number_stops_the_run_and_keeps_the_checkpoint(tmp_pat
     assert run_in(tmp_path, config, resume=True).step == 6
 
 
-def test_an_update_that_ruins_the_weights_is_not_kept(tmp_path: Path) -> None:
-    # The gradients of step 0 are numbers; what is left of the weights after it is not.
+def test_weights_that_are_not_finite_are_not_saved(tmp_path: Path) -> None:
+    # The gradients of step 0 are finite, the weights after its update are not.
     config = override(
         tiny_config(steps=2), ["optim.lr=1e38", "optim.clip_norm=0", "keep.checkpoint_every=1"]
     )
@@ -308,23 +322,13 @@ def test_embeddings_that_overflow_in_validation_are_named(tmp_path: Path) -> Non
     assert not checkpoints(tmp_path, "best")
 
 
-def test_class_weights_that_do_not_fit_say_what_to_do(tmp_path: Path) -> None:
+def test_class_weights_that_do_not_fit_into_memory_name_a_remedy(tmp_path: Path) -> None:
     def to(self: ClassHead, device: torch.device) -> ClassHead:
         raise torch.OutOfMemoryError("CUDA out of memory")
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(ClassHead, "to", to)
         with pytest.raises(DeviceMemoryError, match=r"12 classes over 1 .*more processes"):
-            run_in(tmp_path, tiny_config())
-
-
-def test_out_of_memory_says_what_to_lower(tmp_path: Path) -> None:
-    def run(self: TrainStep, batch: Any, step: int) -> Any:
-        raise torch.cuda.OutOfMemoryError("CUDA out of memory")
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(TrainStep, "_run", run)
-        with pytest.raises(DeviceMemoryError, match=r"raise speed.accumulation, or set"):
             run_in(tmp_path, tiny_config())
 
 
@@ -338,14 +342,14 @@ def test_out_of_memory_says_what_to_lower(tmp_path: Path) -> None:
         (["optim.kind=adamw"], ConfigError, "cannot change optim.kind"),
     ],
 )
-def test_another_run_is_not_gone_on_with(
+def test_a_run_with_other_fixed_settings_does_not_resume(
     whole_run: Path, change: list[str], error: type[Exception], complaint: str
 ) -> None:
     with pytest.raises(error, match=complaint):
         run_in(whole_run, override(tiny_config(), change), resume=True)
 
 
-def test_other_people_are_not_gone_on_with(whole_run: Path) -> None:
+def test_a_run_with_other_identities_does_not_resume(whole_run: Path) -> None:
     with pytest.raises(CheckpointError, match="trained on other identities"):
         run_in(whole_run, tiny_config(), data=OTHERS, resume=True)
 
@@ -380,7 +384,7 @@ def test_a_folder_without_a_run_is_no_model(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("data", "settings", "error", "complaint"),
     [
-        (made_people(people=1), [], TrainingSetError, "holds one identity"),
+        (synthetic_people(people=1), [], TrainingSetError, "holds one identity"),
         (
             replace(PEOPLE, identities=(*PEOPLE.identities, "nobody")),
             [],
@@ -389,7 +393,7 @@ def test_a_folder_without_a_run_is_no_model(tmp_path: Path) -> None:
         ),
         (replace(PEOPLE, labels=PEOPLE.labels + 1), [], TrainingSetError, r"label 12 is outside"),
         (
-            made_people(each=1),
+            synthetic_people(each=1),
             [],
             TrainingSetError,
             "one face an identity",
@@ -399,15 +403,19 @@ def test_a_folder_without_a_run_is_no_model(tmp_path: Path) -> None:
     ],
     ids=["one class", "empty class", "labels", "one face", "accumulation", "size"],
 )
-def test_nothing_to_learn_from_is_one_line(
-    data: MadePeople, settings: list[str], error: type[Exception], complaint: str, tmp_path: Path
+def test_unusable_training_sets_give_one_line(
+    data: SyntheticPeople,
+    settings: list[str],
+    error: type[Exception],
+    complaint: str,
+    tmp_path: Path,
 ) -> None:
     with pytest.raises(error, match=complaint):
         run_in(tmp_path / "run", override(tiny_config(), settings), data=data)
     assert not (tmp_path / "run").exists()
 
 
-def test_pairs_are_balanced_and_true() -> None:
+def test_pairs_are_balanced_and_match_the_labels() -> None:
     pairs = draw_pairs(OTHERS, 50, 0)
     assert (pairs.issame.sum(), len(pairs.issame)) == (50, 100)
     labels = OTHERS.labels
@@ -417,4 +425,4 @@ def test_pairs_are_balanced_and_true() -> None:
     # 8 people with 8 faces have 8 * 28 genuine pairs.
     assert draw_pairs(OTHERS, 10_000, 0).issame.sum() == 224
     with pytest.raises(TrainingSetError, match="one with two faces"):
-        draw_pairs(made_people(each=1), 10, 0)
+        draw_pairs(synthetic_people(each=1), 10, 0)
