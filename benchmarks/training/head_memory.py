@@ -1,9 +1,9 @@
-"""What the class weights take: computed for any number of classes, measured where it fits.
+"""Memory of the class weights: computed for any number of classes, measured for small numbers.
 
 ``python -m benchmarks.training.head_memory`` prints the computed table of docs/training.md;
 ``python -m benchmarks.training.head_memory 1000000:0.1`` measures a head of a million classes at a sample
-rate of 0.1 on a processor, ``10000000:0.1:32`` ten million of 32 numbers each (which exercises the
-choice among ten million rows, not the memory of 512 numbers a row).
+rate of 0.1 on the CPU. ``10000000:0.1:32`` measures ten million classes of 32 numbers each, which
+tests the sampling among ten million rows, not the memory of 512 numbers a row.
 """
 
 from __future__ import annotations
@@ -26,21 +26,22 @@ MEASURED_BATCH = 128
 def head_bytes(
     classes: int, ranks: int, sample_rate: float, batch: int, size: int = 512
 ) -> tuple[float, float]:
-    """Return what a rank's classes take, GiB: resting (weights, momentum), and more in a step.
+    """Return the memory of a rank's classes, GiB: between steps, and in addition during a step.
 
-    In a step, for every row looked at: five vectors (copy, gradient, normalised row and the
-    gradients on the way; found by measuring), and for every face three float32 numbers (logit,
-    probability, gradient). A sampled step also draws a number a row and sorts: eight bytes twice.
+    Between steps a rank holds weights and momentum. In a step it needs five vectors for each active
+    row (copy, gradient, normalised row and intermediate gradients; a measured number), and three
+    float32 numbers for each active row and face (logit, probability, gradient). A sampled step also
+    draws and sorts one number for each row, 16 bytes.
     """
     rows = -(-classes // ranks)
     active = round(rows * sample_rate)
     vector = size * 4
-    choosing = 16 * rows if sample_rate < 1 else 0
-    return 2 * rows * vector / GIB, (5 * active * vector + 12 * batch * active + choosing) / GIB
+    sampling = 16 * rows if sample_rate < 1 else 0
+    return 2 * rows * vector / GIB, (5 * active * vector + 12 * batch * active + sampling) / GIB
 
 
 def measured(classes: int, sample_rate: float, size: int) -> float:
-    """Return by how many GiB this process's largest memory grew with a head and three steps."""
+    """Return the growth of this process's peak memory by a head and three steps, GiB."""
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     head = ClassHead(classes, size, named_loss("arcface"), HeadConfig(sample_rate=sample_rate))
     optimizer = HeadOptimizer(head, OptimConfig())
@@ -67,10 +68,12 @@ def main() -> None:
         resting, step = head_bytes(classes, 1, float(rate), MEASURED_BATCH, size)
         print(
             f"{classes:,} classes of {size} numbers at {rate}, batch {MEASURED_BATCH}: grew by "
-            f"{grown:.2f} GiB; computed {resting:.2f} resting + {step:.2f} in a step"
+            f"{grown:.2f} GiB; computed {resting:.2f} between steps + {step:.2f} in a step"
         )
         return
-    print("class weights, GiB a process, 512 numbers a class, batch 512: resting + in a step\n")
+    print(
+        "class weights, GiB a process, 512 numbers a class, batch 512: between steps + in a step\n"
+    )
     print("| classes | 1 process | 8 processes | 1 process, rate 0.1 | 8 processes, rate 0.1 |")
     print("|--:|--:|--:|--:|--:|")
     for classes in (85_000, 1_000_000, 10_000_000):

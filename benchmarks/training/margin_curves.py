@@ -1,7 +1,7 @@
 """The curves of docs/training.md: ``python -m benchmarks.training.margin_curves docs``.
 
-Figure 4b of the paper; and from ``trainer.head.margins`` itself, what is done beyond pi and the strength
-with which each margin pulls a face to its class.
+The curves are Figure 4b of the paper, the target logit beyond pi, and the slope of each margin. The
+values come from ``trainer.head.margins``.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ STRENGTHS: dict[str, Margin] = {
 
 
 def curve(margin: Margin, degrees: NDArray[np.float64]) -> tuple[NDArray[np.float64], ...]:
-    """Return the target logit and its slope over the cosine, from the trainer's own code."""
+    """Return the target logit and its slope over the cosine, (N,) each."""
     cosine = torch.tensor(np.cos(np.radians(degrees)), requires_grad=True)
     logit = target_logit(cosine, margin)
     (slope,) = torch.autograd.grad(logit.sum(), cosine)
@@ -51,9 +51,11 @@ def margins() -> str:
             _, slope = curve(margin, degrees)
             strength.plot(degrees, slope, color=COLOURS[number], label=name)
         strength.set(
-            xlabel="target angle, degrees", ylabel="slope over the cosine", ylim=(-0.2, 3),
+            xlabel="target angle, degrees",
+            ylabel="slope over the cosine",
+            ylim=(-0.2, 3),
             title="Strength of the pull to the own class",
-        )  # fmt: skip
+        )
         for axes in made.axes:
             axes.set_xticks(range(0, 181, 30))
             axes.legend(fontsize=8)

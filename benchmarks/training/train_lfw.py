@@ -1,16 +1,16 @@
-"""The losses of the paper's Table 2 on LFW: a table of accuracies and of Table 3's angles.
+"""Losses of the paper's Table 2 on LFW: accuracies and the angles of Table 3.
 
     python -m benchmarks.training.train_lfw WORK [--losses arcface ...] [--steps 600] [--report]
     python -m benchmarks.training.train_lfw WORK --long 2500
     python -m benchmarks.training.train_lfw WORK --finetune 300
 
-Trained on the identities of LFW with at least three photos of whom no photo is in fold 10's pairs,
-from nothing, every loss with the same seed, network and number of steps. Scored on fold 10's 600
-pairs with a threshold chosen on other people: those with exactly two photos, whom no network here
-was trained on and who are not in fold 10 either; and the other way round, which is more pairs.
+Training set: the identities of LFW with at least three photos and no photo in the pairs of fold 10.
+Every loss has the same seed, random initial network and number of steps. Test set: the 600 pairs of
+fold 10. Threshold set: the people with exactly two photos, who are in neither of these. Each of the
+two sets is also scored with the threshold of the other; the threshold set has more pairs.
 
-WORK keeps the aligned faces, the runs, and what was measured of each (measured.json): a broken-off
-command goes on where it was, and --report prints what is there without training.
+WORK holds the aligned faces, the runs, and the results of each run (measured.json). An interrupted
+command continues there, and --report prints the finished results without training.
 """
 
 from __future__ import annotations
@@ -49,11 +49,11 @@ from vidsearch.evaluation.metrics.angles import angle_statistics
 from vidsearch.evaluation.metrics.verification import best_threshold
 
 ANGLE_PEOPLE = 100
-# A small sphere, margins as in the paper: s = 64 does not converge on so few steps.
+# A smaller s with the margins of the paper: s = 64 does not converge in so few steps.
 SCALE = 32.0
 _BATCH = 64
 
-# Table 2's, and two that a small set needs: see "Starting on little data" in docs/training.md.
+# The losses of Table 2, and two for small sets: "Starting on little data" in docs/training.md.
 LOSSES: dict[str, LossConfig] = {
     **NAMED_LOSSES,
     "arcface-0.3": LossConfig(margin=Margin(angle_margin_rad=0.3)),
@@ -62,18 +62,18 @@ LOSSES: dict[str, LossConfig] = {
     ),
 }
 
-Found = dict[str, Any]
+Results = dict[str, Any]
 
 
 def embed(backbone: Backbone, faces: Faces) -> NDArray[np.float32]:
-    """Return unit embeddings, (N, D): the sum of the face's and its mirror image's."""
+    """Return (N, D) float32 unit embeddings: the sum over a face and its mirror image."""
     device = next(backbone.parameters()).device
     parts = []
     backbone.eval()
     with torch.no_grad():
         for start in range(0, len(faces), _BATCH):
-            pictures = faces.pictures[start : start + _BATCH].transpose(0, 3, 1, 2)
-            planes = backbone.normalise(torch.from_numpy(np.ascontiguousarray(pictures)).to(device))
+            pixels = faces.pictures[start : start + _BATCH].transpose(0, 3, 1, 2)
+            planes = backbone.normalise(torch.from_numpy(np.ascontiguousarray(pixels)).to(device))
             parts.append((backbone(planes) + backbone(planes.flip(3))).cpu().numpy())
     raw = np.concatenate(parts)
     return np.asarray(raw / np.linalg.norm(raw, axis=1, keepdims=True), np.float32)
@@ -81,21 +81,26 @@ def embed(backbone: Backbone, faces: Faces) -> NDArray[np.float32]:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class PairScores:
-    """Cosines of pairs, and whether each shows one person."""
+    """Pairs of a set.
+
+    Attributes:
+        similarity: (P,) cosine similarities.
+        issame: (P,) True for a genuine pair.
+    """
 
     similarity: NDArray[np.float32]
     issame: NDArray[np.bool_]
 
     def accuracy(self, other: PairScores) -> float:
-        """Return the accuracy at the threshold that is best on other people's pairs."""
+        """Return the accuracy at the best threshold of another set."""
         threshold = best_threshold(other.similarity, other.issame)
         return float(((self.similarity >= threshold) == self.issame).mean())
 
 
 def pair_scores(backbone: Backbone, data: Split) -> tuple[PairScores, PairScores]:
-    """Return the scores of fold 10, and of the people with two photos.
+    """Return the pairs of fold 10, and of the people with two photos.
 
-    The latter's impostors: the first photo with the next person's second.
+    An impostor pair of the latter is a person's first photo and the next person's second photo.
     """
     other = embed(backbone, data.threshold)
     order = np.argsort(data.threshold.labels, kind="stable").reshape(-1, 2)
@@ -109,14 +114,14 @@ def pair_scores(backbone: Backbone, data: Split) -> tuple[PairScores, PairScores
     )
 
 
-def accuracies(backbone: Backbone, data: Split) -> Found:
-    """Return both accuracies, each with the threshold that is best on the other's people."""
+def accuracies(backbone: Backbone, data: Split) -> Results:
+    """Return the accuracies of both sets, each with the best threshold of the other."""
     fold, others = pair_scores(backbone, data)
     return {"accuracy": fold.accuracy(others), "others": others.accuracy(fold)}
 
 
-def measured(backbone: Backbone, data: Split, weights: NDArray[np.float32] | None) -> Found:
-    """Return accuracies and angles; test angles on fold 10's people with two photos or more."""
+def measured(backbone: Backbone, data: Split, weights: NDArray[np.float32] | None) -> Results:
+    """Return accuracies and angles; test angles are those of fold 10's people with several photos."""
     counts = np.bincount(data.fold.labels)
     several = counts[data.fold.labels] > 1
     some = first_people(data.training, ANGLE_PEOPLE)
@@ -124,49 +129,57 @@ def measured(backbone: Backbone, data: Split, weights: NDArray[np.float32] | Non
     tested = angle_statistics(embed(backbone, data.fold)[several], data.fold.labels[several])
     return {
         **accuracies(backbone, data),
-        "w_ec": trained.w_ec, "w_inter": trained.w_inter,
-        "intra_train": trained.intra, "inter_train": trained.inter,
-        "intra_test": tested.intra, "inter_test": tested.inter,
-    }  # fmt: skip
+        "w_ec": trained.w_ec,
+        "w_inter": trained.w_inter,
+        "intra_train": trained.intra,
+        "inter_train": trained.inter,
+        "intra_test": tested.intra,
+        "inter_test": tested.inter,
+    }
 
 
-def kept(place: Path) -> Found | None:
-    """Return what was measured of a run; None before its end."""
-    done = place / "measured.json"
-    return dict(json.loads(done.read_text())) if done.exists() else None
+def stored_results(run: Path) -> Results | None:
+    """Return the results of a run; None if it is not finished."""
+    path = run / "measured.json"
+    return dict(json.loads(path.read_text())) if path.exists() else None
 
 
 def run_one(
-    place: Path, config: TrainConfig, data: Split, device: torch.device, *, angles: bool = True
-) -> Found:
-    """Train once, unless that was done, and measure."""
-    found = kept(place)
+    run: Path, config: TrainConfig, data: Split, device: torch.device, *, angles: bool = True
+) -> Results:
+    """Train and measure, unless there are results already."""
+    found = stored_results(run)
     if found is not None:
         if found["config"] != to_toml(config):
-            raise SystemExit(f"{place} was measured with another config; name another WORK")
+            raise SystemExit(f"{run} was measured with another config; name another WORK")
         return found
-    begun = time.monotonic()
+    started = time.monotonic()
     report = train(
         config,
         data.training,
         data.threshold if config.validation.held_out else None,
-        RunContext(folder=place, ranks=Ranks(), device=device, resume=True),
+        RunContext(folder=run, ranks=Ranks(), device=device, resume=True),
     )
     if report.ended == "interrupted":
-        raise SystemExit(f"{place}: interrupted at step {report.step}; the same command goes on")
-    kept_model = (checkpoints(place, "best") or [report.checkpoint])[-1]
+        raise SystemExit(f"{run}: interrupted at step {report.step}; repeat the command to resume")
+    checkpoint = (checkpoints(run, "best") or [report.checkpoint])[-1]
     weights = None
     if config.loss.has_classes and config.loss.sub_centres == 1:
-        weights = read_checkpoint_manifest(kept_model).read("head-0.pt")["weight"][:, 0].numpy()
-    network = load_backbone(kept_model)[0].to(device)
+        weights = read_checkpoint_manifest(checkpoint).read("head-0.pt")["weight"][:, 0].numpy()
+    network = load_backbone(checkpoint)[0].to(device)
     found = {
         **(measured(network, data, weights) if angles else accuracies(network, data)),
-        "kept": kept_model.name,
-        "steps": report.step, "batch": config.batch, "seconds": time.monotonic() - begun,
-        "loss": report.loss, "faces": len(data.training), "people": len(data.training.identities),
-        "validation": report.accuracy, "config": to_toml(config),
-    }  # fmt: skip
-    (place / "measured.json").write_text(json.dumps(found, indent=2))
+        "kept": checkpoint.name,
+        "steps": report.step,
+        "batch": config.batch,
+        "seconds": time.monotonic() - started,
+        "loss": report.loss,
+        "faces": len(data.training),
+        "people": len(data.training.identities),
+        "validation": report.accuracy,
+        "config": to_toml(config),
+    }
+    (run / "measured.json").write_text(json.dumps(found, indent=2))
     return found
 
 
@@ -194,16 +207,16 @@ def table_config(loss: str, args: argparse.Namespace) -> TrainConfig:
 
 
 def table(args: argparse.Namespace) -> None:
-    """Train with each loss, or print what is there; a row as soon as it is known."""
-    place = args.work / (
+    """Train with each loss and print a row, or print the stored results."""
+    folder = args.work / (
         f"table-{args.network}-{args.width:g}-{args.side}px-{args.steps}x{args.batch}"
     )
     data: Split | None = None
     for loss in args.losses:
-        found = kept(place / loss)
+        found = stored_results(folder / loss)
         if found is None and not args.report:
             data = data if data is not None else small_faces(args)
-            found = run_one(place / loss, table_config(loss, args), data, args.device)
+            found = run_one(folder / loss, table_config(loss, args), data, args.device)
         if found is not None:
             print(row(loss, found), flush=True)
 
@@ -221,7 +234,7 @@ def small_faces(args: argparse.Namespace) -> Split:
 
 
 def long_run(args: argparse.Namespace) -> None:
-    """Train once for long, with the recipe's own loss."""
+    """Train one long run with the loss of the recipe."""
     config = table_config("arcface", args)
     config = replace(config, loss=recipe("small_from_scratch").loss, steps=args.long)
     found = run_one(args.work / "long", config, small_faces(args), args.device)
@@ -229,7 +242,7 @@ def long_run(args: argparse.Namespace) -> None:
 
 
 def finetune(args: argparse.Namespace) -> None:
-    """Compare the ``open`` network with itself after some steps of ArcFace."""
+    """Compare the ``open`` network before and after some steps of ArcFace."""
     data = split(aligned(args.work, "dlib_150"), 150)
     base = recipe("finetune_open")
     config = replace(
@@ -250,7 +263,7 @@ def finetune(args: argparse.Namespace) -> None:
     print(f"open, unchanged: {before}")
 
 
-def row(name: str, found: Found) -> str:
+def row(name: str, found: Results) -> str:
     def number(key: str, digits: int) -> str:
         value = found[key]
         return "-" if value is None else f"{value:.{digits}f}"
@@ -270,11 +283,11 @@ def main() -> None:
     parser.add_argument("--batch", type=int, default=64)
     parser.add_argument("--side", type=int, default=48)
     parser.add_argument("--network", default="iresnet18")
-    parser.add_argument("--width", type=float, default=0.25, help="of the network; 1 is the whole")
+    parser.add_argument("--width", type=float, default=0.25, help="factor of the channel counts")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--device", type=torch.device, default=torch.device("cpu"))
     parser.add_argument("--precision", default="float32", help="bfloat16 on a GPU")
-    parser.add_argument("--report", action="store_true", help="print what is there, train nothing")
+    parser.add_argument("--report", action="store_true", help="print stored results, do not train")
     parser.add_argument("--long", type=int, default=0, metavar="STEPS")
     parser.add_argument("--finetune", type=int, default=0, metavar="STEPS")
     args = parser.parse_args()

@@ -1,14 +1,15 @@
-"""How fast training is, where the time goes, and whether faces are decoded fast enough.
+"""Speed of training, share of the head, and speed of decoding.
 
-    python -m benchmarks.training.train_speed                    # a GPU where there is one, else a processor
-    python -m benchmarks.training.train_speed --faces SET --workers 12    # fed from a training set, too
-    python -m benchmarks.training.train_speed --decoding         # decoding alone, made-up faces
+    python -m benchmarks.training.train_speed                    # the GPU if there is one, else the CPU
+    python -m benchmarks.training.train_speed --faces SET --workers 12    # with decoding of a training set
+    python -m benchmarks.training.train_speed --decoding         # decoding alone, synthetic faces
     python -m benchmarks.training.train_speed --margin           # ArcFace against plain softmax alone
     python -m benchmarks.training.train_speed --compile iresnet50    # one network through torch.compile
 
-The table's faces are made up and already in memory: it shows the network and the head. A line with
-``--faces`` decodes real faces beside it. On a GPU: bfloat16, MobileFaceNet, R50 and R100, batch 128
-and 512, 85 thousand, one million and ten million classes (a tenth of them sampled).
+The faces of the table are synthetic and in memory, so it measures the network and the head. A line
+with ``--faces`` decodes real faces during training. A GPU runs in bfloat16: MobileFaceNet, R50 and
+R100, batch 128 and 512, 85 thousand, one million and ten million classes (a tenth of them sampled
+above 500 thousand).
 """
 
 from __future__ import annotations
@@ -39,7 +40,7 @@ from trainer.training.step import TrainStep
 from vidsearch.errors import DeviceMemoryError
 
 GIB = 1 << 30
-MADE_FACES = 2000
+SYNTHETIC_FACES = 2000
 EMBEDDING_SIZE = 512
 
 
@@ -77,15 +78,18 @@ def cases(device: torch.device) -> list[Case]:
 
 def new_head(case: Case) -> ClassHead:
     return ClassHead(
-        case.classes, EMBEDDING_SIZE, named_loss(case.loss),
-        HeadConfig(sample_rate=case.sample_rate), seed=1,
-    )  # fmt: skip
+        case.classes,
+        EMBEDDING_SIZE,
+        named_loss(case.loss),
+        HeadConfig(sample_rate=case.sample_rate),
+        seed=1,
+    )
 
 
 def build(
     case: Case, device: torch.device, head: ClassHead | None = None, *, compiled: bool = False
 ) -> TrainStep:
-    """Put a network and a head together; a head that is given is used again."""
+    """Return a network with a head; a given head is reused."""
     config = TrainConfig(
         batch=case.batch,
         backbone=BackboneConfig(name=case.backbone),
@@ -101,7 +105,7 @@ def build(
     return TrainStep(network, head or new_head(case), config, Ranks(), device)
 
 
-def made_batch(case: Case) -> Batch:
+def synthetic_batch(case: Case) -> Batch:
     draws = torch.Generator().manual_seed(0)
     faces = torch.randint(0, 256, (case.batch, 3, 112, 112), dtype=torch.uint8, generator=draws)
     labels = torch.randint(0, case.classes, (case.batch,), generator=draws)
@@ -118,14 +122,14 @@ def measure(
     *,
     compiled: bool = False,
 ) -> str:
-    """Return a row: faces a second, the head's share of a step, and memory."""
+    """Return a table row: faces a second, the head's share of a step, and peak memory."""
     if device.type == "cuda":
         torch.cuda.empty_cache()
         torch.cuda.reset_peak_memory_stats()
     try:
         with explain_out_of_memory(str(case), ""):
             model = build(case, device, head, compiled=compiled)
-            batch = made_batch(case)
+            batch = synthetic_batch(case)
             whole = timed(lambda step: model.run(batch, step), device, repeats)
             of_head = timed(lambda step: head_alone(model, batch, step), device, repeats)
     except DeviceMemoryError:
@@ -135,17 +139,17 @@ def measure(
 
 
 def against_compiled(case: Case, device: torch.device, repeats: int) -> str:
-    """Return how long torch.compile takes for a network, and both rows."""
+    """Return the rows without and with torch.compile, and the duration of its first step."""
     plain = measure(case, device, repeats)
     started = time.perf_counter()
-    build(case, device, compiled=True).run(made_batch(case), 0)
+    build(case, device, compiled=True).run(synthetic_batch(case), 0)
     seconds = time.perf_counter() - started
     compiled = measure(case, device, repeats, compiled=True)
     return f"{plain}\n{compiled} compiled; its first step took {seconds:.0f} s"
 
 
 def head_alone(model: TrainStep, batch: Batch, step: int) -> None:
-    """Make the head's part of an update, from embeddings that cost nothing."""
+    """Make the head's part of an update, from random embeddings."""
     device = model.head.weight.device
     labels, size = batch.labels.to(device), model.head.weight.shape[-1]
     model.head.begin_step(labels, step)
@@ -158,12 +162,12 @@ def head_alone(model: TrainStep, batch: Batch, step: int) -> None:
 
 
 def timed(work: Callable[[int], object], device: torch.device, repeats: int) -> float:
-    """Return the median seconds of one call, after two that do not count."""
-    times = [once(work, step, device) for step in range(repeats + 2)]
+    """Return the median duration of a call after two warm-up calls, seconds."""
+    times = [duration_s(work, step, device) for step in range(repeats + 2)]
     return sorted(times[2:])[repeats // 2]
 
 
-def once(work: Callable[[int], object], step: int, device: torch.device) -> float:
+def duration_s(work: Callable[[int], object], step: int, device: torch.device) -> float:
     if device.type == "cuda":
         torch.cuda.synchronize()
     started = time.perf_counter()
@@ -174,7 +178,7 @@ def once(work: Callable[[int], object], step: int, device: torch.device) -> floa
 
 
 def margin_overhead(device: torch.device, repeats: int) -> str:
-    """Return how much longer a step with ArcFace takes than with plain softmax, interleaved."""
+    """Return the overhead of a step with ArcFace over other losses, from interleaved steps."""
     case = (
         Case("iresnet50", 128, 85_000, 1.0)
         if device.type == "cuda"
@@ -182,24 +186,24 @@ def margin_overhead(device: torch.device, repeats: int) -> str:
     )
     losses = ("arcface", "norm-softmax", "softmax")
     models = {loss: build(replace(case, loss=loss), device) for loss in losses}
-    batch = made_batch(case)
+    batch = synthetic_batch(case)
     times: dict[str, list[float]] = {loss: [] for loss in losses}
     for step in range(repeats + 2):
         for loss in losses:
-            times[loss].append(once(lambda s, m=models[loss]: m.run(batch, s), step, device))  # type: ignore[misc]
+            times[loss].append(duration_s(lambda s, m=models[loss]: m.run(batch, s), step, device))  # type: ignore[misc]
     arcface = np.array(times["arcface"][2:])
-    words = [
+    overheads = [
         f"{100 * (np.median(arcface / np.array(times[other][2:])) - 1):+.1f} % of {other}"
         for other in losses[1:]
     ]
     return (
         f"a step with ArcFace against the others, median of {repeats} interleaved ratios "
-        f"({case.backbone}, batch {case.batch}, {case.classes:,} classes): " + ", ".join(words)
+        f"({case.backbone}, batch {case.batch}, {case.classes:,} classes): " + ", ".join(overheads)
     )
 
 
 def decoding(dataset: FaceDataset, workers: int, faces: int) -> str:
-    """Return how many faces a second are read, decoded, mirrored and put into batches."""
+    """Return the faces read, decoded, mirrored and batched a second."""
     loader = FaceLoader(dataset, LoaderConfig(global_batch=64, workers=workers))
     with closing(loader.batches()) as batches:
         next(batches)
@@ -212,15 +216,15 @@ def decoding(dataset: FaceDataset, workers: int, faces: int) -> str:
     return f"{count} faces of {dataset.name!r}, {workers} workers: {count / wall:.0f}/s{per_core}"
 
 
-def made_set(folder: Path) -> FaceDataset:
-    """Write JPEG faces as large as real ones (4 to 5 kB) into shards."""
+def synthetic_set(folder: Path) -> FaceDataset:
+    """Write JPEG faces of realistic size (4 to 5 kB) as shards."""
     import cv2
 
     from vidsearch.trainingset.shards import ShardWriter
 
     rng = np.random.default_rng(0)
     with ShardWriter(folder) as writer:
-        for number in range(MADE_FACES):
+        for number in range(SYNTHETIC_FACES):
             noise = rng.integers(0, 256, (112, 112, 3), dtype=np.uint8)
             face = cv2.GaussianBlur(noise, (0, 0), 2)
             encoded = cv2.imencode(".jpg", face, [cv2.IMWRITE_JPEG_QUALITY, 95])[1]
@@ -228,8 +232,10 @@ def made_set(folder: Path) -> FaceDataset:
     return open_dataset(folder)
 
 
-def fed(dataset: FaceDataset, case: Case, device: torch.device, workers: int, steps: int) -> str:
-    """Return faces a second of training that decodes its faces beside it."""
+def with_decoding(
+    dataset: FaceDataset, case: Case, device: torch.device, workers: int, steps: int
+) -> str:
+    """Return the faces a second of training with decoding of its faces."""
     case = replace(case, classes=len(dataset.identities), sample_rate=1.0)
     model = build(case, device)
     loader = FaceLoader(
@@ -239,16 +245,16 @@ def fed(dataset: FaceDataset, case: Case, device: torch.device, workers: int, st
     with closing(loader.batches()) as batches:
         for step, batch in enumerate(islice(batches, 3)):
             model.run(batch, step)
-        seconds = once(
+        seconds = duration_s(
             lambda _: [model.run(batch, step) for step, batch in enumerate(islice(batches, steps))],
             0,
             device,
         )
-    batch = made_batch(case)
+    batch = synthetic_batch(case)
     alone = timed(lambda step: model.run(batch, step), device, 5)
     return (
         f"{case.backbone}, batch {case.batch}, {case.classes:,} classes, decoding with {workers} "
-        f"workers: {steps * case.batch / seconds:.1f} faces/s; {case.batch / alone:.1f} without"
+        f"workers: {steps * case.batch / seconds:.1f} faces/s; {case.batch / alone:.1f} without decoding"
     )
 
 
@@ -272,8 +278,8 @@ def main() -> None:
         print(margin_overhead(device, 4 * args.repeats), flush=True)
     if args.decoding or not alone:
         with tempfile.TemporaryDirectory() as folder:
-            dataset = open_dataset(args.faces) if args.faces else made_set(Path(folder))
-            print(decoding(dataset, args.workers, MADE_FACES), flush=True)
+            dataset = open_dataset(args.faces) if args.faces else synthetic_set(Path(folder))
+            print(decoding(dataset, args.workers, SYNTHETIC_FACES), flush=True)
     if args.compile:
         in_table = [case for case in cases(device) if case.backbone == args.compile]
         case = replace(in_table[-1], classes=in_table[0].classes, sample_rate=1.0)
@@ -289,13 +295,13 @@ def main() -> None:
             case.classes,
             case.sample_rate,
         ):
-            head = None  # the one before must go first: ten million classes fit once
+            head = None  # frees the previous head first: only one of ten million classes fits
             head = new_head(case)
         print(measure(case, device, args.repeats, head), flush=True)
     if args.faces:
         dataset = open_dataset(args.faces)
         for case in {case.backbone: case for case in table}.values():
-            print(fed(dataset, case, device, args.workers, 20), flush=True)
+            print(with_decoding(dataset, case, device, args.workers, 20), flush=True)
 
 
 if __name__ == "__main__":
