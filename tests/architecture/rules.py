@@ -83,6 +83,8 @@ def _documented(tree: ast.Module) -> Iterator[tuple[ast.AST, int, str | None, bo
     def visit(node: ast.AST, public: bool) -> Iterator[tuple[ast.AST, int, str | None, bool]]:
         for child in ast.iter_child_nodes(node):
             if isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+                if any(ast.unparse(name) == "overload" for name in child.decorator_list):
+                    continue
                 here = public and not child.name.startswith("_")
                 yield child, child.lineno, ast.get_docstring(child), here
                 inside = here and isinstance(child, ast.ClassDef)

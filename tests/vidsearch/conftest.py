@@ -9,7 +9,7 @@ import pytest
 
 from tests.helpers import synthetic_catalog, toy_models
 from vidsearch.catalog import Catalog
-from vidsearch.models.home import ModelHome
+from vidsearch.models.registry import ModelHome
 
 
 @pytest.fixture(scope="session")

@@ -251,7 +251,7 @@ def _smaller(
 def _detector(pack: str, folder: Path) -> tuple[DetectorSpec, tuple[PackFile, ...]]:
     """Return the detector of a base pack; its file, if any, is copied into the folder."""
     from vidsearch.models.open_pack import OPEN
-    from vidsearch.models.own_pack import read_own_pack
+    from vidsearch.models.registry import read_own_pack
 
     if pack == OPEN.name:
         return OPEN.detector, ()

@@ -15,7 +15,7 @@ from vidsearch.commands.app import command
 from vidsearch.text.printable import printable
 
 if TYPE_CHECKING:
-    from vidsearch.models.status import PackStatus
+    from vidsearch.models.registry import PackStatus
 
 HEADER = ("pack", "commercial use", "dim", "verified", "licence", "files")
 
@@ -34,15 +34,22 @@ def models(folders: tuple[Path, ...], as_json: bool) -> int:
 
     Nothing is downloaded.
     """
-    from vidsearch.models.status import list_packs
+    from vidsearch.models.registry import list_packs
 
     statuses = list_packs(folders=list(folders))
     if as_json:
-        text = json.dumps({"packs": [asdict(status) for status in statuses]}, indent=2)
+        text = json.dumps({"packs": [_json_fields(status) for status in statuses]}, indent=2)
     else:
         text = table(statuses)
     sys.stdout.write(text + "\n")
     return 0
+
+
+def _json_fields(status: PackStatus) -> dict[str, object]:
+    """Return the fields of a status; ``problem`` keeps its name ``why`` in JSON."""
+    fields = asdict(status)
+    fields["why"] = fields.pop("problem")
+    return fields
 
 
 def table(statuses: list[PackStatus]) -> str:
@@ -53,7 +60,7 @@ def table(statuses: list[PackStatus]) -> str:
         "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
         for row in rows
     ]
-    complaints = [printable(status.why) for status in statuses if status.why]
+    complaints = [printable(status.problem) for status in statuses if status.problem]
     return "\n".join([*lines, *([""] if complaints else []), *complaints])
 
 

@@ -1,12 +1,12 @@
-"""Converted model files, made once a machine and checked at every use.
+"""Cache of converted model files: written once per machine, checked at every use.
 
-A file's name holds what it was made from, what made it, and its own sha256::
+The name of a file holds the hashes of its source, its converter and its content::
 
     <source's name>-<source's sha256>-<converter's sha256>-<own sha256>.onnx
 
-So one atomic rename publishes a file and its checksum together, any number of processes may make it
-at the same time (they make the same), another version of the source or of the converter never
-meets it, and a damaged file gives itself away and is made anew.
+Thus one atomic rename publishes a file together with its checksum. Concurrent processes write the
+same file. Another version of the source or converter gives another name, and a damaged file is
+recognised and written again.
 """
 
 from __future__ import annotations
@@ -25,19 +25,19 @@ from vidsearch.storage.files import TEMPORARY_FILES, write_atomically
 
 log = logging.getLogger(__name__)
 
-# A writer takes seconds; what is this old was left behind by one that was killed.
+# Writing takes seconds; an older temporary file belongs to a process that was killed.
 ABANDONED_AFTER_S = 3600
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Conversion:
-    """How a file that somebody else published becomes one that runs here.
+    """Conversion of a published file to an ONNX file.
 
     Attributes:
-        source: The published file, verified by the caller.
-        source_sha256: Its hash.
-        convert: From its bytes to an ONNX file's.
-        version: Changes whenever ``convert`` gives something else.
+        source: Published file, verified by the caller.
+        source_sha256: Hash of the published file.
+        convert: Function from the source's bytes to the bytes of an ONNX file.
+        version: Version of ``convert``; another version may give other bytes.
     """
 
     source: Path
@@ -47,24 +47,25 @@ class Conversion:
 
     @property
     def key(self) -> str:
+        """Start of the file name in the cache."""
         return f"{self.source.stem}-{self.source_sha256[:16]}-{self.version}"
 
 
 def converted(conversion: Conversion, cache_dir: Path) -> Path:
-    """Return the path of the converted file, making it where there is no intact one.
+    """Return the path of the converted file; convert it if the cache has no intact one.
 
-    Safe in any number of processes at once. A cache folder that cannot be written is an error, not
-    a reason to convert again in every process.
+    Safe to call from several processes at once. A cache folder that cannot be written is an error:
+    otherwise every process would convert again.
 
     Raises:
         ModelError: The cache cannot be written, or the source cannot be read.
     """
     for path in sorted(cache_dir.glob(f"{conversion.key}-*.onnx")):
-        own = path.stem.rsplit("-", 1)[1]
+        stated = path.stem.rsplit("-", 1)[1]
         with suppress(ModelError):  # vanished or unreadable: not intact
-            if sha256_of(path, pack="cache") == own:
+            if sha256_of(path, pack="cache") == stated:
                 return path
-        log.warning("cached model %s is damaged; making it anew", path)
+        log.warning("cached model %s is damaged; converting it again", path)
     try:
         source = conversion.source.read_bytes()
     except OSError as error:
@@ -72,11 +73,11 @@ def converted(conversion: Conversion, cache_dir: Path) -> Path:
             f"model file {conversion.source} cannot be read ({error.strerror}); "
             "check its permissions"
         ) from error
-    made = conversion.convert(source)
-    path = cache_dir / f"{conversion.key}-{hashlib.sha256(made).hexdigest()}.onnx"
+    content = conversion.convert(source)
+    path = cache_dir / f"{conversion.key}-{hashlib.sha256(content).hexdigest()}.onnx"
     try:
         cache_dir.mkdir(parents=True, exist_ok=True)
-        write_atomically(path, made)
+        write_atomically(path, content)
     except OSError as error:
         raise ModelError(
             f"model cache {cache_dir} cannot be written ({error.strerror}); "
@@ -87,8 +88,8 @@ def converted(conversion: Conversion, cache_dir: Path) -> Path:
 
 
 def _sweep(cache_dir: Path) -> None:
-    """Remove what killed writers left behind."""
+    """Remove temporary files of processes that were killed."""
     for path in cache_dir.glob(TEMPORARY_FILES):
-        with suppress(OSError):  # another process swept it first
+        with suppress(OSError):  # another process removed it first
             if time.time() - path.stat().st_mtime > ABANDONED_AFTER_S:
                 path.unlink()

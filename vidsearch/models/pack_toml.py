@@ -1,6 +1,6 @@
-"""``pack.toml``: a pack as a folder, written by the trainer or by hand, read strictly.
+"""``pack.toml``: description of a model pack, written by the trainer or by hand, read strictly.
 
-The format, in full (``#`` marks what may be left out)::
+Full format (``#`` marks optional fields)::
 
     format = 1
     name = "my-faces"
@@ -24,10 +24,10 @@ The format, in full (``#`` marks what may be left out)::
     [calibration]
     slope = 25.0
     intercept = -9.0
-    fitted_on = "which labelled pairs"
+    fitted_on = "name of the labelled pairs"
     pairs = 3000
     genuine_share = 0.5                      #
-    checked_on = "which other pairs"         #
+    checked_on = "name of other pairs"       #
     expected_calibration_error = 0.01        #
 
     [[files]]
@@ -41,28 +41,105 @@ from __future__ import annotations
 import json
 import tomllib
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
+
+import msgspec
 
 from vidsearch.errors import ConfigError, PackFormatError, PackNotFoundError
 from vidsearch.faces.geometry.align import TEMPLATES, AlignmentTemplate
 from vidsearch.faces.normalisation import Normalisation
 from vidsearch.models.calibration import Calibration
-from vidsearch.models.pack import DetectorSpec, EmbedderSpec, ModelPack, PackFile, sha256_of
-from vidsearch.models.toml_table import Table
+from vidsearch.models.pack import (
+    DetectorKind,
+    DetectorSpec,
+    EmbedderKind,
+    EmbedderSpec,
+    ModelPack,
+    PackFile,
+    sha256_of,
+)
+from vidsearch.models.strict_toml import convert
 from vidsearch.storage.files import write_atomically
 
 FORMAT = 1
 PACK_TOML = "pack.toml"
-# A description is a few hundred bytes; anything larger is not one.
+# A description has a few hundred bytes; a much larger file is not one.
 MAX_TOML_BYTES = 1 << 20
+
+Triple = tuple[float, float, float]
+Point = tuple[float, float]
+
+
+class _Strict(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
+    """Table of ``pack.toml``: no unknown field, no missing field, no converted type."""
+
+
+class _Detector(_Strict):
+    kind: str
+    file: str | None = None
+
+
+class _Template(_Strict):
+    name: str
+    size: int
+    points: tuple[Point, Point, Point, Point, Point]
+
+
+class _Normalisation(_Strict):
+    mean: Triple
+    std: Triple
+    channels: str
+
+
+class _Embedder(_Strict):
+    kind: str
+    file: str
+    dim: int
+    template: str | _Template
+    mirror: bool
+    normalisation: _Normalisation
+
+
+class _Calibration(_Strict):
+    slope: float
+    intercept: float
+    fitted_on: str
+    pairs: int
+    genuine_share: float = 0.5
+    checked_on: str = ""
+    expected_calibration_error: float | None = None
+
+
+class _File(_Strict):
+    name: str
+    sha256: str
+    size_bytes: int
+
+
+class _Pack(_Strict):
+    format: int
+    name: str
+    version: str
+    licence: str
+    licence_url: str
+    commercial_use: bool
+    detector: _Detector
+    embedder: _Embedder
+    calibration: _Calibration
+    files: list[_File]
+    licence_notes: str = ""
+
+
+class _Format(msgspec.Struct):
+    format: int
 
 
 def read_pack(folder: Path) -> ModelPack:
-    """Read ``folder/pack.toml``; the other files are looked at by :func:`verify_pack`.
+    """Read ``folder/pack.toml``; :func:`verify_pack` checks the other files.
 
     Raises:
         PackNotFoundError: There is no ``pack.toml`` in that folder.
-        PackFormatError: It is malformed; the message names the field and the rule.
+        PackFormatError: The file is malformed; the message states field, rule and value.
     """
     path = folder / PACK_TOML
     try:
@@ -76,7 +153,7 @@ def read_pack(folder: Path) -> ModelPack:
     if len(raw) > MAX_TOML_BYTES:
         raise PackFormatError(f"pack {folder}: {PACK_TOML} is larger than {MAX_TOML_BYTES} bytes")
     try:
-        return _pack(Table(_parsed(raw)))
+        return _pack(_parsed(raw))
     except (PackFormatError, ConfigError) as error:
         raise PackFormatError(f"pack {folder}: {error}; correct {PACK_TOML}") from error
 
@@ -86,31 +163,31 @@ def verify_pack(pack: ModelPack, folder: Path) -> None:
 
     Raises:
         PackNotFoundError: A file is missing.
-        PackVerifyError: A file is not the one the pack states.
+        PackVerifyError: A file differs from the pack's statement.
     """
     for file in pack.files:
         file.verify(folder / file.name, pack=pack.name)
 
 
 def describe_file(path: Path) -> PackFile:
-    """Return the entry of an existing file: its name, sha256 and size."""
+    """Return the entry of an existing file: name, sha256 and size."""
     return PackFile(
         name=path.name, sha256=sha256_of(path, pack=path.name), size_bytes=path.stat().st_size
     )
 
 
 def write_pack(pack: ModelPack, folder: Path) -> Path:
-    """Write ``folder/pack.toml`` beside files that are already there, and return its path.
+    """Write ``folder/pack.toml`` beside existing files and return its path.
 
     Raises:
-        PackFormatError: The pack could not be read back: a file without sha256 or size, or a part
-            that only built-in packs may have.
+        PackFormatError: The pack could not be read back: a file has no sha256 or size, or a part is
+            reserved for built-in packs.
         PackNotFoundError: A file is missing.
-        PackVerifyError: A file is not the one the pack states.
+        PackVerifyError: A file differs from the pack's statement.
     """
     text = to_toml(pack)
     try:
-        _pack(Table(tomllib.loads(text)))
+        _pack(tomllib.loads(text))
     except (PackFormatError, ConfigError) as error:
         raise PackFormatError(f"pack {pack.name} cannot be written: {error}") from error
     verify_pack(pack, folder)
@@ -202,95 +279,55 @@ def _parsed(raw: bytes) -> dict[str, Any]:
         raise PackFormatError(f"not valid TOML ({reason})") from error
 
 
-def _pack(top: Table) -> ModelPack:
-    found = top.integer("format")
-    if found != FORMAT:
+def _pack(document: dict[str, Any]) -> ModelPack:
+    number = convert(document, _Format).format
+    if number != FORMAT:
         raise PackFormatError(
-            f"format {found} is not known here (this vidsearch reads {FORMAT}); upgrade vidsearch"
+            f"format {number} is not known here (this vidsearch reads {FORMAT}); upgrade vidsearch"
         )
-    pack = ModelPack(
-        name=top.text("name"),
-        version=top.text("version"),
-        licence=top.text("licence"),
-        licence_url=top.text("licence_url"),
-        licence_notes=top.text("licence_notes", ""),
-        commercial_use=top.flag("commercial_use"),
-        detector=_detector(top.table("detector")),
-        embedder=_embedder(top.table("embedder")),
-        calibration=_calibration(top.table("calibration")),
-        files=tuple(_file(table) for table in top.tables("files")),
+    pack = convert(document, _Pack)
+    return ModelPack(
+        name=pack.name,
+        version=pack.version,
+        licence=pack.licence,
+        licence_url=pack.licence_url,
+        licence_notes=pack.licence_notes,
+        commercial_use=pack.commercial_use,
+        detector=DetectorSpec(
+            kind=cast("DetectorKind", pack.detector.kind),  # checked by the class
+            file=pack.detector.file,
+        ),
+        embedder=_embedder(pack.embedder),
+        calibration=Calibration(**msgspec.structs.asdict(pack.calibration)),
+        files=tuple(_file(file) for file in pack.files),
     )
-    top.finish()
-    return pack
 
 
-def _detector(table: Table) -> DetectorSpec:
-    spec = DetectorSpec(kind=table.text("kind"), file=table.text("file", None))  # type: ignore[arg-type]
-    table.finish()
-    return spec
-
-
-def _embedder(table: Table) -> EmbedderSpec:
-    kind = table.text("kind")
-    if kind == "dlib_resnet":
+def _embedder(embedder: _Embedder) -> EmbedderSpec:
+    if embedder.kind == "dlib_resnet":
         raise PackFormatError("embedder.kind dlib_resnet is built in; export the network as onnx")
-    spec = EmbedderSpec(
-        kind=kind,  # type: ignore[arg-type]  # checked by the spec itself
-        file=table.text("file"),
-        dim=table.integer("dim"),
-        template=_template(table),
-        normalisation=_normalisation(table.table("normalisation")),
-        mirror=table.flag("mirror"),
+    return EmbedderSpec(
+        kind=cast("EmbedderKind", embedder.kind),  # checked by the class
+        file=embedder.file,
+        dim=embedder.dim,
+        template=_template(embedder.template),
+        normalisation=Normalisation(**msgspec.structs.asdict(embedder.normalisation)),
+        mirror=embedder.mirror,
     )
-    table.finish()
-    return spec
 
 
-def _template(embedder: Table) -> AlignmentTemplate:
-    if embedder.holds_table("template"):
-        table = embedder.table("template")
-        template = AlignmentTemplate(
-            name=table.text("name"), size=table.integer("size"), points=table.points("points")
-        )
-        table.finish()
-        return template
-    name = embedder.text("template")
-    if name not in TEMPLATES:
+def _template(template: str | _Template) -> AlignmentTemplate:
+    if isinstance(template, _Template):
+        return AlignmentTemplate(**msgspec.structs.asdict(template))
+    if template not in TEMPLATES:
         raise PackFormatError(
             f"embedder.template must be one of {', '.join(sorted(TEMPLATES))}, or a table with "
-            f"name, size and points; got {name!r}"
+            f"name, size and points; got {template!r}"
         )
-    return TEMPLATES[name]
+    return TEMPLATES[template]
 
 
-def _normalisation(table: Table) -> Normalisation:
-    normalisation = Normalisation(
-        mean=table.triple("mean"),
-        std=table.triple("std"),
-        channels=table.text("channels"),  # type: ignore[arg-type]  # checked by the class itself
-    )
-    table.finish()
-    return normalisation
-
-
-def _calibration(table: Table) -> Calibration:
-    calibration = Calibration(
-        slope=table.number("slope"),
-        intercept=table.number("intercept"),
-        fitted_on=table.text("fitted_on"),
-        pairs=table.integer("pairs"),
-        genuine_share=table.number("genuine_share", 0.5),
-        checked_on=table.text("checked_on", ""),
-        expected_calibration_error=table.number("expected_calibration_error", None),
-    )
-    table.finish()
-    return calibration
-
-
-def _file(table: Table) -> PackFile:
-    sha256 = table.text("sha256")
-    if not sha256:
+def _file(file: _File) -> PackFile:
+    if not file.sha256:
         raise PackFormatError("files.sha256 must be 64 lower-case hexadecimal digits; got nothing")
-    file = PackFile(name=table.text("name"), sha256=sha256, size_bytes=table.integer("size_bytes"))
-    table.finish()
-    return file
+    return PackFile(name=file.name, sha256=file.sha256, size_bytes=file.size_bytes)

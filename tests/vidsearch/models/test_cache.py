@@ -73,7 +73,7 @@ def test_a_damaged_file_is_made_anew(
     with caplog.at_level(logging.WARNING):
         assert converted(conversion, tmp_path / "cache").read_bytes() == intact
     assert converter.calls == 2
-    assert "is damaged; making it anew" in caplog.text
+    assert "is damaged; converting it again" in caplog.text
 
 
 def test_another_source_or_converter_never_meets_it(

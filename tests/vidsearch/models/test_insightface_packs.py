@@ -12,8 +12,7 @@ import pytest
 from vidsearch.device import CPU
 from vidsearch.errors import PackFormatError, PackNotFoundError, PackVerifyError
 from vidsearch.models import insightface_packs
-from vidsearch.models.home import ModelHome
-from vidsearch.models.registry import load_pack
+from vidsearch.models.registry import ModelHome, load_pack
 
 CONTENTS = {
     "buffalo_s": ("det_500m.onnx", "w600k_mbf.onnx"),
@@ -166,7 +165,7 @@ def test_malformed_manifests(
     assert "pack raccoon_s: " in str(caught.value)
 
 
-def test_fetching_is_said_aloud_and_leaves_only_the_pack(
+def test_a_download_is_logged_and_leaves_only_the_pack(
     toys: ModuleType,
     home: ModelHome,
     tmp_path: Path,
@@ -191,7 +190,7 @@ def test_fetching_is_said_aloud_and_leaves_only_the_pack(
         loaded = load_pack("raccoon_s", CPU, home=with_download(home))
     assert loaded.embedder.dim == toys.DIM
     assert [url.rsplit("/", 1)[1] for url in asked] == ["raccoon_s.zip"]
-    assert "fetching pack raccoon_s into" in caplog.text
+    assert "downloading pack raccoon_s into" in caplog.text
     assert "non-commercial research only" in caplog.text
     assert capsys.readouterr().out == ""  # standard output is for results
     models = home.insightface_root / "models"
@@ -218,7 +217,7 @@ def test_a_failed_fetch_says_what_to_put_where(
         load_pack("buffalo_l", CPU, home=with_download(home))
     message = str(caught.value)
     assert str(home.insightface_root / "models" / "buffalo_l") in message
-    assert "(fetching them failed: Name or service not known)" in message
+    assert "(the download failed: Name or service not known)" in message
     assert "\n" not in message
     # A second try is not misled by half a download.
     assert list((home.insightface_root / "models").iterdir()) == []

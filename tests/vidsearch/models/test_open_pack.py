@@ -16,9 +16,8 @@ from vidsearch.device import CPU
 from vidsearch.errors import PackNotFoundError, PackVerifyError
 from vidsearch.faces.geometry.align import align_faces
 from vidsearch.models import open_pack
-from vidsearch.models.home import ModelHome
 from vidsearch.models.open_pack import CENTERFACE, DLIB_RESNET, OPEN, find_file, verified_file
-from vidsearch.models.registry import LoadedPack, load_pack
+from vidsearch.models.registry import LoadedPack, ModelHome, load_pack
 
 
 @pytest.fixture(scope="module")

@@ -128,7 +128,10 @@ def test_writing_refuses_what_could_not_be_read_back(toys: ModuleType, tmp_path:
     folder = toys.save_own_pack(tmp_path / "pack")
     entry = describe_file(folder / "embedder.onnx")
     unknown = PackFile(name="embedder.onnx")
-    with pytest.raises(PackFormatError, match=r"pack my-faces cannot be written: files\.sha256"):
+    with pytest.raises(
+        PackFormatError,
+        match=r"pack my-faces cannot be written: field files\[0\]\.size_bytes is missing",
+    ):
         write_pack(toys.toy_pack(files=(unknown,)), folder)
     embedder = toys.embedder_spec(kind="dlib_resnet")
     with pytest.raises(PackFormatError, match="dlib_resnet is built in"):
@@ -200,7 +203,7 @@ MALFORMED: dict[str, tuple[Edit, str]] = {
     ),
     "template points": (
         replace('"arcface_112"', '{name = "t", size = 112, points = [[1, 2], [3]]}'),
-        "embedder.template.points must be a list of five points",
+        "embedder.template.points must be a list of 5 points",
     ),
     "template size": (
         replace(
@@ -221,11 +224,11 @@ MALFORMED: dict[str, tuple[Edit, str]] = {
     ),
     "mean of two": (
         replace("mean = [127.5, 127.5, 127.5]", "mean = [1, 2]"),
-        "list of three numbers",
+        "embedder.normalisation.mean must be a list of 3 numbers; got",
     ),
     "mean of texts": (
         replace("mean = [127.5, 127.5, 127.5]", 'mean = [1, 2, "3"]'),
-        "embedder.normalisation.mean must hold numbers; got '3'",
+        r"embedder.normalisation.mean\[2\] must be a number; got '3'",
     ),
     "slope": (replace("slope = 25.5", "slope = -1"), "slope must be positive"),
     "slope inf": (replace("slope = 25.5", "slope = inf"), "slope must be a finite number"),
@@ -250,6 +253,52 @@ MALFORMED: dict[str, tuple[Edit, str]] = {
     "too large": (lambda text: text + "#" * MAX_TOML_BYTES, "is larger than"),
     "deep": (lambda text: text + "\nx = " + "[" * 5000 + "]" * 5000, "not valid TOML"),
 }
+
+
+WRITTEN_BY_0_1 = f"""format = 1
+name = "old_pack"
+version = "1"
+licence = "research only"
+licence_url = ""
+licence_notes = "trained on old_faces: 48 faces of 8 people"
+commercial_use = false
+
+[detector]
+kind = "centerface"
+
+[embedder]
+kind = "onnx"
+file = "embedder.onnx"
+dim = 32
+template = "arcface_112"
+mirror = true
+normalisation = {{mean = [127.5, 127.5, 127.5], std = [127.5, 127.5, 127.5], channels = "rgb"}}
+
+[calibration]
+slope = 2.199235394890942
+intercept = -0.8059671908374899
+fitted_on = "held-out people of old_faces"
+pairs = 72
+genuine_share = 0.5
+checked_on = ""
+
+[[files]]
+name = "embedder.onnx"
+sha256 = "9fad77323e38cef408afa58f650ade6b5d79c593e0b5d44aa3949218ace9e312"
+size_bytes = 721239
+
+[[files]]
+name = "export.json"
+sha256 = "{SHA}"
+size_bytes = 262
+"""
+
+
+def test_a_pack_written_by_0_1_keeps_its_text_and_its_vector_space(tmp_path: Path) -> None:
+    (tmp_path / PACK_TOML).write_text(WRITTEN_BY_0_1, encoding="utf-8")
+    pack = read_pack(tmp_path)
+    assert pack.model_id == "old_pack-bf3056089c89"
+    assert to_toml(pack) == WRITTEN_BY_0_1
 
 
 @pytest.mark.parametrize("case", MALFORMED)

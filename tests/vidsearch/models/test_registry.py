@@ -18,9 +18,8 @@ from vidsearch.errors import (
     PackVerifyError,
 )
 from vidsearch.models import insightface_packs
-from vidsearch.models.home import ModelHome
 from vidsearch.models.pack import NAME_RULE
-from vidsearch.models.registry import list_packs, load_pack
+from vidsearch.models.registry import ModelHome, list_packs, load_pack
 
 NAMES = ["open", *insightface_packs.NAMES]
 
@@ -127,7 +126,7 @@ def test_listing(toys: ModuleType, home: ModelHome, tmp_path: Path) -> None:
     statuses = list_packs(home, folders=[good, broken, tmp_path / "nowhere"])
     by_name = {status.name: status for status in statuses}
     assert list(by_name) == [*NAMES, str(good), str(broken), str(tmp_path / "nowhere")]
-    assert all(bool(status.why) != status.verified for status in statuses)
+    assert all(bool(status.problem) != status.verified for status in statuses)
 
     opened = by_name["open"]
     assert (opened.verified, opened.commercial_use, opened.dim) == (True, True, 128)
@@ -138,9 +137,9 @@ def test_listing(toys: ModuleType, home: ModelHome, tmp_path: Path) -> None:
     assert str(home.insightface_root / "models" / "buffalo_l") == large.location
     small = by_name["buffalo_s"]
     assert (small.installed, small.verified) == (True, False)
-    assert "sha256" in small.why
+    assert "sha256" in small.problem
     assert by_name["raccoon_s"].verified
-    assert "states no sha256 for det.onnx, rec.onnx" in by_name["raccoon_l"].why
+    assert "states no sha256 for det.onnx, rec.onnx" in by_name["raccoon_l"].problem
     assert by_name[str(good)].verified
     assert by_name[str(broken)].installed is False
     nowhere = by_name[str(tmp_path / "nowhere")]
