@@ -18,6 +18,7 @@ from vidsearch.catalog.tables import Table, sql_text
 from vidsearch.catalog.versions import discard_staged, remove_superseded
 from vidsearch.erasure.proof import Traces, prove
 from vidsearch.errors import CatalogError, ConfigError
+from vidsearch.index.generation_files import PREFIX
 from vidsearch.index.generations import current_name
 from vidsearch.search.track_index import rebuild
 from vidsearch.storage.local_copies import remove_local_copies
@@ -123,7 +124,7 @@ def _remove_old_generations(vectors: StoragePath) -> None:
     """Remove every generation of the index except the current one."""
     home = vectors.child("index")
     for name in home.names():
-        if name.startswith("gen-") and name != current_name(vectors):
+        if name.startswith(f"{PREFIX}-") and name != current_name(vectors):
             home.child(name).remove_tree()
 
 

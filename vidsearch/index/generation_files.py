@@ -14,7 +14,6 @@ length and evenly spaced pieces.
 from __future__ import annotations
 
 import hashlib
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -25,6 +24,8 @@ import pyarrow as pa
 from vidsearch.index.plan import Kind
 
 ROWS, VIDEOS, META, CURRENT = "rows.arrow", "videos.arrow", "meta.json", "CURRENT"
+PREFIX = "gen"
+"""First part of the name of a generation."""
 
 _HASHED_COMPLETELY_BYTES = 64 << 20
 _PIECES, _PIECE_BYTES = 64, 64 << 10
@@ -103,12 +104,3 @@ def checksum(path: Path) -> str:
             file.seek((size - _PIECE_BYTES) * piece // (_PIECES - 1))
             digest.update(file.read(_PIECE_BYTES))
         return digest.hexdigest()
-
-
-def sync(path: Path) -> None:
-    """Flush a written file to disk."""
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import secrets
 import tempfile
 import time
 from collections.abc import Callable
@@ -31,18 +30,20 @@ from vidsearch.index.faiss import FaissFlatIndex
 from vidsearch.index.generation_files import (
     CURRENT,
     META,
+    PREFIX,
     ROWS,
     VIDEOS,
     GenerationMeta,
     IdColumn,
     checksum,
     map_table,
-    sync,
     write_table,
 )
 from vidsearch.index.plan import Kind, Plan, choose
+from vidsearch.storage.files import sync
 from vidsearch.storage.local_copies import local_copy, remove_local_copies
 from vidsearch.storage.path import StoragePath
+from vidsearch.storage.version_name import VersionName
 from vidsearch.text.printable import one_line
 
 _SUPERSEDED_AFTER_S = 3600  # readers that were given an older generation have opened it by then
@@ -135,7 +136,7 @@ def build_generation(
         CatalogWriteError: The index cannot be written; the generation in use stays.
         ShapeError: A vector is not finite or not of unit length.
     """
-    name = f"gen-{time.time_ns() // 1_000_000:012x}-{secrets.token_hex(4)}"
+    name = str(VersionName.new(PREFIX))
     root = catalog.child("index")
     folder = root.child(name)
     options = options if options is not None else BuildOptions()
@@ -237,7 +238,7 @@ def _read(catalog: StoragePath, pointer: bytes) -> Generation:
     try:
         fields = json.loads(pointer)
         name, meta_sha256 = str(fields["generation"]), str(fields["meta_sha256"])
-        if not name.startswith("gen-") or "/" in name:
+        if VersionName.parse(name, PREFIX) is None or "/" in name:
             raise BrokenGenerationError(f"{CURRENT} names {name!r}, which is not a generation")
         folder = catalog.child("index").child(name).path
         if folder is None:
@@ -267,15 +268,14 @@ def remove_old_generations(catalog: StoragePath, keep: tuple[str, ...]) -> None:
     """
     root = catalog.child("index")
     for name in root.names():
-        if name.startswith("gen-") and name not in keep and _is_removable(root.child(name)):
+        if name.startswith(f"{PREFIX}-") and name not in keep and _is_removable(root.child(name)):
             root.child(name).remove_tree()
 
 
 def _is_removable(folder: StoragePath) -> bool:
     """Return True if a generation not in use was replaced long ago, or its build was killed."""
-    try:
-        begun = int(folder.name.split("-")[1], 16) / 1000
-    except (IndexError, ValueError):
+    version = VersionName.parse(folder.name, PREFIX)
+    if version is None:
         return False
     meta = folder.child(META).path
     try:
@@ -284,7 +284,7 @@ def _is_removable(folder: StoragePath) -> bool:
         finished = None
     if finished is not None:
         return finished < time.time() - _SUPERSEDED_AFTER_S
-    return begun < time.time() - _ABANDONED_AFTER_S
+    return version.created_ms / 1000 < time.time() - _ABANDONED_AFTER_S
 
 
 def current_name(catalog: StoragePath) -> str | None:
