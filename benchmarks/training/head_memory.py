@@ -1,6 +1,6 @@
 """Memory of the class weights: computed for any number of classes, measured for small numbers.
 
-``python -m benchmarks.training.head_memory`` prints the computed table of docs/training.md;
+``python -m benchmarks.training.head_memory`` prints the computed table of docs/results/training-speed.md;
 ``python -m benchmarks.training.head_memory 1000000:0.1`` measures a head of a million classes at a sample
 rate of 0.1 on the CPU. ``10000000:0.1:32`` measures ten million classes of 32 numbers each, which
 tests the sampling among ten million rows, not the memory of 512 numbers a row.

@@ -1,4 +1,4 @@
-"""The curves of docs/training.md: ``python -m benchmarks.training.margin_curves docs``.
+"""The curves of docs/explanation/losses.md: ``python -m benchmarks.training.margin_curves docs/assets``.
 
 The curves are Figure 4b of the paper, the target logit beyond pi, and the slope of each margin. The
 values come from ``trainer.head.margins``.
@@ -66,8 +66,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folder", type=Path)
     folder: Path = parser.parse_args().folder
-    (folder / "target-logits.svg").write_text(target_logits().svg)
-    (folder / "margins.svg").write_text(margins())
+    (folder / "figure-4b-target-logits.svg").write_text(target_logits().svg)
+    (folder / "figure-margin-slopes.svg").write_text(margins())
 
 
 if __name__ == "__main__":

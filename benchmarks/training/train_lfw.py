@@ -53,7 +53,7 @@ ANGLE_PEOPLE = 100
 SCALE = 32.0
 _BATCH = 64
 
-# The losses of Table 2, and two for small sets: "Starting on little data" in docs/training.md.
+# The losses of Table 2, and two for small sets: "Starting on little data" in docs/explanation/losses.md.
 LOSSES: dict[str, LossConfig] = {
     **NAMED_LOSSES,
     "arcface-0.3": LossConfig(margin=Margin(angle_margin_rad=0.3)),

@@ -8,7 +8,7 @@
 | more | ``ivf-pq`` | compares short codes in the nearest cells, the best of them exactly |
 
 ``ivf-sq8`` (nearest cells, one byte per number) is used only on request. It was slower than
-``flat-pq`` at every recall (docs/scale.md).
+``flat-pq`` at every recall (docs/results/index-kinds.md).
 """
 
 from __future__ import annotations
@@ -80,7 +80,7 @@ def choose(count: int, dim: int, kind: Kind | None = None) -> Plan:
     if kind == "faiss-flat":
         return Plan(kind=kind)
     if kind == "flat-pq":
-        # 64 parts for 512 numbers, 32 for 128, as needed for 1 M templates (docs/scale.md).
+        # 64 parts for 512 numbers, 32 for 128: docs/results/index-kinds.md, 1 M templates.
         code_bytes = min(round((2 * dim) ** 0.5), dim // 2)
         return Plan(kind=kind, sample=min(count, 60_000), code_bytes=code_bytes)
     # Common choice for inverted files, not tuned.

@@ -4,7 +4,7 @@ Nearly all tracks show other people than the person searched for. The query's ow
 therefore tell how near impostors come to this query in this archive. The counts needed lie beyond
 them, where impostors and the person mix, so they are extrapolated in two ways. Distances
 sqrt(2 - 2 cosine) between a query and impostors are close to normal, and so are their logarithms,
-whose tail is lighter. Measured counts lay between both (figures in docs/evaluation.md). The
+whose tail is lighter. Measured counts lay between both (figures in docs/results/accuracy.md). The
 estimate is the mean of both; the interval reaches from the lower end of one to the upper end of
 the other.
 """
