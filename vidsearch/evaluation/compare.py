@@ -1,4 +1,4 @@
-"""Two reports side by side: whether B is better."""
+"""Comparison of two reports by paired bootstrap."""
 
 from __future__ import annotations
 
@@ -31,9 +31,9 @@ from vidsearch.evaluation.report.report import (
 from vidsearch.evaluation.report.svg import COLOURS, INK, svg_figure
 
 CONVENTION = (
-    "paired bootstrap: both reports are scored on the same resamples of the rows they share; whole "
-    "people are drawn with replacement (rows, where people are unknown), a pair of people weighs "
-    "the product of their counts; the interval is the middle 95 % of the differences"
+    "paired bootstrap: both reports are scored on the same resamples of the rows they share. Whole "
+    "people are drawn with replacement (rows, if people are unknown); the weight of a pair of "
+    "people is the product of their counts. The interval is the middle 95 % of the differences"
 )
 
 
@@ -42,9 +42,15 @@ def compare_reports(
 ) -> Report:
     """Return a report on every measure that both reports have scores for.
 
+    Args:
+        a: First report.
+        b: Second report.
+        resamples: Number of resamples.
+        seed: Seed of the random numbers.
+
     Raises:
-        ConfigError: The reports are of different kinds, one has no scores, or they share no row
-            or no measure.
+        ConfigError: The reports are of different kinds, one has no scores, or they share no row or
+            no measure.
     """
     started = time.perf_counter()
     scores_a, scores_b = _comparable(a, b)
@@ -93,11 +99,11 @@ def _comparable(a: StoredReport, b: StoredReport) -> tuple[Scores, Scores]:
 
 
 def _shared_rows(a: Scores, b: Scores) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-    place_b = {str(name): row for row, name in enumerate(b.columns["id"])}
+    row_in_b = {str(name): row for row, name in enumerate(b.columns["id"])}
     shared = [
-        (row, place_b[str(name)])
+        (row, row_in_b[str(name)])
         for row, name in enumerate(a.columns["id"])
-        if str(name) in place_b
+        if str(name) in row_in_b
     ]
     if not shared:
         raise ConfigError(
@@ -109,14 +115,14 @@ def _shared_rows(a: Scores, b: Scores) -> tuple[NDArray[np.intp], NDArray[np.int
 
 
 def _groups(scores: Scores, rows: NDArray[np.intp]) -> tuple[NDArray[np.intp], ...]:
-    """Return the people of every row as numbers; a row of unknown people is a group of its own."""
+    """Return the people of every row as numbers; a row of unknown people is its own group."""
     if not scores.identities:
         return (np.arange(len(rows)),)
     numbers: dict[tuple[str, int], int] = {}
     columns = []
     for name in scores.identities:
         column = np.asarray(scores.columns[name])[rows]
-        keys = [(str(who), -1) if who else ("", row) for row, who in enumerate(column)]
+        keys = [(str(person), -1) if person else ("", row) for row, person in enumerate(column)]
         columns.append(np.array([numbers.setdefault(key, len(numbers)) for key in keys], np.intp))
     return tuple(columns)
 
@@ -134,7 +140,7 @@ def _weighted(measure: Measure, scores: Scores, rows: NDArray[np.intp]) -> Weigh
         return weighted_tar(similarities, genuine, far=measure.far)
     if measure.kind == "equal_error_rate":
         return weighted_equal_error_rate(similarities, genuine)
-    raise ConfigError(f"measure {measure.name!r} is of unknown kind {measure.kind!r}")
+    raise ConfigError(f"measure {measure.name!r} has the unknown kind {measure.kind!r}")
 
 
 def _report(
@@ -151,9 +157,9 @@ def _report(
         f"{rows:,} {a.scores.unit} rows are in both."
     )
     if left_out:
-        notes += f" {left_out:,} that only one of them has are left out."
+        notes += f" {left_out:,} rows that are in one report only are left out."
     if not same_data:
-        notes += " The data files of the two reports differ: read the figures with care."
+        notes += " The data files of the two reports differ, so differences may come from the data."
     headlines = [
         Headline(
             f"{measure.name}: {verdict(measure, line)}",
@@ -164,14 +170,18 @@ def _report(
     ]
     sides = ReportTable(
         "sides",
-        "What is compared",
+        "Compared reports",
         ("", "title", "model", "folder"),
         tuple(
-            (name, side.title, str(side.document.get("model", {}).get("model_id", "")),
-             side.folder.name)
+            (
+                name,
+                side.title,
+                str(side.document.get("model", {}).get("model_id", "")),
+                side.folder.name,
+            )
             for name, side in (("A", a), ("B", b))
         ),
-    )  # fmt: skip
+    )
     return Report(
         kind="comparison",
         title="Is B better?",
@@ -181,7 +191,10 @@ def _report(
         metrics={measure.name: _numbers(measure, line) for measure, line in found},
         provenance=Provenance(
             configuration={
-                "a": str(a.folder), "b": str(b.folder), "resamples": resamples, "seed": seed,
+                "a": str(a.folder),
+                "b": str(b.folder),
+                "resamples": resamples,
+                "seed": seed,
             },
             data={
                 f"{side}/{name}": str(value)
@@ -194,7 +207,7 @@ def _report(
             Section("Side by side", "", (sides, _table(found))),
             Section("Differences", "", (_figure(found),)),
         ),
-    )  # fmt: skip
+    )
 
 
 def _numbers(measure: Measure, line: Comparison) -> dict[str, Any]:
@@ -222,8 +235,8 @@ def _table(found: list[tuple[Measure, Comparison]]) -> ReportTable:
 
 
 def _figure(found: list[tuple[Measure, Comparison]]) -> Figure:
-    with svg_figure(size_in=(6.4, 1.0 + 0.45 * len(found))) as made:
-        axes = made.axes[0]
+    with svg_figure(size_in=(6.4, 1.0 + 0.45 * len(found))) as figure:
+        axes = figure.axes[0]
         for row, (measure, line) in enumerate(reversed(found)):
             colour = COLOURS[7] if line.low <= 0 <= line.high else COLOURS[0]
             if verdict(measure, line) == "A is better":
@@ -236,4 +249,4 @@ def _figure(found: list[tuple[Measure, Comparison]]) -> Figure:
         axes.grid(visible=False, axis="y")
         axes.set_xlabel("B minus A")
     caption = "Difference of every measure (dot) and its 95 % interval (line); 0: no difference."
-    return Figure("differences", caption, made.svg)
+    return Figure("differences", caption, figure.svg)

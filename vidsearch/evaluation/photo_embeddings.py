@@ -1,7 +1,7 @@
-"""Photos to raw embeddings with a pack: find the face, align, embed with its mirror image, sum.
+"""Raw embeddings of photos: detect the face, align it, embed it and its mirror image, and sum.
 
-Of several faces in a photo the one nearest its centre is taken, which is how these data sets were
-made. Work is spread over processes, each with its own models.
+Of several faces in a photo, the one nearest its centre is used, as in the making of these data
+sets. Photos are distributed over processes, each with its own models.
 """
 
 from __future__ import annotations
@@ -30,20 +30,23 @@ from vidsearch.photo.open import open_photo
 Photo: TypeAlias = Path | bytes
 
 CHUNK = 32
-"""Photos that a process takes at a time; their faces are embedded together."""
+"""Photos of one task; their faces are embedded in one batch."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EmbeddingOptions:
-    """How photos become embeddings.
+    """Pack, device and processes that embed photos.
 
     Attributes:
-        model: Pack.
-        device: As ``--device``.
-        processes: How many work at once.
-        aligned: Photos are faces aligned to the 112 x 112 template of ArcFace: nothing is detected.
-            A pack with another template gets them warped from the one to the other.
-        show_progress: Draw a line on a terminal.
+        model: Name or folder of the pack.
+        device: Device, as for ``--device``.
+        processes: Number of processes.
+        aligned: True if photos are faces aligned to the 112 x 112 template of ArcFace. Nothing is
+            detected then; for a pack with another template the faces are warped.
+        show_progress: Display a progress bar on a terminal.
+
+    Raises:
+        ConfigError: ``processes`` is below 1.
     """
 
     model: str = "open"
@@ -59,13 +62,14 @@ class EmbeddingOptions:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class PhotoEmbeddings:
-    """One row per photo.
+    """Embeddings of N photos.
 
     Attributes:
-        raw: (N, D) float32, the embedding and its mirror image's summed; zeros without a face.
-        found: (N,) whether there is one.
-        missing: (N,) whether the file is not there at all.
-        unreadable: (N,) whether it is there and cannot be read as a picture.
+        raw: (N, D) float32 sum of the embeddings of the face and its mirror image; zeros without a
+            face.
+        found: (N,) True if a face was found.
+        missing: (N,) True if the file does not exist.
+        unreadable: (N,) True if the file exists and cannot be read as an image.
     """
 
     raw: Matrix
@@ -81,58 +85,55 @@ def embed_photos(
 
     Args:
         photos: N photos.
-        options: How they become embeddings.
-        landmarks: (N, 5, 2) pixels: where the face is, so that none is looked for.
+        options: Pack, device and processes.
+        landmarks: (N, 5, 2) pixels of the faces; None: faces are detected.
     """
-    missing = np.array([isinstance(photo, Path) and not _there(photo) for photo in photos], bool)
-    there: list[_Job] = [
+    missing = np.array([isinstance(photo, Path) and not _exists(photo) for photo in photos], bool)
+    existing: list[_Job] = [
         (photo, None if landmarks is None else landmarks[row])
         for row, photo in enumerate(photos)
         if not missing[row]
     ]
-    chunks = [there[start : start + CHUNK] for start in range(0, len(there), CHUNK)]
-    raw_parts, broken_parts = [], []
-    for raw, broken in _progress(_answers(chunks, options), len(chunks), options):
+    chunks = [existing[start : start + CHUNK] for start in range(0, len(existing), CHUNK)]
+    raw_parts, unreadable_parts = [], []
+    for raw, unreadable_part in _embedded_chunks(chunks, options):
         raw_parts.append(raw)
-        broken_parts.append(broken)
+        unreadable_parts.append(unreadable_part)
     dim = raw_parts[0].shape[1] if raw_parts else 1
-    everything = np.zeros((len(photos), dim), np.float32)
+    embeddings = np.zeros((len(photos), dim), np.float32)
     unreadable = np.zeros(len(photos), bool)
     if raw_parts:
-        everything[~missing] = np.concatenate(raw_parts)
-        unreadable[~missing] = np.concatenate(broken_parts)
-    return PhotoEmbeddings(everything, np.any(everything != 0, axis=1), missing, unreadable)
+        embeddings[~missing] = np.concatenate(raw_parts)
+        unreadable[~missing] = np.concatenate(unreadable_parts)
+    return PhotoEmbeddings(embeddings, np.any(embeddings != 0, axis=1), missing, unreadable)
 
 
-def _there(photo: Path) -> bool:
+def _exists(photo: Path) -> bool:
     try:
         return photo.is_file()
-    except OSError:  # a name that no file can have, a folder that may not be entered
+    except OSError:  # an impossible file name, or a folder without access
         return False
 
 
-_Answer: TypeAlias = tuple[Matrix, NDArray[np.bool_]]
+_Embedded: TypeAlias = tuple[Matrix, NDArray[np.bool_]]
 _Job: TypeAlias = tuple[Photo, Landmarks | None]
 
 
-def _answers(chunks: Sequence[Sequence[_Job]], options: EmbeddingOptions) -> Iterator[_Answer]:
-    work = functools.partial(_work, options=options)
+def _embedded_chunks(
+    chunks: Sequence[Sequence[_Job]], options: EmbeddingOptions
+) -> Iterator[_Embedded]:
+    from tqdm import tqdm
+
+    embed = functools.partial(_embed_chunk, options=options)
+    # disable=None: the bar is displayed on a terminal only.
+    hide = None if options.show_progress else True
+    bar = functools.partial(tqdm, total=len(chunks), desc="photos", unit=f"x{CHUNK}", disable=hide)
     if options.processes == 1 or len(chunks) < 2:
-        yield from map(work, chunks)
+        yield from bar(map(embed, chunks))
         return
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(min(options.processes, len(chunks)), mp_context=context) as pool:
-        yield from pool.map(work, chunks)
-
-
-def _progress(
-    answers: Iterator[_Answer], chunks: int, options: EmbeddingOptions
-) -> Iterator[_Answer]:
-    from tqdm import tqdm
-
-    # disable=None: a terminal gets a line with the time left, anything else nothing.
-    hide = None if options.show_progress else True
-    yield from tqdm(answers, total=chunks, desc="photos", unit=f"x{CHUNK}", disable=hide)
+        yield from bar(pool.map(embed, chunks))
 
 
 @cache
@@ -143,8 +144,8 @@ def _loaded(model: str, device: str) -> LoadedPack:
     return load_pack(model, resolve_device(device), announce=False)
 
 
-def _work(jobs: Sequence[_Job], options: EmbeddingOptions) -> _Answer:
-    """Return the chunk's raw embeddings, zeros for a photo without a face, and what is broken."""
+def _embed_chunk(jobs: Sequence[_Job], options: EmbeddingOptions) -> _Embedded:
+    """Return the (N, D) raw embeddings of a chunk, and (N,) True for unreadable photos."""
     pack = _loaded(options.model, options.device)
     unreadable = np.zeros(len(jobs), bool)
     faces: list[AlignedFaces] = []
@@ -169,17 +170,24 @@ def _face(
 ) -> AlignedFaces:
     image, template = opened.image, pack.embedder.template
     if landmarks is not None:
-        here = (landmarks[None] / np.float32(opened.scale)).astype(np.float32)
-        return align_faces(image, here, template)
+        in_image = (landmarks[None] / np.float32(opened.scale)).astype(np.float32)
+        return align_faces(image, in_image, template)
     if options.aligned:
         return from_arcface(image, template)
     return central_face(image, pack.detector, template)
 
 
 def mirror_sum(aligned: AlignedFaces, pack: LoadedPack) -> Matrix:
-    """Return raw embedding plus that of the mirrored face, up to one factor for all.
+    """Return the raw embedding of each face plus that of its mirror image.
 
-    A pack that averages the two views by itself has done it already.
+    A pack with ``mirror`` averages both itself; its result differs by a constant factor.
+
+    Args:
+        aligned: (N, S, S, 3) uint8 RGB.
+        pack: The pack.
+
+    Returns:
+        (N, D) float32.
     """
     raw = pack.embedder.embed(aligned)
     if pack.pack.embedder.mirror:
@@ -190,14 +198,25 @@ def mirror_sum(aligned: AlignedFaces, pack: LoadedPack) -> Matrix:
 def pooled_items(
     embedded: PhotoEmbeddings, owners: NDArray[np.intp], items: int
 ) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
-    """Return each item's template, the centre of its pictures' raw embeddings, and if it has one.
+    """Return the template of each item: the centre of its photos' raw embeddings.
+
+    Args:
+        embedded: Embeddings of N photos.
+        owners: (N,) item of each photo.
+        items: Number of items, I.
+
+    Returns:
+        (I, D) unit-length templates, and (I,) True for items with a face.
 
     Raises:
-        ConfigError: The model gave an embedding that is not finite.
+        ConfigError: The model returned an embedding that is not finite.
+
+    Source:
+        ArcFace, section 3.1: the feature centre of all images of a template.
     """
     raw: Matrix = embedded.raw
     if not np.isfinite(raw).all():
-        raise ConfigError("the model gave embeddings that are not finite; use another pack")
+        raise ConfigError("the model returned embeddings that are not finite; use another pack")
     sums = np.zeros((items, raw.shape[1]))
     np.add.at(sums, owners[embedded.found], raw[embedded.found])
     norms = np.linalg.norm(sums, axis=1)

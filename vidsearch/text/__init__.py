@@ -1,1 +1,1 @@
-"""Printable text and HTML escapes."""
+"""Printable text, HTML documents and templates."""

@@ -1,1 +1,1 @@
-"""A training set on disk: what ``vidsearch prepare`` writes and the trainer reads."""
+"""Training set on disk, written by ``vidsearch prepare`` and read by the trainer."""

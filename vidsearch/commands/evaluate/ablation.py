@@ -56,7 +56,8 @@ def ladder(
     SET is a folder IDENTITY/photo.jpg, or Parquet files (one per pack) with the columns clip,
     identity, split, embedding and, in the first file, context.
     """
-    from vidsearch.evaluation.ablation.evaluate import LadderOptions, ladder_report
+    from vidsearch.evaluation.ablation.evaluate import evaluate_ablation
+    from vidsearch.evaluation.ablation.measure import AblationOptions
     from vidsearch.evaluation.ablation.network import NetConfig
     from vidsearch.evaluation.report import check_target
 
@@ -65,7 +66,7 @@ def ladder(
         raise ConfigError(f"--test-share must lie between 0 and 1; got {test_share}")
     if epochs < 1:
         raise ConfigError(f"--epochs must be at least 1; got {epochs}")
-    options = LadderOptions(
+    options = AblationOptions(
         mlp=not no_mlp,
         ensemble=not no_ensemble,
         context=not no_context,
@@ -83,7 +84,7 @@ def ladder(
         "no_context": no_context,
     }
     labelled = _read(sets, packs, classifier, test_share, context=not no_context)
-    return finish(ladder_report(labelled, options, configuration), out, as_json)
+    return finish(evaluate_ablation(labelled, options, configuration), out, as_json)
 
 
 def _read(

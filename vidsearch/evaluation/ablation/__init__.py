@@ -1,1 +1,1 @@
-"""The ablation study of iQIYI-VID features (Table 9 of the paper)."""
+"""Ablation of iQIYI-VID features: Table 9 of ArcFace."""

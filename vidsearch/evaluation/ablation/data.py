@@ -1,4 +1,4 @@
-"""A labelled set for the ladder: what is trained on, what is ranked, in every embedder's space."""
+"""Labelled set for the ablation: training and test clips with the embeddings of every pack."""
 
 from __future__ import annotations
 
@@ -28,12 +28,16 @@ class LabelledSet:
     """N clips with their templates.
 
     Attributes:
-        clips: N names.
-        identities: N identities; empty text: a distractor, which is only ranked.
-        training: (N,) bool: trained on; the others are ranked.
-        spaces: One (N, D) float32 a pack, unit length.
+        clips: Name of each clip.
+        identities: Identity of each clip; empty text for a distractor, which is only ranked.
+        training: (N,) True for training clips; the others are ranked.
+        spaces: (N, D) float32 templates of unit length, one matrix per pack.
         context: (N, C) float32 whole-frame descriptors, or None.
-        left_out: Clips without a face.
+        left_out: Number of photos without a face, which are not among the N clips.
+
+    Raises:
+        ConfigError: A distractor in the training part, fewer than two identities in both parts, or
+            vectors that are not finite or not N.
     """
 
     clips: tuple[str, ...]
@@ -53,13 +57,14 @@ class LabelledSet:
             )
         if len(trained & ranked) < 2:
             raise ConfigError(
-                "the ladder needs two identities with clips in both parts, training and test; got "
+                "the ablation needs two identities with clips in both parts, training and test; got "
                 f"{len(trained & ranked)}"
             )
-        for number, space in enumerate((*self.spaces, *_some(self.context))):
+        context = () if self.context is None else (self.context,)
+        for number, space in enumerate((*self.spaces, *context)):
             if len(space) != len(self.clips) or not np.isfinite(space).all():
                 raise ConfigError(
-                    f"vectors {number + 1} of the set must be one finite row a clip; "
+                    f"vectors {number + 1} of the set must be one finite row per clip; "
                     f"got {space.shape}"
                 )
 
@@ -67,10 +72,6 @@ class LabelledSet:
     def classes(self) -> tuple[str, ...]:
         """Identities of the training part, sorted: the classes, and the queries."""
         return tuple(sorted({n for n, t in zip(self.identities, self.training, strict=True) if t}))
-
-
-def _some(context: Matrix | None) -> tuple[Matrix, ...]:
-    return (context,) if context is not None else ()
 
 
 def from_folder(
@@ -82,24 +83,31 @@ def from_folder(
     least_photos: int = 4,
     progress: Callable[[Sequence[Any]], Iterable[Any]] = iter,
 ) -> LabelledSet:
-    """Embed ``FOLDER/IDENTITY/*.jpg``: each photo is a clip of one frame.
+    """Embed the photos ``FOLDER/IDENTITY/*.jpg``; each photo is a clip of one frame.
 
-    Of each identity with ``least_photos`` or more, the first ones by name are trained on and the
-    last ``test_share`` ranked; all others' photos are distractors.
+    Of an identity with ``least_photos`` or more, the last photos by name are the test part and the
+    others the training part. Photos of other identities are distractors.
+
+    Args:
+        folder: Folder with one sub-folder per identity.
+        packs: Packs that embed the photos.
+        describe: Function from a frame to its (C,) context descriptor; None: no context.
+        test_share: Share of an identity's photos in the test part.
+        least_photos: Fewest photos of an identity that is not a distractor.
+        progress: Wraps the list of photos, e.g. ``tqdm``.
 
     Raises:
-        ConfigError: No such folder, or too little in it.
+        ConfigError: No sub-folder, no face in any photo, or a set that ``LabelledSet`` refuses.
+        PhotoError: A photo cannot be read.
     """
-    place = Path(folder)
+    path = Path(folder)
     people = {
         p.name: sorted(f for f in p.iterdir() if f.suffix.lower() in PHOTO_ENDINGS)
-        for p in (sorted(place.iterdir()) if place.is_dir() else ())
+        for p in (sorted(path.iterdir()) if path.is_dir() else ())
         if p.is_dir()
     }
     if not people:
-        raise ConfigError(
-            f"{str(folder)!r} holds no folders of photos; expected IDENTITY/photo.jpg"
-        )
+        raise ConfigError(f"{str(folder)!r} has no folder of photos; expected IDENTITY/photo.jpg")
     loaded = [load_pack(pack, resolve_device("auto")) for pack in packs]
     rows: list[tuple[str, str, bool, list[Matrix], Matrix | None]] = []
     left_out = 0
@@ -114,7 +122,7 @@ def from_folder(
         rows.append((str(file), name, train, vectors, context))
     if not rows:
         raise ConfigError(f"no face was found in any photo below {str(folder)!r}")
-    spaces = [normalise(np.stack([row[3][at] for row in rows])) for at in range(len(loaded))]
+    spaces = [normalise(np.stack([row[3][pack] for row in rows])) for pack in range(len(loaded))]
     return LabelledSet(
         tuple(row[0] for row in rows),
         tuple(row[1] for row in rows),
@@ -135,19 +143,19 @@ def _parts(
             continue
         tested = min(max(round(len(files) * test_share), 1), len(files) - 1)
         cut = len(files) - tested
-        parts += [(name, file, at < cut) for at, file in enumerate(files)]
+        parts += [(name, file, number < cut) for number, file in enumerate(files)]
     return parts
 
 
 def from_parquet(paths: Sequence[str | os.PathLike[str]]) -> LabelledSet:
-    """Read one Parquet file a pack, all over the same clips.
+    """Read one Parquet file per pack, all with the same clips.
 
-    Columns: ``clip``, ``identity`` (empty: a distractor), ``split`` (``train`` or ``test``),
-    ``embedding`` (the clip's feature centre), and in the first file, if wanted, ``context``.
+    Columns: ``clip``, ``identity`` (empty for a distractor), ``split`` (``train`` or ``test``),
+    ``embedding`` (feature centre of the clip) and optionally, in the first file, ``context``.
 
     Raises:
-        ConfigError: A file cannot be read, lacks a column, or differs in its clips; duplicate
-            clips, another split, vectors of unequal length.
+        ConfigError: A file cannot be read, lacks a column or has other clips; a clip occurs twice;
+            a split is neither ``train`` nor ``test``; vectors have unequal lengths.
     """
     import pyarrow as pa
     import pyarrow.parquet as pq
@@ -171,9 +179,9 @@ def from_parquet(paths: Sequence[str | os.PathLike[str]]) -> LabelledSet:
         if table["clip"].to_pylist() != clips:
             raise ConfigError(f"{str(path)!r} has other clips than {str(paths[0])!r}")
     splits = first["split"].to_pylist()
-    strange = sorted({str(s) for s in splits} - {"train", "test"})
-    if strange:
-        raise ConfigError(f"{str(paths[0])!r}: split must be train or test; got {strange[0]!r}")
+    unknown = sorted({str(s) for s in splits} - {"train", "test"})
+    if unknown:
+        raise ConfigError(f"{str(paths[0])!r}: split must be train or test; got {unknown[0]!r}")
     return LabelledSet(
         tuple(clips),
         tuple(name if name is not None else "" for name in first["identity"].to_pylist()),

@@ -1,4 +1,4 @@
-"""What a whole frame looks like: the context that a face alone does not have."""
+"""Descriptors of whole frames: the context features of the ablation."""
 
 from __future__ import annotations
 
@@ -16,9 +16,15 @@ _IMAGENET_STD = np.array([0.229, 0.224, 0.225], np.float32)
 
 
 def colour_and_edges(image: Image) -> Matrix:
-    """Return (256,) float32: a colour histogram (HSV, 8 x 4 x 4) and edge directions (4 x 4 x 8).
+    """Return a colour histogram (HSV, 8 x 4 x 4) and edge directions (4 x 4 cells x 8 bins).
 
-    Both parts are square-rooted histograms of unit length, so neither outweighs the other.
+    Both parts are square-rooted histograms of unit length, so they have equal weight.
+
+    Args:
+        image: (H, W, 3) uint8 RGB.
+
+    Returns:
+        (256,) float32.
     """
     import cv2
 
@@ -39,11 +45,12 @@ def colour_and_edges(image: Image) -> Matrix:
 def onnx_classifier(path: str | os.PathLike[str]) -> Callable[[Image], Matrix]:
     """Return a function from a frame to the first output of an ONNX image classifier.
 
-    The frame is resized to the network's input (224 where it leaves that open) and normalised with
-    the mean and deviation of ImageNet, as most published classifiers expect: NCHW, RGB.
+    The function takes an (H, W, 3) uint8 RGB frame and returns a (C,) float32 vector. The frame is
+    resized to the network's input size (224 if it is dynamic), normalised with the mean and the
+    standard deviation of ImageNet, and passed as NCHW.
 
     Raises:
-        ConfigError: The file cannot be loaded, or does not take one batch of RGB pictures.
+        ConfigError: The file cannot be loaded, or its input is not one batch of RGB images.
     """
     import cv2
     import onnxruntime as ort

@@ -1,8 +1,9 @@
-"""The ladder's small network: three fully connected layers, trained to tell identities apart."""
+"""Small network of the ablation: three fully connected layers, trained to classify identities."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,19 +11,22 @@ from numpy.typing import NDArray
 from vidsearch.datatypes import Matrix
 from vidsearch.faces.template import normalise
 
+if TYPE_CHECKING:
+    from torch import nn
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NetConfig:
-    """How the network is built and trained.
+    """Structure and training of the network.
 
     Attributes:
-        width: Of both hidden layers.
+        width: Width of both hidden layers.
         epochs: Passes over the training clips.
-        batch: Clips a step.
-        learning_rate: Of AdamW, falling to 0 along a cosine.
-        weight_decay: Of AdamW.
-        dropout: Share of hidden numbers dropped in training.
-        seed: Of weights and order.
+        batch: Clips per step.
+        learning_rate: Initial learning rate of AdamW, with cosine decay to 0.
+        weight_decay: Weight decay of AdamW.
+        dropout: Share of hidden units dropped in training.
+        seed: Seed of the weights and of the order of clips.
     """
 
     width: int = 512
@@ -36,11 +40,11 @@ class NetConfig:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class NetOutput:
-    """What a trained network says of all clips.
+    """Outputs of a trained network for N clips.
 
     Attributes:
-        descriptors: (N, width) float32, the second hidden layer, unit length.
-        scores: (N, classes) float32, log-probability of each class.
+        descriptors: (N, width) float32 second hidden layer, of unit length.
+        scores: (N, classes) float32 log-probability of each class.
     """
 
     descriptors: Matrix
@@ -50,16 +54,19 @@ class NetOutput:
 def train_and_apply(
     inputs: Matrix, classes: NDArray[np.int64], training: NDArray[np.bool_], config: NetConfig
 ) -> NetOutput:
-    """Train on the training rows and describe all rows.
+    """Train a network on the training rows and apply it to all rows.
 
-    The inputs are standardised with mean and deviation of the training rows. The same inputs and
-    seed give the same result on one machine.
+    The inputs are standardised with the mean and the standard deviation of the training rows. The
+    same inputs and seed give the same result on one machine.
 
     Args:
-        inputs: (N, D) float32.
-        classes: (N,) class of each training row; what stands in other rows is not looked at.
-        training: (N,) bool.
-        config: How.
+        inputs: (N, D) float32 templates.
+        classes: (N,) class of each row; only those of training rows are used.
+        training: (N,) True for training rows.
+        config: Structure and training.
+
+    Source:
+        ArcFace, section 3.3 (iQIYI-VID): a three-layer MLP with a classification loss.
     """
     import torch
 
@@ -94,8 +101,8 @@ def train_and_apply(
     )
 
 
-def _network(dim: int, classes: int, config: NetConfig):  # type: ignore[no-untyped-def]
-    """Return the two hidden layers and the layer of classes."""
+def _network(dim: int, classes: int, config: NetConfig) -> tuple[nn.Sequential, nn.Linear]:
+    """Return the two hidden layers and the classification layer."""
     from torch import nn
 
     hidden = nn.Sequential(

@@ -1,1 +1,1 @@
-"""MegaFace protocol: identification and verification among distractors."""
+"""Identification and verification among distractors: MegaFace and Trillion-Pairs."""

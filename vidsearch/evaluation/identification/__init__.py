@@ -1,1 +1,1 @@
-"""Open-set and closed-set identification."""
+"""Closed-set and open-set identification on folders of photos."""

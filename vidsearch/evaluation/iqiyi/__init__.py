@@ -1,1 +1,1 @@
-"""iQIYI-VID: the challenge's own files, read as they are."""
+"""iQIYI-VID: score of result files, and conversion of the feature release."""

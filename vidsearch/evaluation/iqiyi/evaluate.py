@@ -1,34 +1,29 @@
-"""Score of an iQIYI-VID result file: ground truth and results in, report out."""
+"""Evaluation of an iQIYI-VID result file: ground truth and results in, report out."""
 
 from __future__ import annotations
 
 import time
 from pathlib import Path
 
-from vidsearch.evaluation.iqiyi.lists import read_lists, score
+from vidsearch.evaluation.iqiyi.lists import ScoredLists, read_lists, score
 from vidsearch.evaluation.protocols.lines import file_sha256
 from vidsearch.evaluation.report import Provenance, Report, Section
 from vidsearch.evaluation.report.ranked_retrieval import SOURCES, RetrievalFigures
 
 
 def evaluate_results(truth_file: str, results_file: str) -> Report:
-    """Return the report of a result file.
+    """Score a result file and return the report.
+
+    Args:
+        truth_file: Ground truth, lines ``id clip clip ...``.
+        results_file: Results, lines ``id clip clip ...``, best clip first.
 
     Raises:
-        ConfigError: A file is malformed: which, in which line, and what was expected.
+        ConfigError: A file is malformed, or the results do not match the ground truth.
     """
     started = time.perf_counter()
     scored = score(read_lists(truth_file), read_lists(results_file))
     figures = RetrievalFigures.of(scored.rankings, scored.identities, scored.identities)
-    said = [
-        f"{len(scored.missing):,} identities are missing from the results and score 0."
-        if scored.missing else "",
-        f"{len(scored.without_clips):,} identities have no clip in the ground truth but an answer: "
-        "the official script divides by zero there, here they score 0."
-        if scored.without_clips else "",
-        f"{scored.duplicates:,} repeated clips were dropped, the first kept."
-        if scored.duplicates else "",
-    ]  # fmt: skip
     return Report(
         kind="retrieval",
         title=f"iQIYI-VID: {Path(results_file).name}",
@@ -50,9 +45,23 @@ def evaluate_results(truth_file: str, results_file: str) -> Report:
         sections=(
             Section(
                 "Score",
-                " ".join(filter(None, said)),
+                _notes(scored),
                 (figures.conventions_table(), figures.ranks_table()),
             ),
         ),
         scores=figures.scores(),
     )
+
+
+def _notes(scored: ScoredLists) -> str:
+    notes = []
+    if scored.missing:
+        notes.append(f"{len(scored.missing):,} identities are missing from the results: score 0.")
+    if scored.without_clips:
+        notes.append(
+            f"{len(scored.without_clips):,} identities have an answer but no clip in the ground "
+            "truth: the official script divides by zero, here they score 0."
+        )
+    if scored.duplicates:
+        notes.append(f"{scored.duplicates:,} repeated clips were dropped, the first kept.")
+    return " ".join(notes)

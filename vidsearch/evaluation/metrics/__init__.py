@@ -1,1 +1,1 @@
-"""Scores and labels in, figures out: pure arithmetic on arrays, no files and no models."""
+"""Metrics computed from scores and labels: arithmetic on arrays, without files or models."""

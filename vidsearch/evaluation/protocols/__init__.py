@@ -1,1 +1,1 @@
-"""Reading the files of published protocols: pair lists, ``.bin`` sets, template and media lists."""
+"""Readers of protocol files: pair lists, ``.bin`` sets, template and media lists, vectors."""

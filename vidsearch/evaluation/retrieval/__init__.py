@@ -1,1 +1,1 @@
-"""Retrieval over a labelled archive: MAP@k by probe."""
+"""Retrieval in a labelled archive: MAP over videos and moments, TPIR at FPIR."""

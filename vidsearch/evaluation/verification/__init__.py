@@ -1,1 +1,1 @@
-"""Pair verification: accuracy, TAR at FAR, worst pairs."""
+"""Pair verification (LFW, CFP-FP, AgeDB-30, CALFW, CPLFW, YTF): accuracy, TAR at FAR, ROC."""

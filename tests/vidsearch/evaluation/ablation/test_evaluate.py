@@ -16,8 +16,8 @@ from onnx import TensorProto, helper
 from vidsearch.commands.main import main
 from vidsearch.errors import ConfigError
 from vidsearch.evaluation.ablation.data import LabelledSet, from_folder, from_parquet
-from vidsearch.evaluation.ablation.evaluate import LadderOptions, climb
 from vidsearch.evaluation.ablation.frame_context import colour_and_edges, onnx_classifier
+from vidsearch.evaluation.ablation.measure import AblationOptions, measure_steps
 from vidsearch.evaluation.ablation.network import NetConfig, train_and_apply
 from vidsearch.faces.template import normalise
 
@@ -52,7 +52,7 @@ def made_up(rng: np.random.Generator, *, spaces: int = 1, context: bool = False)
 
 def test_every_step_helps_where_it_should(rng: np.random.Generator) -> None:
     data = made_up(rng, spaces=3, context=True)
-    steps = climb(data, LadderOptions(net=NET))
+    steps = measure_steps(data, AblationOptions(net=NET))
     value = {(s.name, s.ranking): s.figures.intervals["iqiyi"].mean for s in steps}
     assert [step.name for step in steps] == ["feature centre"] + [
         name for name in ("+ MLP", "+ ensemble", "+ context") for _ in range(2)
@@ -66,10 +66,10 @@ def test_every_step_helps_where_it_should(rng: np.random.Generator) -> None:
 
 def test_switches_leave_steps_out(rng: np.random.Generator) -> None:
     data = made_up(rng, spaces=2, context=True)
-    options = LadderOptions(mlp=False, context=False)
-    assert [s.name for s in climb(data, options)] == ["feature centre", "+ ensemble"]
+    options = AblationOptions(mlp=False, context=False)
+    assert [s.name for s in measure_steps(data, options)] == ["feature centre", "+ ensemble"]
     one = made_up(rng)
-    assert [s.name for s in climb(one, LadderOptions(mlp=False))] == ["feature centre"]
+    assert [s.name for s in measure_steps(one, AblationOptions(mlp=False))] == ["feature centre"]
 
 
 def test_feature_centre_by_hand() -> None:
@@ -81,7 +81,7 @@ def test_feature_centre_by_hand() -> None:
         (normalise(np.array([[1, 0], [1, 0.1], [0, 1], [0.5, 1], [0.2, 1]], np.float32)),),
         None,
     )
-    (step,) = climb(data, LadderOptions(mlp=False))
+    (step,) = measure_steps(data, AblationOptions(mlp=False))
     # For a: a2 first: 1. For b: the distractor x is nearer than b2: 1/2.
     assert step.figures.per_query["iqiyi"].tolist() == [1.0, 0.5]
 
@@ -138,7 +138,7 @@ def test_bad_parquet(tmp_path: Path, rng: np.random.Generator) -> None:
         ({"identity": [""] * count}, "a training clip has no identity"),
         ({"identity": ["one"] * count}, "two identities with clips in both parts"),
         ({"embedding": [[1.0]] + [[1.0, 2.0]] * (count - 1)}, r"one length; got \[1, 2\]"),
-        ({"embedding": [[float("nan")]] * count}, "one finite row a clip"),
+        ({"embedding": [[float("nan")]] * count}, "one finite row per clip"),
     ]
     for changes, message in cases:
         with pytest.raises(ConfigError, match=message):
@@ -149,7 +149,7 @@ def test_bad_parquet(tmp_path: Path, rng: np.random.Generator) -> None:
     (tmp_path / "text").write_text("x")
     with pytest.raises(ConfigError, match="cannot be read as Parquet"):
         from_parquet([tmp_path / "text"])
-    with pytest.raises(ConfigError, match="holds no folders"):
+    with pytest.raises(ConfigError, match="has no folder of photos"):
         from_folder(tmp_path / "none", ["open"], None)
 
 
@@ -186,5 +186,5 @@ def test_a_folder_of_photos(photos: Path, tmp_path: Path) -> None:
     assert data.classes == ("one", "two")
     assert sorted(data.identities) == ["", "one", "one", "two", "two"]
     assert data.context is not None
-    (step,) = climb(data, LadderOptions(mlp=False, context=False))
+    (step,) = measure_steps(data, AblationOptions(mlp=False, context=False))
     assert step.figures.intervals["iqiyi"].mean == 1.0
