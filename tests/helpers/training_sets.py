@@ -20,7 +20,7 @@ from trainer.config.train import (
 )
 from vidsearch.datatypes import Image
 from vidsearch.faces.geometry.align import ARCFACE_112, AlignmentTemplate
-from vidsearch.trainingset.manifest import MANIFEST, Manifest
+from vidsearch.trainingset.manifest import MANIFEST, TrainingSetManifest
 
 SIDE = 32
 TEMPLATE = AlignmentTemplate("synthetic_32", SIDE, ARCFACE_112.points)
@@ -87,7 +87,7 @@ def write_prepared(folder: Path, train: SyntheticPeople, held_out: SyntheticPeop
             identity = folder / part / people.identities[label]
             identity.mkdir(parents=True, exist_ok=True)
             PilImage.fromarray(people.aligned_face(index)).save(identity / f"{index:05d}.png")
-    manifest = Manifest(
+    manifest = TrainingSetManifest(
         name="synthetic people",
         licence="CC0-1.0",
         template=train.template,

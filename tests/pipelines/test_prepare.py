@@ -22,7 +22,7 @@ from vidsearch.faces.geometry.align import ARCFACE_112
 from vidsearch.models.registry import LoadedPack
 from vidsearch.trainingset.assemble import SetOptions
 from vidsearch.trainingset.candidates import Candidate
-from vidsearch.trainingset.manifest import read_manifest
+from vidsearch.trainingset.manifest import read_set_manifest
 
 
 @pytest.fixture(scope="module")
@@ -75,7 +75,7 @@ def test_raw_photos_become_a_set(raw: Path, tmp_path: Path) -> None:
     picture = cv2.imread(str(faces[0]))
     assert picture is not None
     assert picture.shape == (112, 112, 3)
-    assert read_manifest(out).made_by["pack"] == "open"
+    assert read_set_manifest(out).made_by["pack"] == "open"
     with pytest.raises(ConfigError, match="exists already"):
         prepare(raw, out, options())
 

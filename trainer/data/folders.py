@@ -14,7 +14,7 @@ from vidsearch.datatypes import Image
 from vidsearch.errors import TrainingSetError
 from vidsearch.faces.geometry.align import AlignmentTemplate
 from vidsearch.media.endings import PHOTO_ENDINGS
-from vidsearch.trainingset.manifest import find_manifest, template_of_size
+from vidsearch.trainingset.manifest import find_set_manifest, template_of_size
 
 _PROBED_FACES = 50  # faces read to find their size, if no manifest states it
 
@@ -36,7 +36,7 @@ class FolderDataset:
     groups: NDArray[np.int64] | None = None
 
     def __init__(self, folder: Path) -> None:
-        manifest = find_manifest(folder)
+        manifest = find_set_manifest(folder)
         self.name = manifest.name if manifest is not None else folder.resolve().name
         self.licence = manifest.licence if manifest is not None else ""
         self._folder = folder

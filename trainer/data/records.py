@@ -17,7 +17,7 @@ from trainer.data.decoding import decode_face
 from trainer.data.recordio import CorruptRecordError, Record, RecordFile, read_index
 from vidsearch.datatypes import Image
 from vidsearch.errors import TrainingSetError
-from vidsearch.trainingset.manifest import find_manifest, template_of_size
+from vidsearch.trainingset.manifest import find_set_manifest, template_of_size
 
 _PROBED_FACES = 50
 _EXACT_FLOAT32 = 1 << 24
@@ -39,7 +39,7 @@ class RecordDataset:
     groups: NDArray[np.int64] | None = None
 
     def __init__(self, path: Path) -> None:
-        manifest = find_manifest(path.parent)
+        manifest = find_set_manifest(path.parent)
         self.name = manifest.name if manifest is not None else path.resolve().parent.name
         self.licence = manifest.licence if manifest is not None else ""
         self._path = path

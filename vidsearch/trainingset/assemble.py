@@ -1,4 +1,4 @@
-"""Candidates -> a training set: duplicates out, identities split, faces written, all reported."""
+"""Assembly of a training set: drop duplicates, hold identities out, write faces and report."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from vidsearch.errors import ConfigError, TrainingSetError
 from vidsearch.faces.geometry.align import AlignmentTemplate
 from vidsearch.faces.template import normalise
 from vidsearch.text.printable import printable
-from vidsearch.trainingset.candidates import Candidate, read_candidates
+from vidsearch.trainingset.candidates import read_candidates
 from vidsearch.trainingset.duplicates import near_duplicates
-from vidsearch.trainingset.manifest import MANIFEST, PARTS, Manifest, Part
+from vidsearch.trainingset.manifest import MANIFEST, PARTS, Part, TrainingSetManifest
 from vidsearch.trainingset.shards import ShardWriter
 from vidsearch.trainingset.split import held_out_identities
 
@@ -30,16 +30,19 @@ Layout = Literal["folders", "shards"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SetOptions:
-    """How candidates become a set.
+    """Options of the assembly.
 
     Attributes:
-        name: What packs trained on it will state.
-        licence: What its faces may be used for.
-        held_out: Share of identities that training never sees.
-        min_faces: Identities with fewer are left out.
-        layout: ``folders`` (pictures that anybody can look at) or ``shards`` (Parquet; large sets).
-        seed: Of the split.
+        name: Name of the set, stated in packs trained on it.
+        licence: Licence of the faces.
+        held_out: Share of identities left out of training.
+        min_faces: Fewest faces of an identity; smaller identities are dropped.
+        layout: ``folders`` (JPEG files) or ``shards`` (Parquet files, for large sets).
+        seed: Seed of the split.
         duplicates: Keep near-duplicates.
+
+    Raises:
+        ConfigError: ``min_faces`` is below 1, or the name is empty.
     """
 
     name: str
@@ -59,14 +62,14 @@ class SetOptions:
 
 @dataclass(frozen=True, slots=True)
 class SetReport:
-    """What went into a set and what did not.
+    """Counts of an assembled set, and every dropped photo.
 
     Attributes:
-        photos: Looked at.
-        faces: Kept, by part.
-        identities: Kept, by part.
-        reasons: Photos dropped, by reason.
-        dropped: (source, identity, reason) of every photo that was dropped.
+        photos: Number of photos.
+        faces: Number of faces in the set, by part.
+        identities: Number of identities in the set, by part.
+        reasons: Number of dropped photos, by reason.
+        dropped: Source, identity and reason of every dropped photo.
     """
 
     photos: int
@@ -76,7 +79,7 @@ class SetReport:
     dropped: tuple[tuple[str, str, str], ...] = field(repr=False)
 
     def to_json(self) -> dict[str, Any]:
-        """Return what ``report.json`` holds."""
+        """Return the content of ``report.json``."""
         rows = [
             dict(zip(("source", "identity", "reason"), row, strict=True)) for row in self.dropped
         ]
@@ -89,9 +92,8 @@ class SetReport:
         }
 
     def to_text(self) -> str:
-        """Return what a reader should know, a few lines; every drop is in the files."""
-        kept = sum(self.faces.values())
-        lines = [f"{kept} faces kept of {self.photos} photos."]
+        """Return a summary of a few lines, without the single dropped photos."""
+        lines = [f"{sum(self.faces.values())} faces kept of {self.photos} photos."]
         lines += [
             f"  {part:9} {self.faces[part]:8} faces of {self.identities[part]} identities"
             for part in PARTS
@@ -101,8 +103,16 @@ class SetReport:
 
 
 @dataclass(slots=True)
-class _Table:
-    """All candidates but for their pictures; about a kilobyte each with 512 numbers."""
+class _Candidates:
+    """Columns of all candidates without their images: about 1 KB each with 512 dimensions.
+
+    Attributes:
+        identities: Identity of each candidate.
+        sources: Photo, or track and time, of each candidate.
+        hashes: Perceptual hash of each candidate.
+        embeddings: (D,) embedding of each candidate.
+        dropped: Reason why a candidate is dropped; empty for candidates in the set.
+    """
 
     identities: list[str] = field(default_factory=list)
     sources: list[str] = field(default_factory=list)
@@ -119,40 +129,38 @@ def assemble(
     options: SetOptions,
     made_by: dict[str, Any],
 ) -> SetReport:
-    """Put a training set together in a new folder, which must appear whole by being renamed.
+    """Assemble a training set in a temporary folder, which the caller renames when it is complete.
 
     Args:
         batches: Files of candidates, in order.
-        folder: New; what an earlier attempt left there is removed.
-        template: How the faces are aligned.
-        confidence: The pack's calibration.
-        options: Name, split, layout.
-        made_by: Detector and settings, for the record.
-
-    Returns:
-        What was kept and what was dropped and why.
+        folder: New folder; the remains of an earlier attempt are removed.
+        template: Alignment template of the faces.
+        confidence: Calibration of the pack: (N,) cosines to (N,) probabilities.
+        options: Name, split and layout.
+        made_by: Detector and settings, recorded in the manifest.
 
     Raises:
-        TrainingSetError: Nothing is left to train on.
+        TrainingSetError: Fewer than two identities are left.
         ConfigError: Too few identities to hold some out.
     """
-    table = _read(batches)
+    candidates = _read(batches)
     if not options.duplicates:
-        _drop_duplicates(table, confidence)
-    _drop_small(table, options.min_faces)
-    kept = sorted({n for n, why in zip(table.identities, table.dropped, strict=True) if not why})
-    report = _report(table, frozenset())
-    if len(kept) < 2:
+        _drop_duplicates(candidates, confidence)
+    _drop_small(candidates, options.min_faces)
+    reasons = zip(candidates.identities, candidates.dropped, strict=True)
+    remaining = sorted({identity for identity, reason in reasons if not reason})
+    report = _report(candidates, frozenset())
+    if len(remaining) < 2:
         raise TrainingSetError(
-            f"{len(kept)} identities are left of {len(set(table.identities))}; two are needed. "
-            f"{report.to_text()}".replace("\n", ";")
+            f"{len(remaining)} identities are left of {len(set(candidates.identities))}; two are "
+            f"needed. {report.to_text()}".replace("\n", ";")
         )
-    held_out = held_out_identities(kept, options.held_out, options.seed)
-    report = _report(table, held_out)
+    held_out = held_out_identities(remaining, options.held_out, options.seed)
+    report = _report(candidates, held_out)
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
-    _write_faces(batches, table.dropped, folder, held_out, options.layout)
-    manifest = Manifest(
+    _write_faces(batches, candidates.dropped, folder, held_out, options.layout)
+    manifest = TrainingSetManifest(
         name=options.name,
         licence=options.licence,
         template=template,
@@ -162,67 +170,63 @@ def assemble(
     )
     (folder / MANIFEST).write_text(json.dumps(manifest.to_json(), indent=2) + "\n")
     (folder / REPORT_JSON).write_text(json.dumps(report.to_json(), indent=2) + "\n")
-    lines = [f"  {printable(s)} ({printable(n)}): {why}" for s, n, why in report.dropped]
+    lines = [f"  {printable(s)} ({printable(n)}): {reason}" for s, n, reason in report.dropped]
     (folder / REPORT_TEXT).write_text("\n".join([report.to_text(), "", "Dropped:", *lines]) + "\n")
     return report
 
 
-def _read(batches: Sequence[Path]) -> _Table:
-    table = _Table()
+def _read(batches: Sequence[Path]) -> _Candidates:
+    candidates = _Candidates()
     for path in batches:
         for candidate in read_candidates(path, images=False):
-            table.identities.append(candidate.identity)
-            table.sources.append(candidate.source)
-            table.hashes.append(candidate.hash)
-            table.embeddings.append(candidate.embedding.astype(np.float16))
-            table.dropped.append(candidate.dropped)
-    return table
+            candidates.identities.append(candidate.identity)
+            candidates.sources.append(candidate.source)
+            candidates.hashes.append(candidate.hash)
+            candidates.embeddings.append(candidate.embedding.astype(np.float16))
+            candidates.dropped.append(candidate.dropped)
+    return candidates
 
 
 def _drop_duplicates(
-    table: _Table, confidence: Callable[[NDArray[np.floating]], NDArray[np.float64]]
+    candidates: _Candidates, confidence: Callable[[NDArray[np.floating]], NDArray[np.float64]]
 ) -> None:
-    """Keep the first of near-duplicates; drop both where they bear two names."""
-    rows = [row for row, why in enumerate(table.dropped) if not why]
+    """Drop all near-duplicates but the first; drop both if their identities differ."""
+    rows = [row for row, reason in enumerate(candidates.dropped) if not reason]
     if not rows:
         return
-    embeddings = normalise(np.stack([table.embeddings[row] for row in rows]).astype(np.float32))
-    pairs = near_duplicates([table.hashes[row] for row in rows], embeddings, confidence)
-    for left, right in pairs:
-        one, other = rows[left], rows[right]
-        if table.identities[one] == table.identities[other]:
-            if not table.dropped[one]:
-                table.dropped[other] = table.dropped[other] or "near-duplicate"
+    vectors = np.stack([candidates.embeddings[row] for row in rows]).astype(np.float32)
+    hashes = [candidates.hashes[row] for row in rows]
+    for left, right in near_duplicates(hashes, normalise(vectors), confidence):
+        first, second = rows[left], rows[right]
+        if candidates.identities[first] == candidates.identities[second]:
+            if not candidates.dropped[first]:
+                candidates.dropped[second] = candidates.dropped[second] or "near-duplicate"
         else:
-            for row in (one, other):
-                table.dropped[row] = "the same picture under two names"
+            for row in (first, second):
+                candidates.dropped[row] = "the same picture under two names"
 
 
-def _drop_small(table: _Table, min_faces: int) -> None:
-    counts = Counter(
-        name for name, why in zip(table.identities, table.dropped, strict=True) if not why
-    )
-    for row, name in enumerate(table.identities):
-        if not table.dropped[row] and counts[name] < min_faces:
-            table.dropped[row] = f"fewer than {min_faces} faces of this identity"
+def _drop_small(candidates: _Candidates, min_faces: int) -> None:
+    reasons = zip(candidates.identities, candidates.dropped, strict=True)
+    counts = Counter(identity for identity, reason in reasons if not reason)
+    for row, identity in enumerate(candidates.identities):
+        if not candidates.dropped[row] and counts[identity] < min_faces:
+            candidates.dropped[row] = f"fewer than {min_faces} faces of this identity"
 
 
-def _report(table: _Table, held_out: frozenset[str]) -> SetReport:
+def _report(candidates: _Candidates, held_out: frozenset[str]) -> SetReport:
     faces: dict[str, int] = dict.fromkeys(PARTS, 0)
     people: dict[str, set[str]] = defaultdict(set)
-    for name, why in zip(table.identities, table.dropped, strict=True):
-        if not why:
-            part = _part(name, held_out)
+    for identity, reason in zip(candidates.identities, candidates.dropped, strict=True):
+        if not reason:
+            part = _part(identity, held_out)
             faces[part] += 1
-            people[part].add(name)
-    dropped = tuple(
-        (source, name, why)
-        for source, name, why in zip(table.sources, table.identities, table.dropped, strict=True)
-        if why
-    )
-    reasons = Counter(why.split(":")[0] for _, _, why in dropped)
+            people[part].add(identity)
+    columns = zip(candidates.sources, candidates.identities, candidates.dropped, strict=True)
+    dropped = tuple(row for row in columns if row[2])
+    reasons = Counter(reason.split(":")[0] for _, _, reason in dropped)
     return SetReport(
-        len(table.sources),
+        len(candidates.sources),
         faces,
         {part: len(people[part]) for part in PARTS},
         dict(reasons.most_common()),
@@ -254,31 +258,28 @@ def _write_faces(
                     writers[part].add(candidate.identity, candidate.image, candidate.source)
                 else:
                     numbers[candidate.identity] += 1
-                    place = folder / part / names(candidate.identity)
-                    place.mkdir(parents=True, exist_ok=True)
+                    person_folder = folder / part / names(candidate.identity)
+                    person_folder.mkdir(parents=True, exist_ok=True)
                     name = f"{numbers[candidate.identity]:06d}.jpg"
-                    (place / name).write_bytes(candidate.image)
+                    (person_folder / name).write_bytes(candidate.image)
             row += 1
     for writer in writers.values():
         writer.close()
 
 
 def _folder_names() -> Callable[[str], str]:
-    """Return a function from identities to folder names: as they are, where a folder may be so."""
-    taken: dict[str, str] = {}
-    used: set[str] = set()
+    """Return a function from identities to distinct, valid folder names."""
+    names: dict[str, str] = {}
+    folded_names: set[str] = set()
 
     def name_of(identity: str) -> str:
-        if identity not in taken:
+        if identity not in names:
             plain = "".join("_" if c in '/\\:*?"<>|\0' else c for c in identity).strip(". ") or "_"
             name, number = plain, 2
-            while name.casefold() in used:
+            while name.casefold() in folded_names:
                 name, number = f"{plain}~{number}", number + 1
-            used.add(name.casefold())
-            taken[identity] = name
-        return taken[identity]
+            folded_names.add(name.casefold())
+            names[identity] = name
+        return names[identity]
 
     return name_of
-
-
-__all__ = ["Candidate", "Layout", "SetOptions", "SetReport", "assemble"]

@@ -1,7 +1,7 @@
-"""What was made of raw photos, kept in small files until the set is put together.
+"""Candidate faces for a training set, stored in batches until the set is assembled.
 
-Each file holds one batch of photos and is written whole or not at all, so that a run that was
-stopped goes on where it was.
+Each file holds one batch of photos and appears complete or not at all, so a stopped run can be
+resumed.
 """
 
 from __future__ import annotations
@@ -19,15 +19,15 @@ from vidsearch.storage.files import replaced_atomically
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Candidate:
-    """One face that may go into a training set, or why a photo gives none.
+    """Face of one photo, or the reason why the photo has no usable face.
 
     Attributes:
-        identity: Whose face it is said to be.
-        source: The photo, or the track and time.
-        image: The aligned face as JPEG; empty where there is none.
-        hash: ``duplicates.difference_hash`` of it.
-        embedding: (D,) float32, unit length; empty where there is none.
-        dropped: Why there is no face; empty if there is.
+        identity: Labelled identity.
+        source: Photo, or track and time.
+        image: Aligned face as JPEG; empty without a face.
+        hash: ``duplicates.difference_hash`` of the aligned face; 0 without a face.
+        embedding: (D,) float32 of unit length; empty without a face.
+        dropped: Reason why there is no face; empty with a face.
     """
 
     identity: str
@@ -39,7 +39,11 @@ class Candidate:
 
 
 def write_candidates(path: Path, candidates: Iterable[Candidate]) -> None:
-    """Write one batch, whole or not at all."""
+    """Write one batch; the file appears complete or not at all.
+
+    Raises:
+        OSError: The file cannot be written.
+    """
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -59,7 +63,7 @@ def write_candidates(path: Path, candidates: Iterable[Candidate]) -> None:
 
 
 def read_candidates(path: Path, *, images: bool) -> Iterator[Candidate]:
-    """Yield the candidates of a batch; without their pictures unless asked for."""
+    """Yield the candidates of a batch; with ``images=False`` without their JPEG images."""
     import pyarrow.parquet as pq
 
     names = [name for name in _schema().names if images or name != "image"]

@@ -1,9 +1,9 @@
-"""Near-duplicate faces: the same picture again, resized or compressed, or the next frame.
+"""Near-duplicate faces: the same image resized or compressed, or a neighbouring frame.
 
-Two aligned faces are near-duplicates where their perceptual hashes differ in at most
-``MAX_BITS`` of 64 **and** the pack takes them for one person with a confidence of at least
-``MIN_CONFIDENCE``. The hash alone would join two people under one light; the embedding alone would
-join two different photos of one person, which is just what training needs.
+Two aligned faces are near-duplicates if their perceptual hashes differ in at most ``MAX_BITS`` of
+64 **and** the pack's confidence that they show one person is at least ``MIN_CONFIDENCE``. The hash
+alone would join two people in similar light. The embedding alone would join different photos of one
+person, which training needs.
 """
 
 from __future__ import annotations
@@ -22,7 +22,15 @@ _BANDS = 4
 
 
 def difference_hash(face: Image) -> int:
-    """Return 64 bits: which cells of an 8 x 9 reduction are brighter than their right neighbours.
+    """Return the 64-bit difference hash of an aligned face.
+
+    A bit is set if a cell of the 8 x 9 reduction is brighter than its right neighbour.
+
+    Args:
+        face: (H, W, 3) uint8 RGB.
+
+    Source:
+        Krawetz 2013, "dHash".
 
     Example:
         >>> import numpy as np
@@ -49,9 +57,9 @@ def near_duplicates(
     only faces that share a band are compared.
 
     Args:
-        hashes: N of ``difference_hash``.
-        embeddings: (N, D), unit length.
-        confidence: The pack's calibration: cosines to probabilities.
+        hashes: ``difference_hash`` of N faces.
+        embeddings: (N, D) of unit length.
+        confidence: Calibration of the pack: (P,) cosines to (P,) probabilities.
     """
     buckets: dict[tuple[int, int], list[int]] = defaultdict(list)
     for row, value in enumerate(hashes):
@@ -60,8 +68,8 @@ def near_duplicates(
     values = np.array(hashes, np.uint64)
     found: set[tuple[int, int]] = set()
     for rows in buckets.values():
-        for place, row in enumerate(rows[:-1]):
-            others = np.array(rows[place + 1 :])
+        for position, row in enumerate(rows[:-1]):
+            others = np.array(rows[position + 1 :])
             bits = np.bitwise_count(values[others] ^ values[row])
             found |= {(row, int(other)) for other in others[bits <= MAX_BITS]}
     pairs = sorted(found)

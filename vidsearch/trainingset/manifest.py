@@ -1,4 +1,4 @@
-"""``trainingset.json``: what a prepared training set is called, may be used for, and holds."""
+"""Manifest of a prepared training set: the file ``trainingset.json``."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ PARTS: tuple[Part, ...] = get_args(Part)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Manifest:
-    """What a prepared training set says about itself.
+class TrainingSetManifest:
+    """Content of ``trainingset.json``.
 
     Attributes:
-        name: Short name, written into the packs that are trained on it.
-        licence: What its faces may be used for, in its owner's words; may be empty.
-        template: How its faces are aligned.
-        faces: Faces in each part.
-        identities: Identities in each part; no identity is in two.
-        made_by: Detector and settings, for the record.
+        name: Short name, stated in packs trained on the set.
+        licence: Licence of the faces, as the owner states it; may be empty.
+        template: Alignment template of the faces.
+        faces: Number of faces in each part.
+        identities: Number of identities in each part; parts share no identity.
+        made_by: Detector and settings.
     """
 
     name: str
@@ -39,7 +39,7 @@ class Manifest:
     made_by: dict[str, Any]
 
     def to_json(self) -> dict[str, Any]:
-        """Return what the file holds."""
+        """Return the content of the file."""
         return {
             "format": FORMAT,
             "name": self.name,
@@ -55,23 +55,23 @@ class Manifest:
         }
 
 
-def find_manifest(folder: Path) -> Manifest | None:
-    """Return the manifest of a training set, or of the set that a part belongs to, if any.
+def find_set_manifest(folder: Path) -> TrainingSetManifest | None:
+    """Return the manifest of a training set or of one of its parts; None if there is none.
 
     Raises:
-        TrainingSetError: There is one, and it is malformed.
+        TrainingSetError: The manifest is malformed.
     """
-    for place in (folder, folder.parent):
-        if (place / MANIFEST).is_file():
-            return read_manifest(place)
+    for candidate in (folder, folder.parent):
+        if (candidate / MANIFEST).is_file():
+            return read_set_manifest(candidate)
     return None
 
 
-def read_manifest(folder: Path) -> Manifest:
+def read_set_manifest(folder: Path) -> TrainingSetManifest:
     """Read ``folder/trainingset.json``.
 
     Raises:
-        TrainingSetError: Missing, or malformed.
+        TrainingSetError: The file is missing or malformed.
     """
     path = folder / MANIFEST
     try:
@@ -89,28 +89,32 @@ def read_manifest(folder: Path) -> Manifest:
 
 
 def template_of_size(size: int, name: str) -> AlignmentTemplate:
-    """Return the usual template of faces with this side, for sets that do not state theirs.
+    """Return the common template for faces of a size, for sets without a manifest.
+
+    Args:
+        size: Side of the faces, pixels.
+        name: Name of the set, for errors.
 
     Raises:
-        TrainingSetError: No usual template has that size.
+        TrainingSetError: No common template has that size.
     """
     for template in TEMPLATES.values():
         if template.size == size:
             return template
     sizes = " or ".join(f"{t.size} x {t.size} ({t.name})" for t in TEMPLATES.values())
     raise TrainingSetError(
-        f"training set {name!r}: faces of {size} x {size} pixels are not aligned in a known way, "
-        f"which would be {sizes}; align raw photos with: vidsearch prepare"
+        f"training set {name!r}: faces must be {sizes} pixels; got {size} x {size}; align raw "
+        "photos with: vidsearch prepare"
     )
 
 
-def _parsed(values: Any) -> Manifest:
+def _parsed(values: Any) -> TrainingSetManifest:
     if not isinstance(values, dict):
         raise TypeError("not a JSON object")
     if values["format"] != FORMAT:
         raise ValueError(f"format must be {FORMAT}; got {values['format']!r}; update vidsearch")
     template = values["template"]
-    return Manifest(
+    return TrainingSetManifest(
         name=str(values["name"]),
         licence=str(values["licence"]),
         template=AlignmentTemplate(

@@ -1,8 +1,8 @@
-"""Parquet shards of aligned faces: the form of large training sets.
+"""Parquet shards of aligned faces, for large training sets.
 
-Columns: ``identity`` (string), ``image`` (an encoded picture, stored as it is: JPEG does not
-compress again) and ``source`` (where it came from). Row groups are small, so that a reader who
-mixes a few dozen of them needs little memory.
+Columns: ``identity`` (string), ``image`` (encoded image, stored without further compression) and
+``source`` (photo, or track and time). Row groups are small, so that a reader that mixes a few dozen
+of them needs little memory.
 """
 
 from __future__ import annotations
@@ -23,10 +23,10 @@ def schema() -> Any:
 
 
 class ShardWriter:
-    """Writes faces, one by one, into ``FOLDER/part-00000.parquet`` and so on.
+    """Writer of faces into ``FOLDER/part-00000.parquet``, ``part-00001.parquet`` and so on.
 
     Args:
-        folder: Made if new; holds no shards yet.
+        folder: Folder without shards; it is created if missing.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -43,13 +43,13 @@ class ShardWriter:
         self.close()
 
     def add(self, identity: str, image: bytes, source: str) -> None:
-        """Take one face; it is on disk after ``close``."""
+        """Add one face; it is on disk after ``close``."""
         self._rows.append({"identity": identity, "image": image, "source": source})
         if len(self._rows) >= GROUP_FACES:
             self._write_group()
 
     def close(self) -> None:
-        """Write what is left."""
+        """Write the remaining faces and close the last shard."""
         if self._rows:
             self._write_group()
         self._finish_shard()

@@ -1,4 +1,4 @@
-"""Which identities are held out: all faces of an identity, or none."""
+"""Split of a training set by identity: all faces of an identity are held out, or none."""
 
 from __future__ import annotations
 
@@ -7,19 +7,20 @@ from collections.abc import Collection
 
 from vidsearch.errors import ConfigError
 
-LEAST = 2  # impostor pairs need two people
+MIN_IDENTITIES = 2
+"""Fewest identities of a part; impostor pairs need two people."""
 
 
 def held_out_identities(identities: Collection[str], share: float, seed: int) -> frozenset[str]:
-    """Return the identities that training never sees.
+    """Return the identities that are held out of training.
 
-    They are those whose names hash lowest, so the choice depends on names and seed alone and moves
-    little when people are added.
+    They are the identities with the lowest hashes. The choice depends on names and seed only, and
+    changes little when identities are added.
 
     Args:
-        identities: All of them.
-        share: Of the identities, [0, 1); at least two where it is above 0.
-        seed: Another seed, another choice.
+        identities: All identities.
+        share: Share of the identities in [0, 1); above 0 at least two are held out.
+        seed: Seed of the hash.
 
     Raises:
         ConfigError: ``share`` is out of range, or fewer than two identities would be left.
@@ -28,8 +29,8 @@ def held_out_identities(identities: Collection[str], share: float, seed: int) ->
         raise ConfigError(f"the held-out share must lie in [0, 1); got {share}")
     if not share:
         return frozenset()
-    count = max(round(share * len(identities)), LEAST)
-    if len(identities) - count < LEAST:
+    count = max(round(share * len(identities)), MIN_IDENTITIES)
+    if len(identities) - count < MIN_IDENTITIES:
         raise ConfigError(
             f"{len(identities)} identities are too few to hold {count} of them out and train on "
             "the rest; add people, or pass --held-out 0"

@@ -60,7 +60,7 @@ def test_paths_that_are_not_training_sets(tmp_path: Path) -> None:
     (root / "empty").mkdir()
     with pytest.raises(TrainingSetError, match="identity 'empty' has no images"):
         open_dataset(root)
-    with pytest.raises(TrainingSetError, match=r"not aligned in a known way.*vidsearch prepare"):
+    with pytest.raises(TrainingSetError, match=r"must be 112 x 112 .*got 96 x 96.*prepare"):
         open_dataset(folders(tmp_path / "y", {"a": 1}, side=96))
     with pytest.raises(TrainingSetError, match="no part 'held_out'"):
         open_dataset(root, "held_out")

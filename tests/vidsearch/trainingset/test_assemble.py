@@ -14,7 +14,7 @@ from vidsearch.faces.geometry.align import ARCFACE_112
 from vidsearch.trainingset.assemble import SetOptions, SetReport, assemble
 from vidsearch.trainingset.candidates import Candidate, read_candidates, write_candidates
 from vidsearch.trainingset.duplicates import near_duplicates
-from vidsearch.trainingset.manifest import find_manifest, read_manifest
+from vidsearch.trainingset.manifest import find_set_manifest, read_set_manifest
 from vidsearch.trainingset.split import held_out_identities
 
 
@@ -59,9 +59,9 @@ def test_a_set_holds_every_face_once_and_says_so(tmp_path: Path) -> None:
     )
     assert not train & held
     assert train | held == set("abcdef")
-    manifest = read_manifest(tmp_path / "set")
+    manifest = read_set_manifest(tmp_path / "set")
     assert (manifest.name, manifest.template, manifest.faces) == ("test", ARCFACE_112, report.faces)
-    assert find_manifest(tmp_path / "set" / "train") == manifest
+    assert find_set_manifest(tmp_path / "set" / "train") == manifest
     assert json.loads((tmp_path / "set" / "report.json").read_text())["photos"] == 12
 
 
@@ -167,4 +167,4 @@ def test_candidates_come_back_as_they_went(tmp_path: Path) -> None:
 def test_damaged_manifests(tmp_path: Path, text: str, message: str) -> None:
     (tmp_path / "trainingset.json").write_text(text)
     with pytest.raises(TrainingSetError, match=message):
-        read_manifest(tmp_path)
+        read_set_manifest(tmp_path)

@@ -57,8 +57,8 @@ class LabelledSet:
             )
         if len(trained & ranked) < 2:
             raise ConfigError(
-                "the ablation needs two identities with clips in both parts, training and test; got "
-                f"{len(trained & ranked)}"
+                "the ablation needs two identities with clips in both parts, training and test; "
+                f"got {len(trained & ranked)}"
             )
         context = () if self.context is None else (self.context,)
         for number, space in enumerate((*self.spaces, *context)):
