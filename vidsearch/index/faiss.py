@@ -110,6 +110,7 @@ class FaissFlatIndex(VectorIndex):
         return int(self._index.ntotal)
 
     def vectors(self, rows: NDArray[np.int64]) -> Matrix:
+        """Return the vectors of (R,) rows, (R, D) float32; see ``VectorIndex.vectors``."""
         if not len(rows):
             return np.zeros((0, self.dim), np.float32)
         return np.asarray(self._index.reconstruct_batch(rows), np.float32)
@@ -117,6 +118,7 @@ class FaissFlatIndex(VectorIndex):
     def search(
         self, queries: Matrix, k: int, masked: NDArray[np.bool_] | None = None
     ) -> list[Neighbours]:
+        """Return the ``k`` best vectors of (Q, D) queries; see ``VectorIndex.search``."""
         faiss = library()
         check_search(self, queries, k, masked)
         allowed = len(self) if masked is None else int(len(self) - masked.sum())

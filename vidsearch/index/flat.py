@@ -48,11 +48,13 @@ class FlatIndex(VectorIndex):
         return len(self._vectors)
 
     def vectors(self, rows: NDArray[np.int64]) -> Matrix:
+        """Return the vectors of (R,) rows, (R, D) float32; see ``VectorIndex.vectors``."""
         return self._vectors[rows]
 
     def search(
         self, queries: Matrix, k: int, masked: NDArray[np.bool_] | None = None
     ) -> list[Neighbours]:
+        """Return the ``k`` best vectors of (Q, D) queries; see ``VectorIndex.search``."""
         check_search(self, queries, k, masked)
         rows = np.arange(len(self)) if masked is None else np.flatnonzero(~masked)
         ids = self._ids if masked is None else [self._ids[row] for row in rows.tolist()]

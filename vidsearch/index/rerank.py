@@ -83,11 +83,13 @@ class RerankedIndex(VectorIndex):
         return len(self._vectors)
 
     def vectors(self, rows: NDArray[np.int64]) -> Matrix:
+        """Return the vectors of (R,) rows, (R, D) float32; see ``VectorIndex.vectors``."""
         return self._vectors[rows]
 
     def search(
         self, queries: Matrix, k: int, masked: NDArray[np.bool_] | None = None
     ) -> list[Neighbours]:
+        """Return the ``k`` best vectors of (Q, D) queries; see ``VectorIndex.search``."""
         check_search(self, queries, k, masked)
         allowed = Allowed(len(self), masked)
         if allowed.count <= max(EXACT_ROWS, candidates_beyond(k)):

@@ -102,7 +102,7 @@ def count_of_hits(group: VideoHits) -> str:
 
 
 def coverage_facts(coverage: Coverage) -> str:
-    """Return how much was searched and how much could not be, without remedies."""
+    """Return the facts about coverage, without remedies."""
     keys = ["searched"]
     if coverage.partial_videos:
         keys.append("partial-one" if coverage.partial_videos == 1 else "partial-many")
@@ -118,7 +118,7 @@ def coverage_facts(coverage: Coverage) -> str:
 
 
 def coverage_sentence(coverage: Coverage) -> str:
-    """Return how much was searched and how much could not be, with the shell's remedies."""
+    """Return the facts about coverage, with the shell's remedies."""
     parts = [coverage_facts(coverage)]
     if not coverage.complete:
         parts.append(COVERAGE_SENTENCES["failures"])
@@ -128,7 +128,7 @@ def coverage_sentence(coverage: Coverage) -> str:
 
 
 def false_hits_sentence(estimate: FalseHitEstimate) -> str:
-    """Return how many false hits to expect at each confidence level."""
+    """Return the sentence about the false hits expected at each confidence level."""
     if not estimate.levels:
         return (
             "The number of false hits to expect is not known: the estimate needs "

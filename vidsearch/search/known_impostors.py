@@ -48,7 +48,7 @@ def threshold_table(calibration: Calibration, prior: float) -> tuple[float, ...]
 def known_impostor_pairs(
     catalog: Catalog, snapshot: Snapshot, calibration: Calibration, prior: float, sample: Matrix
 ) -> KnownImpostorPairs:
-    """Return how many known impostor pairs reach each level, counted and estimated.
+    """Return the number of known impostor pairs that reach each level, counted and estimated.
 
     Args:
         catalog: Catalog of the archive.

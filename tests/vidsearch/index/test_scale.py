@@ -1,4 +1,4 @@
-"""The kinds for many tracks: found again, masked, filtered, mapped, built in shards."""
+"""Kinds of index for many tracks: builds in shards, damage, catalogs that change."""
 
 from __future__ import annotations
 
@@ -16,20 +16,19 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from tests.helpers.exact_search import exact_search
 from vidsearch.catalog import Catalog, CatalogWriter
 from vidsearch.datatypes import Matrix
 from vidsearch.errors import ConfigError, ShapeError
 from vidsearch.index import build, rerank
-from vidsearch.index.base import Neighbours, VectorIndex
+from vidsearch.index.base import VectorIndex
 from vidsearch.index.build import ShardTask
-from vidsearch.index.flat import FlatIndex
 from vidsearch.index.generations import BuildOptions, current_name
 from vidsearch.index.plan import KINDS, Kind, choose
 from vidsearch.search.track_index import TrackSearcher, index_status, rebuild
 
 DIM = 32
 PER_IDENTITY = 20
-RECALL = {"flat-sq8": 1.0, "flat-pq": 0.97, "ivf-sq8": 0.97, "ivf-pq": 0.95}
 SCALE_KINDS: tuple[Kind, ...] = tuple(kind for kind in KINDS if kind != "faiss-flat")
 every_kind = pytest.mark.parametrize("kind", SCALE_KINDS)
 
@@ -60,56 +59,11 @@ def names(count: int) -> list[str]:
     return [f"{row:06d}" for row in range(count)]
 
 
-def recall(want: Sequence[Neighbours], have: Sequence[Neighbours]) -> float:
-    return float(
-        np.mean([len({*a.ids} & {*b.ids}) / len(a) for a, b in zip(want, have, strict=True)])
-    )
-
-
 @pytest.fixture
 def no_shortcut(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let small archives be searched as large ones are; make shards small."""
+    """Search small archives like large ones, and build them in several shards."""
     monkeypatch.setattr(rerank, "EXACT_ROWS", 0)
     monkeypatch.setattr(build, "SHARD_ROWS", 3000)
-
-
-@every_kind
-@pytest.mark.usefixtures("no_shortcut")
-def test_answers_against_exact_ones_for_any_share_of_the_rows(tmp_path: Path, kind: Kind) -> None:
-    vectors, queries = people(500)
-    index = made(tmp_path / "ix", vectors, kind)
-    assert (index.kind, len(index), index.dim) == (kind, 10_000, DIM)
-    exact = FlatIndex(names(10_000), vectors)
-    rng = np.random.default_rng(1)
-    for share in (None, 0.01, 0.5, 0.9, 0.999, 1.0):  # of rows that are hidden
-        masked = None if share is None else rng.random(10_000) < share
-        want = exact.search(queries[:40], 20, masked)
-        have = index.search(queries[:40], 20, masked)
-        for one in have:
-            rows = np.array([int(name) for name in one.ids], int)
-            assert masked is None or not masked[rows].any()
-            assert len(set(one.ids)) == len(one.ids)
-        if len(want[0]):
-            assert recall(want, have) >= RECALL[kind]
-        # What was found carries the similarity and the order of the exact answer.
-        for a, b in zip(want, have, strict=True):
-            sure = dict(zip(a.ids, a.similarities.tolist(), strict=True))
-            both = [
-                (n, s) for n, s in zip(b.ids, b.similarities.tolist(), strict=True) if n in sure
-            ]
-            assert all(sure[name] == similarity for name, similarity in both)
-            assert [name for name, _ in both] == [name for name in a.ids if name in dict(both)]
-
-
-@every_kind
-def test_few_rows_are_compared_one_by_one(tmp_path: Path, kind: Kind) -> None:
-    vectors, queries = people(100, seed=3)
-    index = made(tmp_path / "ix", np.concatenate([vectors, vectors]), kind)
-    exact = FlatIndex(names(4000), np.concatenate([vectors, vectors]))
-    for k in (1, 7, 4000):
-        for a, b in zip(exact.search(queries[:5], k), index.search(queries[:5], k), strict=True):
-            assert a.ids == b.ids
-            np.testing.assert_array_equal(a.similarities, b.similarities)
 
 
 @pytest.mark.usefixtures("no_shortcut")
@@ -190,15 +144,15 @@ def test_a_catalog_searched_while_it_changes(
     searcher = TrackSearcher(catalog)
     rows = catalog.tracks()
     vectors = np.stack(rows["template"].to_pylist()).astype(np.float32)
-    exact = FlatIndex(rows["track_id"].to_pylist(), vectors)
+    ids = rows["track_id"].to_pylist()
     assert len(searcher) == rows.num_rows == 280
     videos = np.array(rows["video_id"].to_pylist())
     for within in (None, {"video-0001", "video-0014", "video-0003"}, {"nobody"}, set()):
         masked = None if within is None else ~np.isin(videos, sorted(within))
         for k in (3, 1000):
-            want = exact.search(vectors[:3], k, masked)
-            have = searcher.search(vectors[:3], k, within)
-            assert [a.ids for a in want] == [a.ids for a in have]
+            expected = exact_search(ids, vectors, vectors[:3], k, masked)
+            found = searcher.search(vectors[:3], k, within)
+            assert [a.ids for a in expected] == [b.ids for b in found]
 
 
 @every_kind
@@ -223,7 +177,7 @@ def test_lists_cut_short_are_refused(tmp_path: Path) -> None:
 
 
 def test_faiss_prints_nothing(tmp_path: Path) -> None:
-    """Whoever reads ``--json`` finds one object, not what a library had to say."""
+    """Standard output belongs to ``--json``."""
     code = (
         "import sys; from pathlib import Path; import numpy as np\n"
         "from vidsearch.index import build; from vidsearch.index.plan import choose\n"

@@ -134,8 +134,11 @@ class TestFormats:
         row = np.array([[0, 0, 0], [0x80FF] * 3, [65535, 0, 256], [65535] * 3], ">u2")
         content = png(4, 1, depth=16, colour=2, data=b"\0" + row.tobytes())
         assert read_photo(content)[0].tolist() == [
-            [0, 0, 0], [128, 128, 128], [255, 0, 1], [255, 255, 255],
-        ]  # fmt: skip
+            [0, 0, 0],
+            [128, 128, 128],
+            [255, 0, 1],
+            [255, 255, 255],
+        ]
 
     @pytest.mark.parametrize("form", ["JPEG", "TIFF"])
     def test_ink_becomes_light(self, form: str) -> None:
@@ -389,7 +392,7 @@ class TestErrors:
 
 
 class TestFuzz:
-    """Whatever comes in: pixels or a PhotoError of one line, and (by the suite's own setting) no
+    """Any input gives pixels or a PhotoError of one line, and (by the suite's own setting) no
     warning."""
 
     @staticmethod

@@ -225,12 +225,22 @@ def test_browser_applies_the_style(
         pytest.skip("chromium is not installed")
     (tmp_path / "page.html").write_text(to_html(result), encoding="utf-8")
     subprocess.run(
-        [browser, "--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars",
-         f"--user-data-dir={tmp_path / 'profile'}", "--window-size=600,900",
-         *(["--blink-settings=preferredColorScheme=0"] if dark else []),
-         f"--screenshot={tmp_path / 'page.png'}", (tmp_path / "page.html").as_uri()],
-        check=True, capture_output=True, timeout=120,
-    )  # fmt: skip
+        [
+            browser,
+            "--headless",
+            "--no-sandbox",
+            "--disable-gpu",
+            "--hide-scrollbars",
+            f"--user-data-dir={tmp_path / 'profile'}",
+            "--window-size=600,900",
+            *(["--blink-settings=preferredColorScheme=0"] if dark else []),
+            f"--screenshot={tmp_path / 'page.png'}",
+            (tmp_path / "page.html").as_uri(),
+        ],
+        check=True,
+        capture_output=True,
+        timeout=120,
+    )
     with Pillow.open(tmp_path / "page.png") as picture:
         shot = np.asarray(picture.convert("RGB"))
     assert shot[2, 2].tolist() == list(page_colour)

@@ -25,10 +25,19 @@ def results(draw: st.DrawFn) -> SearchResult:
     for rank in range(1, draw(st.integers(0, 4)) + 1):
         start_s = draw(st.floats(0, 1e5))
         hits.append(
-            Hit(rank, draw(st.floats(0, 1)), draw(st.floats(-1, 1)), draw(names), draw(names),
-                draw(names), TimeSpan(start_s, start_s + draw(st.floats(0, 100))), start_s,
-                draw(boxes), draw(st.none() | names))
-        )  # fmt: skip
+            Hit(
+                rank,
+                draw(st.floats(0, 1)),
+                draw(st.floats(-1, 1)),
+                draw(names),
+                draw(names),
+                draw(names),
+                TimeSpan(start_s, start_s + draw(st.floats(0, 100))),
+                start_s,
+                draw(boxes),
+                draw(st.none() | names),
+            )
+        )
     photo = QueryPhoto(draw(names), draw(boxes), draw(st.floats(0, 1)))
     return SearchResult(draw(names), (photo,), tuple(hits), Coverage(1, 1, 1.0))
 
@@ -65,8 +74,11 @@ def test_round_trip(result: SearchResult) -> None:
     assert back["model_id"] == result.model_id
     for row, hit in zip(back["hits"], result.hits, strict=True):
         assert (row["video"], row["video_id"], row["track_id"], row["person"]) == (
-            hit.video, hit.video_id, hit.track_id, hit.person,
-        )  # fmt: skip
+            hit.video,
+            hit.video_id,
+            hit.track_id,
+            hit.person,
+        )
         assert row["confidence"] == pytest.approx(hit.confidence, abs=1e-6)
         assert row["similarity"] == pytest.approx(hit.similarity, abs=1e-6)
         assert row["start_s"] == pytest.approx(hit.span.start_s, abs=0.00051)

@@ -36,9 +36,19 @@ def test_thresholds_belong_to_the_better_word(confidence: float, word: str) -> N
 
 @pytest.mark.parametrize(
     ("confidence", "number"),
-    [(0.5, "0.50"), (0.4999, "0.49"), (0.29, "0.29"), (0.9899, "0.98"), (0.9951, "0.995"),
-     (0.9999, ">0.999"), (1.0, ">0.999"), (0.01, "0.01"), (0.00999, "<0.01"), (0.0, "<0.01")],
-)  # fmt: skip
+    [
+        (0.5, "0.50"),
+        (0.4999, "0.49"),
+        (0.29, "0.29"),
+        (0.9899, "0.98"),
+        (0.9951, "0.995"),
+        (0.9999, ">0.999"),
+        (1.0, ">0.999"),
+        (0.01, "0.01"),
+        (0.00999, "<0.01"),
+        (0.0, "<0.01"),
+    ],
+)
 def test_number_is_cut_not_rounded(confidence: float, number: str) -> None:
     assert confidence_number(confidence) == number
 
@@ -58,9 +68,16 @@ def test_no_probability(confidence: float) -> None:
 
 @pytest.mark.parametrize(
     ("seconds", "shown"),
-    [(0, "0:00:00.0"), (1.25, "0:00:01.2"), (59.96, "0:01:00.0"), (3599.97, "1:00:00.0"),
-     (90061.5, "25:01:01.5"), (-0.04, "0:00:00.0"), (-1.5, "-0:00:01.5")],
-)  # fmt: skip
+    [
+        (0, "0:00:00.0"),
+        (1.25, "0:00:01.2"),
+        (59.96, "0:01:00.0"),
+        (3599.97, "1:00:00.0"),
+        (90061.5, "25:01:01.5"),
+        (-0.04, "0:00:00.0"),
+        (-1.5, "-0:00:01.5"),
+    ],
+)
 def test_clock(seconds: float, shown: str) -> None:
     assert clock(seconds) == shown
 

@@ -168,11 +168,16 @@ def test_how_it_is_said() -> None:
     assert "corrected by 40 pairs of tracks" in text
     document = to_json(made)["false_hits"]
     assert (document["tracks"], document["tracks_compared"], document["certain_pairs"]) == (
-        500, 400, 40,
-    )  # fmt: skip
+        500,
+        400,
+        40,
+    )
     assert document["levels"][0] == {
-        "confidence": 0.5, "expected": 1.24, "at_least": 0.31, "at_most": 3.1,
-    }  # fmt: skip
+        "confidence": 0.5,
+        "expected": 1.24,
+        "at_least": 0.31,
+        "at_most": 3.1,
+    }
 
 
 def test_too_little_is_said_as_such() -> None:
