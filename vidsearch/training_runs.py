@@ -19,6 +19,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from vidsearch.storage.files import write_atomically
+
 METRICS, ANGLES, CONFIG = "metrics.jsonl", "angles.jsonl", "config.toml"
 
 STEP = "step"
@@ -128,9 +130,7 @@ def drop_lines_after(path: Path, step: int) -> None:
                 remaining.append(text)
         except (ValueError, KeyError, TypeError):
             continue
-    temporary = path.with_suffix(".writing")
-    temporary.write_text("".join(f"{text}\n" for text in remaining), encoding="utf-8")
-    temporary.replace(path)
+    write_atomically(path, "".join(f"{text}\n" for text in remaining).encode())
 
 
 def read_metrics(folder: Path) -> tuple[list[MetricsLine], list[ValidationLine]]:

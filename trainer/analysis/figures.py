@@ -238,8 +238,7 @@ def _model(report: StoredReport) -> str:
 
 def _dataset(report: StoredReport) -> str:
     """Return the name of the data set; reports of version 0.1 state none: their folder's name."""
-    name = str(report.document.get("dataset", ""))
-    return name if name else report.folder.name
+    return report.dataset if report.dataset else report.folder.name
 
 
 def _unused(name: str, taken: Iterable[str]) -> str:

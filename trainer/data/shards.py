@@ -27,10 +27,11 @@ _PROBED_FACES = 50
 _OPEN_FILES = 64
 
 
-class _OpenFiles(LRUCache[int, Any]):
+class OpenFiles(LRUCache[int, Any]):
     """Least-recently-used cache of open Parquet files; evicted files are closed."""
 
     def popitem(self) -> tuple[int, Any]:
+        """Evict and close the least recently used file; return its key and the file."""
         number, file = super().popitem()
         file.close()
         return number, file
@@ -94,7 +95,7 @@ class ShardDataset:
 
     def _create_caches(self) -> None:
         self._columns: LRUCache[int, Any] = LRUCache(GROUPS_IN_WINDOW)
-        self._files = _OpenFiles(_OPEN_FILES)
+        self._files = OpenFiles(_OPEN_FILES)
 
     def _encoded(self, index: int) -> tuple[bytes, str]:
         assert self.groups is not None

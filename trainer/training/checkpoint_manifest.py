@@ -6,9 +6,7 @@ cannot run code. A malformed file gives a one-line error.
 
 from __future__ import annotations
 
-import hashlib
 import json
-import os
 import pickle  # for its error class only: this module does not unpickle
 import zipfile
 from dataclasses import dataclass
@@ -20,6 +18,7 @@ import torch
 from trainer.config.toml import parse_config
 from trainer.config.train import TrainConfig
 from vidsearch.errors import CheckpointError
+from vidsearch.storage.files import file_sha256, sync
 from vidsearch.text.printable import first_line
 
 MANIFEST = "manifest.json"
@@ -75,7 +74,7 @@ class CheckpointManifest:
         """
         path = self.folder / name
         try:
-            intact = _sha256(path) == self.sha256.get(name)
+            intact = file_sha256(path) == self.sha256.get(name)
         except OSError as error:
             raise CheckpointError(f"checkpoint {self.folder}: {error}; {REMEDY}") from error
         if not intact:
@@ -137,22 +136,12 @@ def _parsed(folder: Path, table: dict[str, Any]) -> CheckpointManifest:
 def write_tensors(path: Path, value: Any) -> str:
     """Write tensors for :meth:`CheckpointManifest.read`, flushed to the disk; return the sha256."""
     torch.save(value, path)
-    _flush(path)
-    return _sha256(path)
+    sync(path)
+    return file_sha256(path)
 
 
 def write_json(path: Path, value: Any) -> str:
     """Write a JSON value, flushed to the disk; return the sha256 of the file."""
     path.write_text(json.dumps(value, indent=1), encoding="utf-8")
-    _flush(path)
-    return _sha256(path)
-
-
-def _flush(path: Path) -> None:
-    with path.open("rb") as file:
-        os.fsync(file.fileno())
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+    sync(path)
+    return file_sha256(path)

@@ -163,17 +163,10 @@ def pair_report(name: str, shift: float) -> Report:
         conventions=(),
         headlines=(),
         metrics={},
-        provenance=Provenance({}, {f"{name}.txt": "ab"}, "toy-1"),
+        provenance=Provenance({}, {f"{name}.txt": "ab"}, "toy-1", dataset=name),
         sections=(),
         scores=Scores("pair", columns, ()),
     )
-
-
-def state_dataset(folder: Path, name: str) -> None:
-    """Set the field ``dataset`` of a stored report."""
-    document = json.loads((folder / "metrics.json").read_text())
-    document["dataset"] = name
-    (folder / "metrics.json").write_text(json.dumps(document))
 
 
 def rank_report() -> Report:
@@ -195,7 +188,6 @@ def rank_report() -> Report:
 def test_figures_from_reports(tmp_path: Path) -> None:
     for name, dataset, shift in (("lfw", "LFW", 0.0), ("cfp", "CFP-FP", 0.1), ("old", "", 0.1)):
         write_report(pair_report(dataset, shift), tmp_path / name)
-        state_dataset(tmp_path / name, dataset)
     write_report(rank_report(), tmp_path / "megaface")
     reports = [
         part

@@ -14,7 +14,7 @@ from tests.helpers.recordio_bytes import insightface_set, png
 from trainer.data.base import BrokenFaceError, FaceDataset
 from trainer.data.opening import open_dataset
 from trainer.data.order import GROUPS_IN_WINDOW
-from trainer.data.shards import ShardDataset
+from trainer.data.shards import OpenFiles, ShardDataset
 from vidsearch.errors import TrainingSetError
 from vidsearch.trainingset import shards
 
@@ -111,6 +111,18 @@ def test_shards_bound_the_groups_in_memory(tmp_path: Path, monkeypatch: pytest.M
         dataset.aligned_face(int(index))
         assert dataset.cached_groups <= GROUPS_IN_WINDOW
     assert dataset.cached_groups == GROUPS_IN_WINDOW
+
+
+def test_the_least_recently_used_file_is_closed(tmp_path: Path) -> None:
+    files = OpenFiles(2)
+    handles = [(tmp_path / str(number)).open("w") for number in range(3)]
+    files[0], files[1] = handles[:2]
+    assert files[0] is handles[0]  # a use: file 1 is now the oldest
+    files[2] = handles[2]
+    assert sorted(files) == [0, 2]
+    assert [handle.closed for handle in handles] == [False, True, False]
+    for handle in handles:
+        handle.close()
 
 
 def test_damaged_shards_are_named(tmp_path: Path) -> None:
