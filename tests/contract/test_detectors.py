@@ -1,4 +1,4 @@
-"""What every detector promises: see ``vidsearch.faces.detect.base.Detector``."""
+"""Contract of every detector; see ``vidsearch.faces.detect.base.Detector``."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from vidsearch.models.open_pack import centerface_onnx
 
 @dataclass(frozen=True)
 class Case:
-    """A detector, and pictures in which it finds one face and four."""
+    """Detector, and images in which it finds one face and four faces."""
 
     detector: Detector
     one_face: Image
@@ -38,14 +38,14 @@ def _centerface(folder: Path) -> Case:
 
 
 def _scrfd(folder: Path) -> Case:
-    """A network of SCRFD's form for which a red square is a face."""
+    """Return an SCRFD-shaped network for which a red square is a face."""
     toy_models.save_scrfd(folder / "scrfd.onnx")
 
     def squares(*corners: tuple[int, int]) -> Image:
-        picture = np.zeros((640, 640, 3), np.uint8)
+        image = np.zeros((640, 640, 3), np.uint8)
         for row, column in corners:
-            picture[row : row + 8, column : column + 8, 0] = 255
-        return picture
+            image[row : row + 8, column : column + 8, 0] = 255
+        return image
 
     return Case(
         ScrfdDetector(folder / "scrfd.onnx"),
@@ -72,7 +72,7 @@ def one_face(case: Case) -> Image:
     return case.one_face
 
 
-def check_promises(found: Detections, image: Image) -> None:
+def check_contract(found: Detections, image: Image) -> None:
     height, width = image.shape[:2]
     assert (found.boxes_xyxy >= 0).all()
     assert (found.boxes_xyxy <= np.array([width, height, width, height])).all()
@@ -86,13 +86,13 @@ def check_promises(found: Detections, image: Image) -> None:
 def test_one_face(detector: Detector, one_face: Image) -> None:
     found = detector.detect(one_face)
     assert len(found) == 1
-    check_promises(found, one_face)
+    check_contract(found, one_face)
 
 
 def test_four_faces_are_told_apart(case: Case) -> None:
     found = case.detector.detect(case.four_faces)
     assert len(found) == 4
-    check_promises(found, case.four_faces)
+    check_contract(found, case.four_faces)
     np.testing.assert_array_equal(iou_matrix(found.boxes_xyxy, found.boxes_xyxy) > 0, np.eye(4))
 
 
@@ -110,17 +110,17 @@ def test_pictures_of_any_size(
     detector: Detector, size_hw: tuple[int, int], rng: np.random.Generator
 ) -> None:
     image = rng.integers(0, 256, (*size_hw, 3), np.uint8)
-    check_promises(detector.detect(image), image)
+    check_contract(detector.detect(image), image)
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_noise_is_answered_soundly(detector: Detector, seed: int) -> None:
+def test_noise_gives_valid_detections(detector: Detector, seed: int) -> None:
     image = np.random.default_rng(seed).integers(0, 256, (300, 500, 3), np.uint8)
-    check_promises(detector.detect(image), image)
+    check_contract(detector.detect(image), image)
 
 
-def test_the_same_picture_gives_the_same_answer(detector: Detector, one_face: Image) -> None:
-    """Whatever was looked at in between."""
+def test_the_same_image_gives_the_same_detections(detector: Detector, one_face: Image) -> None:
+    """Detecting in another image in between has no effect."""
     first = detector.detect(one_face)
     detector.detect(one_face[:100, :333])
     again = detector.detect(one_face)
@@ -129,7 +129,7 @@ def test_the_same_picture_gives_the_same_answer(detector: Detector, one_face: Im
     np.testing.assert_array_equal(first.scores, again.scores)
 
 
-def test_the_picture_is_left_alone_and_need_not_be_contiguous(
+def test_the_image_is_not_modified_and_need_not_be_contiguous(
     detector: Detector, one_face: Image
 ) -> None:
     padded = np.zeros((one_face.shape[0], one_face.shape[1] + 5, 3), np.uint8)
@@ -153,6 +153,6 @@ def test_the_picture_is_left_alone_and_need_not_be_contiguous(
     ],
     ids=["grey", "with alpha", "batch", "float"],
 )
-def test_anything_but_an_rgb_picture_is_an_error(detector: Detector, image: Image) -> None:
+def test_only_rgb_images_are_accepted(detector: Detector, image: Image) -> None:
     with pytest.raises(ShapeError, match=r"image must be \(N, N, 3\) uint8; got "):
         detector.detect(image)

@@ -1,4 +1,4 @@
-"""What every embedder promises: see ``vidsearch.faces.embed.base.Embedder``."""
+"""Contract of every embedder; see ``vidsearch.faces.embed.base.Embedder``."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def _arcface_config() -> EmbedderConfig:
 
 
 def _arcface_onnx(folder: Path) -> Embedder:
-    """A network as the trainer exports it: 112 x 112, any batch."""
+    """Return a network as exported by the trainer: 112 x 112, any batch."""
     toy_models.save_arcface(folder / "free.onnx")
     return OnnxEmbedder(folder / "free.onnx", _arcface_config())
 
@@ -67,9 +67,9 @@ EMBEDDERS: dict[str, Callable[[Path], Embedder]] = {
     "arcface-insightface": _arcface_insightface,
 }
 
-# Largest difference that the company a face keeps may make, of numbers around 0.1: libraries pick
-# their matrix products by the batch's size. (ONNX Runtime's were equal to the bit where measured.)
-COMPANY = 2e-6
+# Largest effect of the other faces in a batch, on numbers around 0.1: libraries choose their matrix
+# product by the batch size. ONNX Runtime's results were equal to the bit where measured.
+BATCH_EFFECT = 2e-6
 
 
 @pytest.fixture(scope="module", params=list(EMBEDDERS))
@@ -79,7 +79,7 @@ def embedder(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFa
 
 @pytest.fixture(scope="module")
 def faces(embedder: Embedder) -> AlignedFaces:
-    """More than one chunk: a real face, and noise."""
+    """Faces for more than one chunk: a real face and noise."""
     from skimage import data
 
     photo: Image = np.asarray(data.astronaut(), np.uint8)  # type: ignore[no-untyped-call]
@@ -109,11 +109,13 @@ def test_no_faces(embedder: Embedder, faces: AlignedFaces) -> None:
 
 
 @pytest.mark.parametrize("rows", [[0], [4, 0], [3, 1, 2, 0, 19], list(range(19, 2, -1))], ids=len)
-def test_company_changes_nothing(
+def test_other_faces_in_the_batch_have_no_effect(
     embedder: Embedder, faces: AlignedFaces, embeddings: Matrix, rows: list[int]
 ) -> None:
-    """Alone, with few, in another order, in another chunk: the same embedding."""
-    np.testing.assert_allclose(embedder.embed(faces[rows]), embeddings[rows], rtol=0, atol=COMPANY)
+    """The embedding is the same alone, among few, in another order and in another chunk."""
+    np.testing.assert_allclose(
+        embedder.embed(faces[rows]), embeddings[rows], rtol=0, atol=BATCH_EFFECT
+    )
 
 
 def test_a_face_and_its_mirror_image_are_the_same(
@@ -127,14 +129,14 @@ def test_other_faces_have_other_embeddings(embeddings: Matrix) -> None:
     assert np.abs(embeddings[0] - embeddings[1]).max() > 1e-3
 
 
-def test_channels_are_not_exchanged(
+def test_channels_are_not_swapped(
     embedder: Embedder, faces: AlignedFaces, embeddings: Matrix
 ) -> None:
     swapped = embedder.embed(np.ascontiguousarray(faces[:1, ..., ::-1]))
     assert np.abs(swapped - embeddings[:1]).max() > 1e-3
 
 
-def test_the_faces_are_left_alone(embedder: Embedder, faces: AlignedFaces) -> None:
+def test_the_faces_are_not_modified(embedder: Embedder, faces: AlignedFaces) -> None:
     frozen = faces[:3].copy()
     frozen.flags.writeable = False
     embedder.embed(frozen)
@@ -142,10 +144,10 @@ def test_the_faces_are_left_alone(embedder: Embedder, faces: AlignedFaces) -> No
 
 
 @pytest.mark.parametrize("wrong", ["one face", "another side", "float", "channels first"])
-def test_anything_but_aligned_faces_is_an_error(
+def test_only_aligned_faces_are_accepted(
     embedder: Embedder, faces: AlignedFaces, wrong: str
 ) -> None:
-    made = {
+    inputs = {
         "one face": faces[0],
         "another side": faces[:2, 1:, 1:],
         "float": faces[:2].astype(np.float32),
@@ -154,4 +156,4 @@ def test_anything_but_aligned_faces_is_an_error(
     side = embedder.template.size
     message = rf"aligned must be \(N, {side}, {side}, 3\) uint8; got "
     with pytest.raises(ShapeError, match=message):
-        embedder.embed(np.asarray(made[wrong]))
+        embedder.embed(np.asarray(inputs[wrong]))

@@ -1,6 +1,6 @@
-"""What every decoder promises: each frame, in order, upright, at its own time; or one clear error.
+"""Contract of every video backend: all frames in order, upright and timed, or one clear error.
 
-What decord cannot do is a strict expected failure under the name it has in ``DECORD_LIMITS``.
+Limits of decord are strict expected failures under their names in ``DECORD_LIMITS``.
 """
 
 from __future__ import annotations
@@ -21,14 +21,14 @@ from vidsearch.video.decord import DECORD_LIMITS
 from vidsearch.video.open import open_video
 from vidsearch.video.types import BACKENDS, Backend
 
-LATE = tuple(range(10, 40))  # the picture begins at 1 s, the sound at 0
+LATE = tuple(range(10, 40))  # video begins at 1 s, audio at 0
 VARIABLE = (0, 1, 2, 10, 11, 25, 26, 27, 60, 61)
-FILMS: dict[str, tuple[str, dict[str, Any]]] = {
+VIDEOS: dict[str, tuple[str, dict[str, Any]]] = {
     "mp4": ("mp4", {}),
     "mp4 with B-frames": ("mp4", {"b_frames": 3}),
     "mp4 in fragments": ("mp4", {"options": {"movflags": "frag_keyframe+empty_moov"}}),
     "mp4 with edit list": ("mp4", {"b_frames": 3, "ticks": tuple(range(-5, 25))}),
-    "mp4 with sound": ("mp4", {"audio": True}),
+    "mp4 with audio": ("mp4", {"audio": True}),
     "mkv": ("mkv", {"b_frames": 2}),
     "webm": ("webm", {"codec": "libvpx-vp9", "codec_options": {"cpu-used": "8"}}),
     "AV1": ("mp4", {"codec": "libsvtav1", "codec_options": {"preset": "12"}}),
@@ -43,10 +43,10 @@ FILMS: dict[str, tuple[str, dict[str, Any]]] = {
     "raw H.264": ("h264", {"b_frames": 2}),
     "variable frame rate": ("mkv", {"ticks": VARIABLE, "frames": len(VARIABLE)}),
     "start at 7 s": ("ts", {"ticks": tuple(range(70, 100))}),
-    "mp4, sound first": ("mp4", {"audio": True, "ticks": LATE}),
-    "mkv, sound first": ("mkv", {"audio": True, "ticks": LATE}),
-    "MPEG-TS, sound first": ("ts", {"audio": True, "ticks": LATE}),
-    "FLV, sound first": ("flv", {"audio": True, "ticks": LATE}),
+    "mp4, audio first": ("mp4", {"audio": True, "ticks": LATE}),
+    "mkv, audio first": ("mkv", {"audio": True, "ticks": LATE}),
+    "MPEG-TS, audio first": ("ts", {"audio": True, "ticks": LATE}),
+    "FLV, audio first": ("flv", {"audio": True, "ticks": LATE}),
     "10 bits": ("mp4", {"pixels": "yuv420p10le"}),
     "4:4:4": ("mkv", {"pixels": "yuv444p"}),
     "full range": ("mov", {"codec": "mjpeg", "pixels": "yuvj420p"}),
@@ -78,30 +78,30 @@ def row(backend: str, case: str) -> Any:
     return pytest.param(backend, case, id=f"{backend}-{case}", marks=limited(backend, case))
 
 
-every_film = pytest.mark.parametrize(
-    ("backend", "case"), [row(backend, case) for case in FILMS for backend in BACKENDS]
+every_video = pytest.mark.parametrize(
+    ("backend", "case"), [row(backend, case) for case in VIDEOS for backend in BACKENDS]
 )
-# Where decord fails is shown once; the other tests leave those films out.
-every_readable_film = pytest.mark.parametrize(
+# Failures of decord are tested once; the other tests leave these videos out.
+every_readable_video = pytest.mark.parametrize(
     ("backend", "case"),
-    [row(b, case) for case in FILMS for b in BACKENDS if not limited(b, case)],
+    [row(b, case) for case in VIDEOS for b in BACKENDS if not limited(b, case)],
 )
 every_backend = pytest.mark.parametrize("backend", BACKENDS)
 
 
 @pytest.fixture(scope="module")
 def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("films")
+    return tmp_path_factory.mktemp("videos")
 
 
 def make(cache: Path, case: str) -> tuple[Path, Any]:
-    ending, options = FILMS[case]
+    ending, options = VIDEOS[case]
     spec = videos.VideoSpec(**options)
     path = cache / f"{case}.{ending}".replace(":", "")
     return path if path.exists() else videos.write_video(path, spec), spec
 
 
-@every_film
+@every_video
 def test_every_frame_comes_in_order_at_its_own_time(
     cache: Path, backend: Backend, case: str
 ) -> None:
@@ -131,23 +131,23 @@ def mirrored_back(image: Any, turn: int) -> Any:
 
 
 def turned_back(image: Any, turn: int) -> Any:
-    """The picture as it was encoded: numbers are written in the stored picture's direction."""
+    """Return the image as encoded: numbers are written in the direction of the stored image."""
     return np.rot90(image, -turn // 90)
 
 
-@every_readable_film
-def test_the_first_frame_is_at_the_start_unless_sound_begins_earlier(
+@every_readable_video
+def test_the_first_frame_is_at_the_start_unless_audio_begins_earlier(
     cache: Path, backend: Backend, case: str
 ) -> None:
     path, _ = make(cache, case)
     with open_video(str(path), backend) as reader:
         first = next(reader.decode())
-    late_s = 1.0 if "sound first" in case else 0.0
-    # AAC's priming lets sound begin up to 2 x 1024 samples earlier.
-    assert 0 <= first.time_s - late_s <= (2048 / 16_000 if "sound" in case else 0)
+    late_s = 1.0 if "audio first" in case else 0.0
+    # AAC's priming lets audio begin up to 2 x 1024 samples earlier.
+    assert 0 <= first.time_s - late_s <= (2048 / 16_000 if "audio" in case else 0)
 
 
-@every_readable_film
+@every_readable_video
 def test_colours_and_corners_are_upright(cache: Path, backend: Backend, case: str) -> None:
     path, spec = make(cache, case)
     corners = {
@@ -174,8 +174,8 @@ def test_colours_and_corners_are_upright(cache: Path, backend: Backend, case: st
         assert (width, height) == (spec.size if spec.turn in (0, 180) else spec.size[::-1])
 
 
-@every_readable_film
-def test_a_sound_file_is_read_whole(cache: Path, backend: Backend, case: str) -> None:
+@every_readable_video
+def test_an_intact_file_is_read_whole(cache: Path, backend: Backend, case: str) -> None:
     path, _ = make(cache, case)
     with open_video(str(path), backend) as reader:
         count = sum(1 for _ in reader.decode())
@@ -187,7 +187,7 @@ def test_a_sound_file_is_read_whole(cache: Path, backend: Backend, case: str) ->
 
 
 @every_backend
-def test_a_thumbnail_is_a_small_picture_of_the_frame(cache: Path, backend: Backend) -> None:
+def test_a_thumbnail_is_a_reduced_frame(cache: Path, backend: Backend) -> None:
     path, _ = make(cache, "mp4 with B-frames")
     with open_video(str(path), backend) as reader:
         small = next(reader.decode()).thumbnail_bgr(64, 36)
@@ -231,7 +231,7 @@ def test_decoding_stops_loudly_when_the_reader_is_closed(cache: Path, backend: B
 BAD_FILES = {
     "empty": (b"", VideoOpenError, r"is empty \(0 bytes\)"),
     "zeros": (bytes(5000), VideoOpenError, "not a video file"),
-    "text": (b"hello, this is no video\n" * 40, VideoOpenError, "not a video file"),
+    "text": (b"hello, this is not a video\n" * 40, VideoOpenError, "not a video file"),
     "JPEG": (b"\xff\xd8\xff\xe0\0\x10JFIF" + bytes(500), VideoOpenError, r"image \(JPEG\)"),
     "HLS playlist": (b"#EXTM3U\n#EXTINF:1,\nclip.mp4\n", VideoOpenError, "is a playlist"),
     "concat list": (b"ffconcat version 1.0\nfile 'clip.mp4'\n", VideoOpenError, "is a playlist"),
@@ -241,7 +241,7 @@ BAD_FILES = {
 
 @every_backend
 @pytest.mark.parametrize("bad", BAD_FILES)
-def test_what_is_no_video_is_one_clear_line(
+def test_a_file_that_is_not_a_video_gives_a_one_line_error(
     tmp_path: Path, backend: Backend, bad: str, capfd: pytest.CaptureFixture[str]
 ) -> None:
     content, kind, message = BAD_FILES[bad]
@@ -255,9 +255,9 @@ def test_what_is_no_video_is_one_clear_line(
 
 
 @every_backend
-def test_sound_only_is_named_as_such(tmp_path: Path, backend: Backend) -> None:
+def test_audio_only_is_an_error(tmp_path: Path, backend: Backend) -> None:
     with pytest.raises(NoVideoStreamError, match="no video stream"):
-        open_video(str(videos.write_audio(tmp_path / "sound.mp4")), backend)
+        open_video(str(videos.write_audio(tmp_path / "audio.mp4")), backend)
 
 
 @every_backend
@@ -283,7 +283,7 @@ ODD_NAMES = (
 
 @every_backend
 @pytest.mark.parametrize("name", ODD_NAMES)
-def test_any_name_is_just_a_name(
+def test_a_name_is_never_taken_for_a_protocol(
     cache: Path,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
@@ -333,7 +333,7 @@ def test_a_truncated_file_gives_what_is_left(tmp_path: Path, backend: Backend, c
 
 
 @every_backend
-def test_a_truncated_file_whose_sound_began_first_is_no_whole_one(
+def test_a_truncated_file_whose_audio_began_first_is_partly_read(
     tmp_path: Path, backend: Backend
 ) -> None:
     spec = videos.VideoSpec(frames=100, ticks=tuple(range(10, 110)), size=(256, 192), audio=True)

@@ -1,4 +1,4 @@
-"""Small ONNX files with the inputs and outputs of the real ones, and packs made of them."""
+"""Small ONNX files with the inputs and outputs of the real networks, and packs of them."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ DIM = 6
 
 
 def save_scrfd(path: Path, *, landmarks: bool = True) -> None:
-    """Write a detector that sees a red square of 8 x 8 pixels on its finest grid.
+    """Write a detector that finds red squares of 8 x 8 pixels on its finest grid.
 
     As in SCRFD: strides 8, 16, 32 with two anchors a cell, outputs grouped into scores, boxes and
     landmarks. The score of a cell is its mean normalised red, anchor 0 of stride 8 only. Distances
@@ -60,7 +60,7 @@ def save_arcface(
 def save_raccoon(
     root: Path, name: str = "raccoon_s", *, with_sha256: bool = True, dim: int = DIM
 ) -> Path:
-    """Write a pack as InsightFace ships those with a manifest; return its folder."""
+    """Write a pack with a manifest, as published by InsightFace; return its folder."""
     folder = root / "models" / name
     folder.mkdir(parents=True)
     save_scrfd(folder / "det.onnx")
@@ -139,7 +139,7 @@ def toy_pack(**changes: Any) -> ModelPack:
 
 
 class _Graph:
-    """An ONNX graph of convolutions, built up output by output."""
+    """ONNX graph of convolutions, built output by output."""
 
     def __init__(self) -> None:
         self.nodes: list[Any] = []
@@ -149,7 +149,7 @@ class _Graph:
     def per_anchor(
         self, name: str, weight: NDArray[np.float32], bias: NDArray[np.float32], channels: int
     ) -> None:
-        """(1, 2 * channels, h, w) -> (h * w * 2, channels), as the real files flatten it."""
+        """Add (1, 2 * channels, h, w) to (h * w * 2, channels), flattened as in the real files."""
         stride = weight.shape[-1]
         grid = self._add(
             "Conv",
@@ -163,7 +163,7 @@ class _Graph:
         self._output(self._add("Reshape", [last, shape], name), ["anchors", channels])
 
     def embedding(self, weight: NDArray[np.float32]) -> None:
-        """(N, 3, S, S) -> (N, D): one number a filter as large as the picture."""
+        """Add (N, 3, S, S) to (N, D): one number per filter of the size of the image."""
         side = weight.shape[-1]
         whole = self._add(
             "Conv", ["image", self._constant("w", weight)], "whole", kernel_shape=[side, side]

@@ -1,4 +1,4 @@
-"""The insightface adapters on small files whose answers can be worked out by hand."""
+"""Adapters of the insightface package, on small networks with hand-computed results."""
 
 from __future__ import annotations
 
@@ -57,12 +57,12 @@ def config(**changes: Any) -> EmbedderConfig:
     return EmbedderConfig(**(fields | changes))
 
 
-def picture(height: int, width: int) -> np.ndarray[Any, np.dtype[np.uint8]]:
+def blank(height: int, width: int) -> np.ndarray[Any, np.dtype[np.uint8]]:
     return np.zeros((height, width, 3), np.uint8)
 
 
 def test_detector_finds_red_where_it_is(detector: ScrfdDetector) -> None:
-    image = picture(640, 640)
+    image = blank(640, 640)
     image[80:88, 160:168] = (255, 0, 0)  # the cell at (20, 10): anchor (160, 80)
     found = detector.detect(image)
     # 1 cell left and up, 2 right and down; (255 - 127.5) / 128.
@@ -73,13 +73,13 @@ def test_detector_finds_red_where_it_is(detector: ScrfdDetector) -> None:
 
 
 def test_detector_is_given_rgb(detector: ScrfdDetector) -> None:
-    image = picture(640, 640)
+    image = blank(640, 640)
     image[80:88, 160:168] = (0, 0, 255)
     assert len(detector.detect(image)) == 0
 
 
 def test_detector_returns_to_the_pictures_own_pixels_best_first(detector: ScrfdDetector) -> None:
-    image = picture(1280, 960)  # halved to 640 x 480
+    image = blank(1280, 960)  # halved to 640 x 480
     image[160:176, 320:336] = (255, 0, 0)
     image[960:976, 640:656] = (210, 0, 0)
     found = detector.detect(image)
@@ -88,7 +88,7 @@ def test_detector_returns_to_the_pictures_own_pixels_best_first(detector: ScrfdD
 
 
 def test_detector_keeps_boxes_inside_the_picture(detector: ScrfdDetector) -> None:
-    image = picture(640, 640)
+    image = blank(640, 640)
     image[0:8, 0:8] = (255, 0, 0)
     image[632:640, 632:640] = (255, 0, 0)
     boxes = sorted(detector.detect(image).boxes_xyxy.tolist())
@@ -114,7 +114,7 @@ def test_detector_refuses_other_arrays(detector: ScrfdDetector) -> None:
 
 
 def test_detector_obeys_threshold(scrfd: Path) -> None:
-    image = picture(640, 640)
+    image = blank(640, 640)
     image[80:88, 160:168] = (210, 0, 0)  # 0.645
     assert len(ScrfdDetector(scrfd, ScrfdConfig(threshold=0.64)).detect(image)) == 1
     assert len(ScrfdDetector(scrfd, ScrfdConfig(threshold=0.65)).detect(image)) == 0

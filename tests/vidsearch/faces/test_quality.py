@@ -197,8 +197,8 @@ def test_profiles_are_lower_than_frontal_faces_of_the_same_photos(
     detector = CenterFaceDetector(centerface_onnx(tmp_path))
 
     def pose_of(name: str) -> float:
-        with Pillow.open(media / "lfw" / name.rsplit("_", 1)[0] / f"{name}.jpg") as picture:
-            image = np.asarray(picture.convert("RGB"), np.uint8)
+        with Pillow.open(media / "lfw" / name.rsplit("_", 1)[0] / f"{name}.jpg") as opened:
+            image = np.asarray(opened.convert("RGB"), np.uint8)
         found = detector.detect(image)
         centres = (found.boxes_xyxy[:, :2] + found.boxes_xyxy[:, 2:]) / 2
         middle = np.array(image.shape[1::-1]) / 2

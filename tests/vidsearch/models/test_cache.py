@@ -16,7 +16,7 @@ from vidsearch.models.cache import ABANDONED_AFTER_S, Conversion, converted
 
 
 class Converter:
-    """Reverses the bytes, and counts how often it is asked to."""
+    """Reverses the bytes and counts its calls."""
 
     def __init__(self) -> None:
         self.calls = 0
@@ -43,19 +43,19 @@ def job(source: Path, convert: Callable[[bytes], bytes], version: str = "v1") ->
     return Conversion(source=source, source_sha256=sha256, convert=convert, version=version)
 
 
-def test_made_once_then_found(tmp_path: Path, conversion: Conversion, converter: Converter) -> None:
+def test_converted_once(tmp_path: Path, conversion: Conversion, converter: Converter) -> None:
     cache = tmp_path / "deep" / "cache"
     path = converted(conversion, cache)
-    made = (b"weights" * 1000)[::-1]
-    assert path.read_bytes() == made
-    assert path.stem.endswith(hashlib.sha256(made).hexdigest())
+    content = (b"weights" * 1000)[::-1]
+    assert path.read_bytes() == content
+    assert path.stem.endswith(hashlib.sha256(content).hexdigest())
     assert converted(conversion, cache) == path
     assert converter.calls == 1
     assert list(cache.iterdir()) == [path]
 
 
 @pytest.mark.parametrize("damage", ["truncated", "empty", "one bit"])
-def test_a_damaged_file_is_made_anew(
+def test_a_damaged_file_is_converted_again(
     tmp_path: Path,
     conversion: Conversion,
     converter: Converter,
@@ -76,7 +76,7 @@ def test_a_damaged_file_is_made_anew(
     assert "is damaged; converting it again" in caplog.text
 
 
-def test_another_source_or_converter_never_meets_it(
+def test_another_source_or_converter_has_another_file(
     tmp_path: Path, conversion: Conversion, converter: Converter
 ) -> None:
     first = converted(conversion, tmp_path / "cache")
@@ -134,7 +134,7 @@ def test_leftovers_of_killed_writers_are_swept(tmp_path: Path, conversion: Conve
     os.utime(old, (long_ago, long_ago))
     converted(conversion, cache)
     assert not old.exists()
-    assert young.exists()  # perhaps somebody is still writing it
+    assert young.exists()  # its writer may still be running
 
 
 PROCESS = """

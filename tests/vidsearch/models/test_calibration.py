@@ -43,11 +43,11 @@ def test_ranking_by_confidence_is_ranking_by_similarity(similarities: list[float
 
 
 def test_another_prior_moves_the_odds_by_bayes_rule() -> None:
-    # Where the curve says even odds at even prior, the answer is the prior itself.
+    # At even odds for an even prior, the probability is the prior itself.
     assert curve().confidence(0.8, prior=0.1) == pytest.approx(0.1)
     # Odds 3:1 at prior 1/2 are 3 * (1/9) : 1 at prior 1/10.
-    at = curve().similarity_at(0.75)
-    assert curve().confidence(at, prior=0.1) == pytest.approx(1 / 4)
+    similarity = curve().similarity_at(0.75)
+    assert curve().confidence(similarity, prior=0.1) == pytest.approx(1 / 4)
     assert curve(genuine_share=0.1).confidence(0.8, prior=0.1) == pytest.approx(0.5)
     with pytest.raises(ConfigError, match="prior must lie between 0 and 1; got 1"):
         curve().confidence(0.8, prior=1.0)
@@ -60,7 +60,7 @@ def test_similarity_at_inverts_confidence() -> None:
 
 
 def test_fit_golden_and_separable() -> None:
-    # Two similarities, told apart perfectly. Smoothed labels (2 + 1)/(2 + 2) and 1/(2 + 2) are met
+    # Two similarities, separated perfectly. Smoothed labels (2 + 1)/(2 + 2) and 1/(2 + 2) are met
     # exactly: log-odds ln 3 at 1 and -ln 3 at 0.
     fitted = fit_calibration([1, 1, 0, 0], [True, True, False, False], fitted_on="four pairs")
     assert fitted.slope == pytest.approx(2 * math.log(3), rel=1e-9)
@@ -69,7 +69,7 @@ def test_fit_golden_and_separable() -> None:
 
 
 def _sample(rng: np.random.Generator, count: int) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
-    """Squeezed similarities, labelled by a known curve: slope 150, even odds at 0.91."""
+    """Return similarities labelled by a given curve: slope 150, even odds at 0.91."""
     similarities = rng.uniform(0.82, 1.0, count)
     odds = 1 / (1 + np.exp(-150 * (similarities - 0.91)))
     return similarities, rng.uniform(size=count) < odds
@@ -93,9 +93,9 @@ def test_fit_is_where_the_likelihood_is_flat(rng: np.random.Generator) -> None:
 
 def test_fit_balanced_weighs_both_kinds_alike(rng: np.random.Generator) -> None:
     similarities, labels = _sample(rng, 20_000)
-    kept = labels | (rng.uniform(size=20_000) < 0.1)  # nine of ten impostors are thrown away
+    drawn = labels | (rng.uniform(size=20_000) < 0.1)  # nine of ten impostors are dropped
     full = fit_calibration(similarities, labels, fitted_on="all", balance=True)
-    thinned = fit_calibration(similarities[kept], labels[kept], fitted_on="some", balance=True)
+    thinned = fit_calibration(similarities[drawn], labels[drawn], fitted_on="some", balance=True)
     assert thinned.genuine_share == full.genuine_share == 0.5
     assert thinned.similarity_at(0.5) == pytest.approx(full.similarity_at(0.5), abs=2e-3)
 
@@ -126,7 +126,7 @@ def test_fit_refuses(similarities: list[float], issame: list[bool], rule: str) -
         ({"expected_calibration_error": 1.5}, r"must lie in \[0, 1\]"),
     ],
 )
-def test_curves_that_make_no_sense(changes: dict[str, object], rule: str) -> None:
+def test_invalid_curves_are_refused(changes: dict[str, object], rule: str) -> None:
     with pytest.raises(ConfigError, match=rule):
         curve(**changes)
 

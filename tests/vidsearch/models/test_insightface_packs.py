@@ -27,7 +27,7 @@ def with_download(home: ModelHome) -> ModelHome:
 
 
 @pytest.mark.parametrize("name", insightface_packs.NAMES)
-def test_missing_files_say_what_to_put_where(home: ModelHome, name: str) -> None:
+def test_missing_files_are_named_with_their_folder(home: ModelHome, name: str) -> None:
     with pytest.raises(PackNotFoundError) as caught:
         load_pack(name, CPU, home=home)
     message = str(caught.value)
@@ -37,7 +37,7 @@ def test_missing_files_say_what_to_put_where(home: ModelHome, name: str) -> None
     assert str(home.insightface_root / "models" / name) in message
     assert f"unpack {name}.zip from https://" in message
     assert "\n" not in message
-    assert not home.insightface_root.exists()  # nothing was tried
+    assert not home.insightface_root.exists()  # no download was started
 
 
 def test_only_what_is_missing_is_named(home: ModelHome) -> None:
@@ -106,7 +106,7 @@ def test_a_worker_need_not_repeat_the_licence(
     assert caplog.text == ""
 
 
-def test_a_manifest_is_believed_but_checked(toys: ModuleType, home: ModelHome) -> None:
+def test_the_files_of_a_manifest_are_checked(toys: ModuleType, home: ModelHome) -> None:
     folder = toys.save_raccoon(home.insightface_root)
     model = folder / "rec.onnx"
     model.write_bytes(model.read_bytes() + b"\0")
@@ -117,7 +117,7 @@ def test_a_manifest_is_believed_but_checked(toys: ModuleType, home: ModelHome) -
         load_pack("raccoon_s", CPU, home=home)
 
 
-def test_without_a_stated_hash_the_space_is_named_by_the_measured_one(
+def test_without_a_stated_hash_the_hash_of_the_file_names_the_space(
     toys: ModuleType, home: ModelHome, tmp_path: Path
 ) -> None:
     toys.save_raccoon(home.insightface_root, with_sha256=False)
@@ -202,7 +202,7 @@ def test_a_download_is_logged_and_leaves_only_the_pack(
     assert len(asked) == 1
 
 
-def test_a_failed_fetch_says_what_to_put_where(
+def test_a_failed_download_names_files_and_folder(
     home: ModelHome, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from insightface.utils import storage
@@ -219,5 +219,5 @@ def test_a_failed_fetch_says_what_to_put_where(
     assert str(home.insightface_root / "models" / "buffalo_l") in message
     assert "(the download failed: Name or service not known)" in message
     assert "\n" not in message
-    # A second try is not misled by half a download.
+    # A second attempt ignores the partial download.
     assert list((home.insightface_root / "models").iterdir()) == []

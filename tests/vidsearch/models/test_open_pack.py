@@ -27,7 +27,7 @@ def loaded(tmp_path_factory: pytest.TempPathFactory) -> LoadedPack:
 
 
 def use_package_folder(monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
-    """Make every package be found in this folder."""
+    """Let every package be located in this folder."""
     spec = importlib.machinery.ModuleSpec("package", None, is_package=True)
     spec.submodule_search_locations = [str(folder)]
     monkeypatch.setattr(importlib.util, "find_spec", lambda _: spec)
@@ -81,7 +81,7 @@ def test_a_missing_package_names_the_remedy(
         find_file(DLIB_RESNET)
 
 
-def test_loaded_pack_is_what_it_says(loaded: LoadedPack, rng: np.random.Generator) -> None:
+def test_loaded_pack(loaded: LoadedPack, rng: np.random.Generator) -> None:
     assert loaded.pack is OPEN
     assert loaded.model_id == OPEN.model_id == loaded.embedder.model_id
     assert loaded.calibration is OPEN.calibration
@@ -89,7 +89,7 @@ def test_loaded_pack_is_what_it_says(loaded: LoadedPack, rng: np.random.Generato
     faces = rng.integers(0, 256, (2, 150, 150, 3), dtype=np.uint8)
     embeddings = loaded.embedder.embed(faces)
     assert embeddings.shape == (2, OPEN.embedder.dim)
-    # The pack averages mirror images: a face and its mirror image are the same to it.
+    # The pack averages mirror images, so a face and its mirror image have one embedding.
     mirrored = loaded.embedder.embed(np.ascontiguousarray(faces[:, :, ::-1]))
     np.testing.assert_allclose(mirrored, embeddings, atol=1e-5)
 
@@ -110,8 +110,8 @@ def templates(loaded: LoadedPack, photos: list[Path]) -> NDArray[np.float32]:
     """Return the (N, D) unit-length template of the most central face of each photo."""
     rows = []
     for photo in photos:
-        with Pillow.open(photo) as picture:
-            image = np.asarray(picture.convert("RGB"))
+        with Pillow.open(photo) as opened:
+            image = np.asarray(opened.convert("RGB"))
         detections = loaded.detector.detect(image)
         centres = (detections.boxes_xyxy[:, :2] + detections.boxes_xyxy[:, 2:]) / 2
         nearest = np.abs(centres - np.array(image.shape[1::-1]) / 2).sum(axis=1).argsort()[:1]
@@ -123,7 +123,7 @@ def templates(loaded: LoadedPack, photos: list[Path]) -> NDArray[np.float32]:
 
 @pytest.mark.media
 def test_labelled_pairs_of_real_photos(loaded: LoadedPack, media: Path) -> None:
-    """300 pairs, 38 genuine, that the calibration was not fitted on."""
+    """300 pairs, 38 of them genuine, that are not part of the calibration."""
     folder = media / "photos" / "deepface"
     with (folder / "deepface_master.csv").open(newline="") as stream:
         pairs = list(csv.DictReader(stream))

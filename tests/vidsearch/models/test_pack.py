@@ -321,12 +321,12 @@ def test_a_file_twice(toys: ModuleType, tmp_path: Path) -> None:
         read_pack(tmp_path)
 
 
-def test_bytes_that_are_no_text(tmp_path: Path) -> None:
+def test_bytes_that_are_not_text(tmp_path: Path) -> None:
     (tmp_path / PACK_TOML).write_bytes(b"\xff\xfe\x00")
     with pytest.raises(PackFormatError, match="not valid TOML"):
         read_pack(tmp_path)
 
 
-def test_no_pack_there(tmp_path: Path) -> None:
+def test_a_folder_without_a_pack(tmp_path: Path) -> None:
     with pytest.raises(PackNotFoundError, match="cannot be read"):
         read_pack(tmp_path)

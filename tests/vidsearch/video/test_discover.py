@@ -16,7 +16,7 @@ from vidsearch.video.open import open_video
 
 @pytest.fixture
 def archive(tmp_path: Path) -> Path:
-    """A folder as people have them; ``names`` leaves out what is not to be found."""
+    """Folder with videos, other files and links, as on a user's disk."""
     root = tmp_path / "my archive"
     for name in (
         "b.mp4",
@@ -54,12 +54,12 @@ def test_size_and_time_of_change(archive: Path) -> None:
     assert source == VideoSource(str(archive / "b.mp4"), 5, 1_234_567_890_123_456_789)
 
 
-def test_a_named_file_is_taken_whatever_it_is_called(archive: Path) -> None:
+def test_a_named_file_is_taken_with_any_ending(archive: Path) -> None:
     named = [str(archive / n) for n in ("Thumbs.db", "2010/.hidden.mp4")]
     assert names(discover(named), archive) == ["Thumbs.db", "2010/.hidden.mp4"]
 
 
-def test_order_is_the_users_and_nothing_comes_twice(archive: Path) -> None:
+def test_videos_are_listed_once_in_the_order_given(archive: Path) -> None:
     (archive / "link.mp4").symlink_to(archive / "b.mp4")
     found = discover([str(archive / "b.mp4"), str(archive), str(archive / "a.MKV")])
     assert names(found, archive) == ["b.mp4", *[n for n in FOUND if n != "b.mp4"]]
@@ -83,7 +83,7 @@ def test_globs(archive: Path) -> None:
     assert names(discover([str(archive / "*.m*")]), archive) == ["b.mp4"]
     assert names(discover([str(archive / "**" / "*.mov")]), archive) == ["2010/z.mov"]
     assert names(discover([str(archive / "20??")]), archive) == ["2010/z.mov"]
-    # An ending that is spelled out is meant; a wildcard is not.
+    # A literal ending selects any file; a wildcard selects video endings only.
     assert names(discover([str(archive / "*.db")]), archive) == ["Thumbs.db"]
     with pytest.raises(ConfigError, match="holds no video files"):
         discover([str(archive / "*" / "*.s*")])
@@ -120,7 +120,7 @@ def test_a_list_split_by_nul_takes_any_name(archive: Path) -> None:
     assert names(found, archive) == ["line\nbreak.avi", "#1.mp4"]
 
 
-def test_bytes_that_are_no_unicode(archive: Path) -> None:
+def test_names_that_are_not_unicode(archive: Path) -> None:
     raw = os.fsencode(archive) + b"/\xff\xfe.mp4"
     Path(os.fsdecode(raw)).write_bytes(b"x")
     assert os.fsencode(discover([str(archive)])[-1].uri) == raw
@@ -138,7 +138,7 @@ def test_one_file_has_one_name(archive: Path, monkeypatch: pytest.MonkeyPatch, n
         assert [video.uri for video in discover([source])] == [str(home / "b.mp4")]
 
 
-def test_a_link_keeps_its_name_and_what_lies_above_its_target_is_found(
+def test_a_link_keeps_its_name_and_the_parent_of_its_target_is_found(
     archive: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (archive / "to ü").symlink_to(archive / "ü", target_is_directory=True)
@@ -149,7 +149,7 @@ def test_a_link_keeps_its_name_and_what_lies_above_its_target_is_found(
     deep.mkdir(parents=True)
     (archive / "deep" / "only.mp4").write_bytes(b"x")
     (archive / "link").symlink_to(deep, target_is_directory=True)
-    # Not archive/only.mp4, which is nowhere: ".." is the folder that holds the link's target.
+    # Not archive/only.mp4, which does not exist: ".." is the parent of the link's target.
     [found] = discover([str(archive / "link" / ".." / "only.mp4")])
     assert found.uri == str((archive / "deep" / "only.mp4").resolve())
 
@@ -185,7 +185,7 @@ def test_source_code_that_shares_a_videos_ending_is_left_out(tmp_path: Path) -> 
         assert names(discover([str(tmp_path / name)]), tmp_path) == [name]
 
 
-def test_what_cannot_be_looked_into_is_kept_to_be_reported(
+def test_an_unreadable_file_is_listed_so_that_it_is_reported(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "locked.ts").write_bytes(b"text")
@@ -230,13 +230,13 @@ FORMATS = {
 def test_endings_of_streams_are_found_and_read(tmp_path: Path, kind: str) -> None:
     codec, endings = FORMATS[kind]
     quiet = {"x265-params": "log-level=none"} if kind == "hevc" else {}
-    film = videos.VideoSpec(codec=codec, time_base=Fraction(1, 25), codec_options=quiet, frames=30)
+    clip = videos.VideoSpec(codec=codec, time_base=Fraction(1, 25), codec_options=quiet, frames=30)
     written = {"h264": "h264", "hevc": "hevc", "mpeg": "mpg", "mpegts": "ts"}[kind]
-    content = videos.write_video(tmp_path / f"film.{written}", film).read_bytes()
+    content = videos.write_video(tmp_path / f"clip.{written}", clip).read_bytes()
     folder = tmp_path / "found"
     folder.mkdir()
     for ending in endings:
-        (folder / f"film{ending}").write_bytes(content)
+        (folder / f"clip{ending}").write_bytes(content)
     found = discover([str(folder)])
     assert {Path(video.uri).suffix for video in found} == set(endings)
     for video in found:
@@ -257,7 +257,7 @@ def test_endings_of_streams_are_found_and_read(tmp_path: Path, kind: str) -> Non
         ("nosuchscheme://x/y.mp4", VideoOpenError, "cannot be listed"),
     ],
 )
-def test_what_is_not_there_is_named(
+def test_a_missing_source_is_named(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     source: str,
@@ -273,7 +273,7 @@ def test_what_is_not_there_is_named(
     assert "\n" not in str(caught.value)
 
 
-def test_a_folder_that_may_not_be_listed_is_skipped_inside_and_an_error_by_name(
+def test_an_unreadable_folder_is_skipped_inside_a_folder_and_an_error_if_named(
     archive: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     listed = Path.iterdir

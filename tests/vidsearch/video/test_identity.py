@@ -10,8 +10,8 @@ from vidsearch.video.identity import content_id
 from vidsearch.video.source import ByteSource
 
 
-def test_it_is_the_blake2b_160_of_the_bytes(tmp_path: Path) -> None:
-    # The digest of nothing, as b2sum -l 160 prints it.
+def test_the_id_is_the_blake2b_160_of_the_bytes(tmp_path: Path) -> None:
+    # Digest of an empty file, as printed by b2sum -l 160.
     (tmp_path / "empty").write_bytes(b"")
     assert content_id(str(tmp_path / "empty")) == "3345524abf6bbe1809449224b5972c41790b6cf2"
     data = bytes(range(256)) * 10_000  # longer than one block
@@ -29,7 +29,7 @@ def test_path_and_name_do_not_change_the_id_but_one_bit_does(tmp_path: Path) -> 
     fsspec.filesystem("memory").rm("/ids", recursive=True)
 
 
-def test_a_file_that_vanished(tmp_path: Path) -> None:
+def test_a_missing_file_is_an_error(tmp_path: Path) -> None:
     path = tmp_path / "gone.mp4"
     path.write_bytes(b"x")
     path.unlink()
@@ -37,7 +37,7 @@ def test_a_file_that_vanished(tmp_path: Path) -> None:
         content_id(str(path))
 
 
-def test_a_disk_that_fails_half_way(tmp_path: Path) -> None:
+def test_a_disk_that_fails_half_way_is_an_error(tmp_path: Path) -> None:
     class Failing:
         def __init__(self) -> None:
             self.left = 2

@@ -1,4 +1,4 @@
-"""Samples of whole films: the right frames, at the right times, in the right shots."""
+"""Sampling of whole videos: the right frames, at the right times, in the right shots."""
 
 from __future__ import annotations
 
@@ -25,17 +25,17 @@ def sample(path: Path, **config: Any) -> tuple[list[Frame], FrameSampler]:
 
 
 def blocks(seed: int, frames: int, size: tuple[int, int] = (128, 96)) -> list[Any]:
-    """A shot of one made-up place."""
+    """Return the frames of a still shot with random blocks of colour."""
     coarse = np.random.default_rng(seed).integers(0, 255, (6, 8, 3), dtype=np.uint8)
     width, height = size
-    picture = coarse.repeat(height // 6, 0).repeat(width // 8, 1)
-    return [picture] * frames
+    image = coarse.repeat(height // 6, 0).repeat(width // 8, 1)
+    return [image] * frames
 
 
 def write_shots(path: Path, lengths: list[int], **spec: Any) -> Path:
-    pictures = [p for seed, frames in enumerate(lengths) for p in blocks(seed, frames)]
+    images = [p for seed, frames in enumerate(lengths) for p in blocks(seed, frames)]
     made: Path = videos.write_video(
-        path, videos.VideoSpec(frames=len(pictures), time_base=TV, **spec), pictures
+        path, videos.VideoSpec(frames=len(images), time_base=TV, **spec), images
     )
     return made
 
@@ -56,7 +56,7 @@ def check_invariants(frames: list[Frame], sampler: FrameSampler) -> None:
 def test_one_shot_gives_the_grid_and_nothing_else(tmp_path: Path) -> None:
     path = write_shots(tmp_path / "a.mp4", [100])
     frames, sampler = sample(path)
-    # The first frames at or after 0, 0.5, ... 3.5 s at 25 a second: 0, 13, 25, 38, 50, ...
+    # The first frames at or after 0, 0.5, ... 3.5 s at 25 fps: 0, 13, 25, 38, 50, ...
     assert [round(f.time_s * 25) for f in frames] == [0, 13, 25, 38, 50, 63, 75, 88]
     assert sampler.shots == (TimeSpan(0.0, 4.0),)
     assert {frame.duration_s for frame in frames} == {0.04}
@@ -66,7 +66,7 @@ def test_one_shot_gives_the_grid_and_nothing_else(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "lengths", [[100, 50], [30, 4, 30], [3, 3, 3], [7] * 9, [1, 60], [60, 1], [60, 2, 61]]
 )
-def test_every_shot_is_sampled_and_no_frame_strays(tmp_path: Path, lengths: list[int]) -> None:
+def test_every_shot_is_sampled_with_its_own_frames(tmp_path: Path, lengths: list[int]) -> None:
     path = write_shots(tmp_path / "a.mp4", lengths, keyframes=7, b_frames=2)
     frames, sampler = sample(path)
     edges = np.cumsum([0, *lengths]) * 0.04
@@ -76,7 +76,7 @@ def test_every_shot_is_sampled_and_no_frame_strays(tmp_path: Path, lengths: list
         got = [frame for frame in frames if frame.shot == shot]
         assert len(got) >= min(3, length)
         expected = blocks(shot, 1)[0]
-        for frame in got:  # the picture itself tells which shot it is from
+        for frame in got:  # the pixels identify the shot
             assert np.abs(frame.image.astype(int) - expected).mean() < 12
     check_invariants(frames, sampler)
 
@@ -150,7 +150,7 @@ def test_the_backends_sample_alike(tmp_path: Path) -> None:
 def test_the_shots_of_a_real_clip(media: Path) -> None:
     frames, sampler = sample(media / "videos" / "short_hamilton_clip.mp4")
     check_invariants(frames, sampler)
-    # Cuts before frames 20, 82, 211 of 275, at 29.97 a second; pictures start 0.844 s after sound.
+    # Cuts before frames 20, 82, 211 of 275, at 29.97 fps; the video starts 0.844 s after the audio.
     starts = [0.844014 + n / 29.97 for n in (0, 20, 82, 211)]
     assert [shot.start_s for shot in sampler.shots] == pytest.approx(starts, abs=1e-4)
     assert sampler.shots[-1].end_s == pytest.approx(0.844014 + 275 / 29.97, abs=1e-4)

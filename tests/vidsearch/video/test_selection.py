@@ -25,7 +25,7 @@ def tick(pts: int, base: Fraction = Fraction(1, 30), start: Fraction = Fraction(
 
 
 def select(grid: list[bool], minimum: int = 3) -> tuple[list[int], int]:
-    """Positions chosen in a shot of frames that are on the grid or not, and the most held."""
+    """Return the positions chosen in a shot, and the largest number of frames held."""
     shot = ShotSelection(0, minimum)
     chosen: list[int] = []
     most = 0
@@ -41,7 +41,7 @@ def select(grid: list[bool], minimum: int = 3) -> tuple[list[int], int]:
         (1, [0]),
         (2, [0, 1]),
         (3, [0, 1, 2]),
-        # Nothing on the grid: the middles of the three thirds of 0..9, as near as frames lie.
+        # No frame on the grid: the frames nearest to the middles of the three thirds of 0..9.
         (9, [2, 4, 7]),
     ],
 )
@@ -51,11 +51,11 @@ def test_a_shot_between_grid_points_gives_its_own(frames: int, chosen: list[int]
     assert all(abs(a - b) <= 1 for a, b in zip(got, chosen, strict=True))
 
 
-def test_grid_samples_are_always_among_them() -> None:
+def test_grid_samples_are_always_chosen() -> None:
     got, _ = select([n == 1 for n in range(20)])
     assert 1 in got
     assert len(got) == 3
-    assert min(np.diff([*got, 20])) >= 3  # spread, not crowded around the one
+    assert min(np.diff([*got, 20])) >= 3  # spread over the shot
 
 
 def test_enough_grid_samples_mean_no_others() -> None:
@@ -83,7 +83,7 @@ def test_extra_samples_are_spread(frames: int) -> None:
     ("fps", "base", "pts", "taken"),
     [
         (2.0, Fraction(1, 30), range(46), [0, 15, 30, 45]),
-        # 23.976 a second: first at or after 0, 0.5, 1.0, 1.5 s is 0, 12 (0.5005), 24, 36.
+        # 23.976 fps: first at or after 0, 0.5, 1.0, 1.5 s is 0, 12 (0.5005), 24, 36.
         (2.0, Fraction(1001, 24000), range(40), [0, 12, 24, 36]),
         (2.0, Fraction(1), range(3), [0, 1, 2]),
         (0.1, Fraction(1), range(31), [0, 10, 20, 30]),

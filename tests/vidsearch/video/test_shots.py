@@ -1,4 +1,4 @@
-"""Cuts that are there are found at the right frame, and what only looks like one is not."""
+"""Cut detection: cuts at the right frame, and no cuts in flashes, pans, fades and noise."""
 
 from __future__ import annotations
 
@@ -34,64 +34,64 @@ def cuts_in(thumbnails: Sequence[NDArray[np.uint8]]) -> list[int]:
     return found + detector.finish()
 
 
-def scene(seed: int, frames: int, noise: float = 2.0, drift: int = 0) -> Thumbnails:
-    """A made-up place: soft random shapes, sensor noise, and the camera drifting over it."""
+def shot(seed: int, frames: int, noise: float = 2.0, drift: int = 0) -> Thumbnails:
+    """Return a synthetic shot: soft random shapes, sensor noise and a drifting camera."""
     rng = np.random.default_rng(seed)
     wide = rng.uniform(0, 255, (9, 64, 3)).astype(np.float32)
     place = cv2.resize(wide, (64 * 12, H), interpolation=cv2.INTER_CUBIC)
-    pictures = []
+    thumbnails = []
     for number in range(frames):
         left = number * drift % (place.shape[1] - W)
         view = place[:, left : left + W] + rng.normal(0, noise, (H, W, 3))
-        pictures.append(np.clip(view, 0, 255).astype(np.uint8))
-    return pictures
+        thumbnails.append(np.clip(view, 0, 255).astype(np.uint8))
+    return thumbnails
 
 
-def dimmed(pictures: Thumbnails, gain: float) -> Thumbnails:
-    return [(picture * gain).astype(np.uint8) for picture in pictures]
+def dimmed(thumbnails: Thumbnails, gain: float) -> Thumbnails:
+    return [(thumbnail * gain).astype(np.uint8) for thumbnail in thumbnails]
 
 
 @given(st.lists(st.integers(3, 40), min_size=1, max_size=8), st.integers(0, 10**6))
-def test_joined_scenes_are_cut_where_they_were_joined(lengths: list[int], seed: int) -> None:
-    joined = [picture for n, f in enumerate(lengths) for picture in scene(seed + n, f)]
+def test_joined_shots_are_cut_at_the_join(lengths: list[int], seed: int) -> None:
+    joined = [thumbnail for n, f in enumerate(lengths) for thumbnail in shot(seed + n, f)]
     assert cuts_in(joined) == list(np.cumsum(lengths)[:-1])
 
 
 @pytest.mark.parametrize("gain", [1.0, 0.3, 0.1])
-def test_dark_scenes_are_cut_like_bright_ones(gain: float) -> None:
-    joined = scene(1, 12) + scene(2, 12) + scene(3, 12)
+def test_dark_shots_are_cut_like_bright_ones(gain: float) -> None:
+    joined = shot(1, 12) + shot(2, 12) + shot(3, 12)
     assert cuts_in(dimmed(joined, gain)) == [12, 24]
 
 
-def test_black_and_white_film_is_cut(rng: np.random.Generator) -> None:
-    joined = scene(1, 12) + scene(2, 12)
+def test_black_and_white_video_is_cut(rng: np.random.Generator) -> None:
+    joined = shot(1, 12) + shot(2, 12)
     grey = [np.repeat(p.mean(2, keepdims=True), 3, 2).astype(np.uint8) for p in joined]
     assert cuts_in(grey) == [12]
 
 
 @pytest.mark.parametrize("length", [1, 2])
 def test_a_flash_is_not_a_cut(length: int) -> None:
-    pictures = scene(1, 30)
+    thumbnails = shot(1, 30)
     for number in range(15, 15 + length):
-        flash = pictures[number].astype(np.int16) * 2 + 90
-        pictures[number] = np.clip(flash, 0, 255).astype(np.uint8)
-    assert cuts_in(pictures) == []
+        flash = thumbnails[number].astype(np.int16) * 2 + 90
+        thumbnails[number] = np.clip(flash, 0, 255).astype(np.uint8)
+    assert cuts_in(thumbnails) == []
 
 
 @pytest.mark.parametrize("pixels_a_frame", [1, 3, 8])
 def test_a_pan_is_not_a_cut(pixels_a_frame: int) -> None:
-    # 8 of 64 pixels: the picture is crossed in a third of a second.
-    assert cuts_in(scene(1, 60, drift=pixels_a_frame)) == []
+    # 8 of 64 pixels: the frame is crossed in a third of a second.
+    assert cuts_in(shot(1, 60, drift=pixels_a_frame)) == []
 
 
 def test_a_cut_out_of_and_into_a_moderate_pan_is_found() -> None:
-    assert cuts_in(scene(1, 20, drift=1) + scene(2, 20) + scene(3, 20, drift=1)) == [20, 40]
+    assert cuts_in(shot(1, 20, drift=1) + shot(2, 20) + shot(3, 20, drift=1)) == [20, 40]
 
 
 def test_a_fade_is_not_a_cut() -> None:
     levels = np.linspace(1, 0, 25)
-    down = [(p * level).astype(np.uint8) for p, level in zip(scene(1, 25), levels, strict=True)]
-    up = [(p * level).astype(np.uint8) for p, level in zip(scene(2, 25), levels[::-1], strict=True)]
+    down = [(p * level).astype(np.uint8) for p, level in zip(shot(1, 25), levels, strict=True)]
+    up = [(p * level).astype(np.uint8) for p, level in zip(shot(2, 25), levels[::-1], strict=True)]
     assert cuts_in(down + up) == []
 
 
@@ -102,12 +102,12 @@ def test_noise_on_black_is_not_a_cut(rng: np.random.Generator) -> None:
 
 @pytest.mark.parametrize("frames", [0, 1, 2, 3])
 def test_very_short_videos(frames: int) -> None:
-    assert cuts_in(scene(1, frames)) == []
+    assert cuts_in(shot(1, frames)) == []
 
 
 @pytest.mark.parametrize(("first", "second"), [(1, 1), (1, 2), (2, 1), (1, 9), (9, 1), (2, 2)])
 def test_cuts_next_to_either_end(first: int, second: int) -> None:
-    assert cuts_in(scene(1, first) + scene(2, second)) == [first]
+    assert cuts_in(shot(1, first) + shot(2, second)) == [first]
 
 
 def test_wrong_thumbnails_and_options() -> None:
@@ -121,7 +121,7 @@ def test_wrong_thumbnails_and_options() -> None:
 
 @pytest.mark.media
 def test_the_cuts_of_a_real_clip(media: Path) -> None:
-    # Looked at frame by frame: hard cuts right before frames 20, 82 and 211.
+    # Labelled frame by frame: hard cuts right before frames 20, 82 and 211.
     with open_video(str(media / "videos" / "short_hamilton_clip.mp4")) as reader:
         assert cuts_in([frame.thumbnail_bgr(W, H) for frame in reader.decode()]) == [20, 82, 211]
 
@@ -138,7 +138,7 @@ def test_a_talking_head_has_no_cuts(media: Path, clip: str) -> None:
 def test_real_shots_joined_in_the_dark_beat_pyscenedetect(
     media: Path, rng: np.random.Generator
 ) -> None:
-    """Shots of four clips and moves over photos, at random brightness and order."""
+    """Shots of four clips and pans over photos, at random brightness and in random order."""
     shots = _real_shots(media)
     joined: Thumbnails = []
     truth: set[int] = set()
@@ -154,8 +154,8 @@ def test_real_shots_joined_in_the_dark_beat_pyscenedetect(
     theirs = AdaptiveDetector(min_scene_len=1)
     reference = {
         cut.frame_num
-        for number, picture in enumerate(joined)
-        for cut in theirs.process_frame(FrameTimecode(number, 25.0), picture)
+        for number, thumbnail in enumerate(joined)
+        for cut in theirs.process_frame(FrameTimecode(number, 25.0), thumbnail)
     }
     assert len(truth ^ ours) <= 0.05 * len(truth)
     assert len(truth ^ ours) < len(truth ^ reference)
@@ -166,9 +166,9 @@ def _real_shots(media: Path) -> list[Thumbnails]:
     bounds = {"short_hamilton_clip": [0, 20, 82, 211, 275]}
     for path in sorted((media / "videos").glob("*.mp4")):
         with open_video(str(path)) as reader:
-            pictures = [frame.thumbnail_bgr(W, H) for frame in reader.decode()]
-        edges = bounds.get(path.stem, [0, len(pictures)])
-        shots += [pictures[a:b] for a, b in pairwise(edges)]
+            thumbnails = [frame.thumbnail_bgr(W, H) for frame in reader.decode()]
+        edges = bounds.get(path.stem, [0, len(thumbnails)])
+        shots += [thumbnails[a:b] for a, b in pairwise(edges)]
     for path in sorted((media / "photos" / "face_recognition").glob("*.png"))[:8]:
         whole = np.asarray(PILImage.open(path).convert("RGB").resize((2 * W, 2 * H)))
         photo = np.ascontiguousarray(whole[:, :, ::-1])

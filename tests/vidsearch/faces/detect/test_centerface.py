@@ -48,8 +48,8 @@ def group() -> Image:
     assert spec is not None
     assert spec.submodule_search_locations is not None
     path = Path(spec.submodule_search_locations[0]) / "data" / "images" / "t1.jpg"
-    with Pillow.open(path) as picture:
-        return np.asarray(picture.convert("RGB"), np.uint8)
+    with Pillow.open(path) as opened:
+        return np.asarray(opened.convert("RGB"), np.uint8)
 
 
 def test_finds_the_face_and_its_landmarks(detector: CenterFaceDetector, astronaut: Image) -> None:
@@ -91,7 +91,7 @@ def test_a_mirrored_picture_gives_mirrored_faces(
 def test_boxes_are_pixels_of_the_picture_that_was_given(
     detector: CenterFaceDetector, astronaut: Image, factor: float
 ) -> None:
-    """Above 640 pixels the picture is reduced inside, which must not show outside."""
+    """Images above 640 pixels are reduced inside; boxes stay in the pixels of the image."""
     import cv2
 
     side = round(512 * factor)
@@ -149,7 +149,7 @@ def test_the_threshold_itself_is_not_enough() -> None:
 
 
 def test_wild_numbers_from_the_network_never_leave_it() -> None:
-    """Not finite, enormous or of no size: such cells are dropped, the sound one stays."""
+    """Cells that are not finite, enormous or empty are dropped; the valid one stays."""
     heat, size, offset, points = _maps(16, 16)
     heat[0, 2, 2:7] = 0.9
     size[:, 2, 2] = 1e4

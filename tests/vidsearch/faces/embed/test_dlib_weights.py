@@ -80,14 +80,14 @@ def test_onnx_and_torch_agree_with_dlib_on_a_real_face(
 @pytest.mark.media
 @pytest.mark.slow
 def test_onnx_agrees_with_dlib_on_many_real_faces(onnx_path: Path, media: Path) -> None:
-    """The whole photos, resized: faces of other people, other light, other cameras."""
+    """Whole photos, resized: other people, light and cameras."""
     from PIL import Image as Pillow
 
     photos = sorted((media / "photos" / "face_recognition").glob("*.*g"))[:12]
     squares = []
     for photo in photos:
-        with Pillow.open(photo) as picture:
-            squares.append(np.asarray(picture.convert("RGB").resize((150, 150)), np.uint8))
+        with Pillow.open(photo) as opened:
+            squares.append(np.asarray(opened.convert("RGB").resize((150, 150)), np.uint8))
     stacked = np.stack(squares)
     ours = OnnxEmbedder(onnx_path, CONFIG, CPU).embed(stacked)
     np.testing.assert_allclose(ours, _dlib_itself(stacked), atol=1e-5)
@@ -112,7 +112,7 @@ def test_shapes_of_the_whole_network() -> None:
 
 
 def test_the_affine_layer_is_folded_in() -> None:
-    """Stem: gamma and beta stand 19,393 bytes into the file (one per filter)."""
+    """Gamma and beta of the stem lie 19,393 bytes into the file, one per filter."""
     weights = dlib_resnet.parse(DATA)
     at = DATA.index(b"con_4") + len(b"con_4") + len(b"\x01\x02\x02\x80\x12\x01\x01\x01\x01\x01\x01")
     raw = np.frombuffer(DATA, "<f4", 32 * 147 + 32, at)
@@ -188,7 +188,7 @@ def test_weights_that_are_not_numbers_are_refused() -> None:
 
 
 def test_another_dlib_network_is_refused() -> None:
-    """The same file but for one stride: a network of other shapes."""
+    """The same file with another stride is a network of other shapes."""
     numbers = b"\x01\x20\x01\x07\x01\x07\x01\x02\x01\x02\x01\x00\x01\x00"
     other = numbers.replace(b"\x01\x02\x01\x02", b"\x01\x01\x01\x01")
     at = DATA.index(b"affine_")

@@ -55,7 +55,7 @@ def config(
 
 
 def half_lit(count: int) -> np.ndarray[tuple[int, ...], np.dtype[np.uint8]]:
-    """Faces whose left half is 10, 20, 30, ... and whose right half is black."""
+    """Return faces with a left half of 10, 20, 30, ... and a black right half."""
     faces = np.zeros((count, SIDE, SIDE, 3), np.uint8)
     for row in range(count):
         faces[row, :, : SIDE // 2] = 10 * (row + 1)

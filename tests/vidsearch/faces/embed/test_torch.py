@@ -17,7 +17,7 @@ PLAIN = Normalisation(mean=(0.0, 0.0, 0.0), std=(1.0, 1.0, 1.0))
 
 
 class Halves(nn.Module):
-    """The mean of the left and of the right half; remembers the batches that it saw."""
+    """Returns the means of the left and right halves, and records the batch sizes."""
 
     def __init__(self) -> None:
         super().__init__()

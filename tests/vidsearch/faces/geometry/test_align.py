@@ -38,7 +38,7 @@ def test_recovers_a_similarity(
 ) -> None:
     matrix = similarity_transform(_moved(template.array, scale, angle, complex(x, y)), template)
     back = cmath.exp(-1j * angle) / scale
-    # The landmarks are float32 and up to 3,000 px; 1e-3 px in the template is below their grain.
+    # The landmarks are float32 and up to 3,000 px; 1e-3 px in the template is their rounding.
     grain = 1e-3 + 1e-4 / scale
     assert complex(matrix[0, 0], matrix[1, 0]) == pytest.approx(back, abs=grain / 10)
     shift = -complex(x, y) * back
@@ -124,7 +124,7 @@ def test_an_enormous_face_costs_bounded_memory() -> None:
     assert (aligned[5:-5, 5:-5] == 90).all()
 
 
-def test_outside_the_picture_is_black() -> None:
+def test_pixels_outside_the_image_are_black() -> None:
     image = np.full((40, 40, 3), 255, np.uint8)
     far = DLIB_150.array + 1000
     assert not align_faces(image, far[None], DLIB_150).any()

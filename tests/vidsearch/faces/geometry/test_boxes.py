@@ -66,14 +66,14 @@ def test_wrong_shape_or_dtype_is_named() -> None:
 
 
 @given(any_boxes)
-def test_clipped_boxes_lie_in_the_picture(corners: Boxes) -> None:
+def test_clipped_boxes_lie_in_the_image(corners: Boxes) -> None:
     clipped = boxes.clip(_well_formed(corners), (320, 200))
     assert (clipped >= 0).all()
     assert (clipped <= np.array([320, 200, 320, 200])).all()
     assert (clipped[:, 2:] >= clipped[:, :2]).all()
 
 
-def test_clip_and_expand_leave_their_argument_alone() -> None:
+def test_clip_and_expand_do_not_modify_their_argument() -> None:
     given_boxes = _boxes((-5, -5, 50, 50))
     before = given_boxes.copy()
     boxes.clip(given_boxes, (10, 10))

@@ -16,15 +16,15 @@ from vidsearch.faces.geometry.align import (
 from vidsearch.faces.geometry.realign import realign
 
 
-def smooth_picture(rng: np.random.Generator) -> Image:
+def smooth_image(rng: np.random.Generator) -> Image:
     import cv2
 
     coarse = rng.integers(0, 256, (12, 12, 3), dtype=np.uint8)
     return np.asarray(cv2.resize(coarse, (480, 480), interpolation=cv2.INTER_CUBIC), np.uint8)
 
 
-def somebody(rng: np.random.Generator) -> Landmarks:
-    """A turned face whose landmarks fit no template exactly."""
+def turned_face(rng: np.random.Generator) -> Landmarks:
+    """Return the landmarks of a turned face, which fit no template exactly."""
     angle, size = rng.uniform(-0.6, 0.6), rng.uniform(0.9, 1.6)
     turn = size * np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
     points = (ARCFACE_112.array - 56) @ turn.T + 240 + rng.normal(0, 4, (5, 2))
@@ -32,22 +32,22 @@ def somebody(rng: np.random.Generator) -> Landmarks:
 
 
 @pytest.mark.parametrize(
-    ("stored", "wanted"),
+    ("stored", "target"),
     [(DLIB_150, ARCFACE_112), (ARCFACE_112, DLIB_150)],
     ids=["smaller", "larger"],
 )
-def test_the_stored_face_gives_what_the_frame_would_give(
-    rng: np.random.Generator, stored: AlignmentTemplate, wanted: AlignmentTemplate
+def test_the_stored_image_gives_what_the_frame_would_give(
+    rng: np.random.Generator, stored: AlignmentTemplate, target: AlignmentTemplate
 ) -> None:
     for _ in range(10):
-        picture, landmarks = smooth_picture(rng), somebody(rng)
-        direct = align_faces(picture, landmarks[None], wanted)[0].astype(int)
-        kept = align_faces(picture, landmarks[None], stored)[0]
-        again = realign(kept, landmarks, stored, wanted).astype(int)
-        middle = slice(wanted.size // 4, -(wanted.size // 4))  # inside both pictures
+        image, landmarks = smooth_image(rng), turned_face(rng)
+        direct = align_faces(image, landmarks[None], target)[0].astype(int)
+        stored_image = align_faces(image, landmarks[None], stored)[0]
+        again = realign(stored_image, landmarks, stored, target).astype(int)
+        middle = slice(target.size // 4, -(target.size // 4))  # inside both images
         assert np.abs(again - direct)[middle, middle].mean() < 2
-        # Without the way back through the landmarks, the residuals of the fit would stay in.
-        naive = realign(kept, stored.array, stored, wanted).astype(int)
+        # Without the landmarks, the residuals of the stored fit would remain.
+        naive = realign(stored_image, stored.array, stored, target).astype(int)
         assert (
             np.abs(naive - direct)[middle, middle].mean()
             > np.abs(again - direct)[middle, middle].mean()
@@ -55,46 +55,54 @@ def test_the_stored_face_gives_what_the_frame_would_give(
 
 
 @pytest.mark.parametrize(
-    ("stored", "wanted"),
+    ("stored", "target"),
     [(DLIB_150, ARCFACE_112), (ARCFACE_112, DLIB_150)],
     ids=["smaller", "larger"],
 )
-def test_with_a_rim_nothing_that_another_template_shows_is_missing(
-    rng: np.random.Generator, stored: AlignmentTemplate, wanted: AlignmentTemplate
+def test_the_margin_holds_all_that_another_template_needs(
+    rng: np.random.Generator, stored: AlignmentTemplate, target: AlignmentTemplate
 ) -> None:
     for _ in range(10):
-        picture, landmarks = smooth_picture(rng), somebody(rng)
-        direct = align_faces(picture, landmarks[None], wanted)[0].astype(int)
-        rim = align_faces(picture, landmarks[None], with_margin(stored))[0]
-        bare = align_faces(picture, landmarks[None], stored)[0]
-        again = realign(rim, landmarks, with_margin(stored), wanted).astype(int)
-        without = realign(bare, landmarks, stored, wanted).astype(int)
+        image, landmarks = smooth_image(rng), turned_face(rng)
+        direct = align_faces(image, landmarks[None], target)[0].astype(int)
+        with_border = align_faces(image, landmarks[None], with_margin(stored))[0]
+        bare = align_faces(image, landmarks[None], stored)[0]
+        again = realign(with_border, landmarks, with_margin(stored), target).astype(int)
+        without = realign(bare, landmarks, stored, target).astype(int)
         assert np.abs(again - direct).mean() < 1
         assert np.abs(again - direct).max() < np.abs(without - direct).max()
 
 
 @pytest.mark.parametrize("template", [DLIB_150, ARCFACE_112], ids=lambda t: t.name)
-def test_the_rim_comes_off_exactly(rng: np.random.Generator, template: AlignmentTemplate) -> None:
-    picture = smooth_picture(rng)
-    for landmarks in (somebody(rng), 2.5 * somebody(rng) - 200, 0.2 * somebody(rng)):
-        one = landmarks.astype(np.float32)
-        kept = align_faces(picture, one[None], with_margin(template))
-        cut = without_margin(kept, template)
-        direct = align_faces(picture, one[None], template)
+def test_the_margin_is_cut_off_exactly(
+    rng: np.random.Generator, template: AlignmentTemplate
+) -> None:
+    image = smooth_image(rng)
+    for landmarks in (
+        turned_face(rng),
+        2.5 * turned_face(rng) - 200,
+        0.2 * turned_face(rng),
+    ):
+        points = landmarks.astype(np.float32)
+        stored_image = align_faces(image, points[None], with_margin(template))
+        cut = without_margin(stored_image, template)
+        direct = align_faces(image, points[None], template)
         assert np.abs(cut.astype(int) - direct).max() <= 1
-        # Back to the template that it was stored for: nothing is interpolated once more.
-        assert np.array_equal(realign(kept[0], one, with_margin(template), template), cut[0])
+        # Back to the stored template: no second interpolation.
+        assert np.array_equal(
+            realign(stored_image[0], points, with_margin(template), template), cut[0]
+        )
     with pytest.raises(ShapeError, match="aligned must be"):
         without_margin(direct, template)
 
 
-def test_the_same_template_is_a_copy(rng: np.random.Generator) -> None:
+def test_the_same_template_gives_a_copy(rng: np.random.Generator) -> None:
     face = rng.integers(0, 256, (112, 112, 3), dtype=np.uint8)
-    again = realign(face, somebody(rng), ARCFACE_112, ARCFACE_112)
+    again = realign(face, turned_face(rng), ARCFACE_112, ARCFACE_112)
     assert np.array_equal(again, face)
     assert again is not face
 
 
 def test_wrong_sizes_are_refused(rng: np.random.Generator) -> None:
     with pytest.raises(ShapeError, match="aligned must be"):
-        realign(np.zeros((112, 112, 3), np.uint8), somebody(rng), DLIB_150, ARCFACE_112)
+        realign(np.zeros((112, 112, 3), np.uint8), turned_face(rng), DLIB_150, ARCFACE_112)

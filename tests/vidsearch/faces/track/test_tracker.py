@@ -115,19 +115,19 @@ def test_a_short_miss_does_not_break_a_track() -> None:
 
 
 def test_a_long_absence_makes_two_tracks() -> None:
-    shown = set(range(4)) | set(range(40, 44))
-    tracks = run(frame(i * STEP_S, [Face(0, 200)] if i in shown else []) for i in range(44))
+    present = set(range(4)) | set(range(40, 44))
+    tracks = run(frame(i * STEP_S, [Face(0, 200)] if i in present else []) for i in range(44))
     assert [t.face_count for t in tracks] == [4, 4]
     assert tracks[0].span.end_s < tracks[1].span.start_s
 
 
-def test_a_jump_across_the_picture_is_followed_by_appearance() -> None:
+def test_a_jump_across_the_frame_is_followed_by_appearance() -> None:
     tracks = run(frame(i * STEP_S, [Face(0, 80 if i % 2 else 560, quality=0.9)]) for i in range(10))
     assert [t.face_count for t in tracks] == [10]
 
 
 def test_a_turned_head_is_followed_by_position() -> None:
-    """A profile looks like nobody; with nobody else near, a face that stays put is the same."""
+    """A profile matches no embedding; a still face without another face nearby is the same."""
     frames = [frame(i * STEP_S, [Face(0, 300)]) for i in range(5)]
     turned = frame(2.5, [Face(0, 302)])
     half = (0.45 * centre_of(0) + 0.9 * centre_of(7)).astype(np.float32)[None]
@@ -136,8 +136,8 @@ def test_a_turned_head_is_followed_by_position() -> None:
     assert [t.face_count for t in run(frames)] == [10]
 
 
-def test_a_poor_face_is_not_trusted_for_its_looks() -> None:
-    """In the dark everybody looks alike: a smaller face elsewhere continues no large one."""
+def test_appearance_of_a_poor_face_has_no_weight() -> None:
+    """Dark faces have similar embeddings: a smaller face elsewhere is another person."""
     for quality, count in ((0.35, 2), (0.9, 1)):
         large = [frame(i * STEP_S, [Face(0, 400, 200, 90, quality)]) for i in range(2)]
         small = [frame(i * STEP_S, [Face(0, 200, 80, 60, quality)]) for i in range(2, 5)]
@@ -159,7 +159,7 @@ def test_tracks_never_cross_a_cut() -> None:
     shots = (TimeSpan(0.0, 2.4), TimeSpan(2.4, 5.0))
     tracks = run((frame(i * STEP_S, [Face(0, 200)], shot=int(i >= 5)) for i in range(10)), shots)
     assert [(t.shot, t.face_count) for t in tracks] == [(0, 5), (1, 5)]
-    # Seen in the first and last sample of the shot: there from cut to cut.
+    # Present in the first and last sample of the shot: the track spans the shot.
     assert [t.span for t in tracks] == list(shots)
 
 
@@ -220,12 +220,12 @@ def test_frames_out_of_order_are_refused() -> None:
 def test_a_crowd_of_wanderers_is_never_mixed(seed: int, people: int) -> None:
     """Random walks with random misses: every track is one person, and few people are split."""
     rng = np.random.default_rng(seed)
-    places = rng.uniform([60, 60], [580, 300], size=(people, 2))
+    centres = rng.uniform([60, 60], [580, 300], size=(people, 2))
     frames = []
     for i in range(30):
-        places += rng.normal(scale=15, size=places.shape)
+        centres += rng.normal(scale=15, size=centres.shape)
         present = [p for p in range(people) if rng.random() > 0.15]
-        frames.append(frame(i * STEP_S, [Face(p, places[p, 0], places[p, 1]) for p in present]))
+        frames.append(frame(i * STEP_S, [Face(p, centres[p, 0], centres[p, 1]) for p in present]))
     owners = [person_of(t) for t in run(frames)]
     assert set(owners) == set(range(people))
     assert len(owners) <= people + 1

@@ -32,7 +32,7 @@ def test_a_gap_stays_a_gap() -> None:
 
 
 def test_joined_recordings_run_on() -> None:
-    # The second recording begins again at 100: it follows the first one's last frame at 9 040.
+    # The second recording starts again at 100 and follows the last frame of the first at 9 040.
     assert run([9000, 9040, 100, 140, 180]) == [9000, 9040, 9080, 9120, 9160]
 
 

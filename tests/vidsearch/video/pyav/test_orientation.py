@@ -10,7 +10,7 @@ EIGHT = [Orientation(*flags) for flags in product((False, True), repeat=3)]
 
 
 def place(matrix: tuple[int, ...], image: np.ndarray) -> np.ndarray:
-    """The definition, point by point: where (p, q) is shown, moved so that all is at 0 or more."""
+    """Return the upright image by the definition of the matrix, one point at a time."""
     a, b, _, c, d = (value // ONE for value in matrix[:5])
     height, width = image.shape[:2]
     points = {

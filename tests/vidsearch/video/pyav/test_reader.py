@@ -39,7 +39,7 @@ def read(path: Path) -> tuple[list[int], list[float], ReadReport]:
 
 
 @pytest.mark.media
-def test_a_hole_in_a_real_clip_costs_little_more_than_itself(media: Path, tmp_path: Path) -> None:
+def test_a_hole_in_a_real_clip_loses_few_frames(media: Path, tmp_path: Path) -> None:
     data = bytearray((media / "videos" / "short_hamilton_clip.mp4").read_bytes())
     data[200_000:250_000] = bytes(50_000)  # 8 % of the file
     path = tmp_path / "hole.mp4"
@@ -49,25 +49,25 @@ def test_a_hole_in_a_real_clip_costs_little_more_than_itself(media: Path, tmp_pa
         report = reader.report()
     assert 235 <= len(times) < 275
     assert times == sorted(times)
-    assert times[-1] > 9.9  # it goes on after the hole
+    assert times[-1] > 9.9  # decoding continues after the hole
     assert report.partly_read
     assert report.share == pytest.approx(len(times) / 275)
 
 
 @pytest.mark.media
-def test_a_real_clip_states_what_it_is(media: Path) -> None:
+def test_facts_of_a_real_clip(media: Path) -> None:
     with open_video(str(media / "videos" / "short_hamilton_clip.mp4")) as reader:
         info = reader.info
         times = [frame.time_s for frame in reader.decode()]
         assert not reader.report().partly_read
     assert (info.container, info.codec, info.width, info.height) == ("mp4", "h264", 640, 360)
     assert info.expected_frames == len(times) == 275
-    # Its sound begins at 0.008005 s, which is the container's start, its pictures at
-    # 10214/11988 = 0.852019 s.
+    # Audio begins at 0.008005 s, which is the container's start, video at 10214/11988 =
+    # 0.852019 s.
     assert times[0] == pytest.approx(0.852019 - 0.008005, abs=1e-6)
 
 
-def test_joined_transport_streams_play_on(tmp_path: Path) -> None:
+def test_joined_transport_streams_have_rising_times(tmp_path: Path) -> None:
     one = videos.write_video(tmp_path / "one.ts", videos.VideoSpec(frames=30)).read_bytes()
     path = tmp_path / "joined.ts"
     path.write_bytes(one + one)
@@ -89,7 +89,7 @@ def test_a_stream_that_changes_size_keeps_its_coordinates(tmp_path: Path) -> Non
 
 
 @pytest.mark.parametrize("threads", [1, 3])
-def test_threads_change_nothing_but_the_speed(tmp_path: Path, threads: int) -> None:
+def test_threads_do_not_change_the_frames(tmp_path: Path, threads: int) -> None:
     path = videos.write_video(tmp_path / "a.mp4", videos.VideoSpec(frames=40, b_frames=2))
     with open_video(str(path), threads=threads) as reader:
         assert [videos.read_number(f.rgb()) for f in reader.decode()] == list(range(40))
@@ -102,7 +102,7 @@ def test_wrong_options(tmp_path: Path) -> None:
         open_video(str(tmp_path), "opencv")  # type: ignore[arg-type]
 
 
-def test_hd_colours_follow_the_convention_where_the_file_is_silent(tmp_path: Path) -> None:
+def test_hd_without_a_stated_matrix_is_bt_709(tmp_path: Path) -> None:
     # Y'CbCr (63, 102, 240) is pure red by BT.709; BT.601 would make it (255, 24, 0).
     red = np.zeros((1080, 1280), np.uint8)
     red[:720] = 63
@@ -119,30 +119,30 @@ def test_hd_colours_follow_the_convention_where_the_file_is_silent(tmp_path: Pat
 
 
 @pytest.mark.parametrize("ending", ["png", "gif", "webp", "bmp", "tiff"])
-def test_a_picture_named_mp4_is_called_a_picture(tmp_path: Path, ending: str) -> None:
-    picture = io.BytesIO()
-    PILImage.new("RGB", (64, 48), "red").save(picture, ending)
+def test_an_image_named_mp4_is_reported_as_an_image(tmp_path: Path, ending: str) -> None:
+    image = io.BytesIO()
+    PILImage.new("RGB", (64, 48), "red").save(image, ending)
     path = tmp_path / "photo.mp4"
-    path.write_bytes(picture.getvalue())
+    path.write_bytes(image.getvalue())
     with pytest.raises(VideoOpenError, match="is an image"):
         open_video(str(path))
 
 
-def test_a_song_with_a_cover_is_no_video(tmp_path: Path) -> None:
+def test_audio_with_a_cover_image_is_not_a_video(tmp_path: Path) -> None:
     cover = io.BytesIO()
     PILImage.new("RGB", (64, 64), "blue").save(cover, "png")
     path = tmp_path / "song.mp3"
     with av.open(str(path), "w") as output:
-        sound = output.add_stream("libmp3lame", rate=44_100, layout="mono")
+        audio = output.add_stream("libmp3lame", rate=44_100, layout="mono")
         art = output.add_stream("png", rate=1, width=64, height=64, pix_fmt="rgb24")
         art.disposition = av.stream.Disposition.attached_pic
         for block in range(20):
             frame = av.AudioFrame.from_ndarray(np.zeros((1, 1152), np.float32), "fltp", "mono")
             frame.rate, frame.pts = 44_100, block * 1152
-            output.mux(sound.encode(frame))
-        output.mux(sound.encode(None))
-        picture = av.VideoFrame.from_ndarray(np.full((64, 64, 3), 99, np.uint8), "rgb24")
-        output.mux(art.encode(picture))
+            output.mux(audio.encode(frame))
+        output.mux(audio.encode(None))
+        image = av.VideoFrame.from_ndarray(np.full((64, 64, 3), 99, np.uint8), "rgb24")
+        output.mux(art.encode(image))
         output.mux(art.encode(None))
     with pytest.raises(NoVideoStreamError, match="cover image"):
         open_video(str(path))
@@ -176,7 +176,7 @@ def test_frames_too_large_for_the_memory_are_refused(tmp_path: Path) -> None:
     ids=["hls", "concat", "dash", "sdp", "hls after blank lines"],
 )
 @pytest.mark.parametrize("ending", ["mp4", "m3u8", "ffconcat", "sdp", "mpd", "ts"])
-def test_no_file_leads_to_another_one(tmp_path: Path, playlist: str, ending: str) -> None:
+def test_no_file_makes_ffmpeg_open_another_one(tmp_path: Path, playlist: str, ending: str) -> None:
     secret = videos.write_video(tmp_path / "secret.ts", videos.VideoSpec(frames=3))
     path = tmp_path / f"innocent.{ending}"
     path.write_text(playlist.format(secret=secret))
@@ -199,7 +199,7 @@ def test_pipes_and_devices_do_not_hang(tmp_path: Path) -> None:
         open_video("/dev/zero")
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
+@pytest.mark.skipif(os.geteuid() == 0, reason="root can read every file")
 def test_permission_denied(tmp_path: Path) -> None:
     path = tmp_path / "secret.mp4"
     path.write_bytes(b"x")
@@ -227,13 +227,13 @@ def test_a_storage_that_fails_half_way_is_not_taken_for_the_end(tmp_path: Path) 
     class Failing(io.BytesIO):
         def read(self, size: int | None = -1) -> bytes:
             if self.tell() > len(data) // 2:
-                raise ConnectionError("the cable was pulled")
+                raise ConnectionError("connection lost")
             return super().read(size)
 
     source = ByteSource("s3://bucket/a.ts", Failing(data), buffer_bytes=4096)
     # FFmpeg reads the end of a transport stream for its length, so even opening may fail.
     with (
-        pytest.raises(VideoOpenError, match=r"stopped being readable.*the cable was pulled"),
+        pytest.raises(VideoOpenError, match=r"stopped being readable.*connection lost"),
         PyAVReader("s3://bucket/a.ts", source=source) as reader,
     ):
         for _ in reader.decode():
@@ -285,16 +285,16 @@ def test_nothing_stays_open(tmp_path: Path) -> None:
 def mutate(data: bytes, rng: random.Random) -> bytes:
     mutant = bytearray(data)
     for _ in range(rng.choice([1, 4, 30])):
-        at = rng.randrange(len(mutant))
+        offset = rng.randrange(len(mutant))
         kind = rng.randrange(4)
         if kind == 0:
-            mutant[at] = rng.randrange(256)
+            mutant[offset] = rng.randrange(256)
         elif kind == 1:
-            mutant[at : at + 4] = rng.choice([b"\xff" * 4, bytes(4), b"\x7f\xff\xff\xff"])
+            mutant[offset : offset + 4] = rng.choice([b"\xff" * 4, bytes(4), b"\x7f\xff\xff\xff"])
         elif kind == 2:
-            del mutant[at : at + rng.randrange(200)]
+            del mutant[offset : offset + rng.randrange(200)]
         else:
-            mutant[at:at] = mutant[at : at + rng.randrange(300)]
+            mutant[offset:offset] = mutant[offset : offset + rng.randrange(300)]
         if len(mutant) < 16:
             break
     return bytes(mutant)
@@ -315,7 +315,7 @@ def test_damaged_bytes_give_frames_or_a_video_error(
     tmp_path: Path, ending: str, capfd: pytest.CaptureFixture[str]
 ) -> None:
     spec = videos.VideoSpec(frames=12, **FUZZED[ending])
-    data = videos.write_video(tmp_path / f"sound.{ending}", spec).read_bytes()
+    data = videos.write_video(tmp_path / f"intact.{ending}", spec).read_bytes()
     capfd.readouterr()
     rng = random.Random(f"fuzz {ending}")
     path = tmp_path / f"mutant.{ending}"
