@@ -129,8 +129,8 @@ def _opened(source: PhotoSource, label: str) -> Iterator[BinaryIO]:
 def _decode(file: BinaryIO, name: str, label: str) -> Photo:
     damaged = "it is damaged or cut short; copy or download it again"
     try:
-        with Pillow.open(file, formats=OPENED_FORMATS) as picture:
-            return _pixels(picture, name, label)
+        with Pillow.open(file, formats=OPENED_FORMATS) as file_image:
+            return _pixels(file_image, name, label)
     except PhotoError:
         raise
     except UnidentifiedImageError as error:
@@ -150,8 +150,8 @@ def _decode(file: BinaryIO, name: str, label: str) -> Photo:
         raise PhotoError(f"{label} cannot be decoded ({_reason(error)}): {damaged}") from error
 
 
-def _pixels(picture: Pillow.Image, name: str, label: str) -> Photo:
-    width, height = picture.size
+def _pixels(file_image: Pillow.Image, name: str, label: str) -> Photo:
+    width, height = file_image.size
     if width * height > MAX_PIXELS:
         raise PhotoError(
             f"{label} has {width} x {height} pixels; at most {_MILLIONS} million are decoded; "
@@ -159,19 +159,19 @@ def _pixels(picture: Pillow.Image, name: str, label: str) -> Photo:
         )
     if width < 1 or height < 1:
         raise PhotoError(f"{label} has no pixels ({width} x {height}); pass another photo")
-    warnings_found = _warnings(picture)
+    warnings_found = _warnings(file_image)
     for warning in warnings_found:
         log.info("%s: %s %s", label, warning.code, dict(warning.fields))
-    if picture.format in ("JPEG", "MPO"):
+    if file_image.format in ("JPEG", "MPO"):
         # Shrinking by 2, 4 or 8 in the decoder takes less time and memory than full decoding.
         halvings = 1
         while halvings < 8 and max(width, height) >= 2 * halvings * MAX_SIDE:
             halvings *= 2
-        picture.draft(picture.mode, (width // halvings, height // halvings))
-    with _quiet_stderr() if picture.format == "TIFF" else nullcontext():
-        picture.load()
+        file_image.draft(file_image.mode, (width // halvings, height // halvings))
+    with _quiet_stderr() if file_image.format == "TIFF" else nullcontext():
+        file_image.load()
     try:
-        image = to_upright_rgb(picture, MAX_SIDE)
+        image = to_upright_rgb(file_image, MAX_SIDE)
     except PhotoError as error:
         raise PhotoError(f"{label} cannot be converted: {error}; save it as 8-bit PNG") from error
     return Photo(name, image, max(width, height) / max(image.shape[:2]), warnings_found)
@@ -194,11 +194,11 @@ def _quiet_stderr() -> Iterator[None]:
         os.close(stderr)
 
 
-def _warnings(picture: Pillow.Image) -> tuple[QueryWarning, ...]:
-    frames = getattr(picture, "n_frames", 1)
-    if frames > 1 and picture.format == "TIFF":
+def _warnings(file_image: Pillow.Image) -> tuple[QueryWarning, ...]:
+    frames = getattr(file_image, "n_frames", 1)
+    if frames > 1 and file_image.format == "TIFF":
         return (QueryWarning(WarningCode.PAGES_IGNORED, {"pages": frames}),)
-    if frames > 1 and picture.format != "MPO":  # MPO: a phone's second view, not an animation
+    if frames > 1 and file_image.format != "MPO":  # MPO: a phone's second view, not an animation
         return (QueryWarning(WarningCode.FRAMES_IGNORED, {"frames": frames}),)
     return ()
 

@@ -22,14 +22,14 @@ _ROWS_AT_ONCE = 256
 _PROFILE_SPACES = {"RGB": "RGB ", "CMYK": "CMYK", "L": "GRAY", "LAB": "Lab "}
 
 
-def to_upright_rgb(picture: Pillow.Image, max_side: int) -> Image:
+def to_upright_rgb(file_image: Pillow.Image, max_side: int) -> Image:
     """Return the pixels of a decoded image as a viewer shows them.
 
     Transparent parts are composited on ``BACKGROUND``. 16-bit samples are scaled to 8 bits. Colours
     are converted from an embedded profile to sRGB. The EXIF orientation is applied.
 
     Args:
-        picture: Decoded image; its first frame is used.
+        file_image: Decoded image; its first frame is used.
         max_side: A larger image is shrunk to this longer side, pixels.
 
     Returns:
@@ -39,9 +39,9 @@ def to_upright_rgb(picture: Pillow.Image, max_side: int) -> Image:
         PhotoError: The samples have no agreed scale (floating point, 32-bit integers). The message
             is the reason alone, for the caller to complete.
     """
-    orientation = _orientation(picture)
-    profile = picture.info.get("icc_profile")
-    plain = _eight_bit(picture)
+    orientation = _orientation(file_image)
+    profile = file_image.info.get("icc_profile")
+    plain = _eight_bit(file_image)
     if max(plain.size) > max_side:
         # Box filtering by an integer factor first bounds time and memory of the LANCZOS step.
         plain.thumbnail((max_side, max_side), Pillow.Resampling.LANCZOS, reducing_gap=2.0)
@@ -54,26 +54,26 @@ def to_upright_rgb(picture: Pillow.Image, max_side: int) -> Image:
     return np.array(plain, order="C")
 
 
-def _orientation(picture: Pillow.Image) -> int:
+def _orientation(file_image: Pillow.Image) -> int:
     try:
-        orientation = picture.getexif().get(ExifTags.Base.Orientation, 1)
+        orientation = file_image.getexif().get(ExifTags.Base.Orientation, 1)
     except Exception as error:  # noqa: BLE001 - a photo with a damaged EXIF block is still used
         log.info("EXIF block unreadable (%s); the photo is assumed to be upright", error)
         return 1
     return orientation if isinstance(orientation, int) and 1 <= orientation <= 8 else 1
 
 
-def _eight_bit(picture: Pillow.Image) -> Pillow.Image:
+def _eight_bit(file_image: Pillow.Image) -> Pillow.Image:
     """Return the image in a mode with 8-bit samples that can be resized."""
-    if picture.mode.startswith("I;16") or picture.mode == "I":
-        return Pillow.fromarray(_scale_16_bit(np.asarray(picture)))
-    if picture.mode == "F":
+    if file_image.mode.startswith("I;16") or file_image.mode == "I":
+        return Pillow.fromarray(_scale_16_bit(np.asarray(file_image)))
+    if file_image.mode == "F":
         raise PhotoError("its samples are floating-point numbers")
-    if picture.mode in ("P", "PA", "LA", "RGBa", "La") or "transparency" in picture.info:
-        return picture.convert("RGBA")
-    if picture.mode in ("RGB", "RGBA", "CMYK", "LAB", "L"):
-        return picture
-    return picture.convert("RGB")  # 1, YCbCr, HSV, RGBX
+    if file_image.mode in ("P", "PA", "LA", "RGBa", "La") or "transparency" in file_image.info:
+        return file_image.convert("RGBA")
+    if file_image.mode in ("RGB", "RGBA", "CMYK", "LAB", "L"):
+        return file_image
+    return file_image.convert("RGB")  # 1, YCbCr, HSV, RGBX
 
 
 def _scale_16_bit(samples: NDArray[np.generic]) -> NDArray[np.uint8]:
@@ -87,35 +87,35 @@ def _scale_16_bit(samples: NDArray[np.generic]) -> NDArray[np.uint8]:
     return scaled
 
 
-def _flatten(picture: Pillow.Image) -> Pillow.Image:
-    if picture.mode != "RGBA":
-        return picture
-    flat = Pillow.new("RGB", picture.size, BACKGROUND)
-    flat.paste(picture, mask=picture.getchannel("A"))
+def _flatten(file_image: Pillow.Image) -> Pillow.Image:
+    if file_image.mode != "RGBA":
+        return file_image
+    flat = Pillow.new("RGB", file_image.size, BACKGROUND)
+    flat.paste(file_image, mask=file_image.getchannel("A"))
     return flat
 
 
-def _to_srgb(picture: Pillow.Image, profile: bytes | None) -> Pillow.Image:
-    if profile is None and picture.mode == "LAB":
+def _to_srgb(file_image: Pillow.Image, profile: bytes | None) -> Pillow.Image:
+    if profile is None and file_image.mode == "LAB":
         source = ImageCms.ImageCmsProfile(ImageCms.createProfile("LAB"))
     elif profile is None:
-        return picture.convert("RGB")
+        return file_image.convert("RGB")
     else:
         try:
             source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
         except (ImageCms.PyCMSError, OSError, ValueError) as error:
             log.info("colour profile unreadable (%s); colours are not converted", error)
-            return picture.convert("RGB")
-    if source.profile.xcolor_space != _PROFILE_SPACES.get(picture.mode):
+            return file_image.convert("RGB")
+    if source.profile.xcolor_space != _PROFILE_SPACES.get(file_image.mode):
         # A grey or palette image often carries the RGB profile of the image it was made from.
-        picture = picture.convert("RGB")
+        file_image = file_image.convert("RGB")
         if source.profile.xcolor_space != "RGB ":
-            return picture
+            return file_image
     try:
         converted = ImageCms.profileToProfile(
-            picture, source, ImageCms.createProfile("sRGB"), outputMode="RGB"
+            file_image, source, ImageCms.createProfile("sRGB"), outputMode="RGB"
         )
     except (ImageCms.PyCMSError, OSError, ValueError) as error:
         log.info("colour profile unusable (%s); colours are not converted", error)
-        return picture.convert("RGB")
-    return converted if converted is not None else picture.convert("RGB")
+        return file_image.convert("RGB")
+    return converted if converted is not None else file_image.convert("RGB")

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from tests.helpers.exact_search import exact_search
 from vidsearch.catalog import Catalog, CatalogWriter
 from vidsearch.datatypes import Matrix
-from vidsearch.errors import ConfigError, ShapeError
+from vidsearch.errors import ShapeError
 from vidsearch.index import build, rerank
 from vidsearch.index.base import VectorIndex
 from vidsearch.index.build import ShardTask
@@ -101,25 +101,6 @@ def test_shards_built_by_other_processes_make_the_same_files(tmp_path: Path, kin
     for file in files:
         assert (tmp_path / "here" / file).read_bytes() == (tmp_path / "there" / file).read_bytes()
     assert {path.name for path in (tmp_path / "here").iterdir()} == files
-
-
-def test_the_kind_follows_from_the_size() -> None:
-    assert choose(0, 128, "ivf-sq8").kind == "faiss-flat"
-    assert choose(1_000_000, 128).kind == "faiss-flat"
-    assert choose(500_000, 512).kind == "flat-sq8"
-    assert choose(1_000_000, 512) == choose(1_000_000, 512, "flat-pq")
-    assert choose(1_000_000, 512).code_bytes == 32  # sqrt(2 x 512)
-    assert choose(10_000_000, 128).kind == "flat-pq"
-    assert choose(33_000_000, 512).kind == "flat-pq"
-    assert choose(34_000_000, 512).kind == "ivf-pq"
-    assert choose(1_000_000, 512, "ivf-sq8").cells == 4000  # 4 sqrt(1e6)
-    assert choose(1_000_000_000, 128).kind == "ivf-pq"
-    assert choose(255, 128, "ivf-pq").kind == "ivf-sq8"
-    assert choose(255, 128, "flat-pq").kind == choose(300, 1, "flat-pq").kind == "flat-sq8"
-    assert choose(300, 2, "flat-pq").code_bytes == 1
-    assert choose(300, 30, "ivf-pq").code_bytes == 6  # the largest divisor of 30 up to 30 / 4
-    with pytest.raises(ConfigError, match=r"index kind must be one of .*; got 'hnsw'"):
-        choose(1, 1, "hnsw")  # type: ignore[arg-type]
 
 
 def fill(catalog: Catalog, synthetic: ModuleType, *numbers: int) -> None:

@@ -134,3 +134,11 @@ def test_invalid_curves_are_refused(changes: dict[str, object], rule: str) -> No
 def test_a_provisional_curve_says_so() -> None:
     assert curve().measured
     assert not curve(pairs=0).measured
+
+
+@pytest.mark.parametrize("prior", [0.01, 0.5, 0.9])
+def test_similarity_at_a_prior_inverts_confidence_at_it(prior: float) -> None:
+    similarity = curve().similarity_at(0.9, prior=prior)
+    assert curve().confidence(similarity, prior=prior) == pytest.approx(0.9)
+    with pytest.raises(ConfigError, match="prior must lie between 0 and 1; got 1"):
+        curve().similarity_at(0.9, prior=1)

@@ -19,8 +19,7 @@ from PIL import Image as Pillow
 from vidsearch.datatypes import Hit, TimeSpan
 from vidsearch.photo.query_warning import QueryWarning, WarningCode
 from vidsearch.results.as_html import to_html
-from vidsearch.results.result import Coverage, QueryPhoto, SearchResult, by_video
-from vidsearch.results.timeline import LEAST_WIDTH, WIDTH, timeline_svg
+from vidsearch.results.result import Coverage, QueryPhoto, SearchResult
 from vidsearch.text.printable import printable
 
 MakeHit = Callable[..., Hit]
@@ -180,38 +179,6 @@ def test_no_hit(result: SearchResult) -> None:
 def test_what_is_no_jpeg_is_not_shown(result: SearchResult) -> None:
     page = Page(to_html(dataclasses.replace(result, thumbnails={"track-1": b"<svg onload=x>"})))
     assert len(page.all("img")) == 1
-
-
-class TestTimeline:
-    def bars(self, hits: list[Hit], duration_s: float | None) -> list[tuple[float, float]]:
-        svg = timeline_svg(by_video(tuple(hits))[0], duration_s)
-        found = re.findall(r'x="([\d.]+)" y="0" width="([\d.]+)"', svg)
-        return [(float(x), float(width)) for x, width in found]
-
-    def test_bars_lie_where_the_hits_are(self, hit: MakeHit) -> None:
-        # 2 of 20 seconds from 5 on: a tenth of the strip, from a quarter on.
-        assert self.bars([hit(1, 0.9, start_s=5)], 20) == [(WIDTH / 4, WIDTH / 10)]
-
-    def test_short_hit_in_a_long_film_is_seen(self, hit: MakeHit) -> None:
-        assert self.bars([hit(1, 0.9, start_s=7198)], 7200) == [(WIDTH - LEAST_WIDTH, LEAST_WIDTH)]
-
-    def test_stream_longer_than_its_container_says(self, hit: MakeHit) -> None:
-        assert self.bars([hit(1, 0.9, start_s=8)], 5) == [(800, 200)]
-
-    def test_best_hit_is_drawn_last(self, hit: MakeHit) -> None:
-        bars = self.bars([hit(1, 0.9, start_s=0), hit(2, 0.2, start_s=10)], 20)
-        assert [x for x, _ in bars] == [500, 0]
-
-    @pytest.mark.parametrize("duration_s", [None, 0.0, -1.0, float("nan"), float("inf")])
-    def test_unknown_length(self, hit: MakeHit, duration_s: float | None) -> None:
-        assert self.bars([hit(1, 0.9)], duration_s) == []
-
-    def test_says_in_words_what_it_shows(self, hit: MakeHit) -> None:
-        svg = timeline_svg(by_video((hit(1, 0.9, start_s=5), hit(2, 0.8, start_s=9)))[0], 20)
-        assert (
-            'aria-label="Timeline: 2 appearances between 0:00:05.0 and 0:00:11.0 of 0:00:20.0"'
-            in svg
-        )
 
 
 @pytest.mark.browser
