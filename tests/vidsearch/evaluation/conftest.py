@@ -1,4 +1,4 @@
-"""A report with one of everything."""
+"""A sample report with every kind of block."""
 
 from __future__ import annotations
 
@@ -50,9 +50,16 @@ def make_report(right: list[int], similarity: list[float], **changes: object) ->
                     Figure("line", "A line", made.svg),
                     PictureRows(
                         "Worst",
-                        (PictureRow("Ann", "AP 0.1", (
-                            Picture(jpeg.getvalue(), "1", "bad"), Picture(None, "2", "good"),
-                        )),),
+                        (
+                            PictureRow(
+                                "Ann",
+                                "AP 0.1",
+                                (
+                                    Picture(jpeg.getvalue(), "1", "bad"),
+                                    Picture(None, "2", "good"),
+                                ),
+                            ),
+                        ),
                     ),
                 ),
             ),
@@ -74,7 +81,7 @@ def make_report(right: list[int], similarity: list[float], **changes: object) ->
             ),
             ("person_a", "person_b"),
         ),
-    }  # fmt: skip
+    }
     return Report(**{**report, **changes})  # type: ignore[arg-type]
 
 

@@ -1,4 +1,4 @@
-"""Comparing reports: the verdict, and reports that cannot be compared."""
+"""Comparison of reports: verdicts, and reports that cannot be compared."""
 
 from __future__ import annotations
 

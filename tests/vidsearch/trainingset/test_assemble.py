@@ -161,9 +161,13 @@ def test_candidates_come_back_as_they_went(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("text", "message"),
-    [("{", "damaged"), ("[]", "not a JSON object"), ('{"format": 2}', "format must be 1"),
-     ('{"format": 1}', "field 'template' is missing")],
-)  # fmt: skip
+    [
+        ("{", "damaged"),
+        ("[]", "not a JSON object"),
+        ('{"format": 2}', "format must be 1"),
+        ('{"format": 1}', "field 'template' is missing"),
+    ],
+)
 def test_damaged_manifests(tmp_path: Path, text: str, message: str) -> None:
     (tmp_path / "trainingset.json").write_text(text)
     with pytest.raises(TrainingSetError, match=message):

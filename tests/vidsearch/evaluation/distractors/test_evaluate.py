@@ -31,10 +31,21 @@ def files(tmp_path: Path, rng: np.random.Generator) -> dict[str, Path]:
 def command(files: dict[str, Path], *more: str, protocol: str = "megaface") -> list[str]:
     out = files["probes.npy"].parent / "out"
     return [
-        "evaluate", "distractors", protocol, "--probes", str(files["probes.npy"]), "--probe-list",
-        str(files["probes.txt"]), "--gallery", str(files["gallery.npy"]), "--gallery-list",
-        str(files["gallery.txt"]), "--out", str(out), *more,
-    ]  # fmt: skip
+        "evaluate",
+        "distractors",
+        protocol,
+        "--probes",
+        str(files["probes.npy"]),
+        "--probe-list",
+        str(files["probes.txt"]),
+        "--gallery",
+        str(files["gallery.npy"]),
+        "--gallery-list",
+        str(files["gallery.txt"]),
+        "--out",
+        str(out),
+        *more,
+    ]
 
 
 def metrics(files: dict[str, Path]) -> dict[str, Any]:
@@ -51,8 +62,9 @@ def expected_rank_1(files: dict[str, Path], without: int | None) -> float:
     gallery = unit["gallery"] if without is None else np.delete(unit["gallery"], without, axis=0)
     worst = (unit["probes"] @ gallery.T).max(axis=1)
     mates = unit["probes"] @ unit["probes"].T
-    hits = [mates[i, j] > worst[i] for i in range(18) for j in range(18)
-            if i != j and i // 3 == j // 3]  # fmt: skip
+    hits = [
+        mates[i, j] > worst[i] for i in range(18) for j in range(18) if i != j and i // 3 == j // 3
+    ]
     return float(np.mean(hits))
 
 
@@ -63,8 +75,9 @@ def test_tail_of_the_roc(files: dict[str, Path]) -> None:
     probes, gallery = (v / np.linalg.norm(v, axis=1, keepdims=True) for v in (probes, gallery))
     impostors = np.sort((probes @ gallery.T).ravel())[::-1]
     mates = probes @ probes.T
-    genuine = np.array([mates[i, j] for i in range(18) for j in range(18)
-                        if i != j and i // 3 == j // 3])  # fmt: skip
+    genuine = np.array(
+        [mates[i, j] for i in range(18) for j in range(18) if i != j and i // 3 == j // 3]
+    )
     assert curve["far"][0] == 0
     assert curve["far"][-1] == pytest.approx(72 / 7200)  # all that were allowed
     for far, tar in zip(curve["far"], curve["tar"], strict=True):

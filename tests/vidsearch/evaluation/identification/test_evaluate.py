@@ -1,4 +1,4 @@
-"""Identification on folders of photos: real faces, and mistakes in one line."""
+"""Identification on folders of photos: real faces, and errors of one line."""
 
 from __future__ import annotations
 
@@ -30,9 +30,18 @@ def folders(media: Path, tmp_path: Path) -> Path:
 
 def command(folder: Path, *more: str) -> list[str]:
     return [
-        "evaluate", "identification", str(folder / "gallery"), str(folder / "probes"),
-        "--processes", "1", "--device", "cpu", "--out", str(folder / "out"), *more,
-    ]  # fmt: skip
+        "evaluate",
+        "identification",
+        str(folder / "gallery"),
+        str(folder / "probes"),
+        "--processes",
+        "1",
+        "--device",
+        "cpu",
+        "--out",
+        str(folder / "out"),
+        *more,
+    ]
 
 
 @pytest.mark.media

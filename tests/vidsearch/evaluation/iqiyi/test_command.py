@@ -1,4 +1,4 @@
-"""``vidsearch evaluate iqiyi`` and ``iqiyi-features`` from the shell's side."""
+"""Commands ``vidsearch evaluate iqiyi`` and ``iqiyi-features``."""
 
 from __future__ import annotations
 

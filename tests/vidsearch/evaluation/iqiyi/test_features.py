@@ -62,12 +62,18 @@ def test_bad_content_is_named_and_nothing_is_left(
 
 
 ANYTHING = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats() | st.binary(max_size=3)
-    | st.just(np.ones(2, np.float16)) | st.just(np.ones((1, 2), np.float16)),
-    lambda inner: st.lists(inner, max_size=5) | st.dictionaries(st.binary(max_size=2), inner,
-                                                               max_size=2),
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats()
+    | st.binary(max_size=3)
+    | st.just(np.ones(2, np.float16))
+    | st.just(np.ones((1, 2), np.float16)),
+    lambda inner: (
+        st.lists(inner, max_size=5) | st.dictionaries(st.binary(max_size=2), inner, max_size=2)
+    ),
     max_leaves=12,
-)  # fmt: skip
+)
 ALMOST = st.tuples(ANYTHING, ANYTHING, ANYTHING, ANYTHING, ANYTHING).map(list)
 ROWS = st.lists(st.just(face([1, 2])) | ALMOST | ANYTHING, max_size=3)
 

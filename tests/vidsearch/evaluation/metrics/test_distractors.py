@@ -67,8 +67,9 @@ def test_threshold_is_that_of_all_pairs(seed: int, far: float) -> None:
     probes, rows = exact_rows(rng, 6), exact_rows(rng, 20)
     labels, subjects = np.arange(6), np.concatenate([np.arange(6), np.full(14, DISTRACTOR)])
     plan = StreamPlan(tail=allowed(far, 6 * 19) + 1, ranks=3)
-    found = distractor_result(stream(probes, labels, blocks_of(rows, subjects, 4), plan),
-                              far=far, fpr=0.2)  # fmt: skip
+    found = distractor_result(
+        stream(probes, labels, blocks_of(rows, subjects, 4), plan), far=far, fpr=0.2
+    )
     similarities, same = brute(probes, labels, rows, subjects)
     point = tar_at_far(similarities.ravel(), same.ravel(), far=far)
     assert found.ver_tar == point.tar
@@ -87,9 +88,12 @@ def f32(values: object) -> np.ndarray:
 def test_hand_worked() -> None:
     # Two probes; their mates' similarities 0.9 and 0.5, impostors' (0.8, 0.1) and (0.6, 0.4).
     seen = Streamed(
-        4, f32([0.8, 0.6, 0.4, 0.1]), f32([[0.8, 0.1], [0.6, 0.4]]),
-        np.array([0, 1]), f32([0.9, 0.5]),
-    )  # fmt: skip
+        4,
+        f32([0.8, 0.6, 0.4, 0.1]),
+        f32([[0.8, 0.1], [0.6, 0.4]]),
+        np.array([0, 1]),
+        f32([0.9, 0.5]),
+    )
     none = distractor_result(seen, far=0.0, fpr=0.0)
     assert (none.rank_k, none.ver_tar, none.id_tpr) == ((0.5, 1.0), 0.5, 0.5)
     assert none.ver_threshold == pytest.approx(0.8)

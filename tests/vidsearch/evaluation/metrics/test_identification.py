@@ -1,4 +1,4 @@
-"""1:N: ranks by hand and against sorting everything."""
+"""1:N identification: ranks by hand and against sorting all similarities."""
 
 from __future__ import annotations
 
@@ -69,9 +69,12 @@ def test_more_enrolled_never_help() -> None:
 def test_what_is_not_there_is_never_found() -> None:
     gallery = plane(0, 90)
     found = search(
-        plane(5, 5, 85), np.array([1, 1, 2]), gallery, np.array([1, 2]),
+        plane(5, 5, 85),
+        np.array([1, 1, 2]),
+        gallery,
+        np.array([1, 2]),
         (np.array([True, False, True]), np.array([True, False])),
-    )  # fmt: skip
+    )
     assert found.ranks.tolist() == [1, np.inf, np.inf]
     assert found.best[1] == -np.inf
     assert found.best[2] == pytest.approx(np.cos(np.radians(85)), abs=1e-6)

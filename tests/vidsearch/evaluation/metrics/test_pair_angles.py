@@ -1,4 +1,4 @@
-"""Which pairs are drawn, and the angles between them."""
+"""Drawn pairs and their angles."""
 
 from __future__ import annotations
 

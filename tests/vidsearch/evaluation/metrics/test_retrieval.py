@@ -1,4 +1,4 @@
-"""MAP@100 in its three conventions, and what goes with it."""
+"""MAP@100 in its three conventions, CMC, precision and recall."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Intervals from the tail alone are those from all pairs, draw by draw."""
+"""Intervals from the tail equal intervals from all pairs, draw by draw."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Case = tuple[np.ndarray, np.ndarray, tuple[np.ndarray, np.ndarray]]
 
 @pytest.fixture
 def case(rng: np.random.Generator) -> Case:
-    """Pairs of 60 people, full of ties, a few of one person with himself as "impostor"."""
+    """Pairs of 60 people with many ties; a few impostor pairs of one person with himself."""
     first, second = rng.integers(0, 60, 6000), rng.integers(0, 60, 6000)
     same = first == second
     same[np.flatnonzero(same)[:5]] = False

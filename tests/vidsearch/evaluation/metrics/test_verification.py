@@ -25,7 +25,7 @@ SAME = [True, True, False, False, True, True, True, False, False, False]
 
 @st.composite
 def pairs(draw: st.DrawFn) -> Pairs:
-    """Pairs of both kinds, full of ties."""
+    """Genuine and impostor pairs with many ties."""
     genuine = draw(st.lists(st.integers(0, 8), min_size=1, max_size=20))
     impostor = draw(st.lists(st.integers(0, 8), min_size=1, max_size=20))
     scores = np.array(genuine + impostor, np.float64) / 8

@@ -17,9 +17,35 @@ from vidsearch.evaluation.protocols.vectors import open_vector_file, read_names,
 
 # Pieces that look like the real thing, so that more than the first line is reached.
 PIECES = st.sampled_from(
-    ["1", "2", "10", "300", "Ann", "Bob", "Ann/0", "..", "a.jpg", "\t", " ", ",", ", ", "\n", "\r",
-     "\n", "\0", "é", "9" * 20, "-1", "²", "\u0661", "\ufeff", "\x1b[31m", "\u2028", ""]
-)  # fmt: skip
+    [
+        "1",
+        "2",
+        "10",
+        "300",
+        "Ann",
+        "Bob",
+        "Ann/0",
+        "..",
+        "a.jpg",
+        "\t",
+        " ",
+        ",",
+        ", ",
+        "\n",
+        "\r",
+        "\n",
+        "\0",
+        "é",
+        "9" * 20,
+        "-1",
+        "²",
+        "\u0661",
+        "\ufeff",
+        "\x1b[31m",
+        "\u2028",
+        "",
+    ]
+)
 TEXTS = st.lists(PIECES, max_size=24).map("".join) | st.text(max_size=40)
 READERS: dict[str, Callable[[Path], object]] = {
     "lfw": lambda path: read_lfw_pairs(path, path.parent),

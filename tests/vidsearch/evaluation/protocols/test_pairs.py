@@ -1,4 +1,4 @@
-"""Pair lists: read to the letter, or refused with file and line."""
+"""Pair lists: read exactly, or refused with file and line."""
 
 from __future__ import annotations
 
@@ -27,9 +27,11 @@ def test_lfw(tmp_path: Path) -> None:
         (pairs.names[a], pairs.names[b]) for a, b in zip(pairs.first, pairs.second, strict=True)
     ]
     assert named == [
-        ("Ann/Ann_0001.jpg", "Ann/Ann_0003.jpg"), ("Ann/Ann_0002.jpg", "Bob/Bob_0004.jpg"),
-        ("Bob/Bob_0004.jpg", "Bob/Bob_0005.jpg"), ("Cy/Cy_0001.jpg", "Ann/Ann_0001.jpg"),
-    ]  # fmt: skip
+        ("Ann/Ann_0001.jpg", "Ann/Ann_0003.jpg"),
+        ("Ann/Ann_0002.jpg", "Bob/Bob_0004.jpg"),
+        ("Bob/Bob_0004.jpg", "Bob/Bob_0005.jpg"),
+        ("Cy/Cy_0001.jpg", "Ann/Ann_0001.jpg"),
+    ]
     assert len(pairs.items) == 6  # each photo once
     assert pairs.items[0] == (tmp_path / "Ann/Ann_0001.jpg",)
     assert pairs.people is not None

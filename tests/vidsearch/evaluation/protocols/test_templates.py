@@ -1,4 +1,4 @@
-"""IJB's lists: read to the letter, fast or slowly, or refused with file and line."""
+"""Lists of IJB: read exactly by both readers, or refused with file and line."""
 
 from __future__ import annotations
 
@@ -158,11 +158,13 @@ def test_any_text_is_read_or_refused(tmp_path_factory: pytest.TempPathFactory, t
 
 ROWS = st.lists(
     st.tuples(
-        st.text("abcé.%/\"'", min_size=1, max_size=5), st.integers(0, 2**31 - 1),
+        st.text("abcé.%/\"'", min_size=1, max_size=5),
+        st.integers(0, 2**31 - 1),
         st.floats(allow_nan=False, allow_infinity=False, width=32),
     ),
-    min_size=1, max_size=8,
-)  # fmt: skip
+    min_size=1,
+    max_size=8,
+)
 
 
 @settings(max_examples=60)

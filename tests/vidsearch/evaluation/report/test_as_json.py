@@ -1,4 +1,4 @@
-"""A report read back as data: the same words, tables and pictures."""
+"""A report read back from outline.json has the same texts, tables and photos."""
 
 from __future__ import annotations
 

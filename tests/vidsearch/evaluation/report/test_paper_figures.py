@@ -1,4 +1,4 @@
-"""The paper's figures: right curves at known points, right panels; no pixels are compared."""
+"""The paper's figures: curves at known points and panels; no pixels are compared."""
 
 from __future__ import annotations
 
@@ -109,10 +109,15 @@ def test_pair_panels() -> None:
     genuine, impostor = rng.normal(50, 8, 300), rng.normal(88, 4, 500)
     counts = AngleCounts(np.arange(0, 181.0), np.histogram(impostor, np.arange(0, 181))[0] * 1.0)
     figure = angle_panels(
-        {"LFW": (genuine, impostor), "CFP-FP": (genuine, counts), "AgeDB-30": (genuine[:0], counts),
-         "YTF": (genuine, impostor)},
-        name="figure-7-sets", caption="Figure 7",
-    )  # fmt: skip
+        {
+            "LFW": (genuine, impostor),
+            "CFP-FP": (genuine, counts),
+            "AgeDB-30": (genuine[:0], counts),
+            "YTF": (genuine, impostor),
+        },
+        name="figure-7-sets",
+        caption="Figure 7",
+    )
     assert is_vector(figure)
     assert {GENUINE, IMPOSTOR} <= colours(figure)
     said = texts(figure)

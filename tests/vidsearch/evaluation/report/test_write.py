@@ -1,4 +1,4 @@
-"""A report's folder: whole, exact, self-contained, never over somebody's files."""
+"""Report folders: complete, exact, self-contained, and never over other files."""
 
 from __future__ import annotations
 
@@ -20,9 +20,15 @@ def test_everything_is_written(report: Report, tmp_path: Path) -> None:
     folder = write_report(report, tmp_path / "new" / "out")
     files = sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file())
     assert files == [
-        "figures/line.svg", "metrics.json", "outline.json", "pictures/0001.jpg", "report.html",
-        "scores.parquet", "tables/numbers.csv", "tables/numbers.md",
-    ]  # fmt: skip
+        "figures/line.svg",
+        "metrics.json",
+        "outline.json",
+        "pictures/0001.jpg",
+        "report.html",
+        "scores.parquet",
+        "tables/numbers.csv",
+        "tables/numbers.md",
+    ]
     metrics = json.loads((folder / "metrics.json").read_text())
     assert metrics["metrics"] == {"accuracy": 0.5, "missing": None, "rows": [0, 1]}
     assert metrics["model"] == {
@@ -129,8 +135,11 @@ def test_unreadable_reports(report: Report, tmp_path: Path) -> None:
 def test_markdown_keeps_its_columns() -> None:
     table = ReportTable("t", "Caption", ("name", "n"), (("a|b", 12345), ("c\n", None)))
     assert to_markdown(table).splitlines()[2:] == [
-        "| name | n |", "| --- | --: |", "| a\\|b | 12,345 |", "| c\\\\n | - |",
-    ]  # fmt: skip
+        "| name | n |",
+        "| --- | --: |",
+        "| a\\|b | 12,345 |",
+        "| c\\\\n | - |",
+    ]
 
 
 def test_names_and_rows_are_checked() -> None:

@@ -1,4 +1,4 @@
-"""IJB's protocols end to end, from files small enough to work out by definition."""
+"""Protocols of IJB by the command, against a computation from the definition."""
 
 from __future__ import annotations
 
@@ -38,12 +38,16 @@ def files(tmp_path: Path, rng: np.random.Generator) -> Path:
     np.save(tmp_path / "raw.npy", np.array(rows, np.float32))
     pairs = [
         f"{100 + a} {base + b} {int(a == b)}"
-        for a in range(SUBJECTS) for base in (200, 300) for b in range(SUBJECTS)
-    ]  # fmt: skip
+        for a in range(SUBJECTS)
+        for base in (200, 300)
+        for b in range(SUBJECTS)
+    ]
     (tmp_path / "pairs.txt").write_text("\n".join(pairs) + "\n")
     for name, bases, who in (
-        ("G1", (100,), range(6)), ("G2", (100,), range(6, 12)), ("probe", (200, 300), range(12)),
-    ):  # fmt: skip
+        ("G1", (100,), range(6)),
+        ("G2", (100,), range(6, 12)),
+        ("probe", (200, 300), range(12)),
+    ):
         table = [f"{base + s},{s},frames/{s}.png" for base in bases for s in who for _ in "ab"]
         text = "\n".join(["TEMPLATE_ID,SUBJECT_ID,FILENAME", *table])
         (tmp_path / f"{name}.csv").write_text(text + "\n")
@@ -52,17 +56,32 @@ def files(tmp_path: Path, rng: np.random.Generator) -> Path:
 
 def command(files: Path, *more: str) -> list[str]:
     return [
-        "evaluate", "templates", str(files / "tid_mid.txt"), "--embeddings", str(files / "raw.npy"),
-        "--pairs", str(files / "pairs.txt"), "--out", str(files / "out"), "--processes", "2",
-        "--device", "cpu", *more,
-    ]  # fmt: skip
+        "evaluate",
+        "templates",
+        str(files / "tid_mid.txt"),
+        "--embeddings",
+        str(files / "raw.npy"),
+        "--pairs",
+        str(files / "pairs.txt"),
+        "--out",
+        str(files / "out"),
+        "--processes",
+        "2",
+        "--device",
+        "cpu",
+        *more,
+    ]
 
 
 def search_lists(files: Path) -> list[str]:
     return [
-        "--gallery", str(files / "G1.csv"), "--gallery", str(files / "G2.csv"),
-        "--probes", str(files / "probe.csv"),
-    ]  # fmt: skip
+        "--gallery",
+        str(files / "G1.csv"),
+        "--gallery",
+        str(files / "G2.csv"),
+        "--probes",
+        str(files / "probe.csv"),
+    ]
 
 
 def metrics(files: Path) -> dict[str, Any]:
@@ -114,8 +133,9 @@ def test_identification_is_that_of_the_definition(
     for name, enrolled in (("G1", range(6)), ("G2", range(6, 12))):
         ranked = {
             probe: sorted(enrolled, key=lambda s: -float(unit[100 + s] @ unit[probe]))
-            for base in (200, 300) for probe in range(base, base + SUBJECTS)
-        }  # fmt: skip
+            for base in (200, 300)
+            for probe in range(base, base + SUBJECTS)
+        }
         mated = [probe for probe in ranked if probe % 100 in enrolled]
         others = [probe for probe in ranked if probe % 100 not in enrolled]
         right = {probe: ranked[probe][0] == probe % 100 for probe in mated}
@@ -235,10 +255,21 @@ def test_real_images_with_landmarks(
     (tmp_path / "faces.txt").write_text("\n".join(faces))
     (tmp_path / "pairs.txt").write_text("1 2 1\n11 12 1\n1 11 0\n2 12 0\n")
     arguments = [
-        "evaluate", "templates", str(tmp_path / "tid_mid.txt"), "--faces",
-        str(tmp_path / "faces.txt"), "--pairs", str(tmp_path / "pairs.txt"), "--out",
-        str(tmp_path / "out"), "--device", "cpu", "--processes", "1", "--detection-scores",
-    ]  # fmt: skip
+        "evaluate",
+        "templates",
+        str(tmp_path / "tid_mid.txt"),
+        "--faces",
+        str(tmp_path / "faces.txt"),
+        "--pairs",
+        str(tmp_path / "pairs.txt"),
+        "--out",
+        str(tmp_path / "out"),
+        "--device",
+        "cpu",
+        "--processes",
+        "1",
+        "--detection-scores",
+    ]
     kept = str(tmp_path / "kept.npy")
     images = ["--images", str(media / "lfw"), "--save-embeddings", kept]
     assert main([*arguments, *images]) == 0

@@ -1,4 +1,4 @@
-"""Verification end to end: on real faces, and with figures that can be worked out by hand."""
+"""Verification by the command, on real faces and on wrong input."""
 
 from __future__ import annotations
 
@@ -10,23 +10,7 @@ import numpy as np
 import pytest
 
 from vidsearch.commands.main import main
-from vidsearch.errors import ConfigError
-from vidsearch.evaluation.photo_embeddings import PhotoEmbeddings, pooled_items
 from vidsearch.evaluation.report import read_report
-
-
-def test_videos_are_centres_of_raw_embeddings() -> None:
-    raw = np.array([[6, 0], [0, 8], [0, 0], [0, 0]], np.float32)
-    found = np.array([True, True, False, False])
-    none = np.zeros(4, bool)
-    vectors, usable = pooled_items(
-        PhotoEmbeddings(raw, found, none, none), np.array([0, 0, 0, 1]), 2
-    )
-    np.testing.assert_allclose(vectors, np.array([[0.6, 0.8], [0, 0]]))
-    assert usable.tolist() == [True, False]
-    raw[0, 0] = np.nan
-    with pytest.raises(ConfigError, match="not finite"):
-        pooled_items(PhotoEmbeddings(raw, found, none, none), np.array([0, 0, 0, 1]), 2)
 
 
 def make_pairs(media: Path, target: Path, count: int) -> None:
