@@ -1,4 +1,4 @@
-"""Searching as the page does it: faces to choose from, verdicts that change the answer."""
+"""Search service of the app: faces to choose from, verdicts that change the result."""
 
 from __future__ import annotations
 
@@ -49,15 +49,15 @@ def test_a_picture_without_a_face_gives_none(searcher: ArchiveSearcher) -> None:
         searcher.faces(b"<svg xmlns='x'><script>alert(1)</script></svg>", "x.svg")
 
 
-def test_the_right_person_is_found_in_the_right_film(searcher: ArchiveSearcher, made: Path) -> None:
-    answer = searcher.search(SearchRequest(faces=(face(searcher, made, "astronaut"),)))
-    (hit,) = answer.result.likely
+def test_a_person_is_found_in_their_video(searcher: ArchiveSearcher, made: Path) -> None:
+    judged = searcher.search(SearchRequest(faces=(face(searcher, made, "astronaut"),)))
+    (hit,) = judged.result.likely
     assert Path(hit.video).name == "astronaut.mkv"
     assert hit.span.start_s == pytest.approx(1.0, abs=0.6)
-    assert answer.result.thumbnails[hit.track_id].startswith(b"\xff\xd8")
-    wrong = sum(1 - hit.confidence for hit in answer.result.hits)
-    assert answer.expected_wrong_hits == pytest.approx(wrong)
-    assert expected_wrong_hits(answer.result.likely) < 0.1
+    assert judged.result.thumbnails[hit.track_id].startswith(b"\xff\xd8")
+    wrong = sum(1 - hit.confidence for hit in judged.result.hits)
+    assert judged.expected_wrong_hits == pytest.approx(wrong)
+    assert expected_wrong_hits(judged.result.likely) < 0.1
 
 
 def test_a_rejected_hit_is_pushed_out_and_comes_back(
@@ -67,14 +67,14 @@ def test_a_rejected_hit_is_pushed_out_and_comes_back(
     before = searcher.search(SearchRequest(faces=query)).result.hits
     wrong = before[0].track_id
     person = judge_hit(catalog, wrong, None, same=False)
-    answer = searcher.search(SearchRequest(faces=query, person_id=person))
-    assert wrong not in {hit.track_id for hit in answer.result.hits}
-    assert [hit.track_id for hit in answer.rejected] == [wrong]
-    assert [hit.rank for hit in answer.result.hits] == list(range(1, len(answer.result.hits) + 1))
+    judged = searcher.search(SearchRequest(faces=query, person_id=person))
+    assert wrong not in {hit.track_id for hit in judged.result.hits}
+    assert [hit.track_id for hit in judged.rejected] == [wrong]
+    assert [hit.rank for hit in judged.result.hits] == list(range(1, len(judged.result.hits) + 1))
     assert judge_hit(catalog, wrong, person, same=True) == person
-    answer = searcher.search(SearchRequest(faces=query, person_id=person))
-    assert answer.rejected == ()
-    assert answer.confirmed == {wrong}
+    judged = searcher.search(SearchRequest(faces=query, person_id=person))
+    assert judged.rejected == ()
+    assert judged.confirmed == {wrong}
 
 
 def test_a_confirmed_track_makes_its_own_person_likelier(
@@ -97,10 +97,10 @@ def test_more_like_this_finds_the_track_itself(searcher: ArchiveSearcher, made: 
     start = searcher.search(SearchRequest(faces=(face(searcher, made, "astronaut"),))).result.hits[
         0
     ]
-    answer = searcher.search(SearchRequest(tracks=(start.track_id,)))
-    assert answer.result.hits[0].track_id == start.track_id
-    assert answer.result.hits[0].similarity == pytest.approx(1.0, abs=1e-5)
-    assert "astronaut.mkv at 0:00:0" in answer.result.query[0].photo
+    judged = searcher.search(SearchRequest(tracks=(start.track_id,)))
+    assert judged.result.hits[0].track_id == start.track_id
+    assert judged.result.hits[0].similarity == pytest.approx(1.0, abs=1e-5)
+    assert "astronaut.mkv at 0:00:0" in judged.result.query[0].photo
 
 
 def test_filters_confine_the_search(searcher: ArchiveSearcher, made: Path) -> None:
@@ -109,7 +109,7 @@ def test_filters_confine_the_search(searcher: ArchiveSearcher, made: Path) -> No
     inside = searcher.search(SearchRequest(faces=query, search_filter=sub, min_confidence=0)).result
     assert {Path(hit.video).parent.name for hit in inside.hits} == {"sub"}
     assert inside.coverage.videos == 2
-    # The films last 3.0, 3.5 and 2.0 s.
+    # The videos last 3.0, 3.5 and 2.0 s.
     long = SearchRequest(faces=query, shortest_s=2.9, longest_s=3.2, min_confidence=0)
     assert {Path(hit.video).name for hit in searcher.search(long).result.hits} == {"astronaut.mkv"}
     with pytest.raises(ConfigError, match="no video is within these limits"):
@@ -146,14 +146,14 @@ def test_only_the_latest_photos_of_a_session_are_kept(
     assert recent.get("c") is found
 
 
-def test_advice_is_looked_up_beside_the_searches(searcher: ArchiveSearcher, made: Path) -> None:
+def test_the_estimate_is_prepared_in_a_thread(searcher: ArchiveSearcher, made: Path) -> None:
     request = SearchRequest(faces=(face(searcher, made, "astronaut"),))
     searcher.search(request)
     deadline = time.monotonic() + 60
     while searcher.preparing_estimate and time.monotonic() < deadline:
         time.sleep(0.05)
     assert not searcher.preparing_estimate
-    # This archive is too small for advice; that is known now, and nothing is looked up again.
+    # This archive is too small for an estimate, which is cached.
     estimate = searcher.search(request).result.false_hit_estimate
     assert estimate is not None
     assert estimate.levels == ()
@@ -161,12 +161,12 @@ def test_advice_is_looked_up_beside_the_searches(searcher: ArchiveSearcher, made
     searcher.warm()
 
 
-def test_a_photo_is_remembered_small(searcher: ArchiveSearcher) -> None:
-    seen = searcher.faces(jpeg(load_pictures()["group"], 1280), "group.jpg")
-    assert max(seen.size_wh) == 1280
-    assert len(seen.jpeg) < 200_000
-    with Pillow.open(io.BytesIO(seen.jpeg)) as shown:
-        assert max(shown.size) == 720
+def test_a_photo_is_cached_small(searcher: ArchiveSearcher) -> None:
+    photo = searcher.faces(jpeg(load_pictures()["group"], 1280), "group.jpg")
+    assert max(photo.size_wh) == 1280
+    assert len(photo.jpeg) < 200_000
+    with Pillow.open(io.BytesIO(photo.jpeg)) as display:
+        assert max(display.size) == 720
 
 
 def test_a_catalog_is_opened_once_until_it_is_another(own: Path, made: Path) -> None:

@@ -64,7 +64,7 @@ def test_a_generation_in_an_object_store_is_copied_once(
         of_w = generation.rows_of(np.array([False, False, True]))
         assert of_w.tolist() == [False, True, False]
         assert generation.index.search(VECTORS[1:2], 1)[0].ids == ("b",)
-        # From here on only the pointer is read.
+        # Only the pointer is read from here on.
         monkeypatch.setattr(
             StoragePath, "read", lambda place: read(place) if place.uri.endswith("CURRENT") else b""
         )
@@ -105,7 +105,7 @@ def test_what_may_still_be_opened_is_kept(tmp_path: Path) -> None:
         (tmp_path / "index" / name).mkdir()
     assert current_name(place) == second
     remove_old_generations(place, keep=(second,))
-    # `first` was begun just now, as a build that is still going on would have been.
+    # `first` was begun just now, like a build in progress.
     assert sorted(p.name for p in (tmp_path / "index").iterdir()) == sorted(
         ["CURRENT", first, second, hours_ago, "gen-zz", "notes.txt"]
     )

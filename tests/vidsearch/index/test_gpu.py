@@ -62,11 +62,11 @@ def test_many_queries_go_to_the_gpu_with_the_same_results(monkeypatch: pytest.Mo
     assert not card.searches  # starting CUDA is not worth it yet
     msearches = np.arange(500) % 3 == 0
     for mask in (None, msearches):
-        for want, have in zip(
+        for expected, found in zip(
             exact.search(vectors[:10], 5, mask), index.search(vectors[:10], 5, mask), strict=True
         ):
-            assert want.ids == have.ids
-            np.testing.assert_array_equal(want.similarities, have.similarities)
+            assert expected.ids == found.ids
+            np.testing.assert_array_equal(expected.similarities, found.similarities)
     assert card.searches == [(1, 37)] * 10  # it knows no selector, so the msearches ones stay here
     large = FaissFlatIndex.build([str(row) for row in range(3000)], unit(3000))
     large.search(vectors[:101], 2500)
@@ -103,13 +103,13 @@ def test_a_real_gpu_answers_as_the_processor_does(tmp_path: Path) -> None:
     index, exact = FaissFlatIndex.build(ids, vectors), FlatIndex(ids, vectors)
     index.search(vectors[: gpu.COPY_AFTER_QUERIES + 1], 5)
     assert index._on_gpu is not None
-    for want, have in zip(
+    for expected, found in zip(
         exact.search(vectors[:20], 100), index.search(vectors[:20], 100), strict=True
     ):
-        assert want.ids == have.ids
-        np.testing.assert_array_equal(want.similarities, have.similarities)
+        assert expected.ids == found.ids
+        np.testing.assert_array_equal(expected.similarities, found.similarities)
     build.allocate(tmp_path, vectors.shape)[:] = vectors
     plan = choose(len(vectors), 128, "ivf-sq8")
     build.build(tmp_path, plan)
     found = build.load(tmp_path, plan, ids).search(vectors[:20], 1)
-    assert [answer.ids[0] for answer in found] == ids[:20]
+    assert [neighbours.ids[0] for neighbours in found] == ids[:20]

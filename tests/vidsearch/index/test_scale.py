@@ -47,7 +47,7 @@ def people(count: int, seed: int = 0, noise: float = 0.09, dim: int = DIM) -> tu
     return tracks, unit(centres + noise * rng.normal(size=centres.shape))
 
 
-def made(folder: Path, vectors: Matrix, kind: Kind) -> VectorIndex:
+def built_index(folder: Path, vectors: Matrix, kind: Kind) -> VectorIndex:
     folder.mkdir(exist_ok=True)
     build.allocate(folder, (len(vectors), vectors.shape[1]))[:] = vectors
     plan = choose(len(vectors), vectors.shape[1], kind)
@@ -71,14 +71,14 @@ def test_expansion_finds_tracks_that_cells_near_the_query_do_not_hold(tmp_path: 
     from vidsearch.index.ivf import IvfIndex, Probes
 
     vectors, queries = people(500, noise=0.08, dim=128)
-    whole = made(tmp_path / "ix", vectors, "ivf-sq8")
+    whole = built_index(tmp_path / "ix", vectors, "ivf-sq8")
     assert isinstance(whole, IvfIndex)
     shares = []
     for centre in (False, True):
         index = IvfIndex(names(10_000), vectors, whole._index, Probes(near=4, expanded=4))
         if not centre:  # no hit is certain: as many cells, but around the query
             index._most_similar_impostor = lambda query: 2.0  # type: ignore[method-assign]
-        found = [np.array(answer.ids, int) for answer in index.search(queries[:100], 20)]
+        found = [np.array(neighbours.ids, int) for neighbours in index.search(queries[:100], 20)]
         shares.append(np.mean([rows // PER_IDENTITY == at for at, rows in enumerate(found)]))
     assert 1 - shares[1] < 0.5 * (1 - shares[0])
 
@@ -128,11 +128,11 @@ def test_a_catalog_searched_while_it_changes(
     ids = rows["track_id"].to_pylist()
     assert len(searcher) == rows.num_rows == 280
     videos = np.array(rows["video_id"].to_pylist())
-    for within in (None, {"video-0001", "video-0014", "video-0003"}, {"nobody"}, set()):
-        masked = None if within is None else ~np.isin(videos, sorted(within))
+    for video_ids in (None, {"video-0001", "video-0014", "video-0003"}, {"nobody"}, set()):
+        masked = None if video_ids is None else ~np.isin(videos, sorted(video_ids))
         for k in (3, 1000):
             expected = exact_search(ids, vectors, vectors[:3], k, masked)
-            found = searcher.search(vectors[:3], k, within)
+            found = searcher.search(vectors[:3], k, video_ids)
             assert [a.ids for a in expected] == [b.ids for b in found]
 
 
@@ -150,7 +150,7 @@ def test_damage_is_found_before_it_is_searched(
 
 def test_lists_cut_short_are_refused(tmp_path: Path) -> None:
     vectors, _ = people(20)
-    made(tmp_path / "ix", vectors, "ivf-sq8")
+    built_index(tmp_path / "ix", vectors, "ivf-sq8")
     lists = tmp_path / "ix" / build.LISTS
     lists.write_bytes(lists.read_bytes()[:-1])
     with pytest.raises(ShapeError, match=r"lists\.ivf must hold"):
@@ -195,7 +195,7 @@ def test_a_reader_keeps_what_it_has_open_when_its_generation_is_removed(
     assert (len(reader), reader.status.kind, reader.status.pending) == (420, kind, 0)
 
 
-# Ends itself, as if the power failed, at a moment of the build that is named.
+# Kills itself at a given moment of the build, like a power failure.
 KILLED = """
 import os, signal, sys
 from vidsearch import Catalog

@@ -15,14 +15,14 @@ from vidsearch.faces.geometry.boxes import iou_matrix
 from vidsearch.photo.detection import TILE_OVERLAP, find_faces, roll_deg, tile_starts
 from vidsearch.photo.query_warning import QueryWarning, WarningCode
 
-# A made-up face: a square, red above (the forehead) and blue below (the chin).
+# Synthetic face: a square, red above (the forehead) and blue below (the chin).
 RED, BLUE, GROUND = (255, 0, 0), (0, 0, 255), (60, 120, 60)
 
 
 class SquareDetector:
-    """Finds red-over-blue squares as a network finds faces, with a network's weaknesses.
+    """Detects red-over-blue squares, with the weaknesses of a network.
 
-    It reduces pictures to 640 pixels, misses what is then under 10 pixels or touches the edge, and
+    It reduces images to 640 pixels, misses what is then under 10 pixels or touches the edge, and
     misses faces turned by more than ``most_roll_deg``.
     """
 
@@ -61,13 +61,13 @@ class SquareDetector:
 
 
 class Blind:
-    """Finds nothing, and counts the pictures it was shown."""
+    """Finds no face, and counts the images that it was given."""
 
     def __init__(self) -> None:
-        self.pictures = 0
+        self.images = 0
 
     def detect(self, image: Image) -> Detections:
-        self.pictures += 1
+        self.images += 1
         return Detections.empty()
 
 
@@ -136,7 +136,7 @@ class TestPasses:
         detector = Blind()
         found = find_faces(np.zeros((4096, 4096, 3), np.uint8), detector)
         assert len(found.detections) == 0
-        assert detector.pictures <= 50  # the price of a photo without faces
+        assert detector.images <= 50  # the price of a photo without faces
 
     @pytest.mark.parametrize("shape", [(0, 0, 3), (0, 5, 3), (1, 1, 3), (1, 700, 3), (700, 1, 3)])
     def test_degenerate_pictures(self, shape: tuple[int, ...]) -> None:
@@ -161,8 +161,8 @@ class TestTurnedPhotos:
         photo = np.ascontiguousarray(np.rot90(upright, turns))
         found = find_faces(photo, SquareDetector(most_roll_deg))
         ys, xs = np.nonzero(photo[..., 1] == 0)
-        want = np.array([[xs.min(), ys.min(), xs.max() + 1, ys.max() + 1]], np.float32)
-        np.testing.assert_allclose(found.detections.boxes_xyxy, want, atol=1)
+        expected = np.array([[xs.min(), ys.min(), xs.max() + 1, ys.max() + 1]], np.float32)
+        np.testing.assert_allclose(found.detections.boxes_xyxy, expected, atol=1)
         turned = float(roll_deg(found.detections.landmarks)[0])
         assert math.cos(math.radians(turned - roll)) > 0.99
         assert found.warnings == (
@@ -208,9 +208,9 @@ def test_turned_photo_gives_the_same_embedding(media: Path, turns: int) -> None:
     for name in ("obama.jpg", "lin-manuel-miranda.png", "rose_leslie_img1.jpg"):
         image = read_photo(media / "photos" / "face_recognition" / name)
         pair = []
-        for picture in (image, np.ascontiguousarray(np.rot90(image, turns))):
-            landmarks = find_faces(picture, pack.detector).detections.landmarks[:1]
-            aligned = align_faces(picture, landmarks, pack.embedder.template)
+        for photo in (image, np.ascontiguousarray(np.rot90(image, turns))):
+            landmarks = find_faces(photo, pack.detector).detections.landmarks[:1]
+            aligned = align_faces(photo, landmarks, pack.embedder.template)
             pair.append(pack.embedder.embed(aligned)[0])
         cosine = pair[0] @ pair[1] / np.linalg.norm(pair[0]) / np.linalg.norm(pair[1])
         assert cosine > 0.99, name

@@ -27,7 +27,7 @@ BLOCK = 16
 
 
 def blocks(rows: int = 3, columns: int = 4, seed: int = 0) -> Image:
-    """Return a picture of flat coloured squares: lossy formats keep their middles."""
+    """Return an image of flat coloured squares, whose middles survive lossy formats."""
     colours = np.random.default_rng(seed).integers(0, 256, (rows, columns, 3), dtype=np.uint8)
     return np.kron(colours, np.ones((BLOCK, BLOCK, 1), np.uint8))
 
@@ -40,7 +40,7 @@ def middles(image: Image) -> Image:
 def encoded(picture: Pillow.Image | NDArray[Any], form: str, **options: Any) -> bytes:
     """Return the content of a file."""
     file = io.BytesIO()
-    # A copy, because saving leaves an encoder's settings behind.
+    # A copy, because saving changes the encoder settings of an image.
     image = picture.copy() if isinstance(picture, Pillow.Image) else Pillow.fromarray(picture)
     image.save(file, form, **options)
     return file.getvalue()
@@ -90,7 +90,7 @@ def specimens() -> dict[str, bytes]:
     }
 
 
-# Lossy formats: how far the middle of a flat square may be off.
+# Lossy formats: largest error in the middle of a flat square.
 TOLERANCE = {"JPEG": 4, "WEBP": 6, "AVIF": 6}
 
 
@@ -98,10 +98,10 @@ class TestFormats:
     @pytest.mark.parametrize("form", ["JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "PPM", "AVIF"])
     def test_every_accepted_format(self, form: str) -> None:
         image = blocks()
-        got = read_photo(encoded(image, form))
-        assert got.shape == image.shape
-        assert got.dtype == np.uint8
-        off = np.abs(middles(got).astype(int) - middles(image)).max()
+        found = read_photo(encoded(image, form))
+        assert found.shape == image.shape
+        assert found.dtype == np.uint8
+        off = np.abs(middles(found).astype(int) - middles(image)).max()
         assert off <= TOLERANCE.get(form, 0)
 
     @pytest.mark.parametrize("form", ["JPEG", "PNG", "WEBP", "TIFF", "AVIF"])
@@ -109,25 +109,25 @@ class TestFormats:
     def test_orientation_is_applied(self, form: str, orientation: int) -> None:
         content = turned(blocks(), form, orientation)
         with Pillow.open(io.BytesIO(content)) as picture:
-            want = np.asarray(ImageOps.exif_transpose(picture).convert("RGB"))
-        np.testing.assert_array_equal(read_photo(content), want)
+            expected = np.asarray(ImageOps.exif_transpose(picture).convert("RGB"))
+        np.testing.assert_array_equal(read_photo(content), expected)
 
     def test_orientation_six_is_a_quarter_turn_clockwise(self) -> None:
         # Red at the top left of the file must come out at the top right.
         image = np.zeros((16, 32, 3), np.uint8)
         image[:8, :8] = (255, 0, 0)
-        got = read_photo(turned(image, "PNG", 6))
-        assert got.shape == (32, 16, 3)
-        assert got[0, 15].tolist() == [255, 0, 0]
-        assert got[0, 0].tolist() == [0, 0, 0]
+        found = read_photo(turned(image, "PNG", 6))
+        assert found.shape == (32, 16, 3)
+        assert found[0, 15].tolist() == [255, 0, 0]
+        assert found[0, 0].tolist() == [0, 0, 0]
 
     @pytest.mark.parametrize("form", ["PNG", "TIFF", "PPM"])
     def test_16_bit_grey_is_scaled_not_clipped(self, form: str) -> None:
         # 257 times 255 is 65535; 128.5 rounds up: 33024 = 257 * 128.498 -> 128, 33025 -> 129.
         samples = np.array([[0, 128, 129, 257, 33024, 33025, 65535]], np.uint16)
-        got = read_photo(encoded(samples, form))
-        assert got[0, :, 0].tolist() == [0, 0, 1, 1, 128, 129, 255]
-        assert (got == got[..., :1]).all()
+        found = read_photo(encoded(samples, form))
+        assert found[0, :, 0].tolist() == [0, 0, 1, 1, 128, 129, 255]
+        assert (found == found[..., :1]).all()
 
     def test_16_bit_colour_png_keeps_its_range(self) -> None:
         # Pillow writes no 16-bit colour: one row of four RGB pixels, by hand.
@@ -142,27 +142,27 @@ class TestFormats:
 
     @pytest.mark.parametrize("form", ["JPEG", "TIFF"])
     def test_ink_becomes_light(self, form: str) -> None:
-        """CMYK, which a JPEG stores inverted: a mix-up would show the negative."""
+        """A JPEG stores CMYK inverted; an error would give the negative."""
         image = blocks()
-        got = read_photo(encoded(Pillow.fromarray(image).convert("CMYK"), form))
-        assert np.abs(middles(got).astype(int) - middles(image)).max() <= 4
+        found = read_photo(encoded(Pillow.fromarray(image).convert("CMYK"), form))
+        assert np.abs(middles(found).astype(int) - middles(image)).max() <= 4
 
     def test_transparent_parts_become_white(self) -> None:
         rgba = np.zeros((8, 8, 4), np.uint8)
         rgba[:, 4:] = (200, 100, 0, 255)
         rgba[:4, :4, 3] = 128  # half black on white: 255 * (1 - 128 / 255) = 127
-        got = read_photo(encoded(rgba, "PNG"))
-        assert got[0, 0].tolist() == [127, 127, 127]
-        assert got[7, 0].tolist() == [255, 255, 255]
-        assert got[0, 7].tolist() == [200, 100, 0]
+        found = read_photo(encoded(rgba, "PNG"))
+        assert found[0, 0].tolist() == [127, 127, 127]
+        assert found[7, 0].tolist() == [255, 255, 255]
+        assert found[0, 7].tolist() == [200, 100, 0]
 
     def test_palette_with_transparency(self) -> None:
         picture = Pillow.new("P", (4, 4), 1)
         picture.putpalette([10, 20, 30, 200, 100, 50])
         picture.putpixel((0, 0), 0)
-        got = read_photo(encoded(picture, "PNG", transparency=0))
-        assert got[0, 0].tolist() == [255, 255, 255]
-        assert got[3, 3].tolist() == [200, 100, 50]
+        found = read_photo(encoded(picture, "PNG", transparency=0))
+        assert found[0, 0].tolist() == [255, 255, 255]
+        assert found[3, 3].tolist() == [200, 100, 50]
 
     def test_grey_becomes_three_equal_channels(self) -> None:
         grey = np.arange(64, dtype=np.uint8).reshape(8, 8)
@@ -179,10 +179,10 @@ class TestFormats:
         profile = srgb_profile().replace(b"rXYZ", b"____").replace(b"bXYZ", b"rXYZ")
         red = np.full((32, 32, 3), (255, 0, 0), np.uint8)
         options = {} if form in ("PNG", "TIFF") else {"quality": 95}
-        got = read_photo(
+        found = read_photo(
             encoded(red, form, icc_profile=profile.replace(b"____", b"bXYZ"), **options)
         )
-        assert np.abs(got.astype(int) - [0, 0, 255]).max() <= 8
+        assert np.abs(found.astype(int) - [0, 0, 255]).max() <= 8
 
     def test_lab_samples(self) -> None:
         image = blocks() // 2 + 64
@@ -205,10 +205,10 @@ class TestFormats:
         )
 
     def test_profile_of_another_colour_space(self) -> None:
-        """Grey pictures often keep the RGB profile of the picture they were made from."""
+        """Grey images often keep the RGB profile of the image they were converted from."""
         grey = Pillow.fromarray(blocks()).convert("L")
-        got = read_photo(encoded(grey, "PNG", icc_profile=srgb_profile()))
-        assert np.abs(got[..., 0].astype(int) - np.asarray(grey)).max() <= 1
+        found = read_photo(encoded(grey, "PNG", icc_profile=srgb_profile()))
+        assert np.abs(found[..., 0].astype(int) - np.asarray(grey)).max() <= 1
 
     @pytest.mark.parametrize("form", ["GIF", "PNG", "WEBP"])
     def test_animation_gives_its_first_frame_and_says_so(
@@ -238,9 +238,9 @@ class TestLargePhotos:
         assert photo.image.shape == (MAX_SIDE // 2, MAX_SIDE, 3)
         assert photo.scale == pytest.approx((2 * MAX_SIDE + 8) / MAX_SIDE)
         step = MAX_SIDE // 8
-        want = middles(blocks(4, 8))
-        got = photo.image[step // 2 :: step, step // 2 :: step]
-        assert np.abs(got.astype(int) - want).max() <= 4
+        expected = middles(blocks(4, 8))
+        found = photo.image[step // 2 :: step, step // 2 :: step]
+        assert np.abs(found.astype(int) - expected).max() <= 4
 
     def test_small_photo_keeps_its_pixels(self) -> None:
         photo = open_photo(encoded(np.zeros((3, MAX_SIDE, 3), np.uint8), "PNG"))
@@ -273,7 +273,7 @@ class TestLargePhotos:
             read_photo(png(*size, depth=8, colour=2, data=b""))
 
     def test_limit_is_inclusive(self) -> None:
-        """The header passes, so the missing pixels are what is complained of."""
+        """The header is valid, so the error is about the missing pixels."""
         with pytest.raises(PhotoError, match="damaged or cut short"):
             read_photo(png(10_000, 10_000, depth=8, colour=2, data=b""))
 
@@ -352,7 +352,7 @@ class TestErrors:
             read_photo(tmp_path / "pipe")
 
     def test_unreadable(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        """The tests may run as root, whom no permission stops: so the refusal is made up."""
+        """Tests may run as root, which ignores permissions, so the error is simulated."""
         path = tmp_path / "secret.jpg"
         path.write_bytes(specimens()["JPEG"])
 
@@ -392,8 +392,7 @@ class TestErrors:
 
 
 class TestFuzz:
-    """Any input gives pixels or a PhotoError of one line, and (by the suite's own setting) no
-    warning."""
+    """Any input gives pixels or a PhotoError of one line, and no Python warning."""
 
     @staticmethod
     def check(content: bytes) -> None:
@@ -431,7 +430,7 @@ class TestFuzz:
 
 
 def mutated(content: bytes, rng: np.random.Generator) -> bytes:
-    """Cut, overwrite, remove or insert; a PNG's checksums are then mended, to get past them."""
+    """Cut, overwrite, remove or insert bytes; then correct the checksums of a PNG."""
     damaged = bytearray(content)
     where, other = sorted(int(n) for n in rng.integers(0, len(damaged), 2))
     match int(rng.integers(5)):

@@ -1,4 +1,4 @@
-"""A search result with everything in it, small."""
+"""A small search result with every field set."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def make_hit(
     start_s: float = 1.25,
     person: str | None = None,
 ) -> Hit:
-    """Return a hit of two seconds; content is known by its path."""
+    """Return a hit of two seconds; the video id is made from the path."""
     return Hit(
         rank=rank,
         confidence=confidence,

@@ -73,7 +73,7 @@ def test_negative_numbers_stay_numbers(hit: MakeHit) -> None:
     name=st.text(st.characters(codec="utf-8", exclude_characters="\0")), person=st.text("ab'=,\n")
 )
 def test_reads_back(name: str, person: str) -> None:
-    """One leading apostrophe off, and every name is what it was."""
+    """Removing one leading apostrophe restores every name."""
     hit = Hit(1, 0.5, 0.9, name, "v", "t", TimeSpan(0, 1), 0.5, np.zeros(4, np.float32), person)
     row = rows(to_csv(one_hit(hit)))[0]
     assert row["video"].removeprefix("'") == name

@@ -38,7 +38,7 @@ HOSTILE = (
 
 
 class Page(HTMLParser):
-    """Reads a page strictly: every element closed in order, and what it held."""
+    """Strict parser of a page: elements must be closed in order; collects elements and text."""
 
     def __init__(self, html: str) -> None:
         super().__init__(convert_charrefs=True)
@@ -68,12 +68,12 @@ class Page(HTMLParser):
 
     @property
     def shape(self) -> list[tuple[str, tuple[str, ...]]]:
-        """Elements and their attributes, without values: what markup can do."""
+        """Elements and their attributes, without values."""
         return [(tag, tuple(attributes)) for tag, attributes in self.elements]
 
 
 def named(name: str, jpeg: bytes | None = None) -> SearchResult:
-    """Return a result in which everything that comes from outside is ``name``."""
+    """Return a result whose external texts are all ``name``."""
     box = np.zeros(4, np.float32)
     hits = tuple(
         Hit(rank, confidence, 0.9, name, name, name, TimeSpan(1, 2), 1.5, box, name)
@@ -99,7 +99,7 @@ def test_hostile_names_stay_text(name: str, jpeg: bytes) -> None:
 
 @given(st.text(st.characters(codec=None) | st.sampled_from("<>&\"'/="), max_size=40))
 def test_any_name_changes_no_markup(name: str) -> None:
-    """A slash marks the folder, which is markup of our own: names are compared without one."""
+    """Names have no slash, because a slash adds the markup of the folder."""
     name = name.replace("/", "")
     html = to_html(named(name))
     html.encode("utf-8")
@@ -176,7 +176,7 @@ def test_no_hit(result: SearchResult) -> None:
     assert page.all("article") == []
 
 
-def test_what_is_no_jpeg_is_not_shown(result: SearchResult) -> None:
+def test_content_that_is_not_a_jpeg_is_not_embedded(result: SearchResult) -> None:
     page = Page(to_html(dataclasses.replace(result, thumbnails={"track-1": b"<svg onload=x>"})))
     assert len(page.all("img")) == 1
 
@@ -186,7 +186,7 @@ def test_what_is_no_jpeg_is_not_shown(result: SearchResult) -> None:
 def test_browser_applies_the_style(
     result: SearchResult, tmp_path: Path, dark: bool, page_colour: tuple[int, int, int]
 ) -> None:
-    """A wrong hash in the policy would leave the page white."""
+    """With a wrong hash in the policy, the page would stay white."""
     browser = shutil.which("chromium") or shutil.which("chromium-browser")
     if browser is None:
         pytest.skip("chromium is not installed")

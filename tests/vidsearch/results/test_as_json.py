@@ -43,7 +43,7 @@ def results(draw: st.DrawFn) -> SearchResult:
 
 
 def test_contract(result: SearchResult) -> None:
-    """Keys, their order, and the rounding, written out."""
+    """Keys, their order, and the rounding."""
     text = json.dumps(to_json(dataclasses.replace(result, hits=result.hits[:2])))
     assert text == (
         '{"model_id": "open-0123", "query": [{"photo": "/photos/ada.jpg", '
@@ -68,9 +68,9 @@ def test_round_trip(result: SearchResult) -> None:
     def refuse(constant: str) -> Any:
         raise AssertionError(constant)
 
-    made = to_json(result)
-    back = json.loads(json.dumps(made), parse_constant=refuse)
-    assert back == made
+    document = to_json(result)
+    back = json.loads(json.dumps(document), parse_constant=refuse)
+    assert back == document
     assert back["model_id"] == result.model_id
     for row, hit in zip(back["hits"], result.hits, strict=True):
         assert (row["video"], row["video_id"], row["track_id"], row["person"]) == (

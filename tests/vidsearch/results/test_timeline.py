@@ -21,7 +21,7 @@ def bars(hits: list[Hit], duration_s: float | None) -> list[tuple[float, float]]
 
 
 def test_bars_lie_where_the_hits_are(hit: MakeHit) -> None:
-    # 2 of 20 seconds from 5 on: a tenth of the strip, from a quarter on.
+    # 2 of 20 seconds, from second 5: a tenth of the width, from a quarter of it.
     assert bars([hit(1, 0.9, start_s=5)], 20) == [(WIDTH / 4, WIDTH / 10)]
 
 

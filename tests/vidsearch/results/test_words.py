@@ -55,9 +55,9 @@ def test_number_is_cut_not_rounded(confidence: float, number: str) -> None:
 
 @given(st.floats(0, 1))
 def test_number_never_contradicts_the_word(confidence: float) -> None:
-    shown = float(confidence_number(confidence).strip("<>"))
+    text = float(confidence_number(confidence).strip("<>"))
     if not confidence_number(confidence).startswith("<"):
-        assert confidence_word(shown) == confidence_word(confidence)
+        assert confidence_word(text) == confidence_word(confidence)
 
 
 @pytest.mark.parametrize("confidence", [-0.1, 1.1, float("nan"), float("inf")])
@@ -67,7 +67,7 @@ def test_no_probability(confidence: float) -> None:
 
 
 @pytest.mark.parametrize(
-    ("seconds", "shown"),
+    ("seconds", "text"),
     [
         (0, "0:00:00.0"),
         (1.25, "0:00:01.2"),
@@ -78,8 +78,8 @@ def test_no_probability(confidence: float) -> None:
         (-1.5, "-0:00:01.5"),
     ],
 )
-def test_clock(seconds: float, shown: str) -> None:
-    assert clock(seconds) == shown
+def test_clock(seconds: float, text: str) -> None:
+    assert clock(seconds) == text
 
 
 @given(st.floats(0, 1e6))

@@ -70,7 +70,7 @@ def test_a_nearer_query_expects_more(rng: np.random.Generator) -> None:
 def test_order_does_not_matter(rng: np.random.Generator) -> None:
     cosines, videos = cosines_of_normal_distances(rng, 500), rng.integers(0, 20, 500)
     order = rng.permutation(500)
-    # Which video is drawn how often depends on its number, so those stay.
+    # The resampling depends on the numbers of the videos, so the numbers stay.
     unshuffled = expected_false_hits(cosines, videos, 900, THRESHOLDS)
     assert unshuffled == expected_false_hits(cosines[order], videos[order], 900, THRESHOLDS)
 
@@ -99,7 +99,7 @@ def test_too_little_says_nothing(rng: np.random.Generator, tracks: int, videos: 
 def test_known_impostor_pairs_correct_the_estimate(rng: np.random.Generator) -> None:
     cosines, videos = cosines_of_normal_distances(rng, 1000), np.arange(1000) % 30
     plain = expected_false_hits(cosines, videos, 100, THRESHOLDS)
-    # 18 seen where 8 were expected: (18 + 2) / (8 + 2) = 2; nothing where 0.5 was: 2 / 2.5.
+    # 18 reached, 8 expected: (18 + 2) / (8 + 2) = 2; none reached, 0.5 expected: 2 / 2.5 = 0.8.
     pairs = KnownImpostorPairs(5000, (18, 0, 0), (8.0, 0.5, 0.0))
     assert pairs.factors == pytest.approx((2.0, 0.8, 1.0))
     mended = expected_false_hits(cosines, videos, 100, THRESHOLDS, pairs)

@@ -21,24 +21,26 @@ from vidsearch.search import known_impostors
 from vidsearch.search.track_index import TrackSearcher
 
 CURVE = Calibration(slope=10.0, intercept=-5.0, fitted_on="a test", pairs=2)
-# With prior 0.5 the bars of 0.5, 0.9, 0.99 and 0.1 are 0.5, 0.72, 0.96 and 0.28.
+# With prior 0.5 the thresholds of 0.5, 0.9, 0.99 and 0.1 are 0.5, 0.72, 0.96 and 0.28.
 
 
-def film(synthetic: ModuleType, number: int, places: list[float], quality: float) -> IndexedVideo:
+def indexed_video(
+    synthetic: ModuleType, number: int, cosines: list[float], quality: float
+) -> IndexedVideo:
     """A video whose tracks share a frame; track n has this cosine with the first unit vector."""
-    video = synthetic.make_video(number, tracks=len(places), status="indexed")
+    video = synthetic.make_video(number, tracks=len(cosines), status="indexed")
     tracks = []
-    for at, (track, cosine) in enumerate(zip(video.tracks, places, strict=True)):
+    for row, (track, cosine) in enumerate(zip(video.tracks, cosines, strict=True)):
         vector = np.zeros(synthetic.DIM, np.float32)
         vector[0] = cosine
-        vector[1 + (number + at) % (synthetic.DIM - 1)] = np.sqrt(1 - cosine**2)
+        vector[1 + (number + row) % (synthetic.DIM - 1)] = np.sqrt(1 - cosine**2)
         template = dataclasses.replace(track.template, vector=vector)
         faces = tuple(
-            dataclasses.replace(face, time_s=1.0 if n == 0 else 2.0 + at)
+            dataclasses.replace(face, time_s=1.0 if n == 0 else 2.0 + row)
             for n, face in enumerate(track.faces)
         )
         tracks.append(
-            dataclasses.replace(track, template=template, faces=faces, quality=quality + at / 100)
+            dataclasses.replace(track, template=template, faces=faces, quality=quality + row / 100)
         )
     return IndexedVideo(video.video, tuple(tracks))
 
@@ -47,16 +49,16 @@ def film(synthetic: ModuleType, number: int, places: list[float], quality: float
 def archive(catalog: Catalog, synthetic: ModuleType) -> Catalog:
     """Videos 0 and 1 show two people each, 2 shows one."""
     with CatalogWriter(catalog) as writer:
-        writer.add(film(synthetic, 0, [1.0, 0.1], 0.9))
-        writer.add(film(synthetic, 1, [0.99, 0.8], 0.5))
-        writer.add(film(synthetic, 2, [0.6], 0.4))
+        writer.add(indexed_video(synthetic, 0, [1.0, 0.1], 0.9))
+        writer.add(indexed_video(synthetic, 1, [0.99, 0.8], 0.5))
+        writer.add(indexed_video(synthetic, 2, [0.6], 0.4))
     return catalog
 
 
 def tracks_of(catalog: Catalog, number: int) -> list[str]:
     rows = catalog.tracks(["track_id", "video_id", "quality"]).to_pylist()
-    mine = [row for row in rows if row["video_id"] == f"video-{number:04d}"]
-    return [row["track_id"] for row in sorted(mine, key=lambda row: row["quality"])]
+    tracks = [row for row in rows if row["video_id"] == f"video-{number:04d}"]
+    return [row["track_id"] for row in sorted(tracks, key=lambda row: row["quality"])]
 
 
 def sample(synthetic: ModuleType) -> Matrix:
@@ -70,23 +72,23 @@ def measured(catalog: Catalog, synthetic: ModuleType) -> KnownImpostorPairs:
     )
 
 
-def test_bars_move_with_the_prior() -> None:
+def test_thresholds_move_with_the_prior() -> None:
     assert known_impostors.threshold_table(CURVE, 0.5) == pytest.approx(
         [0.5, 0.5 + np.log(9) / 10, 0.5 + np.log(99) / 10, 0.5 - np.log(9) / 10]
     )
     assert known_impostors.threshold_table(CURVE, 0.01)[0] == pytest.approx(0.5 + np.log(99) / 10)
 
 
-def test_nobody_named_means_no_pair(archive: Catalog, synthetic: ModuleType) -> None:
-    # Pairs inside a video are no measure, however certain.
+def test_without_names_there_is_no_pair(archive: Catalog, synthetic: ModuleType) -> None:
+    # Pairs inside one video are not used, even if they are certain.
     assert measured(archive, synthetic) == KnownImpostorPairs()
 
 
-def test_company_of_a_named_person_elsewhere(archive: Catalog, synthetic: ModuleType) -> None:
+def test_tracks_beside_a_named_person_elsewhere(archive: Catalog, synthetic: ModuleType) -> None:
     ann = add_person(archive, "Ann")
     judge(archive, [tracks_of(archive, 0)[0], tracks_of(archive, 1)[0]], ann, same=True)
-    # Who is beside Ann in video 0 is not Ann in video 1, and the other way round; a pair inside
-    # one video does not count, nor the track of video 2, which may be Ann.
+    # The track beside Ann in video 0 and Ann in video 1 are a pair, and vice versa. A pair inside
+    # one video is not used, nor the track of video 2, which may be Ann.
     found = measured(archive, synthetic)
     assert found.pairs == 2
     # 1.0 with 0.8 reaches 0.5 and 0.72; 0.99 with 0.1 nothing.
@@ -100,18 +102,18 @@ def test_people_of_different_names(archive: Catalog, synthetic: ModuleType) -> N
     judge(archive, [tracks_of(archive, 0)[0]], ann, same=True)
     judge(archive, [tracks_of(archive, 2)[0]], bob, same=True)
     found = measured(archive, synthetic)
-    # Ann and Bob: 0.6. Nothing else is certain: Ann's company of video 0 lies in her own video.
+    # Ann and Bob: 0.6. The track beside Ann in video 0 lies in her own video, so it is not used.
     assert (found.pairs, found.reached) == (1, (1, 0, 0))
 
 
-def test_rejected_tracks_are_no_measure(archive: Catalog, synthetic: ModuleType) -> None:
+def test_rejected_tracks_are_not_used(archive: Catalog, synthetic: ModuleType) -> None:
     ann = add_person(archive, "Ann")
     judge(archive, [tracks_of(archive, 0)[0]], ann, same=True)
     judge(archive, [tracks_of(archive, 2)[0]], ann, same=False)
     assert measured(archive, synthetic).pairs == 0
 
 
-def test_it_is_kept_until_something_changes(
+def test_counts_are_cached_until_the_tables_change(
     archive: Catalog, synthetic: ModuleType, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ann, bob = add_person(archive, "Ann"), add_person(archive, "Bob")
@@ -129,7 +131,7 @@ def test_it_is_kept_until_something_changes(
     assert measured(archive, synthetic) == first
     assert not calls
     judge(archive, [tracks_of(archive, 1)[0]], bob, same=True)
-    # Ann with both of Bob's, and whoever is beside Bob in video 1 with Bob in video 2.
+    # Ann with both of Bob's, and the person beside Bob in video 1 with Bob in video 2.
     assert measured(archive, synthetic).pairs == 3
     assert calls
     archive.root.child("advice.json").write(b"{")
@@ -151,22 +153,22 @@ def result(estimate: FalseHitEstimate) -> SearchResult:
     return SearchResult("m", (), (), Coverage(500, 3, 60.0), false_hit_estimate=estimate)
 
 
-def test_how_it_is_said() -> None:
+def test_sentence_of_an_estimate() -> None:
     levels = (
         FalseHits(0.5, 1.24, 0.31, 3.1),
         FalseHits(0.9, 0.031, 0.002, 0.2),
         FalseHits(0.99, 0.0, 0.0, 0.0),
     )
     pairs = KnownImpostorPairs(40, (0, 0, 0), (0.1, 0, 0))
-    made = result(FalseHitEstimate(500, 400, levels, pairs))
-    text = " ".join(to_text(made).split())
+    search_result = result(FalseHitEstimate(500, 400, levels, pairs))
+    text = " ".join(to_text(search_result).split())
     assert (
         "False hits to expect among 500 tracks: 1.2 from 0.5 (0.31 to 3.1), 0.03 from 0.9 (<0.01 "
         "to 0.20), 0 from 0.99 (0 to 0)."
     ) in text
     assert "the similarities of 400 tracks to this query" in text
     assert "corrected by 40 pairs of tracks" in text
-    document = to_json(made)["false_hits"]
+    document = to_json(search_result)["false_hits"]
     assert (document["tracks"], document["tracks_compared"], document["certain_pairs"]) == (
         500,
         400,
@@ -180,8 +182,8 @@ def test_how_it_is_said() -> None:
     }
 
 
-def test_too_little_is_said_as_such() -> None:
-    made = result(FalseHitEstimate(18, 18, ()))
-    text = " ".join(to_text(made).split())
+def test_sentence_without_an_estimate() -> None:
+    search_result = result(FalseHitEstimate(18, 18, ()))
+    text = " ".join(to_text(search_result).split())
     assert "is not known: the estimate needs 100 tracks of other people in 5 videos" in text
-    assert "false_hits" not in to_json(made)
+    assert "false_hits" not in to_json(search_result)

@@ -62,7 +62,7 @@ class TestFindQueryFace:
         assert e.value.exit_status == 4
 
     def test_poor_face_is_used_with_a_warning(self) -> None:
-        """A flat patch has no fine detail at all: as blurred as a face can be."""
+        """A flat patch has no fine detail, like the most blurred face."""
         face = find_query_face(scene(300, 300, (50, 50, 100, 0)), "x", FakePack())
         (warning,) = face.warnings
         assert warning == QueryWarning(WarningCode.POOR_FACE, {"quality": face.quality})
@@ -84,7 +84,7 @@ class TestFindQueryFace:
 
 class TestQueryFace:
     def test_box_is_in_pixels_of_the_file(self, tmp_path: Path) -> None:
-        """8192 pixels are read as 4096."""
+        """A photo of 8192 pixels is shrunk to 4096."""
         path = tmp_path / "wide.png"
         Pillow.fromarray(scene(8192, 512, (6000, 100, 400, 0))).save(path)
         face = query_face(path, FakePack())
@@ -114,7 +114,7 @@ def made_up(*embeddings: list[float], **other: Any) -> list[QueryFace]:
 
 class TestPoolQuery:
     def test_centre_of_raw_embeddings(self) -> None:
-        # ((3, 0) + (0, 1)) / 2 = (1.5, 0.5), of length sqrt(2.5): the longer one weighs more.
+        # ((3, 0) + (0, 1)) / 2 = (1.5, 0.5), of length sqrt(2.5): the longer embedding weighs more.
         template = pool_query(made_up([3, 0], [0, 1]), MODEL)
         np.testing.assert_allclose(template.vector, [0.948683, 0.316228], rtol=1e-5)
         assert template.weight == 2

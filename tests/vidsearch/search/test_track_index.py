@@ -81,8 +81,8 @@ def test_new_tracks_are_found_at_once(catalog: Catalog, synthetic: ModuleType) -
     assert_exact(catalog, searcher, synthetic)
     assert index_status(catalog, catalog.snapshot()) == searcher.status
     newest = synthetic.make_video(4, tracks=3, status="indexed").tracks[0].template.vector
-    answer = searcher.search(newest[None], 1)[0]
-    assert answer.similarities[0] == pytest.approx(1, abs=1e-6)
+    found = searcher.search(newest[None], 1)[0]
+    assert found.similarities[0] == pytest.approx(1, abs=1e-6)
 
 
 def test_deleted_and_replaced_tracks_are_masked(catalog: Catalog, synthetic: ModuleType) -> None:
@@ -201,10 +201,10 @@ def test_the_same_tracks_give_the_same_index(
     )
     for number in (2, 0, 1):
         write(second, synthetic, number)
-    for made in (catalog, second):
-        rebuild(made)
-    one, other = (current(made) / "vectors.faiss" for made in (catalog, second))
-    assert one.read_bytes() == other.read_bytes()
+    for each in (catalog, second):
+        rebuild(each)
+    first_file, second_file = (current(each) / "vectors.faiss" for each in (catalog, second))
+    assert first_file.read_bytes() == second_file.read_bytes()
 
 
 def test_rebuilding_happens_when_enough_has_changed(
@@ -224,7 +224,7 @@ def test_rebuilding_happens_when_enough_has_changed(
     assert TrackSearcher(catalog).status.kind == "faiss-flat"
 
 
-def test_only_generations_that_nobody_opens_are_removed(
+def test_only_generations_that_no_reader_opens_are_removed(
     catalog: Catalog, synthetic: ModuleType
 ) -> None:
     write(catalog, synthetic, 0)
