@@ -111,5 +111,5 @@ def test_a_real_gpu_answers_as_the_processor_does(tmp_path: Path) -> None:
     build.allocate(tmp_path, vectors.shape)[:] = vectors
     plan = choose(len(vectors), 128, "ivf-sq8")
     build.build(tmp_path, plan)
-    found = build.load(tmp_path, plan, ids).search(vectors[:20], 1)
-    assert [neighbours.ids[0] for neighbours in found] == ids[:20]
+    results = build.load(tmp_path, plan, ids).search(vectors[:20], 1)
+    assert [neighbours.ids[0] for neighbours in results] == ids[:20]
