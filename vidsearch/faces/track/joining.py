@@ -3,8 +3,8 @@
 A tracklet ends where a face is missed for longer than ``max_gap_s`` or changes its appearance
 suddenly (turned away, covered). A tracklet that begins within ``join_gap_s`` of another's end
 continues it if both are probably the same person, by template and position. The most probable
-links are made first. Each tracklet has at most one predecessor and one successor, so the order of
-the tracklets has no influence, and no person is in two boxes at a time.
+links are made first. Each tracklet has at most one predecessor and one successor. Thus no person
+is in two boxes at a time, and the order of the tracklets has no influence.
 """
 
 from __future__ import annotations
