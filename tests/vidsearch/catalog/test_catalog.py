@@ -72,6 +72,10 @@ def test_what_is_written_is_read(catalog: Catalog, synthetic: ModuleType) -> Non
         np.float32(faces[1]["landmarks"]).reshape(5, 2), first.faces[1].landmarks
     )
     np.testing.assert_array_equal(np.float32(faces[1]["embedding"]), first.faces[1].embedding)
+    track_id = rows[0]["track_id"]
+    snapshot = catalog.snapshot()
+    assert snapshot.best_faces([track_id, "gone"]) == {track_id: first.faces[0].aligned_jpeg}
+    assert snapshot.best_faces([]) == {}
 
 
 def test_columns_and_ids_narrow_what_is_read(catalog: Catalog, synthetic: ModuleType) -> None:

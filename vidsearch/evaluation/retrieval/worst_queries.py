@@ -57,7 +57,7 @@ def worst_queries(
     ]
     track_ids = {hit.track_id for query in worst for _, hit in query.false_hits}
     track_ids |= {best[1].track_id for query in worst for _, best in query.missed if best}
-    faces = _faces(catalog, track_ids)
+    faces = catalog.snapshot().best_faces(track_ids)
     names = _names(catalog, {video for query in worst for video, _ in query.missed})
     rows = tuple(_row(query, faces, names) for query in worst)
     return Section(
@@ -120,13 +120,6 @@ def _missed_picture(
 def _label(rank: int, hit: Hit) -> str:
     name = PurePosixPath(hit.video).name
     return f"rank {rank}, {confidence_number(hit.confidence)}: {name} {clock(hit.best_s)}"
-
-
-def _faces(catalog: Catalog, track_ids: Collection[str]) -> dict[str, bytes]:
-    if not track_ids:
-        return {}
-    rows = catalog.faces(["track_id", "position", "aligned_jpeg"], track_ids=track_ids).to_pylist()
-    return {row["track_id"]: row["aligned_jpeg"] for row in rows if row["position"] == 0}
 
 
 def _names(catalog: Catalog, video_ids: Collection[str]) -> dict[str, str]:
