@@ -27,14 +27,13 @@ class FakeCatalog:
         rows = [{"track_id": f"{video}-track", "quality": 0.9} for video in "abc"]
         return pa.Table.from_pylist(rows).select(columns)
 
-    def faces(self, columns: list[str], *, track_ids: set[str]) -> pa.Table:
-        """Return two faces per track; only position 0 is displayed."""
-        rows = [
-            {"track_id": track, "position": position, "aligned_jpeg": f"{track}{position}".encode()}
-            for track in sorted(track_ids)
-            for position in (0, 1)
-        ]
-        return pa.Table.from_pylist(rows).select(columns)
+    def snapshot(self) -> FakeCatalog:
+        """Return the same columns."""
+        return self
+
+    def best_faces(self, track_ids: set[str]) -> dict[str, bytes]:
+        """Return the best face of each track."""
+        return {track: f"{track}0".encode() for track in track_ids}
 
     def videos(self, columns: list[str], *, video_ids: set[str]) -> pa.Table:
         """Return the URI of each video."""
