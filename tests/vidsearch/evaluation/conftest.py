@@ -44,7 +44,7 @@ def make_report(right: list[int], similarity: list[float], **changes: object) ->
         "sections": (
             Section(
                 "Figures",
-                "What was seen.",
+                "Results.",
                 (
                     ReportTable("numbers", "All", ("name", "x"), (("a|b", 0.123456), ("c", None))),
                     Figure("line", "A line", made.svg),

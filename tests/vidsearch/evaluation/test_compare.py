@@ -55,7 +55,7 @@ def test_command(
     assert "holds no report" in capsys.readouterr().err
 
 
-def test_what_cannot_be_compared(report: Report, tmp_path: Path) -> None:
+def test_incomparable_reports_are_refused(report: Report, tmp_path: Path) -> None:
     def stored(name: str, other: Report) -> StoredReport:
         return read_report(write_report(other, tmp_path / name))
 

@@ -48,7 +48,7 @@ def build(tmp_path: Path, rows: list[Candidate], **options: object) -> SetReport
     return assemble(paths, tmp_path / "set", ARCFACE_112, sure_above_09, settings, {})
 
 
-def test_a_set_holds_every_face_once_and_says_so(tmp_path: Path) -> None:
+def test_a_set_holds_every_face_once(tmp_path: Path) -> None:
     report = build(tmp_path, six_people(), held_out=0.34)
     assert report.faces == {"train": 8, "held_out": 4}
     assert report.identities == {"train": 4, "held_out": 2}
@@ -65,7 +65,7 @@ def test_a_set_holds_every_face_once_and_says_so(tmp_path: Path) -> None:
     assert json.loads((tmp_path / "set" / "report.json").read_text())["photos"] == 12
 
 
-def test_what_is_dropped_and_why(tmp_path: Path) -> None:
+def test_dropped_photos_have_a_reason(tmp_path: Path) -> None:
     rows = [
         *six_people(),
         face("a", 3, far_hash(1) ^ 0b101, 0),  # two bits from a/1, the same person: again
@@ -109,7 +109,7 @@ def test_shards_hold_the_same_faces_as_folders(tmp_path: Path) -> None:
     }
 
 
-def test_names_that_no_folder_may_have(tmp_path: Path) -> None:
+def test_identities_with_invalid_folder_names(tmp_path: Path) -> None:
     names = ["a/b", "a_b", "A_B", "..", "x"]
     rows = [face(name, n, far_hash(10 * i + n), i) for i, name in enumerate(names) for n in (1, 2)]
     build(tmp_path, rows, held_out=0)
@@ -118,7 +118,7 @@ def test_names_that_no_folder_may_have(tmp_path: Path) -> None:
     assert all(len(list(folder.iterdir())) == 2 for folder in folders)
 
 
-def test_too_little_is_said(tmp_path: Path) -> None:
+def test_a_set_with_too_few_identities_is_refused(tmp_path: Path) -> None:
     with pytest.raises(TrainingSetError, match="1 identities are left of 2"):
         build(tmp_path, [face("a", 1, 1, 0), face("a", 2, far_hash(1), 0), face("b", 1, 7, 1)])
     with pytest.raises(ConfigError, match="too few to hold 2 of them out"):
@@ -150,7 +150,7 @@ def test_the_split_moves_little_when_people_are_added() -> None:
     assert held_out_identities(people, 0.0, seed=3) == frozenset()
 
 
-def test_candidates_come_back_as_they_went(tmp_path: Path) -> None:
+def test_candidates_round_trip(tmp_path: Path) -> None:
     rows = [face("a", 1, 2**64 - 1, 3), Candidate("b", "b/1", dropped="no face")]
     write_candidates(tmp_path / "x.parquet", rows)
     back = list(read_candidates(tmp_path / "x.parquet", images=True))

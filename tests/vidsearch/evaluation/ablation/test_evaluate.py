@@ -18,7 +18,7 @@ from vidsearch.faces.template import normalise
 NET = NetConfig(width=32, epochs=30, batch=32, dropout=0.0)
 
 
-def test_every_step_helps_where_it_should(rng: np.random.Generator) -> None:
+def test_each_step_improves_on_the_one_before(rng: np.random.Generator) -> None:
     data = synthetic_set(rng, spaces=3, context=True)
     steps = measure_steps(data, AblationOptions(net=NET))
     value = {(s.name, s.ranking): s.figures.intervals["iqiyi"].mean for s in steps}

@@ -103,7 +103,7 @@ def test_with_and_without_noise(
 
 
 def test_noise_is_left_out_of_both_lists(files: dict[str, Path]) -> None:
-    # The first gallery picture has the name of the first probe: a noise list names them both.
+    # The first gallery image and the first probe have one name, so a noise list names both.
     names = files["gallery.txt"].read_text().replace("g0.jpg\n", "p0.jpg\n")
     files["gallery.txt"].write_text(names)
     files["noise.txt"].write_text("p0.jpg\n")

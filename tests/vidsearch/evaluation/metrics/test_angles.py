@@ -34,7 +34,7 @@ def test_hand_worked() -> None:
     assert (found.embeddings, found.identities) == (5, 3)
 
 
-def test_lengths_do_not_count(rng: np.random.Generator) -> None:
+def test_vector_lengths_have_no_influence(rng: np.random.Generator) -> None:
     points, labels = rng.normal(size=(60, 8)), rng.integers(0, 5, 60)
     scaled = points * rng.uniform(0.1, 9, (60, 1))
     a, b = angle_statistics(points, labels), angle_statistics(scaled, labels)
@@ -49,7 +49,7 @@ def test_a_class_without_photos_counts_for_w_inter_only() -> None:
     assert found.w_inter == pytest.approx((30 + 30 + 60) / 3, abs=1e-4)
 
 
-def test_of_sub_centres_the_nearest_stands_for_the_class() -> None:
+def test_the_nearest_sub_centre_represents_the_class() -> None:
     embeddings, labels = circle(0, 90), np.array([0, 2])
     # Class 0: second sub-centre, 5 off; class 1 is not seen: its first; class 2: first, 10 off.
     weights = np.stack([circle(40, 5), circle(45, 170), circle(100, 150)])

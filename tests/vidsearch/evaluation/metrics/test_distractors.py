@@ -23,7 +23,7 @@ from vidsearch.evaluation.metrics.verification import tar_at_far
 
 
 def exact_rows(rng: np.random.Generator, count: int) -> np.ndarray:
-    """Unit rows whose products are exact in float32, with many ties: 16 numbers of +-1/4."""
+    """Return unit rows whose products are exact in float32, with many ties: 16 numbers of +-1/4."""
     return rng.choice(np.array([-0.25, 0.25], np.float32), (count, 16))
 
 
@@ -116,7 +116,7 @@ def test_mates_among_probes() -> None:
     assert both.impostors == 4
 
 
-def test_too_little_kept() -> None:
+def test_a_short_tail_is_refused() -> None:
     seen = Streamed(100, f32([0.5]), f32([[0.5]]), np.array([0]), f32([0.9]))
     assert distractor_result(seen, far=0.001, fpr=0).ver_tar == 1
     with pytest.raises(ConfigError, match=r"needs the 11 highest.*only 1 were kept"):

@@ -66,7 +66,7 @@ def test_more_enrolled_never_help() -> None:
     assert many.rank_k(1) < few.rank_k(1)
 
 
-def test_what_is_not_there_is_never_found() -> None:
+def test_missing_templates_are_never_found() -> None:
     gallery = plane(0, 90)
     found = search(
         plane(5, 5, 85),

@@ -27,7 +27,7 @@ def test_hand_worked() -> None:
     assert tpir_at_fpir(scores, right, absent, fpir=1.0).tpir == 0.75
 
 
-def test_equal_similarities_stand_and_fall_together() -> None:
+def test_equal_similarities_are_accepted_together() -> None:
     point = tpir_at_fpir([0.5], [1], [0.5, 0.4], fpir=0.0)
     assert (point.tpir, point.threshold) == (0.0, math.inf)
 

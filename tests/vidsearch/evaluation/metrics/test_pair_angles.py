@@ -45,7 +45,7 @@ def test_a_large_set_is_drawn_from(rng: np.random.Generator, people: int) -> Non
     np.testing.assert_array_equal(found.impostor, again.impostor)
 
 
-def test_nobody_twice_leaves_no_genuine_pair() -> None:
+def test_identities_of_one_photo_have_no_genuine_pair() -> None:
     found = pair_angles(on_circle(np.array([0.0, 30.0])), np.array([0, 1]))
     assert len(found.genuine) == 0
     np.testing.assert_allclose(found.impostor, [30], atol=1e-4)

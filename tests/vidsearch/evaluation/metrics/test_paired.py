@@ -80,7 +80,7 @@ def test_whole_people_are_drawn(rng: np.random.Generator) -> None:
     assert clustered.high - clustered.low == pytest.approx(alone.high - alone.low, rel=1e-9)
 
 
-def test_a_pair_needs_both_its_people() -> None:
+def test_a_pair_needs_both_people() -> None:
     seen: list[np.ndarray] = []
 
     def watch(weights: np.ndarray) -> float:

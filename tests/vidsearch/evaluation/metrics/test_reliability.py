@@ -24,7 +24,7 @@ def test_golden() -> None:
     assert last == pytest.approx((0.9, 1.0, 3, 2.92 / 3, 1.0))
 
 
-def test_certain_and_wrong_is_bad_but_finite() -> None:
+def test_certain_and_wrong_confidences_give_a_finite_loss() -> None:
     check = reliability([0.0, 1.0], [True, False])
     assert check.expected_calibration_error == 1
     assert check.brier == 1

@@ -119,7 +119,7 @@ def test_distractors_take_up_ranks_and_never_help(flags: list[bool], at: int) ->
     assert (np.diff(retrieval.cmc(first, 140)) >= 0).all()
 
 
-def test_what_cannot_be_scored_is_refused() -> None:
+def test_rankings_that_cannot_be_scored_are_refused() -> None:
     with pytest.raises(ShapeError, match="2 right answers but only 1 relevant"):
         Rankings.of([[1, 1]], [1])
     with pytest.raises(ConfigError, match="at least one query"):

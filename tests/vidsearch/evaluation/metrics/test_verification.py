@@ -73,7 +73,7 @@ def test_equal_error_rate_golden() -> None:
     assert equal_error_rate(SCORES, SAME) == pytest.approx(1 / 3)
     assert equal_error_rate([0.9, 0.8, 0.2, 0.1], [True, True, False, False]) == 0
     assert equal_error_rate([0.1, 0.2, 0.8, 0.9], [True, True, False, False]) == 1
-    # Everything tied: nothing is told apart.
+    # All similarities are equal: the pairs cannot be separated.
     assert equal_error_rate([0.5] * 4, [True, True, False, False]) == 0.5
 
 
@@ -126,7 +126,7 @@ def test_against_every_threshold(case: Pairs) -> None:
 
 
 @given(pairs())
-def test_roc_is_scikit_learns(case: Pairs) -> None:
+def test_roc_equals_scikit_learn(case: Pairs) -> None:
     scores, same = case
     far, tar, thresholds = roc_curve(same, scores, drop_intermediate=False)
     curve = roc(scores, same)
@@ -172,7 +172,7 @@ def test_order_changes_nothing_and_tar_never_falls_with_far(case: Pairs) -> None
         ([], [], "0 genuine and 0 impostor"),
     ],
 )
-def test_pairs_that_cannot_be_scored(scores: list[float], same: list[bool], rule: str) -> None:
+def test_unscorable_pairs_are_refused(scores: list[float], same: list[bool], rule: str) -> None:
     with pytest.raises(ConfigError, match=rule):
         roc(scores, same)
 

@@ -66,7 +66,7 @@ def test_lfw_malformed(text: str, message: str, tmp_path: Path) -> None:
         read_lfw_pairs(write(tmp_path / "pairs.txt", text), tmp_path)
 
 
-def test_lfw_places(tmp_path: Path) -> None:
+def test_lfw_unreadable_files(tmp_path: Path) -> None:
     path = write(tmp_path / "pairs.txt", GOOD)
     with pytest.raises(ConfigError, match="is not a folder"):
         read_lfw_pairs(path, tmp_path / "none")
@@ -79,8 +79,8 @@ def test_lfw_places(tmp_path: Path) -> None:
 
 def test_bin(tmp_path: Path) -> None:
     path = tmp_path / "cfp_fp.bin"
-    pictures = [b"a", np.frombuffer(b"bc", np.uint8), b"d", b"e"]
-    path.write_bytes(pickle.dumps((pictures, [True, False])))
+    images = [b"a", np.frombuffer(b"bc", np.uint8), b"d", b"e"]
+    path.write_bytes(pickle.dumps((images, [True, False])))
     pairs = read_bin(path, folds=2)
     assert (pairs.name, pairs.folds, pairs.aligned, pairs.people) == ("cfp_fp", 2, True, None)
     assert pairs.items == ((b"a",), (b"bc",), (b"d",), (b"e",))

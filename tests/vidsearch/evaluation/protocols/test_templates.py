@@ -57,7 +57,7 @@ def test_media_malformed(text: str, message: str, tmp_path: Path) -> None:
         read_media(write(tmp_path / "m.txt", text))
 
 
-def test_places(tmp_path: Path) -> None:
+def test_unreadable_files(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"none\.txt cannot be read"):
         read_media(tmp_path / "none.txt")
     (tmp_path / "b.txt").write_bytes(b"\xff\xfe 1 2\n")

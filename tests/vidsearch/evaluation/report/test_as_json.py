@@ -31,7 +31,7 @@ def test_numbers_of_numpy_are_plain(report: Report, tmp_path: Path) -> None:
 def test_older_and_damaged_reports(report: Report, tmp_path: Path) -> None:
     folder = write_report(report, tmp_path / "out")
     (folder / "pictures" / "0001.jpg").unlink()
-    assert read_outline(folder) is not None, "a picture that is gone is an empty frame"
+    assert read_outline(folder) is not None, "a missing photo is an empty frame"
     outline = json.loads((folder / "outline.json").read_text())
     outline["sections"][0]["blocks"][1]["name"] = "../../secret"
     (folder / "outline.json").write_text(json.dumps(outline))

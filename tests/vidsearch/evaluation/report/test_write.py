@@ -82,7 +82,7 @@ def test_a_report_is_replaced_and_other_files_are_not(report: Report, tmp_path: 
     assert [path.name for path in other.iterdir()] == ["thesis.txt"]
 
 
-def test_nothing_half_written(
+def test_a_failed_write_keeps_the_old_report(
     report: Report, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def full(*_: object, **__: object) -> None:

@@ -37,14 +37,16 @@ def test_report_of_a_real_archive(
     assert found["confidence"]["0.5"] == {"right": 2, "wrong": 0, "absent_with_hit": 0}
 
 
-def test_wrong_labels_show_in_pictures(archive: Path, photos: Path, tmp_path: Path) -> None:
+def test_wrong_labels_appear_among_the_worst_queries(
+    archive: Path, photos: Path, tmp_path: Path
+) -> None:
     wrong = GOOD.replace("astronaut film.mp4", "GROUP").replace("group.mkv", "astronaut film.mp4")
     labels = labels_file(tmp_path, photos, wrong.replace("GROUP", "group.mkv"))
     command = ["evaluate", "retrieval", str(archive), "--labels", str(labels)]
     assert main([*command, "--photos", "together", "--out", str(tmp_path / "report")]) == 0
     page = (tmp_path / "report" / "report.html").read_text()
     assert "The worst queries" in page
-    # The right answer is called wrong by these labels: a red frame with its picture.
+    # The right answer is called wrong by these labels: a red frame around its face.
     assert 'class="bad"><img src="data:image/jpeg;base64,' in page
     found = json.loads((tmp_path / "report" / "metrics.json").read_text())["metrics"]
     # The labelled video comes second of two: 1/2 each.

@@ -43,12 +43,12 @@ def files(tmp_path: Path, rng: np.random.Generator) -> Path:
         for b in range(SUBJECTS)
     ]
     (tmp_path / "pairs.txt").write_text("\n".join(pairs) + "\n")
-    for name, bases, who in (
+    for name, bases, subjects in (
         ("G1", (100,), range(6)),
         ("G2", (100,), range(6, 12)),
         ("probe", (200, 300), range(12)),
     ):
-        table = [f"{base + s},{s},frames/{s}.png" for base in bases for s in who for _ in "ab"]
+        table = [f"{base + s},{s},frames/{s}.png" for base in bases for s in subjects for _ in "ab"]
         text = "\n".join(["TEMPLATE_ID,SUBJECT_ID,FILENAME", *table])
         (tmp_path / f"{name}.csv").write_text(text + "\n")
     return tmp_path
@@ -90,7 +90,7 @@ def metrics(files: Path) -> dict[str, Any]:
 
 
 def templates(files: Path, scored: bool = False) -> dict[int, np.ndarray]:
-    """The definition, template by template and medium by medium."""
+    """Compute templates by the definition, one template and medium at a time."""
     raw = np.load(files / "raw.npy").astype(np.float64)
     if scored:
         lines = (files / "faces.txt").read_text().splitlines()
@@ -243,10 +243,10 @@ def test_real_images_with_landmarks(
     for subject, name in enumerate(people):
         for number in range(1, 5):
             image = f"{name}/{name}_{number:04d}.jpg"
-            picture = read_photo(str(media / "lfw" / image))
-            found = pack.detector.detect(picture)
+            image_rgb = read_photo(str(media / "lfw" / image))
+            found = pack.detector.detect(image_rgb)
             corners = found.boxes_xyxy
-            off_centre = corners[:, :2] + corners[:, 2:] - np.array(picture.shape[1::-1])
+            off_centre = corners[:, :2] + corners[:, 2:] - np.array(image_rgb.shape[1::-1])
             nearest = np.abs(off_centre).sum(axis=1).argmin()
             points = " ".join(f"{value:.2f}" for value in found.landmarks[nearest].ravel())
             lines.append(f"{image} {10 * subject + (number + 1) // 2} {number}")
