@@ -12,6 +12,7 @@ import sys
 import tokenize
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
+from typing import TypeAlias
 
 PROJECT = Path(__file__).resolve().parents[2]
 PACKAGES = ("vidsearch", "pipelines", "trainer", "ui")
@@ -197,7 +198,9 @@ def crowded(folders: Iterable[Path]) -> Iterator[str]:
             yield f"{folder.relative_to(PROJECT)}: {count} modules; at most {MAX_FOLDER_MODULES}"
 
 
-RULES: tuple[Callable[[Path], Iterator[str]], ...] = (
+Rule: TypeAlias = Callable[[Path], Iterator[str]]
+
+RULES: tuple[Rule, ...] = (
     riddles,
     unfinished,
     banned_names,
@@ -206,7 +209,7 @@ RULES: tuple[Callable[[Path], Iterator[str]], ...] = (
     too_long,
     hand_layout,
 )
-EVERYWHERE: tuple[Callable[[Path], Iterator[str]], ...] = (riddles, hand_layout)
+EVERYWHERE: tuple[Rule, ...] = (riddles, hand_layout)
 """Rules that hold in tests and benchmarks too."""
 
 

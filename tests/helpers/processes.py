@@ -138,10 +138,21 @@ def cluster(folder: Path, workers: int, code: Path | None = None) -> Iterator[Cl
     where = code if code is not None else Path.cwd()
     env = {**os.environ, "PYTHONPATH": str(where)}
     scheduler = subprocess.Popen(
-        [*dask, "scheduler", "--host", "127.0.0.1", "--port", "0", "--no-dashboard",
-         "--scheduler-file", str(file)],
-        cwd=where, env=env, **quiet,
-    )  # type: ignore[call-overload]  # fmt: skip
+        [
+            *dask,
+            "scheduler",
+            "--host",
+            "127.0.0.1",
+            "--port",
+            "0",
+            "--no-dashboard",
+            "--scheduler-file",
+            str(file),
+        ],
+        cwd=where,
+        env=env,
+        **quiet,
+    )  # type: ignore[call-overload]
     started = []
     try:
         # Dask writes the file in place: for a moment it is there and empty.

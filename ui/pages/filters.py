@@ -1,4 +1,4 @@
-"""What narrows a search: confidence, how many, which videos."""
+"""Filters of a search: confidence, number of hits, videos."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from vidsearch.search.query import QueryFace
 def request_for(
     videos: pa.Table, faces: tuple[QueryFace, ...], more: tuple[str, ...]
 ) -> tuple[SearchRequest, DeltaGenerator]:
-    """Show what narrows a search; return it, and the place beside the threshold for its worth."""
+    """Show the filters; return the request and the empty element beside the threshold."""
     st.session_state.setdefault("least", 0.1)
     least = st.slider(
         "Least confidence",
@@ -40,8 +40,8 @@ def request_for(
     box = st.expander(
         "Only some videos", icon=":material/filter_alt:", key="only_some", on_change="rerun"
     )
-    # Most searches need none of it, and a browser builds a list of ten thousand names only when it
-    # must; once opened it stays, or closing the box would undo what was chosen in it.
+    # Built only when opened: most searches do not filter, and a list of ten thousand names is slow.
+    # Once opened it stays built, because Streamlit drops the values of removed widgets.
     if box.open or st.session_state.get("narrowed"):
         st.session_state["narrowed"] = True
         with box:
@@ -50,8 +50,8 @@ def request_for(
 
 
 def _narrowed(request: SearchRequest, videos: list[dict[str, Any]]) -> SearchRequest:
-    """Show what leaves videos out; return the request with it."""
-    # Plain text work: an archive has ten thousands of names, and this runs after every click.
+    """Show the filters of videos; return the request with them."""
+    # Text operations only: this runs after every click, and an archive can hold 10,000 names.
     folders = sorted({row["uri"].rpartition("/")[0] or "/" for row in videos})
     folder = st.multiselect("Folders", folders, key="folders", placeholder="All folders")
     named = {row["video_id"]: row["uri"] for row in videos}

@@ -1,4 +1,4 @@
-"""The search page: photos, faces, hits, filters, verdicts, files to take away."""
+"""Search page: photos, faces, filters, hits, verdicts and exports."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ _EMPTY = "Nothing is searchable yet: the Archive page adds videos."
 _STEPS = """<ol class="vs-steps">
 <li><strong>Give a photo</strong><span>Several photos of one person find more.</span></li>
 <li><strong>Pick the face</strong><span>The largest is chosen; click another.</span></li>
-<li><strong>See where</strong><span>Every appearance: when, how sure, and the film then.</span></li>
+<li><strong>See where</strong><span>Every appearance: time, confidence, and the video.</span></li>
 <li><strong>Judge</strong><span>Same or Not: the next search is better.</span></li>
 </ol>"""
 
@@ -74,7 +74,7 @@ def _being_indexed() -> None:
     if job is not None:
         st.info(
             f"The archive is being indexed: {job.finished:,} of {counted(job.videos, 'video')} "
-            "done. What comes in is searched from the next search on.",
+            "done. The next search includes the new videos.",
             icon=":material/sync:",
         )
 
@@ -103,16 +103,16 @@ def _more_banner() -> None:
 def _invitation(videos: pa.Table) -> None:
     st.subheader("Drop a photo of a face", anchor=False)
     st.html(_STEPS)
-    one, two, three = st.columns(3)
-    one.metric("Videos", f"{len(videos):,}")
-    two.metric("Of video", clock(float(pc.sum(videos["read_s"], min_count=0).as_py())))
-    three.metric("Tracks of faces", f"{pc.sum(videos['tracks'], min_count=0).as_py():,}")
+    left, middle, right = st.columns(3)
+    left.metric("Videos", f"{len(videos):,}")
+    middle.metric("Of video", clock(float(pc.sum(videos["read_s"], min_count=0).as_py())))
+    right.metric("Tracks of faces", f"{pc.sum(videos['tracks'], min_count=0).as_py():,}")
 
 
 def _answer(request: SearchRequest, beside: DeltaGenerator) -> None:
     answer = searcher().search(request)
     result = answer.result
-    # Told to screen readers when it changes, like everything of the role "status".
+    # Screen readers announce changes of an element with the role "status".
     st.html(f'<h2 role="status" class="vs-headline">{text(headline(result))}</h2>')
     st.caption(_coverage(result.coverage))
     if not result.coverage.complete:
@@ -141,11 +141,11 @@ def _coverage(coverage: Coverage) -> str:
 
 
 def _doubts(request: SearchRequest, answer: JudgedResult) -> None:
-    """Say what makes the whole answer unreliable, where it is read."""
+    """Show warnings that concern the whole result."""
     if request.unreliable:
         st.warning(
             "The face in the photo is too small, blurred or turned away: hits may be missing, and "
-            "those below may be other people. Add a better photo.",
+            "the hits below may be other people. Add a better photo.",
             icon=":material/blur_on:",
         )
     for warning in answer.result.query[0].warnings if answer.result.query else ():
@@ -155,12 +155,11 @@ def _doubts(request: SearchRequest, answer: JudgedResult) -> None:
 
 def _no_hit(request: SearchRequest) -> None:
     st.info(
-        "Nobody in what was searched looks enough like this face. Try another photo, or a lower "
-        "confidence.",
+        "No searched face is similar enough. Try another photo or a lower confidence.",
         icon=":material/search_off:",
     )
     if request.min_confidence > 0:
-        st.button("Show the nearest faces all the same", key="nearest", on_click=_show_nearest)
+        st.button("Show the nearest faces", key="nearest", on_click=_show_nearest)
 
 
 def _show_nearest() -> None:
@@ -172,7 +171,7 @@ def _ids(hits: Any) -> frozenset[str]:
 
 
 def _false_hits(answer: JudgedResult, request: SearchRequest, beside: DeltaGenerator) -> None:
-    """Say beside the threshold how many of the hits above it are expected to be wrong."""
+    """Show beside the threshold the expected number of wrong hits above it."""
     hits = answer.result.hits
     estimate = answer.result.false_hit_estimate
     cautious = false_hits_sentence(estimate) if estimate is not None else None
@@ -180,35 +179,35 @@ def _false_hits(answer: JudgedResult, request: SearchRequest, beside: DeltaGener
         beside.caption(f"No hit reaches {request.min_confidence:.2f}.", help=cautious)
         return
     count = answer.expected_wrong_hits
-    shown = "fewer than 0.1" if count < 0.1 else f"about {count:.1f}"
+    expected = "fewer than 0.1" if count < 0.1 else f"about {count:.1f}"
     beside.caption(
-        f"Expected among the {counted(len(hits), 'hit')} shown: {shown} of somebody else (from "
+        f"Expected among the {counted(len(hits), 'hit')} shown: {expected} of other people (from "
         "the confidences, which assume that one track in a hundred is the person).",
         help=cautious,
     )
 
 
 def _person(request: SearchRequest) -> None:
-    """Say whom the verdicts are about, and let it be named."""
-    known = judgements(catalog())
-    person_id = request.person_id if request.person_id in known.names else None
+    """Show the person of the verdicts, with a box to rename the person."""
+    judged = judgements(catalog())
+    person_id = request.person_id if request.person_id in judged.names else None
     if person_id is None:
-        st.caption("Judge hits with **Same** or **Not**: the search gets better at once.")
+        st.caption("Judge hits with **Same** or **Not**: the next search uses the verdicts.")
         return
-    name = known.names[person_id]
+    name = judged.names[person_id]
     new = st.text_input("Name of this person", value=name, key=f"name-{person_id}")
     if new.strip() and new != name:
         verdicts.rename(catalog(), person_id, new)
         st.rerun()
-    rejected = len(known.rejected.get(person_id, ()))
+    rejected = len(judged.rejected.get(person_id, ()))
     st.caption(
-        f"Your verdicts take part in this search: "
-        f"{counted(len(known.confirmed(person_id)), 'confirmed track')}, {rejected} rejected."
+        f"This search uses your verdicts: "
+        f"{counted(len(judged.confirmed(person_id)), 'confirmed track')}, {rejected} rejected."
     )
 
 
 def _act(pressed: dict[str, str] | None, answer: JudgedResult, request: SearchRequest) -> None:
-    """Do what a button among the hits asks for."""
+    """Perform the action of a pressed button."""
     if pressed is None:
         return
     track_id = pressed["track"]
@@ -230,13 +229,13 @@ def _act(pressed: dict[str, str] | None, answer: JudgedResult, request: SearchRe
         st.session_state["person"] = verdicts.judge_hit(
             catalog(), track_id, person, same=act == "same"
         )
-        st.toast("Kept. The search now takes it into account.", icon=":material/check:")
+        st.toast("Saved. The search now uses this verdict.", icon=":material/check:")
         st.rerun()
 
 
 def _exports(answer: JudgedResult) -> None:
     result = answer.result
-    st.subheader("Take the result with you", anchor=False)
+    st.subheader("Export the result", anchor=False)
     files = (
         ("Page", "hits.html", "text/html", lambda: to_html(result)),
         ("Table (CSV)", "hits.csv", "text/csv", lambda: to_csv(result)),

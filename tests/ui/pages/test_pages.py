@@ -47,7 +47,7 @@ def test_a_photo_gives_an_answer(app: AppTest, app_over: Start, made: Path) -> N
     assert not app.exception
     assert "Found 1 likely appearance in 1 video." in words(app)
     assert "1 video could not be indexed" in words(app)
-    assert "fewer than 0.1 of somebody else" in words(app)
+    assert "fewer than 0.1 of other people" in words(app)
 
 
 def test_nobody_is_found_and_it_says_how_much_was_searched(

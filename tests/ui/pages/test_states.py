@@ -85,7 +85,7 @@ def test_no_hit_offers_the_nearest(app: AppTest, app_over: Start, made: Path) ->
     app.button(key="nearest").click().run()
     assert app.slider(key="least").value == 0.0
     assert "No likely appearance: the nearest of" in words(app)
-    assert "of somebody else (from the confidences" in words(app)
+    assert "of other people (from the confidences" in words(app)
 
 
 def test_an_archive_that_is_being_indexed_says_so(app: AppTest, app_over: Start, own: Path) -> None:
