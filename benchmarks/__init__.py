@@ -1,1 +1,1 @@
-"""The measurements quoted in README.md: ``python -m benchmarks.NAME``; ``make bench`` for all."""
+"""Measurements behind the figures of README and documentation: see ``benchmarks/README.md``."""

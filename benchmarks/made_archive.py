@@ -1,10 +1,10 @@
-"""Archives of made-up templates that resemble real ones, of any size, made in blocks.
+"""Archives of random templates that resemble real ones, of any size, made in blocks.
 
 Every identity has 50 tracks, 20 to 50 degrees from its centre; queries lie 30 to 50 degrees from
-it. Centres and deviations are normal in directions whose variances fall like those of real
-templates (see ``benchmarks.index.template_spectrum``): uniform random vectors would be the worst case and
-mean nothing. A track's id ends in the number of its identity; ids are spread at random otherwise,
-as hashes are, and so are an identity's tracks over videos.
+it. Centres and deviations are normal, and the variances of their directions fall like those of real
+templates (see ``benchmarks.index.template_spectrum``). Uniform random vectors would be the worst case
+and not representative. The id of a track ends in the number of its identity. Ids are spread at random
+otherwise, as hashes are, and so are the tracks of an identity over videos.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _BLOCK_IDENTITIES = 1000
 
 @dataclass(frozen=True)
 class Block:
-    """Some videos: their tracks' ids, the video of each, and the templates in the same order."""
+    """Videos of the archive: track ids, the video of each, and the templates in the same order."""
 
     track_ids: list[str]
     video_ids: list[str]
@@ -37,9 +37,9 @@ class Block:
 
 
 def scales(dim: int, spectrum: Path | None) -> Vector:
-    """Return (D,) standard deviations, largest first: of real templates, or a curve like theirs.
+    """Return (D,) standard deviations, largest first: those of real templates, or a similar curve.
 
-    Other lengths than that of the real ones take their curve, stretched.
+    For another length than that of the real ones, their curve is stretched.
     """
     if spectrum is None:
         at = np.arange(1, dim + 1)
@@ -52,7 +52,7 @@ def scales(dim: int, spectrum: Path | None) -> Vector:
 
 
 def turned(centres: Matrix, degrees: tuple[float, float], scale: Vector, seed: int) -> Matrix:
-    """Return each centre turned by an angle of that range in a random direction."""
+    """Return each centre turned by a random angle of the range in a random direction."""
     rng = np.random.default_rng(seed)
     away = rng.standard_normal(centres.shape, dtype=np.float32) * scale
     away -= np.einsum("nd,nd->n", away, centres)[:, None] * centres
@@ -121,7 +121,7 @@ def video_rows(video_ids: Sequence[str]) -> pa.Table:
 
 
 def _filled(schema: pa.Schema, known: dict[str, pa.Array], count: int) -> pa.Table:
-    """Return the columns of a table: those that are known, the same text in some, the rest none."""
+    """Return the columns of a table: the given ones, one text for some, and null for the rest."""
     same = {"run_id": _RUN, "model_id": MODEL_ID, "status": "indexed"}
     columns = [
         known[field.name]

@@ -1,4 +1,4 @@
-"""Where the real media are, and longer and larger files made from them."""
+"""Folder of the real media, and longer and larger files made from them."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ PROJECT = Path(__file__).resolve().parents[1]
 
 
 def media_folder() -> Path:
-    """Return the folder of real clips and photos, or leave with a message."""
+    """Return the folder of real clips and photos, or exit with a message."""
     folder = Path(os.environ.get("VIDSEARCH_MEDIA", PROJECT.parent / "shared" / "media"))
     if not folder.is_dir():
         sys.exit(f"real media not found at {folder}; set VIDSEARCH_MEDIA")

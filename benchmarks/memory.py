@@ -1,4 +1,4 @@
-"""Peak memory of this process, without what the process that started it had."""
+"""Peak memory of this process, without that of its parent."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ from pathlib import Path
 
 
 def peak_memory_gib() -> float:
-    """Return the most memory that was resident at a time (Linux).
+    """Return the largest resident memory so far, GiB (Linux).
 
-    ``resource.getrusage`` would count the parent's memory at the moment of the fork as well.
+    ``resource.getrusage`` would include the parent's memory at the moment of the fork.
     """
     lines = Path("/proc/self/status").read_text().splitlines()
     peak_kib = next(line.split()[1] for line in lines if line.startswith("VmHWM:"))

@@ -1,7 +1,7 @@
-"""A command's memory, looked at from outside: its own pages and those of mapped files apart.
+"""Memory of a command, measured from outside: its own pages and those of mapped files.
 
-Pages of a mapped file can be dropped by the system at any time and read again; a process's own
-cannot (there is no swap to count on), so these are what it needs.
+The system can drop pages of a mapped file at any time and read them again. It cannot drop the pages
+of the process (without swap), so these are the required memory.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from pathlib import Path
 
 @dataclass(frozen=True, slots=True)
 class Peak:
-    """Largest values seen, GiB."""
+    """Largest values, GiB."""
 
     own: float
     mapped: float
@@ -29,10 +29,10 @@ class Peak:
 
 
 def run(command: Sequence[str], every_s: float = 0.1) -> Peak:
-    """Run a command to its end and return what it took.
+    """Run a command to its end and return its peak memory.
 
     Raises:
-        subprocess.CalledProcessError: It failed.
+        subprocess.CalledProcessError: The command failed.
     """
     process = subprocess.Popen(list(command))
     own = mapped = both = 0
@@ -47,7 +47,7 @@ def run(command: Sequence[str], every_s: float = 0.1) -> Peak:
 
 
 def _resident(pid: int) -> tuple[int, int]:
-    """Return resident KiB of the process itself, and of files that it has mapped."""
+    """Return resident KiB of the process itself, and of its mapped files."""
     try:
         lines = Path(f"/proc/{pid}/status").read_text().splitlines()
     except OSError:

@@ -1,1 +1,1 @@
-"""Benchmarks: evaluation."""
+"""Benchmarks of accuracy and of the evaluation protocols."""

@@ -1,12 +1,12 @@
-"""How a pack's calibration does on photos of other collections than it was fitted on.
+"""Calibration of a pack on photos of other collections than those it was fitted on.
 
     python -m benchmarks.evaluation.calibration [FOLDER] [--model open]
 
 FOLDER (default: the real media of the tests) holds ``manifest.csv`` (columns ``file``,
 ``identities``, ``notes``) and the photos it lists. Every photo of exactly one named person is
-compared with every other of its collection; ``photos/deepface`` has its own list of labelled pairs.
-Photos that are crops or copies of others, by the manifest's notes, are left out, as are photos in
-which no face is found.
+compared with every other photo of its collection; ``photos/deepface`` has its own list of pairs.
+Photos that are crops or copies of others, by the manifest's notes, are left out. Photos without a
+face are left out as well.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ def deepface_pairs(folder: Path) -> list[LabelledPair]:
 def print_reliability(
     curve: Calibration, similarities: NDArray[np.float64], issame: NDArray[np.bool_]
 ) -> None:
-    """Print a reliability table, its summary, and how many impostors look confident."""
+    """Print a reliability table, its summary, and the number of confident impostor pairs."""
     check = reliability(curve.confidence(similarities), issame)
     print("  confidence     pairs   mean  genuine")
     for low, high, count, mean, share in check.bins:

@@ -18,7 +18,7 @@ _UNIT_ROUNDOFF = 2.0**-24
 
 @dataclass(frozen=True, slots=True, eq=False)
 class TopRows:
-    """The best rows of each query, best first; equal similarities by row, lowest first.
+    """Best rows of each query, best first; equal similarities by row, lowest first.
 
     Attributes:
         rows: (Q, K) int64.
@@ -77,7 +77,7 @@ def _blocks(queries: Matrix, items: Matrix) -> Iterator[tuple[int, Matrix]]:
 
 
 def rounding_bound(dim: int) -> float:
-    """Return by how much a float32 dot product of unit vectors can be off, summed in any order.
+    """Return the largest error of a float32 dot product of unit vectors, summed in any order.
 
     Source:
         Higham 2002, section 3.1: n u / (1 - n u) times the product of the lengths, which may be

@@ -1,11 +1,11 @@
-"""False hits announced against those that came, on the clips of ``retrieval_lfw_clips``.
+"""Estimated against observed false hits, on the clips of ``retrieval_lfw_clips``.
 
     python -m benchmarks.evaluation.false_hits WORK [--fps 2]
 
-WORK is a folder that ``python -m benchmarks.evaluation.retrieval_lfw_clips --keep WORK`` filled: clips filmed
-from LFW photos, indexed. Every photo of somebody who is in no clip is searched for; each hit is
-then a false one. Photos of people who are there are searched for as well, to see whether their
-own tracks disturb the estimate.
+WORK is a folder that ``python -m benchmarks.evaluation.retrieval_lfw_clips --keep WORK`` filled:
+clips made from LFW photos, indexed. Every photo of a person in no clip is searched for; each hit is
+a false one. Photos of people in the clips are searched for as well: they show if a person's own
+tracks disturb the estimate.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ Table = NDArray[np.float64]
 
 
 def measure(work: Path, fps: float) -> tuple[dict[str, Table], list[bool]]:
-    """Return, per query and level, what was announced and what came; and who is absent."""
+    """Return estimated and observed hits per query and level, and the mask of absent people."""
     catalog = Catalog.open(work / f"catalog-{fps:g}")
     labels = read_labels(work / "labels.csv", catalog)
     searcher = PhotoSearcher(catalog)
@@ -44,11 +44,15 @@ def measure(work: Path, fps: float) -> tuple[dict[str, Table], list[bool]]:
             raise SystemExit(f"{work} holds too few tracks: nothing is announced")
         rows.append(
             [
-                (line.expected, line.at_least, line.at_most,
-                 float(sum(hit.confidence >= line.confidence for hit in result.hits)))
+                (
+                    line.expected,
+                    line.at_least,
+                    line.at_most,
+                    float(sum(hit.confidence >= line.confidence for hit in result.hits)),
+                )
                 for line in result.false_hit_estimate.levels
             ]
-        )  # fmt: skip
+        )
         absent.append(not labels.people[query.identity].spans)
     table = np.array(rows)
     names = ("expected", "at_least", "at_most", "came")

@@ -1,9 +1,10 @@
-"""IJB-C's size, from made-up embeddings: ``vidsearch evaluate templates``, timed as a command.
+"""Time and memory of ``vidsearch evaluate templates`` at the size of IJB-C, random embeddings.
 
-    python -m benchmarks.evaluation.ijbc_size [--images 469375] [--pairs 15658489] [--dim 512] [--processes 2]
+    python -m benchmarks.evaluation.ijbc_size [--images 469375] [--pairs 15658489] [--dim 512]
+        [--processes 2]
 
-Lists and embeddings are written to a temporary folder first (1.3 GB), which is not timed. What is
-timed is the whole command in a process of its own, with its peak memory: reading, pooling, 1:1, 1:N
+Lists and embeddings are first written to a temporary folder (1.3 GB), which is not timed. The whole
+command runs in a process of its own and is timed, with its peak memory: reading, pooling, 1:1, 1:N
 with two galleries, and the report.
 """
 
@@ -40,12 +41,17 @@ def write_lists(
     plain = csv.WriteOptions(include_header=False, delimiter=" ", quoting_style="none")
     subjects = np.concatenate([np.arange(SUBJECTS), rng.integers(0, SUBJECTS, PROBES)])
     templates = np.arange(1, len(subjects) + 1)
-    owner = np.sort(np.concatenate(
-        [np.arange(len(subjects)), rng.integers(0, len(subjects), images - len(subjects))]
-    ))  # fmt: skip
+    owner = np.sort(
+        np.concatenate(
+            [np.arange(len(subjects)), rng.integers(0, len(subjects), images - len(subjects))]
+        )
+    )
     media = rng.integers(0, 4, images) + 10 * owner  # a few videos and stills each
-    table = {"image": [f"{n}.jpg" for n in range(1, images + 1)],
-             "template": templates[owner], "medium": media}  # fmt: skip
+    table = {
+        "image": [f"{n}.jpg" for n in range(1, images + 1)],
+        "template": templates[owner],
+        "medium": media,
+    }
     csv.write_csv(pa.table(table), folder / "tid_mid.txt", plain)
     by_subject = [np.flatnonzero(subjects[SUBJECTS:] == who) + SUBJECTS for who in range(SUBJECTS)]
     mates = np.concatenate(
@@ -86,7 +92,7 @@ def write_embeddings(
 
 
 def run_inner(arguments: list[str]) -> None:
-    """Run the command here and tell its processor time and peak memory on standard error."""
+    """Run the command in this process; print its CPU time and peak memory on standard error."""
     from vidsearch.commands.main import main as command
 
     status = command(arguments)
@@ -111,12 +117,29 @@ def main() -> None:
         subjects = write_lists(folder, args.images, args.pairs, rng)
         write_embeddings(folder / "raw.npy", subjects, args.dim, rng)
         command = [
-            sys.executable, "-m", "benchmarks.evaluation.ijbc_size", "--inner", "evaluate", "templates",
-            str(folder / "tid_mid.txt"), "--embeddings", str(folder / "raw.npy"),
-            "--pairs", str(folder / "pairs.txt"), "--gallery", str(folder / "G1.csv"),
-            "--gallery", str(folder / "G2.csv"), "--probes", str(folder / "probe_mixed.csv"),
-            "--processes", str(args.processes), "--out", str(folder / "report"), "--json",
-        ]  # fmt: skip
+            sys.executable,
+            "-m",
+            "benchmarks.evaluation.ijbc_size",
+            "--inner",
+            "evaluate",
+            "templates",
+            str(folder / "tid_mid.txt"),
+            "--embeddings",
+            str(folder / "raw.npy"),
+            "--pairs",
+            str(folder / "pairs.txt"),
+            "--gallery",
+            str(folder / "G1.csv"),
+            "--gallery",
+            str(folder / "G2.csv"),
+            "--probes",
+            str(folder / "probe_mixed.csv"),
+            "--processes",
+            str(args.processes),
+            "--out",
+            str(folder / "report"),
+            "--json",
+        ]
         started = time.perf_counter()
         done = subprocess.run(command, check=True, capture_output=True, text=True)
         elapsed_s = time.perf_counter() - started

@@ -1,4 +1,4 @@
-"""MAP@100 with exact ranking at the size of iQIYI-VID, from made-up vectors, and the scorer alone.
+"""MAP@100 with exact ranking at the size of iQIYI-VID, from random vectors, and the scorer alone.
 
 python -m benchmarks.evaluation.iqiyi_size [--clips 172835] [--queries 4934] [--dim 512]
 """
@@ -23,7 +23,7 @@ NOISE = 1.6
 
 
 def made_up(clips: int, queries: int, dim: int) -> tuple[Matrix, Matrix, np.ndarray]:
-    """Return query and clip vectors, unit length, and each clip's identity (-1: a distractor)."""
+    """Return query and clip vectors, unit length, and the identity of each clip (-1: distractor)."""
     rng = np.random.default_rng(0)
     centres = rng.normal(size=(queries, dim)).astype(np.float32)
     owner = rng.integers(-queries // 3, queries, clips)

@@ -3,10 +3,9 @@
     python -m benchmarks.evaluation.lfw [FOLDER] [--model open] [--processes 2] [--calibrate]
 
 FOLDER (default: the real media of the tests) holds ``lfw/<Name>/<Name>_0001.jpg`` and
-``lfw_pairs.txt``. Of several faces in a photo the one nearest its centre is taken; a pair with a
-photo in which no face is found, or whose file is missing, scores -1 and so counts as "not the
-same". With ``--calibrate`` the logistic curve is fitted on folds 1-5 and checked on folds 6-10,
-which share no person with them.
+``lfw_pairs.txt``. In a photo with several faces the face nearest the centre is taken. A pair with a
+missing photo, or a photo without a face, scores -1 and counts as "not the same". ``--calibrate``
+fits the logistic curve on folds 1-5 and checks it on folds 6-10, which share no person with them.
 """
 
 from __future__ import annotations
@@ -35,7 +34,7 @@ FOLDS = 10
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Pairs:
-    """The protocol: rows of ``photos`` to compare, in fold order."""
+    """Pairs of the protocol: rows of ``photos`` to compare, in fold order."""
 
     photos: tuple[Path, ...]
     first: tuple[int, ...]
@@ -83,7 +82,7 @@ def report(pairs: Pairs, templates: PhotoTemplates, similarities: NDArray[np.flo
 
 
 def calibrate(pairs: Pairs, similarities: NDArray[np.float64]) -> None:
-    """Print the curve fitted on folds 1-5, and how it does on them and on folds 6-10."""
+    """Print the curve fitted on folds 1-5, and its errors on them and on folds 6-10."""
     scored = similarities != NO_FACE_SIMILARITY
     first_half = np.arange(len(similarities)) < len(similarities) // 2
     fitting, checking = scored & first_half, scored & ~first_half

@@ -1,7 +1,7 @@
-"""Clips filmed from LFW photos: camera moves, cuts, company, blur, darkness, compression.
+"""Clips made from LFW photos: camera moves, cuts, company, blur, darkness, compression.
 
-Every choice comes from one seed, so the same photos give the same clips. A photo that is filmed is
-never a query, and a query never filmed.
+One seed determines every choice, so the same photos give the same clips. A photo in a clip is never
+a query, and a query is in no clip.
 """
 
 from __future__ import annotations
@@ -26,14 +26,14 @@ PHOTOS = 5
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClipPlan:
-    """How large an archive to film.
+    """Size of an archive to make.
 
     Attributes:
         present: People to be found; each has ``QUERIES`` photos to search with and up to ``PHOTOS``
-            filmed ones.
+            photos in clips.
         absent: People to search for who are in no clip.
         distractors: Clips of other people only.
-        seed: Of every choice.
+        seed: Seed of every choice.
     """
 
     present: int = 40
@@ -44,7 +44,7 @@ class ClipPlan:
 
 @dataclass(frozen=True, slots=True)
 class Shot:
-    """One shot: who is in it, filmed from which photos, and how it is spoilt."""
+    """Shot of a clip: its people, the photos of each, and its degradation."""
 
     people: tuple[str, ...]
     photos: tuple[Path, ...]
@@ -115,7 +115,7 @@ def _encode(path: Path, clip: Clip, rng: np.random.Generator) -> None:
 
 
 def _shoot(shot: Shot, rng: np.random.Generator) -> list[NDArray[np.uint8]]:
-    """Return the frames of a shot: a set with the people side by side, and a moving camera."""
+    """Return the frames of a shot: the people side by side, and a moving camera."""
     set_ = _set(shot, rng)
     grains = rng.normal(scale=3.0, size=(4, HEIGHT, WIDTH, 1)).astype(np.float32)
     sigma = float(rng.choice([0.0, 0.8, 1.6, 2.4], p=[0.5, 0.2, 0.2, 0.1]))
@@ -162,7 +162,7 @@ def _write_labels(
     absent: Sequence[str],
     photos: dict[str, list[Path]],
 ) -> Path:
-    """Write who is seen when, merged over shots that follow one another."""
+    """Write the times of each person, merged over consecutive shots."""
     path = target / "labels.csv"
     known = {*present}
     with path.open("w", newline="") as stream:

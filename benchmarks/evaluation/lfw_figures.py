@@ -1,10 +1,10 @@
-"""The ArcFace paper's Figures 7, 8 and 9 from real faces: LFW's pairs, and its single photos.
+"""The ArcFace paper's Figures 7, 8 and 9 from LFW.
 
     python -m benchmarks.evaluation.lfw_figures OUT [--model open ...] [--processes 2]
 
-Figures 7 and 9 are of the 6,000 pairs. For Figure 8 the people of LFW with three photos or more
-are MegaFace's probes (the first three photos of each), and the people with one photo are its
-distractors. OUT gets the reports and ``figures``; what has been embedded is kept in it.
+Figures 7 and 9 show the 6,000 pairs. For Figure 8 the people of LFW with three photos or more are
+MegaFace's probes (the first three photos of each), and the people with one photo are its
+distractors. OUT gets the reports and ``figures``, and keeps the embeddings.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ def photos_of(lfw: Path) -> tuple[list[Path], list[Path]]:
 
 
 def embed(photos: list[Path], out: Path, model: str, processes: int, *, subjects: bool) -> None:
-    """Write ``out.npy`` and ``out.txt`` of the photos with a face, unless they are there."""
+    """Write ``out.npy`` and ``out.txt`` of the photos with a face, unless they exist."""
     if out.with_suffix(".npy").exists():
         return
     found = embed_photos(
@@ -59,7 +59,7 @@ def embed(photos: list[Path], out: Path, model: str, processes: int, *, subjects
 
 
 def run(*arguments: str | Path) -> None:
-    """Run a command of vidsearch; end where it fails."""
+    """Run a command of vidsearch; exit if it fails."""
     status = vidsearch([str(argument) for argument in arguments])
     if status:
         raise SystemExit(status)
@@ -79,16 +79,40 @@ def main() -> None:
         folder.mkdir(parents=True, exist_ok=True)
         pairs, megaface = folder / "lfw", folder / "distractors"
         if not pairs.exists():
-            run("evaluate", "verification", media / "lfw", "--pairs", media / "lfw_pairs.txt",
-                "--model", model, "--processes", str(args.processes), "--out", pairs)  # fmt: skip
+            run(
+                "evaluate",
+                "verification",
+                media / "lfw",
+                "--pairs",
+                media / "lfw_pairs.txt",
+                "--model",
+                model,
+                "--processes",
+                str(args.processes),
+                "--out",
+                pairs,
+            )
         noise = folder / "noise.txt"
         noise.write_text("".join(f"{name}\n" for name in NOISE))
         for name, photos in (("probes", probes), ("gallery", distractors)):
             embed(photos, folder / name, model, args.processes, subjects=name == "probes")
-        run("evaluate", "distractors", "megaface",
-            "--probes", folder / "probes.npy", "--probe-list", folder / "probes.txt",
-            "--gallery", folder / "gallery.npy", "--gallery-list", folder / "gallery.txt",
-            "--noise", noise, "--out", megaface)  # fmt: skip
+        run(
+            "evaluate",
+            "distractors",
+            "megaface",
+            "--probes",
+            folder / "probes.npy",
+            "--probe-list",
+            folder / "probes.txt",
+            "--gallery",
+            folder / "gallery.npy",
+            "--gallery-list",
+            folder / "gallery.txt",
+            "--noise",
+            noise,
+            "--out",
+            megaface,
+        )
         reports += ["--report", pairs, "--report", megaface]
     run("evaluate", "figures", "--only", "7", "8", "9", *reports, "--out", args.out / "figures")
 

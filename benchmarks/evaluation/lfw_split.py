@@ -1,6 +1,6 @@
-"""LFW divided for training: whom to learn from, whom to choose a threshold on, and fold 10.
+"""LFW divided for training: training people, people for the threshold, and fold 10.
 
-Nobody is in two of the three parts.
+No person is in two of the three parts.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ LEAST_PHOTOS = 3
 
 @dataclass(eq=False)
 class Faces:
-    """Aligned faces in memory: some people of LFW; see ``trainer.data.base.FaceDataset``."""
+    """Aligned faces of some people of LFW in memory; see ``trainer.data.base.FaceDataset``."""
 
     name: str
     pictures: NDArray[np.uint8]
@@ -43,7 +43,7 @@ class Faces:
 
 @dataclass(frozen=True, eq=False)
 class Split:
-    """Who is trained on, who the threshold comes from, and fold 10."""
+    """Parts of LFW: training people, people for the threshold, and fold 10."""
 
     training: Faces
     threshold: Faces
@@ -68,12 +68,16 @@ def aligned(work: Path, template: str) -> Path:
             PrepareOptions(
                 photo=PhotoOptions(template=TEMPLATES[template], which="central", keep_poor=True),
                 result=SetOptions(
-                    name="LFW", licence="research only", held_out=0, min_faces=1,
-                    layout="shards", duplicates=True,
+                    name="LFW",
+                    licence="research only",
+                    held_out=0,
+                    min_faces=1,
+                    layout="shards",
+                    duplicates=True,
                 ),
             ),
             show_progress=True,
-        )  # fmt: skip
+        )
     return out
 
 
@@ -94,9 +98,11 @@ def split(folder: Path, side: int) -> Split:
     points = tuple(
         (float((x + 0.5) * factor - 0.5), float((y + 0.5) * factor - 0.5)) for x, y in whole.points
     )
-    template = whole if side == whole.size else AlignmentTemplate(
-        name=f"{whole.name}_at_{side}", size=side, points=points
-    )  # fmt: skip
+    template = (
+        whole
+        if side == whole.size
+        else AlignmentTemplate(name=f"{whole.name}_at_{side}", size=side, points=points)
+    )
 
     def face(index: int) -> Image:
         try:
@@ -156,6 +162,6 @@ def _ends(fields: list[str]) -> tuple[str, str]:
 
 
 def first_people(faces: Faces, count: int) -> Faces:
-    """Return the first people of a set: their angles say enough about all of them."""
+    """Return the first people of a set; their angles represent those of all."""
     rows = faces.labels < count
     return replace(faces, pictures=faces.pictures[rows], labels=faces.labels[rows])

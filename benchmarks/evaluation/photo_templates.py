@@ -1,7 +1,6 @@
 """Photos to templates with a pack, as a search does it: detect, align, embed, L2-normalise.
 
-Of several faces in a photo the one nearest its centre is taken. Shared by the benchmarks that
-compare photos.
+In a photo with several faces the face nearest the centre is taken.
 """
 
 from __future__ import annotations
@@ -23,12 +22,12 @@ NO_FACE_SIMILARITY = -1.0
 
 @dataclass(frozen=True, slots=True, eq=False)
 class PhotoTemplates:
-    """One row per photo.
+    """Templates of photos, one row per photo.
 
     Attributes:
-        vectors: (N, D) float32, unit length; zeros where there is no face.
-        found: (N,) whether a face was found.
-        missing: (N,) whether the file is not there at all.
+        vectors: (N, D) float32, unit length; zeros without a face.
+        found: (N,) True if a face was found.
+        missing: (N,) True if the file does not exist.
     """
 
     vectors: Matrix
@@ -36,7 +35,7 @@ class PhotoTemplates:
     missing: NDArray[np.bool_]
 
     def similarities(self, first: Sequence[int], second: Sequence[int]) -> NDArray[np.float64]:
-        """Return the cosine of each pair of rows; ``NO_FACE_SIMILARITY`` where one has no face."""
+        """Return the cosine of each pair of rows; ``NO_FACE_SIMILARITY`` if one has no face."""
         left, right = np.asarray(first, np.intp), np.asarray(second, np.intp)
         vectors = self.vectors.astype(np.float64)
         cosines = np.einsum("nd,nd->n", vectors[left], vectors[right])

@@ -1,11 +1,12 @@
-"""MAP@100 of the whole system on clips filmed from LFW photos: the standing accuracy figure.
+"""MAP@100 of the whole system on clips made from LFW photos.
 
-    python -m benchmarks.evaluation.retrieval_lfw_clips [FOLDER] [--model open] [--fps 1 2 5] [--keep WORK]
+    python -m benchmarks.evaluation.retrieval_lfw_clips [FOLDER] [--model open] [--fps 1 2 5]
+        [--keep WORK]
 
-FOLDER (default: the real media of the tests) holds ``lfw/<Name>/*.jpg``. The clips are filmed,
-indexed once for each sampling rate, and searched with photos that were never filmed; people who are
-in no clip are searched for too. Then, at one rate, templates pooled from only the few best faces of
-each track are compared with those of all. With ``--keep`` the clips, catalogs and reports stay.
+FOLDER (default: the real media of the tests) holds ``lfw/<Name>/*.jpg``. The clips are made, indexed
+once per sampling rate, and searched with photos that are in no clip. People in no clip are searched
+for too. Then, at one rate, templates of only the best faces of each track are compared with those of
+all faces. ``--keep`` keeps clips, catalogs and reports.
 """
 
 from __future__ import annotations
@@ -63,7 +64,7 @@ def one_rate(
 
 
 def pooled_from(catalog: Catalog, faces: int) -> tuple[list[str], Matrix]:
-    """Return the video of each track, and a template from its ``faces`` best faces."""
+    """Return the video of each track, and its template from its ``faces`` best faces."""
     rows = catalog.faces(["track_id", "video_id", "position", "embedding"])
     vectors = matrix(rows["embedding"], catalog.dim)
     by_track: dict[str, list[int]] = {}
@@ -81,7 +82,7 @@ def rank_videos(query: Matrix, videos: Sequence[str], templates: Matrix) -> list
 
 
 def faces_per_track(catalog: Catalog, labels: Labels, models: LoadedPack) -> None:
-    """Print MAP where a track's template is made of its few best faces only."""
+    """Print MAP with templates of only the few best faces of each track."""
     queries = [q for q in labels.queries(together=False) if labels.people[q.identity].spans]
     vectors: list[Matrix | None] = []
     for query in queries:
@@ -95,9 +96,10 @@ def faces_per_track(catalog: Catalog, labels: Labels, models: LoadedPack) -> Non
         videos, templates = pooled_from(catalog, faces)
         flags = [
             [v in k.spans for v in rank_videos(vector, videos, templates)]
-            if vector is not None else []
+            if vector is not None
+            else []
             for vector, k in zip(vectors, known, strict=True)
-        ]  # fmt: skip
+        ]
         rankings = Rankings.of(flags, [len(k.spans) for k in known])
         names = [query.identity for query in queries]
         figures = RetrievalFigures.of(rankings, [query.name for query in queries], names)

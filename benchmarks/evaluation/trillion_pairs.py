@@ -1,12 +1,12 @@
-"""Trillion-Pairs in small: streamed at bounded memory, checked, and carried forward to its size.
+"""Trillion-Pairs in small: streamed in bounded memory, checked, and extrapolated to its size.
 
     python -m benchmarks.evaluation.trillion_pairs [--probes 20000] [--gallery 200000] [--dim 512]
         [--threads 2] [--cluster-workers 0]
 
-Made-up probes are compared with a made-up gallery from memory-mapped files by the code behind
-``vidsearch evaluate distractors``, in a process of its own whose peak memory is stated. A subset is
+Random probes are compared with a random gallery from memory-mapped files, by the code of
+``vidsearch evaluate distractors``, in a process of its own whose peak memory is printed. A subset is
 checked against all its pairs at once. The time for 274 K x 1.58 M follows from the pairs a second.
-With ``--cluster-workers`` the same is done on a local Dask cluster of so many workers.
+``--cluster-workers N`` repeats it on a local Dask cluster of N workers.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ def write_set(folder: Path, probes: int, gallery: int, dim: int) -> None:
 
 
 def stream_all(folder: Path, scheduler: str | None) -> dict[str, Any]:
-    """Run the evaluation and return its figures; rows are all kept."""
+    """Run the evaluation on all rows and return its figures."""
     from vidsearch.evaluation.distractors.evaluate import evaluate_distractors
     from vidsearch.evaluation.distractors.measure import DistractorOptions
 
@@ -143,18 +143,29 @@ def main() -> None:
                 ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS"), str(threads)
             )
             done = subprocess.run(
-                [sys.executable, "-m", "benchmarks.evaluation.trillion_pairs", "--inner", str(folder)],
-                check=True, capture_output=True, text=True, env=environment,
-            )  # fmt: skip
+                [
+                    sys.executable,
+                    "-m",
+                    "benchmarks.evaluation.trillion_pairs",
+                    "--inner",
+                    str(folder),
+                ],
+                check=True,
+                capture_output=True,
+                text=True,
+                env=environment,
+            )
             found = json.loads(done.stdout)
             _print(found, f"{threads} thread(s), peak memory {found['peak_gib']:.2f} GiB")
         if args.cluster_workers:
             from distributed import LocalCluster
 
             with LocalCluster(
-                n_workers=args.cluster_workers, threads_per_worker=1, host="127.0.0.1",
+                n_workers=args.cluster_workers,
+                threads_per_worker=1,
+                host="127.0.0.1",
                 dashboard_address="127.0.0.1:0",
-            ) as cluster:  # fmt: skip
+            ) as cluster:
                 found = stream_all(folder, cluster.scheduler_address)
             _print(found, f"Dask, {args.cluster_workers} worker(s) of one thread")
 

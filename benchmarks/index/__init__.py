@@ -1,1 +1,1 @@
-"""Benchmarks: index."""
+"""Benchmarks of the search index and of the catalog."""

@@ -1,7 +1,8 @@
-"""How long committing, opening and searching take, and what a track takes on disk.
+"""Time of a commit, of opening and of a search, and bytes of a track on disk.
 
-Run: ``python benchmarks/catalog_scale.py [TRACKS ...]`` (default 1000 10000 100000). Videos are
-made up: 10 tracks each, 128-D templates, three kept faces of 6 KB a track.
+    python -m benchmarks.index.catalog_scale [TRACKS ...]    (default 1000 10000 100000)
+
+The videos are random: 10 tracks each, 128-D templates, three stored faces of 6 KB a track.
 """
 
 from __future__ import annotations

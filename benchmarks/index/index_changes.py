@@ -54,10 +54,18 @@ def add(catalog: Catalog, fresh: list[Block]) -> Matrix:
 def _video(block: Block, rows: slice) -> IndexedVideo:
     video_id = block.video_ids[rows.start]
     record = VideoRecord(
-        video_id=video_id, uri=f"/archive/{video_id}.mp4", size=1, mtime_ns=1, status="indexed",
-        model_id=MODEL_ID, duration_s=60.0, read_s=60.0, frames_decoded=1500, frames_sampled=120,
+        video_id=video_id,
+        uri=f"/archive/{video_id}.mp4",
+        size=1,
+        mtime_ns=1,
+        status="indexed",
+        model_id=MODEL_ID,
+        duration_s=60.0,
+        read_s=60.0,
+        frames_decoded=1500,
+        frames_sampled=120,
         faces_seen=450,
-    )  # fmt: skip
+    )
     box = np.array([10, 10, 110, 110], np.float32)
     tracks = tuple(
         Track(TimeSpan(float(i), i + 1.0), i + 0.5, i, 9, 0.8, box, Template(v, 9.0, MODEL_ID), ())
@@ -67,7 +75,7 @@ def _video(block: Block, rows: slice) -> IndexedVideo:
 
 
 def delete(catalog: Catalog) -> tuple[frozenset[str], Matrix]:
-    """Delete videos that the index holds, in one commit; return their tracks and templates."""
+    """Delete videos of the index in one commit; return their tracks and templates."""
     generation = read_generation(catalog.root, MODEL_ID, catalog.dim)
     assert generation is not None
     step = generation.videos.num_rows // (CHANGED // TRACKS_A_VIDEO)

@@ -3,7 +3,7 @@
     python -m benchmarks.index.index_kinds WORK --tracks N --dim D --kind ivf-sq8 [--cells 4096]
         [--minutes 7] [--only build,search] [--spectrum FILE.npz] [--queries 60]
 
-Building goes on where it was stopped after --minutes. The search compares every amount of probing
+A build continues after ``--minutes`` stopped it. The search compares every number of probed cells
 with the exact answers and with the catalog's own kind, one query after the other, on one thread.
 """
 
@@ -41,7 +41,7 @@ def planned(args: argparse.Namespace, count: int, dim: int) -> Plan:
 
 
 def build_kind(folder: Path, vectors: Path, plan: Plan, args: argparse.Namespace) -> bool:
-    """Build as far as the time goes; return whether it is whole."""
+    """Build for the given time; return True if the index is complete."""
     begun = time.perf_counter()
     folder.mkdir(parents=True, exist_ok=True)
     if not (folder / build.VECTORS).exists():

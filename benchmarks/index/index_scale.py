@@ -1,13 +1,13 @@
-"""How fast, exact and large an index is, on a made-up catalog that resembles a real one.
+"""Speed, recall and size of an index on a random catalog that resembles a real one.
 
-    python -m benchmarks.index.index_scale [--tracks 1000000] [--dim 512] [--kind flat-pq] [--queries 200]
-        [--spectrum FILE.npz] [--work FOLDER] [--only make,build,search,change]
+    python -m benchmarks.index.index_scale [--tracks 1000000] [--dim 512] [--kind flat-pq]
+        [--queries 200] [--spectrum FILE.npz] [--work FOLDER] [--only make,build,search,change]
 
-The catalog is made (see ``benchmarks.made_archive``), its index built from the tables as
-``reindex`` does it, and searched as a search does it, each step in a process of its own whose
-memory is looked at from outside. Exact and approximate searches of the same query alternate, on one
-thread: set OMP_NUM_THREADS=1 and OPENBLAS_NUM_THREADS=1. ``change`` adds 10,000 tracks and deletes
-10,000 without a rebuild. With --work the folder stays, and steps can be repeated one by one.
+The catalog is made by ``benchmarks.made_archive``, its index built from the tables as by ``reindex``,
+and searched as by a search. Each step is a process of its own whose memory is measured from outside.
+Exact and approximate searches of the same query alternate, on one thread: set OMP_NUM_THREADS=1 and
+OPENBLAS_NUM_THREADS=1. ``change`` adds 10,000 tracks and deletes 10,000 without a rebuild. ``--work``
+keeps the folder, so that steps can be repeated one by one.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ STEPS = ("make", "build", "search", "change")
 
 @dataclass(frozen=True)
 class Made:
-    """What the steps share; the same numbers give the same archive."""
+    """Settings that the steps share; the same numbers give the same archive."""
 
     args: argparse.Namespace
 
@@ -71,7 +71,7 @@ class Made:
 
 @dataclass(frozen=True, eq=False)
 class Exact:
-    """The flat search: FAISS over the vectors where they lie, so that there is no second copy."""
+    """Flat search: FAISS over the mapped vectors, without a second copy."""
 
     vectors: Matrix
     ids: pa.ChunkedArray
@@ -85,7 +85,7 @@ class Exact:
         return Exact(vectors, found.rows["track_id"]), found
 
     def search(self, query: Vector) -> tuple[list[str], float]:
-        """Return the best ids and the seconds it took to find their rows."""
+        """Return the best ids and the seconds of the search."""
         faiss = library()
         begun = time.perf_counter()
         _, rows = faiss.knn(query[None], self.vectors, K, faiss.METRIC_INNER_PRODUCT)

@@ -1,10 +1,10 @@
-"""Templates of real photos: the spectrum from which ``index_scale`` draws archives.
+"""Templates of real photos: the spectrum of the random archives of ``index_scale``.
 
     python -m benchmarks.index.template_spectrum OUT.npz [FOLDER] [--photos 3000] [--model open]
 
-FOLDER (default: LFW of the tests' media) holds a folder of photos for each person; the first photo
-of each is taken, so that what varies is mostly who it is. OUT holds ``vectors``, one row a photo in
-which a face was found.
+FOLDER (default: LFW of the tests' media) holds one folder of photos per person. The first photo of
+each is taken, so the variance is mostly that between people. OUT holds ``vectors``, one row per
+photo with a face.
 """
 
 from __future__ import annotations

@@ -1,1 +1,1 @@
-"""Benchmarks: pipeline."""
+"""Benchmarks of indexing and re-embedding."""

@@ -1,7 +1,7 @@
-"""Cut detection: what is missed, what is made up, and what it costs, beside PySceneDetect.
+"""Cut detection beside PySceneDetect: missed cuts, false cuts, and cost.
 
-Joins shots of the real clips and moves over real photos at known places, bright, dark, grey,
-noisy, with flashes, fades, pans and zooms, and runs every detector over the same thumbnails::
+Joins shots of the real clips and moves over real photos at labelled times: bright, dark, grey,
+noisy, with flashes, fades, pans and zooms. Every detector runs over the same thumbnails::
 
     python -m benchmarks.pipeline.cuts
 """
@@ -27,9 +27,19 @@ Pictures = list[NDArray[np.uint8]]
 Joined = tuple[Pictures, set[int]]
 Finder = Callable[[Pictures], set[int]]
 KINDS = (
-    "plain", "short", "slow", "dark", "mixed", "flash",
-    "fade", "noise", "grey", "pan", "whip", "zoom",
-)  # fmt: skip
+    "plain",
+    "short",
+    "slow",
+    "dark",
+    "mixed",
+    "flash",
+    "fade",
+    "noise",
+    "grey",
+    "pan",
+    "whip",
+    "zoom",
+)
 SIZE_WH = (160, 90)
 SHOTS, REPEATS = 14, 6
 # Looked at frame by frame.
@@ -106,7 +116,7 @@ class Maker:
         return pictures
 
     def _treat(self, shot: NDArray[np.float32], kind: str) -> None:
-        """Change one shot in place as its kind asks."""
+        """Change one shot in place by its kind."""
         if kind == "mixed":
             shot *= self._rng.uniform(0.06, 0.4)
         if kind == "flash" and len(shot) > 12:

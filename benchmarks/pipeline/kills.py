@@ -1,11 +1,11 @@
-"""Does anything get lost or doubled? Random SIGKILLs of workers and clients over repeated runs.
+"""Random SIGKILLs of workers and commands over repeated runs: is a row lost or doubled?
 
-Run: ``python -m benchmarks.pipeline.kills [--kills 200] [--videos 60] [--seconds 480] [--seed 1]``
+    python -m benchmarks.pipeline.kills [--kills 200] [--videos 60] [--seconds 480] [--seed 1]
 
-An archive of small made films is indexed by ``vidsearch index --workers 2``; after random times a
-random worker, or the command itself, is killed, and the command is repeated until the archive is
-done. Then the tables must be those of an undisturbed run (run ids and clock times aside), and it
-begins again with a new catalog. ``--seconds`` ends it early, after the catalog then in work.
+``vidsearch index --workers 2`` indexes an archive of small generated videos. After random times a
+random worker, or the command itself, is killed. The command is repeated until the archive is done.
+Then the tables must equal those of an undisturbed run (run ids and times aside), and the next round
+begins with a new catalog. ``--seconds`` ends it early, after the current catalog.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ LONGEST_RUN_S = 1200.0
 
 
 def make_archive(folder: Path, videos: int) -> None:
-    """Film once; bytes after the end make each file a content of its own."""
+    """Encode one video; bytes after the end give each file its own content."""
     folder.mkdir()
     encode_film(folder / FILM.name, FILM, load_pictures())
     content = (folder / FILM.name).read_bytes()
@@ -65,7 +65,7 @@ def tables(catalog: Path) -> list[list[str]]:
 
 
 def workers_of(client: psutil.Process) -> list[psutil.Process]:
-    """Return the worker processes that are up."""
+    """Return the live worker processes."""
     found = []
     with suppress(psutil.NoSuchProcess):
         for child in client.children(recursive=True):

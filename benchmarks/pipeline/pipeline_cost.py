@@ -1,12 +1,12 @@
-"""What an hour of video costs to index: processor time, disk, tracks, memory, by picture size.
+"""Cost of indexing an hour of video: CPU time, disk, tracks and memory, by frame size.
 
-Run: ``python -m benchmarks.pipeline.pipeline_cost [--sizes clips,640x360,1920x1080] [--copies 3]``
+    python -m benchmarks.pipeline.pipeline_cost [--sizes clips,640x360,1920x1080] [--copies 3]
 
-``clips`` are the real clips as they are (29 s; people in almost every shot: more than most archives
-hold). A size is all of them put one after the other in it, each copy made a content of its own by
-bytes after its end. Every size is indexed in a process of its own, by the plain loop: processor
-time, unlike seconds, hardly depends on who else uses the machine. ``disk`` is the whole catalog
-folder; bytes a row are what the columns of a table take in its files.
+``clips`` are the real clips unchanged (29 s; people in almost every shot: more than in most
+archives). A size is all of them joined in that size; bytes after the end give each copy its own
+content. Every size is indexed in a process of its own by the plain loop: CPU time hardly depends on
+other users of the machine. ``disk`` is the whole catalog folder. Bytes a row are those of the table's
+columns in its files.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ def measure(videos: Path, catalog: Path) -> dict[str, float]:
 
 
 def rows_and_bytes(table: Path) -> tuple[int, int]:
-    """Return what the newest version of a table holds, and what its columns take."""
+    """Return the number of rows in the newest version of a table, and the bytes of its columns."""
     from deltalake import DeltaTable
     from pyarrow.parquet import ParquetFile
 

@@ -1,13 +1,13 @@
 """Peak memory of a run: archives of 10, 100 and 1000 videos, and one file of four hours.
 
-Run: ``python -m benchmarks.pipeline.pipeline_memory [--videos 10,100,1000] [--hours 4] [--workers 2]``
+    python -m benchmarks.pipeline.pipeline_memory [--videos 10,100,1000] [--hours 4] [--workers 2]
 
-The videos of the series are one made clip of a second, each a content of its own by bytes after its
-end: what grows with their number is what a run holds of them. The long file is the real clips, made
-small and slow, and put one after the other by copying their packets until it is long enough; it is
-sampled at ``--fps``, once in slices and once whole. Every run is the command in a process of its
-own; its memory and its workers' (resident, largest of 10 looks a second) are taken from outside.
-Slices are joined in the client, so its memory counts as well.
+The videos of the series are one generated clip of a second; bytes after the end give each file its
+own content. So growth with their number is the memory a run needs per video. The long file is the
+real clips, small and slow, joined by copying their packets. It is sampled at ``--fps``, once in
+slices and once whole. Every run is the command in a process of its own. Its memory and that of its
+workers (resident, largest of 10 samples a second) are measured from outside. The client joins the
+slices, so its memory counts as well.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ LONGEST_RUN_S = 3600.0
 
 @dataclass(frozen=True)
 class Peak:
-    """MiB that the client and its largest worker took, and what the run said."""
+    """MiB of the client and of its largest worker, and the report of the run."""
 
     client_mib: float
     worker_mib: float

@@ -1,15 +1,14 @@
-"""What Dask costs, what a second worker brings: the same clips by the plain loop, 1 and 2 workers.
+"""Cost of Dask, and gain of a second worker: the same clips by the plain loop, 1 and 2 workers.
 
-Run: ``python -m benchmarks.pipeline.pipeline_scale [--clips 40] [--rounds 1]``
+    python -m benchmarks.pipeline.pipeline_scale [--clips 40] [--rounds 1]
 
-The clips are copies of the real ones, each made a content of its own by a byte after its end. The
-ways are interleaved, the catalog is new each time. ``working`` leaves out what comes once a run:
-starting processes and loading models (from the event log, ``cluster`` to ``end``). OpenCV has one
-thread everywhere, so that the loop keeps to one core as a worker does. ``2 loops`` are two plain
-loops at once in processes that know nothing of each other, each with half of the clips: what the
-machine itself makes of a second process. ``CPU`` is the processor time of all our processes;
-``others`` is the share of the machine that other programs took meanwhile: where it is more than a
-few hundredths, compare ``CPU`` and no seconds.
+The clips are copies of the real ones; a byte after the end gives each its own content. The modes are
+interleaved, with a new catalog each time. ``working`` leaves out the cost of a start: processes and
+models (from the event log, ``cluster`` to ``end``). OpenCV has one thread everywhere, so the loop
+uses one core as a worker does. ``2 loops`` are two independent plain loops at once, each with half of
+the clips: the gain of a second process on this machine. ``CPU`` is the CPU time of all our processes.
+``others`` is the share of the machine used by other programs: above a few hundredths, compare ``CPU``
+and not seconds.
 """
 
 from __future__ import annotations
@@ -44,7 +43,7 @@ def make_clips(folder: Path, count: int) -> None:
 
 
 def measure(clips: Path, catalog: Path, way: str) -> dict[str, float]:
-    """Index into a new catalog; return seconds, times real speed, and what the machine did."""
+    """Index into a new catalog; return seconds, multiples of real time, and the machine's load."""
     cpu_s, all_s, began = our_cpu_s(), machine_cpu_s(), time.monotonic()
     if way == TWO_LOOPS:
         with get_context("spawn").Pool(2) as pool:
@@ -74,7 +73,7 @@ def loop_over_part(clips: Path, catalog: Path, part: int) -> tuple[float, float,
 def run(
     catalog: Path, videos: list[str], workers: int, *, isolate: bool
 ) -> tuple[float, float, float]:
-    """Return when the work began and ended, and the seconds of video."""
+    """Return start and end of the work, and the seconds of video."""
     report = index(catalog, videos, cluster=ClusterConfig(workers=workers, isolate=isolate))
     assert not report.failures, report.failures
     (log,) = (catalog / "runs").glob("*.jsonl")
@@ -86,13 +85,13 @@ def run(
 
 
 def our_cpu_s() -> float:
-    """Return the processor time of this process and of those it started that have ended."""
+    """Return the CPU time of this process and of its ended children."""
     used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
     return sum(one.ru_utime + one.ru_stime for one in used)
 
 
 def machine_cpu_s() -> float:
-    """Return the processor time that the machine has spent on anything."""
+    """Return the CPU time of the whole machine."""
     times = psutil.cpu_times()
     return float(sum(times) - times.idle - times.iowait - times.guest - times.guest_nice)
 

@@ -1,9 +1,10 @@
-"""What a stored face costs a model that aligns otherwise: ``vidsearch reembed``'s price.
+"""Accuracy lost by ``vidsearch reembed`` for a model with another alignment.
 
-``python -m benchmarks.pipeline.reembed_loss MEDIA PACK [--pairs N]``: LFW pairs, each photo aligned for the
-pack directly, and by the detour that a re-embedded face has taken: aligned for ``open`` with a rim,
-kept as JPEG, aligned anew; and so without the rim, as catalogs had it once. Then the same for
-``open`` from faces that were aligned for the pack.
+    python -m benchmarks.pipeline.reembed_loss MEDIA PACK [--pairs N]
+
+LFW pairs. Each photo is aligned for the pack directly, and by the way of a re-embedded face: aligned
+for ``open`` with a margin, stored as JPEG, aligned again. The same without the margin, as in older
+catalogs. Then the same for ``open`` from faces aligned for the pack.
 """
 
 from __future__ import annotations
@@ -39,7 +40,7 @@ def detour(
 
 
 def _chosen(pairs: PairSet, most: int, without: Path | None) -> NDArray[np.intp]:
-    """Return pairs, genuine and impostor in turn, of people that were not trained on."""
+    """Return pairs, genuine and impostor in turn, of people outside the training set."""
     assert pairs.people is not None
     known = {path.name for path in without.iterdir()} if without is not None else set()
     strange = np.array([not known & set(both) for both in pairs.people])
@@ -82,8 +83,7 @@ def main() -> None:
     print(f"| model, faces | accuracy, {len(issame)} pairs | cosine to direct, mean (least) |")
     print("|---|--:|--:|")
     for name, vectors in found.items():
-        both = np.array([a in vectors and b in vectors
-                         for a, b in zip(first, second, strict=True)])  # fmt: skip
+        both = np.array([a in vectors and b in vectors for a, b in zip(first, second, strict=True)])
         left, right = (
             normalise(np.stack([vectors[i] for i in side[both].tolist()]))
             for side in (first, second)

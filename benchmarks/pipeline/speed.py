@@ -1,11 +1,11 @@
-"""Indexing against the loop one would write first: frames a CPU-second, people found, memory.
+"""Indexing against a plain loop: frames per CPU-second, people found, memory.
 
     python -m benchmarks.pipeline.speed [--rounds 3]
 
 The plain loop: OpenCV, every frame, every face, the same models in the same single-threaded ONNX
 Runtime, one process. Each measurement is a process of its own, the two in turn. "People" are groups
-of the plain loop's faces that are surely one person (confidence 0.9 and more) and seen in five
-frames or more; one is lost if none of our tracks is likely (0.5) to be that person.
+of the plain loop's faces that are certainly one person (confidence at least 0.9) and seen in five
+frames or more. A person is lost if no track of ours is likely (0.5) to show this person.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from vidsearch.models.registry import load_pack
 
 
 def plain_loop(path: str) -> dict[str, Any]:
-    """Every frame, every face."""
+    """Detect and embed every face of every frame."""
     import cv2
 
     cv2.setNumThreads(1)
@@ -52,7 +52,7 @@ def plain_loop(path: str) -> dict[str, Any]:
 
 
 def ours(path: str) -> dict[str, Any]:
-    """The stage that a worker runs."""
+    """Run the stage of a worker."""
     import cv2
 
     from pipelines.stages import index_video
@@ -80,7 +80,7 @@ def _result(started: float, frames: int, vectors: np.ndarray) -> dict[str, Any]:
 
 
 def people_lost(plain: list[list[float]], tracks: list[list[float]]) -> tuple[int, int]:
-    """Return how many people the plain loop found, and how many of them no track shows."""
+    """Return the number of people in the plain loop's faces, and of those in no track."""
     calibration = load_pack("open", resolve_device("cpu")).calibration
     faces = normalise(np.array(plain, np.float32))
     ours_ = np.array(tracks, np.float32)

@@ -1,1 +1,1 @@
-"""Benchmarks: ui."""
+"""Benchmarks and screenshots of the app."""

@@ -1,10 +1,10 @@
-"""The README's pictures of the app, made anew from the demo's archive: docs/app-*.png.
+"""Screenshots of the app from the demo's archive: docs/assets/app-*.png.
 
     .venv/bin/vidsearch demo
     .venv/bin/python -m benchmarks.ui.screenshots
 
 Drives Chromium (Debian's package ``chromium``, or --chromium PATH) through the app, over a copy of
-the demo's catalog in which some people are named. The faces are those that installed packages ship.
+the demo's catalog with named people. The faces are those of installed packages.
 """
 
 from __future__ import annotations
@@ -32,16 +32,20 @@ from vidsearch.catalog.people import add_person, judge
 from vidsearch.search.search import PhotoSearcher, SearchOptions
 
 FLAGS = (
-    "--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-sync",
-    "--disable-component-update", "--force-color-profile=srgb",
-)  # fmt: skip
-DOCS = Path(__file__).resolve().parents[2] / "docs"
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-background-networking",
+    "--disable-sync",
+    "--disable-component-update",
+    "--force-color-profile=srgb",
+)
+DOCS = Path(__file__).resolve().parents[2] / "docs" / "assets"
 _PATIENCE_MS = 90_000
 
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """How a page is looked at."""
+    """Screen of a visitor."""
 
     width: int = 1280
     height: int = 900
@@ -67,9 +71,16 @@ def prepare(demo: Path, place: Path) -> Path:
 def served(catalog_dir: Path, port: int, *options: str) -> Iterator[str]:
     """Run the app over a catalog; yield its address."""
     command = [
-        sys.executable, "-m", "vidsearch.commands.main", "ui", str(catalog_dir), "--port", str(port),
-        "--no-browser", *options,
-    ]  # fmt: skip
+        sys.executable,
+        "-m",
+        "vidsearch.commands.main",
+        "ui",
+        str(catalog_dir),
+        "--port",
+        str(port),
+        "--no-browser",
+        *options,
+    ]
     with subprocess.Popen(command, stdout=subprocess.DEVNULL) as server:
         try:
             address = f"http://localhost:{port}"
@@ -93,7 +104,7 @@ def _wait(address: str) -> None:
 
 @contextmanager
 def opened(browser: Any, address: str, look: Look) -> Iterator[Any]:
-    """Open a page as somebody with that screen sees it."""
+    """Open a page on a screen."""
     context = browser.new_context(
         viewport={"width": look.width, "height": look.height},
         color_scheme="dark" if look.dark else "light",
@@ -111,7 +122,7 @@ def opened(browser: Any, address: str, look: Look) -> Iterator[Any]:
 
 
 def settle(page: Any) -> None:
-    """Wait until the page has been drawn to its end."""
+    """Wait until the page is drawn completely."""
     page.wait_for_selector("h1")
     page.wait_for_function(
         "!document.querySelector('[data-testid=\"stStatusWidget\"]')"
@@ -129,7 +140,7 @@ def search(page: Any, *photos: Path) -> None:
 
 
 def keep(page: Any, path: Path, *, whole: bool = False) -> None:
-    """Save what is seen, in few colours: a small file that looks the same."""
+    """Save the page with few colours: a small file that looks the same."""
     picture = Image.open(io.BytesIO(page.screenshot(full_page=whole))).convert("RGB")
     picture.quantize(256, dither=Image.Dither.FLOYDSTEINBERG).save(path, optimize=True)
     print(f"{path}  {picture.width} x {picture.height}, {path.stat().st_size // 1000} kB")
@@ -138,7 +149,7 @@ def keep(page: Any, path: Path, *, whole: bool = False) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("demo", type=Path, nargs="?", default=Path("demo"), help="folder (demo)")
-    parser.add_argument("--out", type=Path, default=DOCS, help="where the pictures go (docs)")
+    parser.add_argument("--out", type=Path, default=DOCS, help="folder of the screenshots (docs/assets)")
     parser.add_argument("--chromium", default=shutil.which("chromium"), help="the browser")
     parser.add_argument("--port", type=int, default=8617)
     args = parser.parse_args()
@@ -158,7 +169,7 @@ def main() -> None:
 
 
 def take(browser: Any, address: str, demo: Path, out: Path) -> None:
-    """Make the README's pictures."""
+    """Make the screenshots of README and documentation."""
     with opened(browser, address, Look(height=1000)) as page:
         search(page, demo / "photos" / "astronaut.jpg")
         keep(page, out / "app-search.png")

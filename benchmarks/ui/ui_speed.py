@@ -1,12 +1,12 @@
-"""How quick the app feels: the first page, and from a photo to its hits, in a real Chromium.
+"""Speed of the app in a real Chromium: the first page, and from a photo to its hits.
 
     python -m benchmarks.ui.ui_speed [--tracks 100000] [--rounds 5] [--catalog FOLDER]
 
-The archive is made up, ten tracks a video and two faces a track, with templates that spread as real
-ones do (``--spectrum``: see ``benchmarks.index.index_scale``); thirty tracks resemble the person of the
-photo. Every time is that of a visitor: from opening the address until the page can be used, and
-from choosing a file until its hits are on the screen, detection and embedding included. ``cold`` is
-the first visitor of a server that has just come up. With ``--catalog`` the archive is kept there.
+The archive is random: ten tracks a video, two faces a track, templates with the spectrum of real ones
+(``--spectrum``: see ``benchmarks.index.index_scale``). Thirty tracks resemble the person of the photo.
+Times are those of a visitor: from opening the address to a usable page, and from choosing a file to
+visible hits, detection and embedding included. ``cold`` is the first visitor of a new server.
+``--catalog`` keeps the archive.
 """
 
 from __future__ import annotations
@@ -113,7 +113,7 @@ def timed(action: Callable[[], object]) -> float:
 
 
 def one_visit(browser: Browser, url: str, photos: list[bytes]) -> tuple[float, float, list[float]]:
-    """Return seconds: to the first paint, to a page that can be used, to the hits of each photo."""
+    """Return seconds: to the first paint, to a usable page, and to the hits of each photo."""
     with visitor(browser) as page:
         screen = Screen(page)
 
