@@ -1,7 +1,8 @@
 """Measure how well a model pack tells people apart, on pairs of your photos.
 
-PHOTOS holds ``<name>/<name>_0001.jpg``; PAIRS has the format of LFW's ``pairs.txt``: the number of
-pairs of each kind, then ``name i j`` (one person) and ``name i name j`` (two people).
+PHOTOS holds ``<name>/<name>_0001.jpg``. PAIRS has the format of LFW's ``pairs.txt``. Its first line
+has the number of folds (at least 2) and of pairs of each kind a fold. Then ``name i j`` is a pair
+of one person and ``name i name j`` of two people.
 
 Run it as ``python examples/measure_verification.py PHOTOS PAIRS [PACK]``.
 """

@@ -6,6 +6,7 @@ Run it as ``python examples/tracks_with_pandas.py CATALOG``.
 from __future__ import annotations
 
 import sys
+from pathlib import PurePath
 
 import pandas as pd
 
@@ -20,7 +21,9 @@ def main(catalog: str) -> None:
     tracks = tables.tracks(columns).to_pandas()
     videos = tables.videos(["video_id", "uri", "duration_s"]).to_pandas()
     tracks["seconds"] = tracks["end_s"] - tracks["start_s"]
-    print(tracks.merge(videos, on="video_id").groupby("uri")["seconds"].agg(["count", "sum"]))
+    videos["video"] = [PurePath(uri).name for uri in videos["uri"]]
+    seconds = tracks.merge(videos, on="video_id").groupby("video")["seconds"]
+    print(seconds.agg(["count", "sum"]).to_string())
 
     known = judgements(tables)
     tracks["person"] = tracks["track_id"].map(known.person_of).map(known.names)

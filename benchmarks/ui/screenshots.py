@@ -149,7 +149,9 @@ def keep(page: Any, path: Path, *, whole: bool = False) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("demo", type=Path, nargs="?", default=Path("demo"), help="folder (demo)")
-    parser.add_argument("--out", type=Path, default=DOCS, help="folder of the screenshots (docs/assets)")
+    parser.add_argument(
+        "--out", type=Path, default=DOCS, help="folder of the screenshots (docs/assets)"
+    )
     parser.add_argument("--chromium", default=shutil.which("chromium"), help="the browser")
     parser.add_argument("--port", type=int, default=8617)
     args = parser.parse_args()

@@ -68,16 +68,15 @@ def test_search_and_export(indexed: Path, photos: Path, tmp_path: Path) -> None:
 
 
 def test_measure_verification(photos: Path, tmp_path: Path) -> None:
-    lines = ["2"]
+    lines = ["2 1"]
     names = ["astronaut", "tom-hanks"]
-    for name in names:
+    for number, name in enumerate(names, 1):
         (tmp_path / "photos" / name).mkdir(parents=True)
         shutil.copy(photos / f"{name}.jpg", tmp_path / "photos" / name / f"{name}_0001.jpg")
         with Image.open(photos / f"{name}.jpg") as photo:
             darker = ImageEnhance.Brightness(ImageOps.mirror(photo.convert("RGB"))).enhance(0.7)
             darker.save(tmp_path / "photos" / name / f"{name}_0002.jpg")
-        lines.append(f"{name}\t1\t2")
-    lines += [f"{names[0]}\t{i}\t{names[1]}\t{i}" for i in (1, 2)]
+        lines += [f"{name}\t1\t2", f"{names[0]}\t{number}\t{names[1]}\t{number}"]
     (tmp_path / "pairs.txt").write_text("".join(f"{line}\n" for line in lines))
     output = run_example(
         "measure_verification.py", tmp_path, tmp_path / "photos", tmp_path / "pairs.txt"
