@@ -93,7 +93,7 @@ def test_commands(workspace: Callable[[], Workspace]) -> None:
     """Every command gives the output shown; naming in the app is done by the tutorial's script."""
     place = workspace()
     names = next(b for b in blocks(TUTORIAL / "people.md") if b.title == "name_people.py")
-    faults = []
+    faults: list[str] = []
     for block in blocks(README):
         faults += place.run(block)
         if "vidsearch ui" in block.text:
