@@ -7,13 +7,15 @@ import os
 import shutil
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from tqdm import tqdm
 
-from pipelines.cluster.config import ClusterConfig
+from pipelines.cluster.config import TRIES, ClusterConfig
+from pipelines.cluster.context import WorkerContext
 from pipelines.stages import prepare_photos, reembed_faces
 from pipelines.stages.prepare_photos import PhotoOptions, RawPhoto
 from vidsearch.catalog import Catalog
@@ -29,17 +31,23 @@ from vidsearch.trainingset.assemble import SetOptions, SetReport, assemble
 from vidsearch.trainingset.candidates import Candidate, write_candidates
 from vidsearch.trainingset.duplicates import difference_hash
 
+if TYPE_CHECKING:
+    from pipelines.cluster.runner import GivenUp
+    from pipelines.cluster.tasks import ItemTask
+
 PHOTOS_IN_BATCH = 64
+_START_S = 120.0
+_PHOTO_WITHIN_S = 30.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PrepareOptions:
-    """How a training set is made.
+    """Configuration of a training set.
 
     Attributes:
-        photo: How a face is taken from a photo.
+        photo: Selection and alignment of the face in a photo.
         result: Name, split and layout of the set.
-        pack: Whose detector finds faces, and whose embedder knows duplicates.
+        pack: Pack whose detector finds faces and whose embedder recognises duplicates.
         cluster: Workers, device and scheduler.
     """
 
@@ -52,23 +60,23 @@ class PrepareOptions:
 def prepare(
     raw: Path, out: Path, options: PrepareOptions, *, show_progress: bool = False
 ) -> SetReport:
-    """Make a training set of photos in one folder an identity.
+    """Make a training set from photos in one folder for each identity.
 
-    Finished batches stay in ``OUT.part`` until the set is whole, so a run that was stopped goes on
-    when it is repeated; ``out`` appears at the end, complete.
+    Finished batches stay in ``OUT.part`` until the set is complete, so a stopped run continues
+    when it is repeated. ``out`` appears at the end, complete.
 
     Args:
-        raw: ``RAW/<identity>/<photo>``; photos in deeper folders count as the identity's.
-        out: New.
-        options: How.
+        raw: ``RAW/<identity>/<photo>``; photos in deeper folders belong to the identity.
+        out: New folder of the set.
+        options: Configuration of the set.
         show_progress: Draw a progress line on a terminal.
 
     Raises:
-        TrainingSetError: No photos there, or too little is left.
+        TrainingSetError: The folder has no photos, or too few faces are left.
         ConfigError: ``out`` exists, or too few identities to hold some out.
         ModelError: The pack cannot be used.
     """
-    work = _fresh(out)
+    work = _work_folder(out)
     photos = _photos(raw)
     models = load_pack(options.pack, resolve_device(options.cluster.device))
     batches = [photos[i : i + PHOTOS_IN_BATCH] for i in range(0, len(photos), PHOTOS_IN_BATCH)]
@@ -79,7 +87,7 @@ def prepare(
     with tqdm(
         total=len(photos), initial=finished, unit=" photos", disable=None if show_progress else True
     ) as progress:
-        for path, candidates in _worked(todo, models, options):
+        for path, candidates in _candidates(todo, models, options):
             write_candidates(path, candidates)
             progress.update(len(candidates))
     made_by = {"photos": str(raw), "pack": models.pack.name, "model_id": models.model_id}
@@ -87,36 +95,40 @@ def prepare(
 
 
 def prepare_from_catalog(
-    place: str | os.PathLike[str], out: Path, options: PrepareOptions
+    root: str | os.PathLike[str], out: Path, options: PrepareOptions
 ) -> SetReport:
-    """Make a training set of a catalog's tracks that were said to show a person.
+    """Make a training set from the labelled tracks of a catalog.
 
-    The faces are the ones that the catalog keeps of each track, aligned anew from their pictures;
-    no video is decoded.
+    The faces are those that the catalog stores of each track, aligned again; no video is decoded.
+
+    Args:
+        root: Folder of the catalog.
+        out: New folder of the set.
+        options: Configuration of the set.
 
     Raises:
-        TrainingSetError: No track is labelled, or too little is left.
+        TrainingSetError: No track is labelled, or too few faces are left.
         CatalogError: The catalog cannot be read.
         ConfigError: As for ``prepare``.
     """
-    work = _fresh(out)
-    catalog = Catalog.open(place)
+    work = _work_folder(out)
+    catalog = Catalog.open(root)
     models = load_pack(catalog.pack, resolve_device(options.cluster.device))
     catalog.require_model(models.model_id)
-    known = judgements(catalog)
-    if not known.person_of:
+    labels = judgements(catalog)
+    if not labels.person_of:
         raise TrainingSetError(
-            f"catalog {catalog.uri!r} has no labelled tracks; say who is who in: "
+            f"catalog {catalog.uri!r} has no labelled tracks; label tracks in: "
             f"vidsearch ui {catalog.uri}"
         )
     path = work / "tracks.parquet"
-    names = _distinct(known.names)
-    rows = catalog.faces(track_ids=list(known.person_of)).to_pylist()
+    names = _distinct_names(labels.names)
+    rows = catalog.faces(track_ids=list(labels.person_of)).to_pylist()
     rows.sort(key=lambda row: (row["track_id"], row["position"]))
     write_candidates(
         path,
         [
-            _stored(row, names[known.person_of[row["track_id"]]], models, options.photo.template)
+            _stored(row, names[labels.person_of[row["track_id"]]], models, options.photo.template)
             for row in rows
         ],
     )
@@ -124,7 +136,7 @@ def prepare_from_catalog(
     return _finish([path], work, out, options.photo.template, models, options, made_by)
 
 
-def _fresh(out: Path) -> Path:
+def _work_folder(out: Path) -> Path:
     if out.exists():
         raise ConfigError(f"{out} exists already; name a new folder for the training set")
     work = out.with_name(f"{out.name}.part")
@@ -171,7 +183,7 @@ def _photos(raw: Path) -> list[RawPhoto]:
 
 
 def _name(batch: Sequence[RawPhoto], models: LoadedPack, options: PhotoOptions) -> str:
-    """Name a batch by all that its result depends on."""
+    """Return a name for a batch: the hash of all inputs of its result."""
     digest = hashlib.sha256(f"{models.model_id} {options}".encode())
     for photo in batch:
         about = Path(photo.path).stat()
@@ -180,26 +192,43 @@ def _name(batch: Sequence[RawPhoto], models: LoadedPack, options: PhotoOptions) 
     return digest.hexdigest()[:32]
 
 
-def _worked(
+def _candidates(
     todo: Sequence[tuple[Sequence[RawPhoto], Path]], models: LoadedPack, options: PrepareOptions
 ) -> Iterator[tuple[Path, tuple[Candidate, ...]]]:
     if options.cluster.in_process or not todo:
         for batch, path in todo:
             yield path, prepare_photos.run(batch, models, options.photo)
         return
-    from pipelines.cluster import tasks as batches
+    from pipelines.cluster.connect import connect
+    from pipelines.cluster.context import WorkerPack
     from pipelines.cluster.fingerprint import pack_identity
+    from pipelines.cluster.tasks import run_tasks
 
-    paths = {number: path for number, (_, path) in enumerate(todo)}
-    photos = [tuple(batch) for batch, _ in todo]
-    for number, candidates in batches.prepare(
-        photos, options.pack, pack_identity(models.pack), options.photo, options.cluster
-    ):
-        yield paths[number], candidates
+    prepare_on_worker = partial(_prepare_batch, photo=options.photo)
+    batches = [tuple(batch) for batch, _ in todo]
+    worker_pack = WorkerPack(options.pack, pack_identity(models.pack))
+    with connect(options.cluster, worker_pack) as cluster:
+        for number, candidates in run_tasks(cluster, prepare_on_worker, batches, _dropped):
+            yield todo[number][1], candidates
 
 
-def _distinct(names: dict[str, str]) -> dict[str, str]:
-    """Return person_id -> name, with a part of the id where two people share one."""
+def _prepare_batch(
+    context: WorkerContext, batch: tuple[RawPhoto, ...], photo: PhotoOptions
+) -> tuple[Candidate, ...]:
+    context.allow(_START_S + _PHOTO_WITHIN_S * len(batch))
+    return prepare_photos.run(batch, context.models, photo)
+
+
+def _dropped(failure: GivenUp[ItemTask]) -> tuple[Candidate, ...]:
+    """Return dropped candidates for the photos of a batch that killed its workers."""
+    dropped = f"worker died: {TRIES} workers died of this batch of photos"
+    return tuple(
+        Candidate(photo.identity, photo.path, dropped=dropped) for photo in failure.task.item
+    )
+
+
+def _distinct_names(names: dict[str, str]) -> dict[str, str]:
+    """Return person_id -> name, with a part of the id if two people share a name."""
     shared = list(names.values())
     return {
         person: name if shared.count(name) == 1 else f"{name} ({person[:8]})"
@@ -211,14 +240,14 @@ def _stored(
     row: dict[str, Any], identity: str, models: LoadedPack, template: AlignmentTemplate
 ) -> Candidate:
     source = f"track {row['track_id']} at {row['time_s']:.2f} s"
-    picture = reembed_faces.picture(row["aligned_jpeg"])
-    if picture is None:
-        return Candidate(identity, source, dropped="unreadable: its stored picture is damaged")
+    image = reembed_faces.decode_stored_face(row["aligned_jpeg"])
+    if image is None:
+        return Candidate(identity, source, dropped="unreadable: its stored image is damaged")
     landmarks = np.array(row["landmarks"], np.float32).reshape(5, 2)
-    stored, told = models.embedder.template, row.get("aligned_points")
-    if told is not None:  # kept from the pack that the catalog had before
-        points = np.array(told, np.float32).reshape(5, 2)
-        stored = reembed_faces.alignment(points, len(picture), stored)
-    face = realign(picture, landmarks, stored, template)
+    stored, stored_points = models.embedder.template, row.get("aligned_points")
+    if stored_points is not None:  # the face was aligned for an earlier pack of the catalog
+        points = np.array(stored_points, np.float32).reshape(5, 2)
+        stored = reembed_faces.stored_alignment(points, len(image), stored)
+    face = realign(image, landmarks, stored, template)
     embedding = normalise(np.array([row["embedding"]], np.float32))[0]
     return Candidate(identity, source, prepare_photos.jpeg(face), difference_hash(face), embedding)

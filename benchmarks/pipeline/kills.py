@@ -25,17 +25,17 @@ from typing import IO
 
 import psutil
 
-from pipelines.demo.filming import encode_film
+from pipelines.demo.camera_moves import CameraMove, DemoVideo
 from pipelines.demo.people import load_pictures
-from pipelines.demo.screenplay import Film, Shot
+from pipelines.demo.render import render_video
 from vidsearch import Catalog
 
-FILM = Film(
+FILM = DemoVideo(
     "group.mkv",
     "libx264",
     (
-        Shot("group", 0.5, (520, 330, 330), (525, 332, 320)),
-        Shot("group", 0.5, (790, 410, 420), (800, 400, 340)),
+        CameraMove("group", 0.5, (520, 330, 330), (525, 332, 320)),
+        CameraMove("group", 0.5, (790, 410, 420), (800, 400, 340)),
     ),
 )
 CLIENT_SHARE = 0.25
@@ -47,7 +47,7 @@ LONGEST_RUN_S = 1200.0
 def make_archive(folder: Path, videos: int) -> None:
     """Encode one video; bytes after the end give each file its own content."""
     folder.mkdir()
-    encode_film(folder / FILM.name, FILM, load_pictures())
+    render_video(folder / FILM.name, FILM, load_pictures())
     content = (folder / FILM.name).read_bytes()
     (folder / FILM.name).unlink()
     for number in range(videos):

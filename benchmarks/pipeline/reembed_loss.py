@@ -15,8 +15,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from pipelines.reembed import how_stored
 from pipelines.stages import reembed_faces
+from pipelines.stages.stored_fit import stored_face_fit
 from vidsearch.datatypes import Image
 from vidsearch.device import CPU
 from vidsearch.evaluation.metrics.verification import folded_accuracy
@@ -95,7 +95,7 @@ def main() -> None:
         near = (one.astype(np.float64) * other).sum(1)
         print(f"| {name} | {accuracy.mean:.4f} | {near.mean():.4f} ({near.min():.4f}) |")
     for name, stored in (("pack", "open"), ("open", "pack")):
-        print(name, how_stored(with_margin(templates[stored]), templates[name]))
+        print(name, stored_face_fit(with_margin(templates[stored]), templates[name]))
 
 
 if __name__ == "__main__":

@@ -1,11 +1,12 @@
-"""Clients of Dask clusters: of one that is running already, or of our own on this machine."""
+"""Dask clients: of a running cluster, or of a local cluster that this process starts."""
 
 from __future__ import annotations
 
 import logging
 import multiprocessing
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from typing import Any
 
 from dask import config as dask_config
 from dask.system import CPU_COUNT
@@ -14,14 +15,14 @@ from distributed.core import Status
 from distributed.system import MEMORY_LIMIT
 
 from pipelines.cluster.config import ClusterConfig
-from pipelines.cluster.timeouts import Later, within
+from pipelines.cluster.timeouts import call_with_timeout, is_done, start_call
 from vidsearch.errors import ClusterLostError, ConfigError, reason
 
 MEMORY_PER_WORKER = 1 << 30
 """Bytes: one 1080p video with the ``open`` pack stays under 700 MiB."""
 
 STARTS = 3
-"""How often the workers of this machine are started before that is given up."""
+"""Number of attempts to start the workers of this machine."""
 
 STARTED_WITHIN_S = 300.0
 ANSWERED_WITHIN_S = 60.0
@@ -30,24 +31,24 @@ CLOSED_WITHIN_S = 20.0
 
 _SETTINGS = {
     "distributed.worker.multiprocessing-method": "spawn",
-    # A task whose worker died is ours to place again: see graph.py.
+    # The task runner retries a task whose worker died: see runner.py.
     "distributed.scheduler.allowed-failures": 0,
-    # A worker that is started anew on a busy machine takes its time; its place is kept for it.
+    # On a busy machine a worker restarts slowly; Dask must not give up its slot meanwhile.
     "distributed.deploy.lost-worker-timeout": "10 minutes",
-    # A machine that slept for a while is no reason to take its workers for dead: their nannies see
-    # those that die, their guards those that hang; what no signal ends is noticed in the end.
+    # A machine that was suspended must not lose its workers. The nanny notices a dead worker, the
+    # watchdog a blocked one; this limit is for processes that no signal ends.
     "distributed.scheduler.worker-ttl": "1 hour",
-    # Workers hold one video's work, which cannot be spilled, and a pause would never end.
+    # A worker holds the state of one video, which cannot be spilled; a paused worker never resumes.
     "distributed.worker.memory.target": False,
     "distributed.worker.memory.spill": False,
     "distributed.worker.memory.pause": False,
     "distributed.worker.memory.terminate": 0.95,
-    # What watches a worker takes the interpreter from its work a hundred times a second.
+    # The profiler interrupts the worker a hundred times a second.
     "distributed.worker.profile.enabled": False,
     "distributed.admin.tick.interval": "500ms",
-    # With it malloc hands every picture's memory back at once, at ten times the page faults.
+    # This setting makes malloc return each frame's memory at once, with ten times the page faults.
     "distributed.nanny.pre-spawn-environ.MALLOC_TRIM_THRESHOLD_": None,
-    # A worker may speak before its nanny silences it.
+    # A worker logs before its nanny sets the log level.
     "distributed.nanny.pre-spawn-environ.DASK_LOGGING__DISTRIBUTED": "critical",
     "distributed.nanny.pre-spawn-environ.DASK_LOGGING__ASYNCIO": "critical",
 }
@@ -55,36 +56,44 @@ _LOG = logging.getLogger(__name__)
 
 
 def default_workers() -> int:
-    """Return one worker a core, as far as the memory reaches (containers' limits included)."""
+    """Return the number of workers: one per core, limited by memory (and container limits)."""
     return max(1, min(int(CPU_COUNT), int(MEMORY_LIMIT) // MEMORY_PER_WORKER))
 
 
 @contextmanager
-def client_of(config: ClusterConfig) -> Iterator[Client]:
-    """Yield a client of the scheduler that the options name, or of a cluster of our own.
+def open_client(config: ClusterConfig) -> Iterator[Client]:
+    """Yield a client of the configured scheduler, or of a new local cluster.
 
-    What cannot be closed is said in the log and ended by force: the work is done by then.
+    If closing fails, the failure is logged and the workers are killed: the work is done by then.
 
     Raises:
         ConfigError: No scheduler answers at the address.
         ClusterLostError: The workers of this machine do not start.
     """
-    _quiet()
+    _silence_dask()
     with dask_config.set(_SETTINGS), ExitStack() as opened:
         local = None
         if config.scheduler is None:
-            local = _start(config)
-            opened.callback(_end, local)
-        client = _client(config, local)
+            local = start_local_cluster(config)
+            opened.callback(close_local_cluster, local)
+        client = connect_client(config.scheduler, local)
         opened.callback(_close, "the client", client)
         yield client
 
 
-def _client(config: ClusterConfig, local: LocalCluster | None) -> Client:
+def connect_client(
+    scheduler: str | None, local: LocalCluster | None, new_client: Callable[..., Client] = Client
+) -> Client:
+    """Return a client of a local cluster, or of the scheduler at an address.
+
+    Raises:
+        ConfigError: No scheduler answers at the address.
+        ClusterLostError: The local scheduler does not answer.
+    """
     try:
         if local is not None:
-            return Client(local, timeout=ANSWERED_WITHIN_S)
-        return Client(config.scheduler, timeout=SCHEDULER_WITHIN_S)
+            return new_client(local, timeout=ANSWERED_WITHIN_S)
+        return new_client(scheduler, timeout=SCHEDULER_WITHIN_S)
     except (OSError, ValueError) as error:
         if local is not None:
             raise ClusterLostError(
@@ -92,21 +101,30 @@ def _client(config: ClusterConfig, local: LocalCluster | None) -> Client:
                 "repeat the command when the machine is less busy"
             ) from error
         raise ConfigError(
-            f"no Dask scheduler answers at {config.scheduler!r} ({reason(error)}); "
+            f"no Dask scheduler answers at {scheduler!r} ({reason(error)}); "
             "start one with 'dask scheduler', or leave --scheduler out"
         ) from error
 
 
-def _start(config: ClusterConfig) -> LocalCluster:
-    """Start workers on this machine; one that dies while it starts is no reason to give up.
+def start_local_cluster(
+    config: ClusterConfig,
+    new_cluster: Callable[..., LocalCluster] = LocalCluster,
+    within_s: float = STARTED_WITHIN_S,
+) -> LocalCluster:
+    """Start workers on this machine, with several attempts.
+
+    Args:
+        config: Number of workers and their memory limit.
+        new_cluster: Starts the cluster.
+        within_s: Time limit of one attempt, in seconds.
 
     Raises:
-        ClusterLostError: They died every time, or hang.
+        ClusterLostError: The workers died at every attempt, or an attempt exceeds its time limit.
     """
     failure: Exception | None = None
-    for tries in range(1, STARTS + 1):
-        start = Later(
-            LocalCluster,
+    for attempt in range(1, STARTS + 1):
+        start = start_call(
+            new_cluster,
             n_workers=config.workers,
             threads_per_worker=1,
             processes=True,
@@ -115,15 +133,15 @@ def _start(config: ClusterConfig) -> LocalCluster:
             silence_logs=logging.CRITICAL,
             memory_limit=config.worker_memory or "auto",
         )
-        if not start.wait(STARTED_WITHIN_S):
+        if not is_done(start, within_s):
             raise ClusterLostError(
-                f"the workers of this machine did not start within {STARTED_WITHIN_S:.0f} s; "
+                f"the workers of this machine did not start within {within_s:.0f} s; "
                 "repeat the command when the machine is less busy, or with fewer --workers"
             )
         try:
             return start.result()
         except (RuntimeError, OSError) as error:
-            _LOG.info("start %d of the workers failed: %s", tries, reason(error))
+            _LOG.info("start %d of the workers failed: %s", attempt, reason(error))
             failure = error
     assert failure is not None
     raise ClusterLostError(
@@ -132,8 +150,8 @@ def _start(config: ClusterConfig) -> LocalCluster:
     ) from failure
 
 
-def revive(client: Client) -> None:
-    """Start workers of this machine in place of those whose nanny is gone too."""
+def replace_workers(client: Client) -> None:
+    """Start new local workers in place of those whose nanny is gone too."""
     local = client.cluster
     if not isinstance(local, LocalCluster):
         return
@@ -148,29 +166,34 @@ def revive(client: Client) -> None:
     local.loop.add_callback(start_missing)
 
 
-def _end(local: LocalCluster) -> None:
-    """Close a cluster of this machine, its workers by force if they do not go by themselves."""
+def close_local_cluster(local: Any, within_s: float = CLOSED_WITHIN_S) -> None:
+    """Close a local cluster; kill its workers if closing fails.
+
+    Args:
+        local: The cluster.
+        within_s: Time limit that Dask gets to close, in seconds.
+    """
     pids = {nanny.pid for nanny in local.workers.values()}
-    if _close("the workers of this machine", local):
+    if _close("the workers of this machine", local, within_s):
         return
     for child in multiprocessing.active_children():
         if child.pid in pids:
             child.kill()
 
 
-def _close(what: str, opened: Client | LocalCluster) -> bool:
-    """Close; whatever is wrong with that, it does not spoil a run that is over."""
+def _close(subject: str, opened: Client | LocalCluster, within_s: float = CLOSED_WITHIN_S) -> bool:
+    """Close a client or cluster, ignoring errors; return True if it closed."""
     try:
-        within(2 * CLOSED_WITHIN_S, what, opened.close, timeout=CLOSED_WITHIN_S)
-    except Exception as error:  # noqa: BLE001 (Dask raises many kinds, some without words)
-        _LOG.info("%s did not close: %s", what, reason(error))
+        call_with_timeout(2 * within_s, subject, opened.close, timeout=within_s)
+    except Exception as error:  # noqa: BLE001 (Dask raises many kinds, some without a message)
+        _LOG.info("%s did not close: %s", subject, reason(error))
         return False
     return True
 
 
-def _quiet() -> None:
-    """Keep Dask's chatter out of the console: what matters arrives as an outcome or an error."""
-    chatty = ("distributed", "bokeh", "tornado", "asyncio")
-    loud = [name for name in logging.root.manager.loggerDict if name.split(".")[0] in chatty]
-    for name in {*chatty, *loud}:
+def _silence_dask() -> None:
+    """Turn off the logs of Dask: errors reach the user as outcomes or exceptions."""
+    packages = ("distributed", "bokeh", "tornado", "asyncio")
+    loggers = [n for n in logging.root.manager.loggerDict if n.split(".")[0] in packages]
+    for name in {*packages, *loggers}:
         logging.getLogger(name).setLevel(logging.CRITICAL)

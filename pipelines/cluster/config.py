@@ -6,6 +6,9 @@ from dataclasses import dataclass
 
 from vidsearch.errors import ConfigError
 
+TRIES = 3
+"""Number of workers that one task may kill before it is given up."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClusterConfig:

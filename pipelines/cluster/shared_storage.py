@@ -1,29 +1,34 @@
-"""Whether the workers of a cluster see a catalog where this machine sees it."""
+"""Check that the workers of a cluster see the catalog under the same path as this machine."""
 
 from __future__ import annotations
 
 import secrets
 import time
-from typing import Any
+
+from distributed import Client
 
 from vidsearch.errors import ConfigError
 from vidsearch.storage.path import StoragePath
 
 
-def require_shared_place(client: Any, place: StoragePath) -> None:
-    """Raise unless every worker reads what is written here, and the other way round.
+def require_shared_storage(client: Client, root: StoragePath) -> None:
+    """Raise unless every worker reads a file written here, and this machine reads the answers.
+
+    Args:
+        client: Connected client.
+        root: Folder of the catalog.
 
     Raises:
-        ConfigError: Naming the first worker that does not, and why.
+        ConfigError: A worker does not see the folder; names the first one and the reason.
     """
-    probe = place.child("index").child(f"gen-{time.time_ns() // 1_000_000:012x}-probe")
-    word = secrets.token_hex(8)
-    asked = probe.child("asked")
+    probe = root.child("index").child(f"gen-{time.time_ns() // 1_000_000:012x}-probe")
+    token = secrets.token_hex(8)
+    request = probe.child("asked")
     try:
-        if asked.path is not None:
-            asked.path.parent.mkdir(parents=True, exist_ok=True)
-        asked.write(word.encode())
-        answers = client.run(_answer, probe, word, on_error="return")
+        if request.path is not None:
+            request.path.parent.mkdir(parents=True, exist_ok=True)
+        request.write(token.encode())
+        answers = client.run(_answer, probe, token, on_error="return")
         written = set(probe.names())
     finally:
         probe.remove_tree()
@@ -36,22 +41,22 @@ def require_shared_place(client: Any, place: StoragePath) -> None:
         worker, reason = next(iter(bad.items()))
         others = f" (and {len(bad) - 1} more workers)" if len(bad) > 1 else ""
         raise ConfigError(
-            f"worker {worker}{others} does not see the catalog {place.uri!r} as this machine does "
+            f"worker {worker}{others} does not see the catalog {root.uri!r} as this machine does "
             f"({reason}); make it reachable and writable there under the same path, or build "
             "without --scheduler"
         )
 
 
-def _answer(probe: StoragePath, word: str) -> str:
-    """On a worker: return the name of a file that it wrote in answer, or why it could not."""
+def _answer(probe: StoragePath, token: str) -> str:
+    """Write an answer file on a worker; return its name, or the error text."""
     try:
-        if probe.child("asked").read() != word.encode():
+        if probe.child("asked").read() != token.encode():
             return "another folder has that path"
         name = f"answer-{secrets.token_hex(8)}"
         if probe.path is not None:
-            (probe.path / name).write_text(word)
+            (probe.path / name).write_text(token)
         else:
-            probe.child(name).write(word.encode())
+            probe.child(name).write(token.encode())
     except OSError as error:
         return f"{type(error).__name__}: {error.strerror or error}"
     return name

@@ -1,80 +1,72 @@
-"""Waiting with an end: what another process must answer is not waited for without a limit.
+"""Calls with a timeout, run in a daemon thread.
 
-A run goes on for days where nobody looks: a scheduler that was stopped, a worker whose machine has
-lost its disk or a cluster that does not close must not hold it for ever.
+A run may last for days without an operator. A stopped scheduler, a worker with a failed disk or a
+cluster that does not close must not block it.
 """
 
 from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from functools import partial
-from typing import Any, Generic, TypeVar
+from concurrent.futures import Future, wait
+from typing import Any, TypeVar
 
 T = TypeVar("T")
 
 
-class Later(Generic[T]):
-    """A call that runs in a thread of its own, so that it can be given up.
+def start_call(call: Callable[..., T], *args: Any, **kwargs: Any) -> Future[T]:
+    """Start a call in a daemon thread and return its future.
 
-    One that was given up goes on until it ends or the process does.
+    An abandoned call keeps its thread until the call returns or the process ends.
 
     Args:
-        call: What to call.
-        args: With these.
-        named: And these.
+        call: Function to call.
+        args: Positional arguments of ``call``.
+        kwargs: Keyword arguments of ``call``.
     """
+    future: Future[T] = Future()
 
-    def __init__(self, call: Callable[..., T], *args: Any, **named: Any) -> None:
-        self._call: Callable[[], T] = partial(call, *args, **named)
-        self._done = threading.Event()
-        self._result: list[T] = []
-        self._error: BaseException | None = None
-        threading.Thread(target=self._run, name="vidsearch-later", daemon=True).start()
-
-    def _run(self) -> None:
+    def run() -> None:
         try:
-            self._result.append(self._call())
-        except BaseException as error:  # noqa: BLE001 (raised again by ``result``)
-            self._error = error
-        finally:
-            self._done.set()
+            future.set_result(call(*args, **kwargs))
+        except BaseException as error:  # noqa: BLE001 (raised again by ``future.result``)
+            future.set_exception(error)
 
-    def wait(self, seconds: float) -> bool:
-        """Wait at most so long; return whether it is over."""
-        return self._done.wait(seconds)
-
-    def result(self) -> T:
-        """Return what it returned, or raise what it raised; it must be over."""
-        if self._error is not None:
-            raise self._error
-        return self._result[0]
+    threading.Thread(target=run, name="vidsearch-call", daemon=True).start()
+    return future
 
 
-def within(seconds: float, what: str, call: Callable[..., T], *args: Any, **named: Any) -> T:
-    """Return what a call returns.
+def is_done(future: Future[Any], within_s: float) -> bool:
+    """Wait for a future, at most ``within_s`` seconds; return True if the future is done."""
+    return bool(wait([future], timeout=within_s).done)
+
+
+def call_with_timeout(
+    timeout_s: float, subject: str, call: Callable[..., T], *args: Any, **kwargs: Any
+) -> T:
+    """Return the result of a call.
 
     Args:
-        seconds: How long it may take.
-        what: Subject of the complaint: "the scheduler".
-        call: What to call.
-        args: With these.
-        named: And these.
+        timeout_s: Time limit in seconds.
+        subject: Subject of the error message, for example "the scheduler".
+        call: Function to call.
+        args: Positional arguments of ``call``.
+        kwargs: Keyword arguments of ``call``.
 
     Raises:
-        TimeoutError: It took longer. Whatever it raises itself is passed on, a ``TimeoutError``
-            without words with ours.
+        TimeoutError: The call took longer, or it raised a ``TimeoutError`` without a message.
+            Other exceptions of the call are passed on.
 
     Example:
-        >>> within(60, "the answer", sum, [40, 2])
+        >>> call_with_timeout(60, "the answer", sum, [40, 2])
         42
     """
-    later = Later(call, *args, **named)
-    if not later.wait(seconds):
-        raise TimeoutError(f"{what} did not answer within {seconds:.0f} s")
+    future = start_call(call, *args, **kwargs)
+    if not is_done(future, timeout_s):
+        raise TimeoutError(f"{subject} did not answer within {timeout_s:.0f} s")
     try:
-        return later.result()
+        return future.result()
     except TimeoutError as error:
         if str(error):
             raise
-        raise TimeoutError(f"{what} gave up waiting for others") from error
+        raise TimeoutError(f"{subject} gave up waiting for another process") from error

@@ -1,4 +1,4 @@
-"""What a Dask worker carries for our tasks: the models, loaded once, and the guard."""
+"""Dask worker plugin: loads the models once per worker and starts the watchdog."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from distributed import Worker, get_worker
 from distributed.diagnostics.plugin import WorkerPlugin
 
+from pipelines.cluster.context import WorkerPack
 from pipelines.cluster.fingerprint import pack_identity
 from pipelines.cluster.watchdog import Watchdog
 from vidsearch.device import resolve_device
@@ -14,77 +15,75 @@ from vidsearch.errors import VidsearchError
 from vidsearch.models.registry import LoadedPack, load_pack
 
 GPU = "GPU"
-"""The resource that dask-cuda gives its workers, and ``dask worker --resources GPU=1`` any other:
-such a worker takes as many videos at once as it has GPUs, each with the one model set of its own.
+"""Dask resource of a worker with GPUs.
+
+dask-cuda sets it, or ``dask worker --resources GPU=1``. Such a worker runs as many videos at once
+as it has GPUs, all with the same loaded models.
 """
 
-LAST_WORDS = "vidsearch-last-words"
-"""Topic of the events with which a worker says why it ends itself."""
+DEATH_REASON = "vidsearch-death-reason"
+"""Dask topic on which a watchdog reports the reason before it ends its worker."""
 
 
 @dataclass
-class _Equipment:
-    """What our plugin keeps in a worker."""
-
-    guard: Watchdog
+class _WorkerState:
+    watchdog: Watchdog
     models: dict[str, LoadedPack] = field(default_factory=dict)
-    errors: dict[str, str] = field(default_factory=dict)
+    load_errors: dict[str, str] = field(default_factory=dict)
 
 
 class ModelsPlugin(WorkerPlugin):  # type: ignore[misc]
-    """Loads the models once a worker, not once a video, and sets its guard.
+    """Loads a pack into each worker and starts its watchdog.
 
-    What goes wrong is kept and told when the worker is asked, before it gets any work.
+    A load error is kept; the client asks for it before the worker gets tasks.
+
+    Args:
+        worker_pack: Pack to load.
+        device: Device of the models: ``auto``, ``cpu`` or ``cuda[:i]``.
     """
 
-    def __init__(self, pack: str, identity: str, device: str) -> None:
-        self.name = f"vidsearch-{identity}-{device}"
-        self._pack = pack
-        self._identity = identity
+    def __init__(self, worker_pack: WorkerPack, device: str) -> None:
+        self.name = f"vidsearch-{worker_pack.identity}-{device}"
+        self._pack = worker_pack.pack
+        self._identity = worker_pack.identity
         self._device = device
 
     def setup(self, worker: Worker) -> None:
-        """Load the pack into the worker, unless a run before this one did."""
+        """Load the pack into a worker, unless an earlier run loaded it."""
         import cv2
 
         cv2.setNumThreads(1)
-        equipment = _equip(worker)
-        if self._identity in equipment.models:
+        state = _state(worker)
+        if self._identity in state.models:
             return
+        # A worker with a GPU must not fall back to the CPU. Its GPU is the first visible one:
+        # dask-cuda orders CUDA_VISIBLE_DEVICES for each worker.
+        has_gpu = worker.state.total_resources.get(GPU, 0) >= 1
+        device = "cuda" if self._device == "auto" and has_gpu else self._device
         try:
-            device = resolve_device(_device_of(worker, self._device))
-            models = load_pack(self._pack, device, announce=False)
+            models = load_pack(self._pack, resolve_device(device), announce=False)
         except VidsearchError as error:
-            equipment.errors[self._identity] = str(error)
+            state.load_errors[self._identity] = str(error)
             return
         found = pack_identity(models.pack)
-        equipment.errors[self._identity] = (
+        state.load_errors[self._identity] = (
             f"its pack {self._pack!r} is {found!r} where the client has {self._identity!r}"
         )
-        equipment.models[found] = models
+        state.models[found] = models
 
 
-def _device_of(worker: Worker, asked: str) -> str:
-    """Return the device of a worker: one that was given a GPU does not quietly do without.
-
-    Its GPU is the first that it sees: dask-cuda orders CUDA_VISIBLE_DEVICES so, for each worker.
-    """
-    has_gpu = worker.state.total_resources.get(GPU, 0) >= 1
-    return "cuda" if asked == "auto" and has_gpu else asked
-
-
-def _equip(worker: Worker) -> _Equipment:
-    found: _Equipment | None = getattr(worker, "vidsearch", None)
-    if found is None:
+def _state(worker: Worker) -> _WorkerState:
+    state: _WorkerState | None = getattr(worker, "vidsearch", None)
+    if state is None:
         limit = int(worker.memory_manager.memory_limit or 0)
-        found = worker.vidsearch = _Equipment(
+        state = worker.vidsearch = _WorkerState(
             Watchdog(
                 lambda: int(worker.monitor.proc.memory_info().rss),
                 limit,
-                lambda reason: worker.log_event(LAST_WORDS, [worker.address, reason]),
+                lambda reason: worker.log_event(DEATH_REASON, [worker.address, reason]),
             )
         )
-    return found
+    return state
 
 
 def worker_models(identity: str) -> LoadedPack:
@@ -93,15 +92,20 @@ def worker_models(identity: str) -> LoadedPack:
     return models
 
 
-def worker_guard() -> Watchdog:
-    """Return the guard of the worker that runs the calling task."""
-    guard: Watchdog = get_worker().vidsearch.guard
-    return guard
+def worker_watchdog() -> Watchdog:
+    """Return the watchdog of the worker that runs the calling task."""
+    watchdog: Watchdog = get_worker().vidsearch.watchdog
+    return watchdog
 
 
-def model_trouble(identity: str, dask_worker: Worker) -> str:
-    """Return why a worker has not the models; empty where it has."""
-    equipment: _Equipment | None = getattr(dask_worker, "vidsearch", None)
-    if equipment is None:
+def model_error(identity: str, dask_worker: Worker) -> str:
+    """Return the error of loading a pack into a worker; empty if the worker has the models.
+
+    Args:
+        identity: Identity of the pack.
+        dask_worker: The worker; Dask passes it by this name.
+    """
+    state: _WorkerState | None = getattr(dask_worker, "vidsearch", None)
+    if state is None:
         return "it has no models"
-    return "" if identity in equipment.models else equipment.errors.get(identity, "no models")
+    return "" if identity in state.models else state.load_errors.get(identity, "no models")

@@ -17,7 +17,8 @@ from vidsearch.errors import ConfigError
 from vidsearch.text.printable import printable
 
 if TYPE_CHECKING:
-    from pipelines.reembed import ReembedReport, Stored
+    from pipelines.reembed_report import ReembedReport
+    from pipelines.stages.stored_fit import StoredFaceFit
 
 SOME_LOST, WORSE = 3, 5
 
@@ -119,16 +120,16 @@ def describe(report: ReembedReport) -> str:
     return "\n".join(lines)
 
 
-def _quality(stored: Stored) -> list[str]:
-    if stored.outside < 0.005 and abs(stored.enlarged - 1) <= 0.005:
+def _quality(stored: StoredFaceFit) -> list[str]:
+    if stored.outside < 0.005 and abs(stored.scale - 1) <= 0.005:
         return []
     lines = [
         (
             f"Faces are stored {stored.size} pixels wide with a margin, and scaled to "
-            f"{stored.wanted} for the new model, {stored.enlarged:.2f} times as large."
+            f"{stored.model_size} for the new model, {stored.scale:.2f} times as large."
         )
     ]
-    if stored.enlarged > 1.005:
+    if stored.scale > 1.005:
         lines.append(
             "The detail that this size needs was never stored: indexing again would be better."
         )

@@ -21,17 +21,8 @@ def reindex(catalog: str, scheduler: str | None) -> int:
 
     Searches can run meanwhile.
     """
-    from vidsearch.catalog import Catalog
+    from pipelines.reindex import reindex as rebuild
     from vidsearch.commands.catalog import describe_index
-    from vidsearch.index.generations import BuildOptions
-    from vidsearch.search.track_index import rebuild
 
-    archive = Catalog.open(catalog)
-    build = BuildOptions()
-    if scheduler is not None:
-        from pipelines.reindex import build_options, require_shared
-
-        require_shared(archive, scheduler)  # Fails now instead of in the middle of the build.
-        build = build_options(archive, scheduler)
-    print(f"Index rebuilt: {describe_index(rebuild(archive, build))}.")
+    print(f"Index rebuilt: {describe_index(rebuild(catalog, scheduler))}.")
     return 0

@@ -1,4 +1,4 @@
-"""Who is in the demo: real faces from pictures that installed packages ship.
+"""People of the demo: real faces from photos that installed packages ship.
 
 ``insightface`` carries a group photo and a portrait, ``scikit-image`` the astronaut Eileen
 Collins. The files are found without importing the packages and are never copied into this project.
@@ -29,9 +29,9 @@ class Person:
     """A person of the demo.
 
     Attributes:
-        name: As shown to the reader.
+        name: Name for display.
         picture: Key of ``PICTURES``.
-        face_xyxy: Where the face is in that picture, pixels.
+        face_xyxy: Box of the face in that photo, pixels.
         slug: File name of the query photo, without ending.
     """
 
@@ -54,12 +54,12 @@ PEOPLE = (
 
 
 def load_pictures() -> dict[str, Image]:
-    """Return every picture as (H, W, 3) uint8 RGB.
+    """Return every photo as (H, W, 3) uint8 RGB.
 
     Raises:
-        PhotoError: A package is not installed or no longer ships the picture.
+        PhotoError: A package is not installed or no longer ships the photo.
     """
-    return {name: _read(*place) for name, place in PICTURES.items()}
+    return {name: _read(*source) for name, source in PICTURES.items()}
 
 
 def _read(package: str, relative: str) -> Image:

@@ -1,7 +1,8 @@
-"""Copies among a run's files: found before anything is decoded, so that each content is read once.
+"""Duplicate files of a run, found before decoding, so that each content is indexed once.
 
-Files of different sizes differ. Those of one size are hashed first, which costs a read and saves a
-decode; which of the copies gives the video its name does not depend on who is finished first.
+Files of different sizes differ. Files of equal size are hashed, which costs a read and saves a
+decode. The first file of equal content gives the video its path, so the result does not depend on
+the order in which workers finish.
 """
 
 from __future__ import annotations
@@ -16,37 +17,37 @@ from vidsearch.video.identity import content_id
 
 
 @dataclass(frozen=True, slots=True)
-class Copy:
-    """A file with the content of one that is indexed in the same run."""
+class Duplicate:
+    """File with the content of another file of the same run."""
 
     source: VideoSource
     original: VideoSource
     video_id: str
 
 
-def split_copies(sources: Sequence[VideoSource]) -> tuple[list[VideoSource], list[Copy]]:
-    """Return the files to index, in their order, and the copies among them.
+def split_duplicates(
+    sources: Sequence[VideoSource],
+) -> tuple[list[VideoSource], list[Duplicate]]:
+    """Return the files to index, in their order, and their duplicates.
 
-    A file that cannot be read is left among the first, for the stage that says why.
+    An unreadable file stays among the files to index, whose stage reports the error.
     """
     sizes = Counter(source.size for source in sources)
     first_by_content: dict[str, VideoSource] = {}
     originals: list[VideoSource] = []
-    copies: list[Copy] = []
+    duplicates: list[Duplicate] = []
     for source in sources:
-        video_id = _content(source) if sizes[source.size] > 1 else None
+        video_id = None
+        if sizes[source.size] > 1:
+            try:
+                video_id = content_id(source.uri)
+            except VideoError:
+                video_id = None
         original = first_by_content.get(video_id) if video_id is not None else None
         if video_id is not None and original is not None:
-            copies.append(Copy(source, original, video_id))
+            duplicates.append(Duplicate(source, original, video_id))
             continue
         if video_id is not None:
             first_by_content[video_id] = source
         originals.append(source)
-    return originals, copies
-
-
-def _content(source: VideoSource) -> str | None:
-    try:
-        return content_id(source.uri)
-    except VideoError:
-        return None
+    return originals, duplicates

@@ -1,4 +1,4 @@
-"""The event log of a run, for machines: ``<catalog>/runs/<run_id>.jsonl``, an object a line.
+"""Event log of a run, for machines: ``<catalog>/runs/<run_id>.jsonl``, one JSON object a line.
 
 Every object has ``time`` (ISO 8601, UTC) and ``event``:
 
@@ -9,17 +9,17 @@ start     videos, bytes, skipped, model_id, scheduler, workers, vidsearch
 cluster   dashboard
 video     status (indexed, partial, known, failed), video, video_id, duration_s, tracks, faces,
           stage, error, message
-retry     video, message: its worker died, another will try
-sliced    video, message: it is read in so many slices
+retry     video, message: its worker died, another worker tries it
+sliced    video, message: it is read in slices
 slice     video, message: a slice of it is done
 unsliced  video, message: its slices do not join, it is read whole
 end       how (done, stopped, error), indexed, skipped, failed, tracks, faces, duration_s,
           elapsed_s, message
 ========  =====================================================================================
 
-It lies beside the tables because whoever can read the catalog wants to know what became of it, on
-whichever machine. The log of a killed run has no ``end``. An object store cannot append, so there
-the log comes in parts, ``<run_id>.<number>.jsonl``, each written whole.
+The log lies beside the tables, so that every reader of the catalog can follow the run. The log of a
+killed run has no ``end``. An object store cannot append, so there the log consists of parts,
+``<run_id>.<number>.jsonl``, each written whole.
 """
 
 from __future__ import annotations
@@ -27,6 +27,8 @@ from __future__ import annotations
 import json
 import logging
 import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from types import TracebackType
 from typing import Any, Self, TextIO
@@ -39,28 +41,32 @@ _LOG = logging.getLogger(__name__)
 
 
 class EventLog:
-    """Writes the events of one run. A log that cannot be written is said once and stops nothing.
+    """Writes the events of one run. A write error is logged once and does not end the run.
 
     Args:
         catalog: Folder of the catalog.
         run_id: Name of the run.
+        clock: Monotonic clock, in seconds.
     """
 
-    def __init__(self, catalog: StoragePath, run_id: str) -> None:
+    def __init__(
+        self, catalog: StoragePath, run_id: str, clock: Callable[[], float] = time.monotonic
+    ) -> None:
         self._folder = catalog.child(FOLDER)
         self._run_id = run_id
+        self._clock = clock
         self._lines: list[str] = []
         self._parts = 0
-        self._written = time.monotonic()
+        self._written_s = clock()
         self._file: TextIO | None = None
         self._broken = False
 
     def write(self, event: str, **fields: Any) -> None:
         """Add an event; fields that are None are left out."""
         now = datetime.now(UTC).isoformat(timespec="milliseconds")
-        kept = {name: value for name, value in fields.items() if value is not None}
-        self._lines.append(json.dumps({"time": now, "event": event, **kept}) + "\n")
-        _LOG.info("%s %s", event, " ".join(f"{name}={value}" for name, value in kept.items()))
+        present = {name: value for name, value in fields.items() if value is not None}
+        self._lines.append(json.dumps({"time": now, "event": event, **present}) + "\n")
+        _LOG.info("%s %s", event, " ".join(f"{name}={value}" for name, value in present.items()))
         self._flush()
 
     def _flush(self, *, last: bool = False) -> None:
@@ -69,16 +75,16 @@ class EventLog:
         try:
             if self._folder.path is not None:
                 self._append("".join(self._lines))
-            elif last or time.monotonic() - self._written >= _PART_EVERY_S:
+            elif last or self._clock() - self._written_s >= _PART_EVERY_S:
                 part = self._folder.child(f"{self._run_id}.{self._parts:04d}.jsonl")
                 part.write("".join(self._lines).encode())
                 self._parts += 1
-                self._written = time.monotonic()
+                self._written_s = self._clock()
             else:
                 return
         except OSError as error:
             self._broken = True
-            _LOG.warning("the run's event log cannot be written (%s); the run goes on", error)
+            _LOG.warning("the event log cannot be written (%s); the run continues", error)
         self._lines.clear()
 
     def _append(self, text: str) -> None:
@@ -102,3 +108,78 @@ class EventLog:
         self._flush(last=True)
         if self._file is not None:
             self._file.close()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunLog:
+    """Summary of the event log of one run.
+
+    Attributes:
+        run_id: Name of the run.
+        started: Time of the first event, UTC.
+        last_event: Time of the last event, UTC.
+        videos: Number of videos that the run was to index.
+        indexed: Videos finished without failure, including known ones.
+        failed: Videos that failed.
+        tracks: Tracks found.
+        end: ``done``, ``stopped`` or ``error``; None if the log has no end.
+        message: Error message of the end; empty if there is none.
+    """
+
+    run_id: str
+    started: datetime
+    last_event: datetime
+    videos: int
+    indexed: int
+    failed: int
+    tracks: int
+    end: str | None
+    message: str
+
+
+def read_run_logs(catalog: StoragePath) -> list[RunLog]:
+    """Return the logs of all runs of a catalog; unreadable or incomplete logs are left out.
+
+    Args:
+        catalog: Folder of the catalog.
+    """
+    folder = catalog.child(FOLDER)
+    lines: dict[str, list[str]] = {}
+    for name in sorted(folder.names()):
+        try:
+            content = folder.child(name).read().decode("utf-8", "replace")
+        except OSError:
+            continue
+        lines.setdefault(name.split(".")[0], []).extend(content.splitlines())
+    logs = (parse_run_log(run_id, run_lines) for run_id, run_lines in lines.items())
+    return [log for log in logs if log is not None]
+
+
+def parse_run_log(run_id: str, lines: Iterable[str]) -> RunLog | None:
+    """Return the summary of a run's lines; None without a start event."""
+    events = [event for line in lines if (event := _parsed(line)) is not None]
+    start = next((event for event in events if event["event"] == "start"), None)
+    if start is None:
+        return None
+    videos = [event for event in events if event["event"] == "video"]
+    failed = sum(event.get("status") == "failed" for event in videos)
+    end = next((event for event in events if event["event"] == "end"), None)
+    return RunLog(
+        run_id=run_id,
+        started=datetime.fromisoformat(start["time"]),
+        last_event=datetime.fromisoformat(events[-1]["time"]),
+        videos=int(start.get("videos", 0)),
+        indexed=len(videos) - failed,
+        failed=failed,
+        tracks=sum(int(event.get("tracks", 0)) for event in videos),
+        end=str(end["how"]) if end is not None else None,
+        message=str(end.get("message", "")) if end is not None else "",
+    )
+
+
+def _parsed(line: str) -> dict[str, Any] | None:
+    try:
+        event = json.loads(line)
+    except ValueError:
+        return None  # the incomplete last line of a killed run
+    return event if isinstance(event, dict) and "event" in event and "time" in event else None

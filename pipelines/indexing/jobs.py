@@ -1,52 +1,40 @@
-"""The work of a run that waits for a worker: videos, and the slices that long ones are cut into.
+"""Waiting jobs of a run: whole videos, and the slices of long videos.
 
-The longest go first; while a worker works, its next video waits here, so memory does not grow with
-the archive. A long video that would keep the others waiting at the end is cut into slices: one that
-is larger than its worker's part of all that is left. Its slices are joined here.
+The longest videos go first. A video waits here until a worker is free, so memory does not grow
+with the archive. A long video is cut into slices if it would finish long after the others: if it
+is larger than one thread's part of all remaining work. Its slices are joined here.
 """
 
 from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
-from pipelines.stages import error_boundary as edge
+from pipelines.cluster.runner import Task
+from pipelines.stages import error_boundary
 from pipelines.stages.join_slices import SliceJoiner
 from pipelines.stages.options import IndexConfig
-from pipelines.stages.payloads import (
-    Failure,
-    Notice,
-    Outcome,
-    SlicedVideo,
-    SliceOutcome,
-)
+from pipelines.stages.payloads import Failure, Notice, Outcome, SlicedVideo, SliceOutcome
 from vidsearch.models.registry import LoadedPack
 from vidsearch.video.discover import VideoSource
 
 
 @dataclass(eq=False)
-class Job:
-    """One video, or one slice of it, and where it was tried.
+class Job(Task):
+    """One video, or one slice of a video.
 
     Attributes:
-        joiner: Of the video that it is a slice of.
-        number: The slice's.
-        whole: Whether the video was found not to be cut well.
-        died_on: Workers that died while they worked on it.
-        reasons: Why, for each.
-        lost: How often it was done and its outcome went with the worker.
-        worker: Where it lies now.
+        source: The video.
+        joiner: Joins the slices of the video; None for a whole video.
+        number: Number of the slice, from 0.
+        unsliceable: True if the slices of the video did not join; it is read whole.
     """
 
     source: VideoSource
     joiner: SliceJoiner | None = None
     number: int = 0
-    whole: bool = False
-    died_on: list[str] = field(default_factory=list)
-    reasons: list[str] = field(default_factory=list)
-    lost: int = 0
-    worker: str = ""
+    unsliceable: bool = False
 
     @property
     def size(self) -> float:
@@ -55,16 +43,16 @@ class Job:
         return self.source.size * share
 
     @property
-    def in_vain(self) -> bool:
-        """Whether it is a slice of a video that will be read whole, or was given up."""
-        return self.joiner is not None and bool(self.joiner.trouble)
+    def obsolete(self) -> bool:
+        """True for a slice of a video that was given up or is read whole."""
+        return self.joiner is not None and bool(self.joiner.error)
 
 
 class WaitingJobs:
-    """Jobs in the order in which they go out.
+    """Jobs in the order of their submission; a ``TaskQueue``.
 
     Args:
-        sources: Longest first.
+        sources: Videos, longest first.
     """
 
     def __init__(self, sources: Iterable[VideoSource]) -> None:
@@ -74,51 +62,64 @@ class WaitingJobs:
     def __len__(self) -> int:
         return len(self._jobs)
 
+    def __bool__(self) -> bool:
+        return bool(self._jobs)
+
     def add(self, job: Job, *, first: bool = False) -> None:
+        """Add a job behind all others, or in front of them."""
         (self._jobs.appendleft if first else self._jobs.append)(job)
         self._bytes += job.size
 
+    def put_back(self, task: Job) -> bool:
+        """Add a job for another attempt, behind the others; return False if it is obsolete."""
+        if task.obsolete:
+            return False
+        self.add(task)
+        return True
+
     def take(self, worker: str, *, others: bool) -> Job | None:
-        """Return the next job for a worker: one that has not killed it, where there are others."""
+        """Remove and return the next job for a worker.
+
+        With ``others``, a job avoids the workers that it killed.
+        """
         for job in self._jobs:
-            if not (others and worker in job.died_on):
+            if not (others and worker in job.failed_workers):
                 self._jobs.remove(job)
                 self._bytes -= job.size
                 return job
         return None
 
-    def outweighed_by(self, job: Job, threads: int) -> bool:
-        """Say whether a job just taken is more than a thread's part of all that is left."""
+    def is_bottleneck(self, job: Job, threads: int) -> bool:
+        """Return True if a job just taken exceeds one thread's part of all remaining work."""
         return job.size * threads > self._bytes + job.size
 
     def drop_slices(self, joiner: SliceJoiner) -> None:
+        """Remove the waiting slices of a video."""
         self._jobs = deque(job for job in self._jobs if job.joiner is not joiner)
         self._bytes = sum(job.size for job in self._jobs)
 
     def cut(self, video: SlicedVideo, models: LoadedPack, config: IndexConfig) -> Notice:
-        """Put a video's slices in front of all."""
+        """Add the slices of a video in front of all other jobs."""
         joiner = SliceJoiner(video, models, config)
         for number in reversed(range(video.slices)):
             self.add(Job(video.source, joiner, number), first=True)
         return Notice("sliced", f"read in {video.slices} slices", video.source)
 
     def join(
-        self, job: Job, joiner: SliceJoiner, done: SliceOutcome | Failure
+        self, job: Job, joiner: SliceJoiner, result: SliceOutcome | Failure
     ) -> Outcome | Notice | None:
-        """Add a slice to its video; one that does not fit means to read the video whole."""
-        if joiner.trouble:
+        """Add a slice to its video; if it does not fit, queue the video to be read whole."""
+        if joiner.error:
             return None
-        if isinstance(done, Failure):
-            joiner.trouble = done.message
+        if isinstance(result, Failure):
+            joiner.error = result.message
         else:
-            edge.join(joiner, done)
-        if joiner.trouble:
+            error_boundary.join(joiner, result)
+        if joiner.error:
             self.drop_slices(joiner)
-            self.add(Job(job.source, whole=True), first=True)
-            return Notice("unsliced", f"read whole, because {joiner.trouble}", job.source)
+            self.add(Job(job.source, unsliceable=True), first=True)
+            return Notice("unsliced", f"read whole, because {joiner.error}", job.source)
         if joiner.complete:
             return joiner.finish()
-        number, share = job.number + 1, joiner.video.share(job.number)
-        return Notice(
-            "slice", f"slice {number} of {joiner.video.slices} is done", job.source, share
-        )
+        message = f"slice {job.number + 1} of {joiner.video.slices} is done"
+        return Notice("slice", message, job.source, joiner.video.share(job.number))

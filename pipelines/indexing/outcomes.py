@@ -1,17 +1,17 @@
-"""Counting a run's outcomes while they go to the writer, and the report that comes of it."""
+"""Outcomes of a run: counted, logged, shown, handed to the catalog writer, and reported."""
 
 from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from pipelines.indexing.duplicates import Copy
+from pipelines.indexing.duplicates import Duplicate
 from pipelines.indexing.event_log import EventLog
 from pipelines.indexing.progress import Progress
+from pipelines.indexing.selection import QUARANTINE_STAGE, Selection
 from pipelines.stages.payloads import Failure, KnownVideo, Notice, Outcome
 from vidsearch.catalog import CatalogWriter, IndexedVideo, KnownFile, VideoRecord
 from vidsearch.errors import VideoError
@@ -19,24 +19,21 @@ from vidsearch.text.printable import printable
 from vidsearch.video.discover import VideoSource
 from vidsearch.video.identity import content_id
 
-QUARANTINE_STAGE = "worker"
-"""The stage of a failure that killed its workers: such a video is not tried again unasked."""
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IndexReport:
-    """What a run did.
+    """Result of an indexing run.
 
     Attributes:
-        indexed: Videos read, those read in part included.
+        indexed: Videos read, including those read in part.
         skipped: Files whose content was in the catalog already.
-        failed: Files that could not be read, those in quarantine included.
+        failed: Files that could not be read, including quarantined files.
         tracks: Tracks found in this run.
-        faces: Faces seen in this run's sampled frames.
+        faces: Faces detected in the sampled frames of this run.
         duration_s: Seconds of video read in this run.
-        elapsed_s: Time the run took.
-        failures: Why files failed.
-        partly_read: (file, what is missing) of videos read in part.
+        elapsed_s: Duration of the run, in seconds.
+        failures: Failure of each failed file.
+        partly_read: (file, missing part) of videos read in part.
     """
 
     indexed: int
@@ -64,79 +61,63 @@ class IndexReport:
         }
 
 
+@dataclass(frozen=True, slots=True)
+class RunOutputs:
+    """Receivers of the outcomes: catalog writer, progress line and event log."""
+
+    writer: CatalogWriter
+    progress: Progress
+    events: EventLog
+
+
 class OutcomeCounter:
-    """Hands outcomes to the writer, the progress line and the event log; holds no tracks.
+    """Counts the outcomes of a run and passes them on; holds no tracks.
 
     Args:
         model_id: Model of the run.
-        skipped: Files that need no work.
-        quarantined: Files that are left out because they killed their workers before.
-        poisonous: Content -> (error, message) of those, for copies under other names.
+        selection: Files of the run; skipped and quarantined files count at once.
     """
 
-    def __init__(
-        self,
-        model_id: str,
-        skipped: int,
-        quarantined: list[Failure],
-        poisonous: Mapping[str, tuple[str, str]],
-    ) -> None:
+    def __init__(self, model_id: str, selection: Selection) -> None:
         self._model_id = model_id
-        self._poisonous = poisonous
-        self._skipped = skipped
+        self._quarantined_contents = selection.quarantined_contents
+        self._skipped = selection.skipped
         self._indexed: set[str] = set()
         self._tracks = 0
         self._faces = 0
         self._duration_s = 0.0
-        self._failures = list(quarantined)
+        self._failures = list(selection.quarantined)
         self._failed: dict[str, Failure] = {}
         self._partly_read: list[tuple[str, str]] = []
         self._advanced: dict[str, float] = {}
 
-    def add(
-        self,
-        outcome: Outcome | Notice | None,
-        writer: CatalogWriter,
-        progress: Progress,
-        events: EventLog,
-    ) -> None:
-        """Commit one outcome (with its batch), count it and tell of it."""
+    def add(self, outcome: Outcome | Notice | None, outputs: RunOutputs) -> None:
+        """Count one outcome, log it, and hand its rows to the writer."""
         if outcome is None:
-            progress.draw()
-            writer.flush_if_due()
+            outputs.progress.draw()
+            outputs.writer.flush_if_due()
         elif isinstance(outcome, Notice):
-            self._advance(outcome, progress)
-            _tell(outcome, progress, events)
+            self._advance(outcome, outputs.progress)
+            _report_notice(outcome, outputs)
         elif isinstance(outcome, KnownVideo):
-            source = outcome.source
-            writer.add_file(KnownFile(source.uri, source.size, source.mtime_ns, outcome.video_id))
-            if outcome.video_id in self._poisonous:
-                failure = Failure(QUARANTINE_STAGE, source, *self._poisonous[outcome.video_id])
-                self._count_failure(failure, outcome.video_id, progress, events)
-                return
-            self._skipped += 1
-            progress.step(source.size)
-            events.write("video", status="known", video=source.uri, video_id=outcome.video_id)
+            self._add_known(outcome, outputs)
         elif isinstance(outcome, Failure):
-            self._add_failure(outcome, writer, progress, events)
+            self._add_failure(outcome, outputs)
         else:
-            self._add_indexed(outcome, progress, events)
-            writer.add(outcome)
+            self._add_indexed(outcome, outputs)
+            outputs.writer.add(outcome)
 
-    def add_copy(
-        self, copy: Copy, writer: CatalogWriter, progress: Progress, events: EventLog
-    ) -> None:
-        """Count a copy as its original turned out."""
-        failure = self._failed.get(copy.original.uri)
+    def add_duplicate(self, duplicate: Duplicate, outputs: RunOutputs) -> None:
+        """Count a duplicate file with the result of its original."""
+        failure = self._failed.get(duplicate.original.uri)
         if failure is None:
-            self.add(KnownVideo(copy.source, copy.video_id), writer, progress, events)
+            self.add(KnownVideo(duplicate.source, duplicate.video_id), outputs)
         else:
-            self._count_failure(
-                replace(failure, source=copy.source), copy.video_id, progress, events
-            )
+            failure = replace(failure, source=duplicate.source)
+            self._count_failure(failure, duplicate.video_id, outputs)
 
     def _advance(self, notice: Notice, progress: Progress) -> None:
-        """Count a slice; where its video is read whole after all, take them all back."""
+        """Count a finished slice; take all slices back if their video is read whole."""
         if notice.source is None or notice.kind not in {"slice", "unsliced"}:
             return
         uri = notice.source.uri
@@ -145,44 +126,52 @@ class OutcomeCounter:
             self._advanced[uri] = before + notice.share * notice.source.size
         progress.advance(self._advanced.get(uri, 0.0) - before)
 
-    def _add_failure(
-        self, failure: Failure, writer: CatalogWriter, progress: Progress, events: EventLog
-    ) -> None:
+    def _add_known(self, known_video: KnownVideo, outputs: RunOutputs) -> None:
+        source, video_id = known_video.source, known_video.video_id
+        outputs.writer.add_file(KnownFile(source.uri, source.size, source.mtime_ns, video_id))
+        if video_id in self._quarantined_contents:
+            failure = Failure(QUARANTINE_STAGE, source, *self._quarantined_contents[video_id])
+            self._count_failure(failure, video_id, outputs)
+            return
+        self._skipped += 1
+        outputs.progress.step(source.size)
+        outputs.events.write("video", status="known", video=source.uri, video_id=video_id)
+
+    def _add_failure(self, failure: Failure, outputs: RunOutputs) -> None:
         self._failed[failure.source.uri] = failure
         video_id = failure.video_id
         if video_id is None and failure.stage == QUARANTINE_STAGE:
             try:
-                video_id = content_id(failure.source.uri)  # its name, under which it is left out
+                video_id = content_id(failure.source.uri)  # later runs leave out this content
             except VideoError:
                 video_id = None
-        if video_id is None and _is_there(failure.source):
+        if video_id is None and _exists(failure.source):
             video_id = _unread_id(failure.source)
         if video_id is not None:
-            writer.add(IndexedVideo(self._record(failure, video_id)))
-        self._count_failure(failure, video_id, progress, events)
+            outputs.writer.add(IndexedVideo(self._failed_record(failure, video_id)))
+        self._count_failure(failure, video_id, outputs)
 
-    def _count_failure(
-        self, failure: Failure, video_id: str | None, progress: Progress, events: EventLog
-    ) -> None:
+    def _count_failure(self, failure: Failure, video_id: str | None, outputs: RunOutputs) -> None:
         self._failures.append(failure)
-        advanced = self._advanced.pop(failure.source.uri, 0.0)
-        progress.step(failure.source.size - advanced, failed=True)
-        progress.say(f"failed: {printable(failure.source.uri)}: {printable(failure.message)}")
-        events.write(
+        uri = failure.source.uri
+        advanced = self._advanced.pop(uri, 0.0)
+        outputs.progress.step(failure.source.size - advanced, failed=True)
+        outputs.progress.say(f"failed: {printable(uri)}: {printable(failure.message)}")
+        outputs.events.write(
             "video",
             status="failed",
-            video=failure.source.uri,
+            video=uri,
             video_id=video_id,
             stage=failure.stage,
             error=failure.error,
             message=failure.message,
         )
 
-    def _add_indexed(self, indexed: IndexedVideo, progress: Progress, events: EventLog) -> None:
+    def _add_indexed(self, indexed: IndexedVideo, outputs: RunOutputs) -> None:
         video = indexed.video
         rest = video.size - self._advanced.pop(video.uri, 0.0)
-        progress.step(rest, tracks=len(indexed.tracks), duration_s=video.read_s or 0.0)
-        events.write(
+        outputs.progress.step(rest, tracks=len(indexed.tracks), duration_s=video.read_s or 0.0)
+        outputs.events.write(
             "video",
             status=video.status,
             video=video.uri,
@@ -202,7 +191,7 @@ class OutcomeCounter:
         if video.status == "partial" and video.failure is not None:
             self._partly_read.append((video.uri, video.failure))
 
-    def _record(self, failure: Failure, video_id: str) -> VideoRecord:
+    def _failed_record(self, failure: Failure, video_id: str) -> VideoRecord:
         return VideoRecord(
             video_id=video_id,
             uri=failure.source.uri,
@@ -216,6 +205,11 @@ class OutcomeCounter:
         )
 
     def report(self, elapsed_s: float) -> IndexReport:
+        """Return the report of the outcomes counted so far.
+
+        Args:
+            elapsed_s: Duration of the run, in seconds.
+        """
         return IndexReport(
             indexed=len(self._indexed),
             skipped=self._skipped,
@@ -229,25 +223,25 @@ class OutcomeCounter:
         )
 
 
-def _is_there(source: VideoSource) -> bool:
+def _exists(source: VideoSource) -> bool:
     return "://" in source.uri or Path(source.uri).exists()
 
 
 def _unread_id(source: VideoSource) -> str:
-    """Return a stand-in for the content hash of a file that could not be read at all.
+    """Return a substitute for the content hash of an unreadable file.
 
-    Its failure is on record like any other, until the file can be read and is another content.
+    The failure is recorded under this id until the file can be read.
     """
     name = os.fsencode(source.uri)
     return "unread-" + hashlib.blake2b(name, digest_size=16).hexdigest()
 
 
-def _tell(notice: Notice, progress: Progress, events: EventLog) -> None:
+def _report_notice(notice: Notice, outputs: RunOutputs) -> None:
     if notice.kind == "cluster":
-        progress.say(f"Dask dashboard: {notice.text}")
-        events.write("cluster", dashboard=notice.text)
+        outputs.progress.say(f"Dask dashboard: {notice.text}")
+        outputs.events.write("cluster", dashboard=notice.text)
         return
     video = notice.source.uri if notice.source is not None else None
     if notice.kind != "slice":
-        progress.say(f"{notice.kind}: {printable(video or '')}: {notice.text}")
-    events.write(notice.kind, video=video, message=notice.text)
+        outputs.progress.say(f"{notice.kind}: {printable(video or '')}: {notice.text}")
+    outputs.events.write(notice.kind, video=video, message=notice.text)

@@ -1,4 +1,4 @@
-"""Running a generator ahead of its consumer, in a thread: workers never wait for a commit."""
+"""Background prefetch of a generator in a thread, so that workers never wait for a commit."""
 
 from __future__ import annotations
 
@@ -14,30 +14,30 @@ T = TypeVar("T")
 
 
 class _End:
-    """Marks the end of the items; carries what stopped them, if anything did."""
+    """End of the items, with the exception that ended them, if any."""
 
     def __init__(self, error: BaseException | None) -> None:
         self.error = error
 
 
 class Prefetcher(Generic[T]):
-    """Iterates over what a generator yields, which runs up to ``limit`` items ahead.
+    """Iterates over the items of a generator that runs up to ``limit`` items ahead in a thread.
 
     Leaving the context stops the generator, closes it in its own thread, and waits for that.
 
-    The thread blocks SIGINT, and the processes that it starts inherit this: a terminal sends Ctrl-C
-    to all of a command's processes, and only the main thread shall act on it.
+    The thread blocks SIGINT, and the processes that it starts inherit the mask. A terminal sends
+    Ctrl-C to all processes of a command, and only the main thread must act on it.
 
     Args:
-        make: Makes the generator. It should yield now and then, or it cannot be stopped.
-        limit: Items that may wait.
+        start: Returns the generator. It must yield regularly, or it cannot be stopped.
+        limit: Number of items that may wait.
     """
 
-    def __init__(self, make: Callable[[], Iterator[T]], limit: int) -> None:
-        self._make = make
+    def __init__(self, start: Callable[[], Iterator[T]], limit: int) -> None:
+        self._start = start
         self._items: queue.Queue[T | _End] = queue.Queue(limit)
         self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="vidsearch-ahead", daemon=True)
+        self._thread = threading.Thread(target=self._run, name="vidsearch-prefetch", daemon=True)
 
     def __enter__(self) -> Self:
         self._thread.start()
@@ -64,7 +64,7 @@ class Prefetcher(Generic[T]):
             yield item
 
     def drain(self) -> list[T]:
-        """Return what is ready now, without waiting."""
+        """Return the items that are ready now, without waiting."""
         ready: list[T] = []
         while True:
             try:
@@ -75,18 +75,18 @@ class Prefetcher(Generic[T]):
                 ready.append(item)
 
     def _run(self) -> None:
-        # Started now, for it lets its starter's SIGINT through again.
+        # Start the resource tracker before the mask is set: it unblocks SIGINT in its parent.
         resource_tracker.ensure_running()
         signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
         error: BaseException | None = None
-        items = self._make()
+        items = self._start()
         try:
             for item in items:
                 self._put(item)
                 if self._stop.is_set():
                     break
             cast("Generator[T, None, None]", items).close()
-        except BaseException as caught:  # noqa: BLE001 (raised again where the items are taken)
+        except BaseException as caught:  # noqa: BLE001 (raised again in the consumer)
             error = caught
         self._put(_End(error))
 

@@ -1,4 +1,4 @@
-"""Progress of a run: one line that is drawn anew in a terminal, nothing elsewhere."""
+"""Progress of a run: one line, redrawn in a terminal and absent elsewhere."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ _DRAW_EVERY_S = 0.2
 
 
 class Progress:
-    """Counts finished videos; the rest of the time is judged by bytes.
+    """Counts finished videos and estimates the remaining time from bytes.
 
-    Files differ in length far more than in bytes a second, and nobody knows the length of one
-    that has not been opened.
+    The length of a file is unknown until it is opened, and files differ less in bit rate than in
+    length.
 
     Args:
-        videos: Files of the run.
-        total_bytes: Their size.
-        show: False keeps quiet whatever the terminal.
-        stream: Where to draw, if it is a terminal; stderr by default.
+        videos: Number of files of the run.
+        total_bytes: Size of the files.
+        show: False draws nothing, even in a terminal.
+        stream: Output, used only if it is a terminal; stderr by default.
     """
 
     def __init__(
@@ -49,7 +49,7 @@ class Progress:
         self.draw()
 
     def advance(self, size: float) -> None:
-        """Count a part of a file that is not finished; negative takes it back."""
+        """Count bytes of an unfinished file; a negative size takes them back."""
         self._bytes += size
         self.draw()
 
@@ -60,7 +60,7 @@ class Progress:
             self.draw(now=True)
 
     def draw(self, *, now: bool = False) -> None:
-        """Draw the line again, unless that was just done."""
+        """Redraw the line, unless it was drawn a moment ago."""
         moment = time.monotonic()
         if self._show and (now or moment - self._drawn >= _DRAW_EVERY_S):
             self._drawn = moment
@@ -69,7 +69,7 @@ class Progress:
             self._stream.flush()
 
     def line(self, elapsed_s: float) -> str:
-        """Return the line as of so many seconds after the start."""
+        """Return the line at a time after the start, in seconds."""
         left = self._videos - self.done - self.failed
         speed = self._duration_s / elapsed_s if elapsed_s > 0 else 0.0
         return (

@@ -1,26 +1,37 @@
-"""Indexing an archive: find the files, work through the new ones, commit, build the index."""
+"""One indexing run, step by step.
+
+1. ``discover``: sources -> files.
+2. ``_open``: the catalog and its models.
+3. ``selection``: files that need work; quarantined and indexed files are left out.
+4. ``duplicates``: files with equal content are indexed once.
+5. ``_outcomes``: each video through ``stages/index_video``, in this process or by the
+   ``dispatcher`` on a cluster, with ``prefetch`` so that workers do not wait for a commit.
+6. ``outcomes``: each outcome is counted, logged (``event_log``), shown (``progress``) and handed
+   to the catalog writer, which commits batches.
+7. ``_finish``: replaced rows are removed, tables compacted, the search index rebuilt.
+"""
 
 from __future__ import annotations
 
 import os
 import time
-from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from typing import Any, cast
 
 from pipelines.cluster.config import ClusterConfig
-from pipelines.cluster.watchdog import FEW_BYTES_A_SECOND
-from pipelines.indexing.duplicates import split_copies
+from pipelines.indexing.duplicates import split_duplicates
 from pipelines.indexing.event_log import EventLog
 from pipelines.indexing.index_options import IndexOptions
-from pipelines.indexing.outcomes import QUARANTINE_STAGE, IndexReport, OutcomeCounter
+from pipelines.indexing.outcomes import IndexReport, OutcomeCounter, RunOutputs
 from pipelines.indexing.prefetch import Prefetcher
 from pipelines.indexing.progress import Progress
-from pipelines.stages import error_boundary as edge
+from pipelines.indexing.selection import known_contents_by_size, select_files
+from pipelines.indexing.time_limit import LOWEST_BYTES_PER_S, TimeLimit
+from pipelines.stages import error_boundary
 from pipelines.stages.options import IndexConfig
-from pipelines.stages.payloads import Failure, Notice, Outcome, SlicedVideo
+from pipelines.stages.payloads import Notice, Outcome, SlicedVideo
 from vidsearch.catalog import Catalog, CatalogWriter, WriterConfig
 from vidsearch.catalog.maintenance import maintain, repair, retire_replaced
 from vidsearch.catalog.writer import new_run_id
@@ -30,35 +41,33 @@ from vidsearch.models.registry import LoadedPack, lasting_name, load_pack
 from vidsearch.version import __version__
 from vidsearch.video.discover import VideoSource, discover
 
-__all__ = ["IndexReport", "RunStopped", "index"]
-
-
-_AHEAD = 32
-"""Outcomes that may wait while a batch is committed; some MiB at most."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Run:
-    """What follows one run: its name, its counts, the progress line, the event log."""
-
-    run_id: str
-    tally: OutcomeCounter
-    progress: Progress
-    events: EventLog
+_PREFETCHED_OUTCOMES = 32
+"""Outcomes that wait while a batch is committed: a few MiB."""
 
 
 class RunStopped(KeyboardInterrupt):
-    """Ctrl-C in mid-run; what was finished by then is committed.
+    """Ctrl-C during a run; finished videos are committed.
 
     Attributes:
-        report: What the run did until then.
-        left: Files that still wait.
+        report: Report of the finished videos.
+        left: Number of files that still wait.
     """
 
     def __init__(self, report: IndexReport, left: int) -> None:
         super().__init__(f"stopped with {left} videos left")
         self.report = report
         self.left = left
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Run:
+    run_id: str
+    catalog: Catalog
+    models: LoadedPack
+    pack: str
+    config: IndexConfig
+    cluster: ClusterConfig
+    files: list[VideoSource]
 
 
 def index(
@@ -70,10 +79,10 @@ def index(
     model: str | None = None,
     show_progress: bool = False,
 ) -> IndexReport:
-    """Index videos into a catalog; what is in it already is skipped.
+    """Index videos into a catalog; videos that are in the catalog already are skipped.
 
     Safe to repeat, to interrupt and to run twice at once: every batch is committed whole or not at
-    all, and a video is known by its content.
+    all, and a video is identified by its content.
 
     Args:
         catalog: A catalog, or the folder of one; a new folder becomes a catalog.
@@ -85,45 +94,48 @@ def index(
 
     Raises:
         RunStopped: Ctrl-C; a ``KeyboardInterrupt``.
-        VidsearchError: Nothing to index, no such pack, a catalog of another model, ... One bad
+        VidsearchError: No videos found, an unknown pack, a catalog of another model, ... A bad
             video never raises: it is counted in the report.
     """
     started = time.monotonic()
-    config, cluster = _configs(options, cluster)
+    config, cluster = _split_options(options, cluster)
     files = discover([os.fspath(source) for source in sources])
-    archive, models, pack = _open(catalog, model, cluster)
-    poisonous = {} if config.retry_failed else _poisonous(archive)
-    todo, quarantined = _sort_out(archive, files, config, poisonous)
-    todo.sort(key=lambda file: (-file.size, file.uri))
-    skipped = len(files) - len(todo) - len(quarantined)
-    tally = OutcomeCounter(archive.model_id, skipped, quarantined, poisonous)
-    if not todo:
-        return tally.report(time.monotonic() - started)
-    run_id = new_run_id()
-    total = sum(file.size for file in todo)
-    with EventLog(archive.root, run_id) as events:
-        told = _what_starts(cluster, len(todo), total, skipped)
-        events.write("start", model_id=archive.model_id, vidsearch=__version__, **told)
+    catalog, models, pack = _open(catalog, model, cluster)
+    selection = select_files(catalog, files, config)
+    counter = OutcomeCounter(catalog.model_id, selection)
+    if not selection.to_index:
+        return counter.report(time.monotonic() - started)
+    run = _Run(
+        run_id=new_run_id(),
+        catalog=catalog,
+        models=models,
+        pack=pack,
+        config=config,
+        cluster=cluster,
+        files=selection.to_index,
+    )
+    with EventLog(catalog.root, run.run_id) as events:
+        events.write("start", **_start_fields(run, selection.skipped))
         how, message = "error", None
+        total_bytes = sum(file.size for file in run.files)
         try:
-            with Progress(len(todo), total, show=show_progress) as progress:
-                run = _Run(run_id, tally, progress, events)
-                _work(archive, models, pack, config, cluster, todo, run)
+            with Progress(len(run.files), total_bytes, show=show_progress) as progress:
+                _index_files(run, counter, progress, events)
             how = "done"
         except KeyboardInterrupt as error:
             how = "stopped"
-            left = len(todo) - progress.done - progress.failed
-            raise RunStopped(tally.report(time.monotonic() - started), left) from error
+            left = len(run.files) - progress.done - progress.failed
+            raise RunStopped(counter.report(time.monotonic() - started), left) from error
         except VidsearchError as error:
             message = str(error)
             raise
         finally:
-            report = tally.report(time.monotonic() - started)
-            events.write("end", how=how, message=message, **_what_ends(report))
+            report = counter.report(time.monotonic() - started)
+            events.write("end", how=how, message=message, **_end_fields(report))
     return report
 
 
-def _configs(
+def _split_options(
     options: IndexConfig | IndexOptions | None, cluster: ClusterConfig | None
 ) -> tuple[IndexConfig, ClusterConfig]:
     if isinstance(options, IndexOptions):
@@ -134,161 +146,114 @@ def _configs(
     )
 
 
-def _what_starts(cluster: ClusterConfig, videos: int, size: int, skipped: int) -> dict[str, Any]:
-    return {
-        "videos": videos,
-        "bytes": size,
-        "skipped": skipped,
-        "scheduler": cluster.scheduler,
-        "workers": cluster.workers if cluster.scheduler is None else None,
-    }
-
-
-def _what_ends(report: IndexReport) -> dict[str, Any]:
-    plain = report.to_json()
-    del plain["failures"]
-    return {**plain.pop("videos"), **plain}
-
-
-def _sort_out(
-    archive: Catalog,
-    files: Sequence[VideoSource],
-    config: IndexConfig,
-    poisonous: Mapping[str, tuple[str, str]],
-) -> tuple[list[VideoSource], list[Failure]]:
-    """Return the files that need work, and those left out because they killed their workers."""
-    known = archive.known_files()
-    todo: list[VideoSource] = []
-    quarantined: list[Failure] = []
-    for file in files:
-        before = known.get(file.uri)
-        if before is None or (before.size, before.mtime_ns) != (file.size, file.mtime_ns):
-            todo.append(file)
-        elif before.video_id in poisonous:
-            error, message = poisonous[before.video_id]
-            failure = Failure(QUARANTINE_STAGE, file, error, message, before.video_id)
-            quarantined.append(failure)
-        elif config.again or before.status == "failed":
-            # Causes of failures pass, and a second look at a broken file costs little.
-            todo.append(file)
-    return todo, quarantined
-
-
-def _poisonous(archive: Catalog) -> dict[str, tuple[str, str]]:
-    columns = ["video_id", "failure_stage", "failure_error", "failure"]
-    return {
-        row["video_id"]: (row["failure_error"], row["failure"])
-        for row in archive.videos(columns=columns).to_pylist()
-        if row["failure_stage"] == QUARANTINE_STAGE
-    }
-
-
 def _open(
     catalog: Catalog | str | os.PathLike[str], model: str | None, cluster: ClusterConfig
 ) -> tuple[Catalog, LoadedPack, str]:
-    """Open the catalog with its pack; where there is none, make it once the pack has loaded."""
-    archive = catalog if isinstance(catalog, Catalog) else _existing(catalog)
-    pack = (
-        lasting_name(model)
-        if model is not None
-        else archive.pack
-        if archive is not None
-        else "open"
-    )
-    # Where others do the work, this process needs the pack's name only, and maybe has no GPU.
+    """Open the catalog and load its pack; create a new catalog after the pack has loaded.
+
+    With a scheduler, this process needs the pack only to know its identity, and may have no GPU.
+    """
+    existing = catalog if isinstance(catalog, Catalog) else None
+    if existing is None:
+        try:
+            existing = Catalog.open(cast("str | os.PathLike[str]", catalog))
+        except CatalogNotFoundError:
+            existing = None
+    pack = existing.pack if existing is not None else "open"
+    if model is not None:
+        pack = lasting_name(model)
     models = load_pack(pack, resolve_device(cluster.client_device))
-    if archive is not None:
-        archive.require_model(models.model_id)
-        return archive, models, pack
-    place = cast("str | os.PathLike[str]", catalog)
-    made = Catalog.create(place, pack=pack, model_id=models.model_id, dim=models.embedder.dim)
-    return made, models, pack
+    if existing is not None:
+        existing.require_model(models.model_id)
+        return existing, models, pack
+    root = cast("str | os.PathLike[str]", catalog)
+    new = Catalog.create(root, pack=pack, model_id=models.model_id, dim=models.embedder.dim)
+    return new, models, pack
 
 
-def _existing(place: str | os.PathLike[str]) -> Catalog | None:
-    try:
-        return Catalog.open(place)
-    except CatalogNotFoundError:
-        return None
+def _start_fields(run: _Run, skipped: int) -> dict[str, Any]:
+    return {
+        "model_id": run.catalog.model_id,
+        "vidsearch": __version__,
+        "videos": len(run.files),
+        "bytes": sum(file.size for file in run.files),
+        "skipped": skipped,
+        "scheduler": run.cluster.scheduler,
+        "workers": run.cluster.workers if run.cluster.scheduler is None else None,
+    }
 
 
-def _work(
-    archive: Catalog,
-    models: LoadedPack,
-    pack: str,
-    config: IndexConfig,
-    cluster: ClusterConfig,
-    todo: list[VideoSource],
-    run: _Run,
-) -> None:
-    from pipelines.reindex import build_options
-    from vidsearch.search.track_index import rebuild_if_stale
+def _end_fields(report: IndexReport) -> dict[str, Any]:
+    fields = report.to_json()
+    del fields["failures"]
+    return {**fields.pop("videos"), **fields}
 
-    repair(archive)
-    known = _known_by_size(archive, config)
-    originals, copies = split_copies(todo)
+
+def _index_files(run: _Run, counter: OutcomeCounter, progress: Progress, events: EventLog) -> None:
+    """Index the files of a run, commit their rows, and rebuild the search index."""
+    repair(run.catalog)
+    indexed = known_contents_by_size(run.catalog, run.config)
+    originals, duplicates = split_duplicates(run.files)
 
     def outcomes() -> Iterator[Outcome | Notice | None]:
-        return _outcomes(originals, models, pack, config, cluster, known)
+        return _outcomes(run, originals, indexed)
 
     with (
-        nullcontext(outcomes()) if cluster.in_process else Prefetcher(outcomes, _AHEAD) as stream,
-        CatalogWriter(archive, run.run_id, WriterConfig(replace=config.again)) as writer,
+        _stream(outcomes, prefetch=not run.cluster.in_process) as stream,
+        CatalogWriter(run.catalog, run.run_id, WriterConfig(replace=run.config.again)) as writer,
     ):
+        outputs = RunOutputs(writer, progress, events)
         try:
             for outcome in stream:
-                run.tally.add(outcome, writer, run.progress, run.events)
+                counter.add(outcome, outputs)
         except KeyboardInterrupt:
-            for outcome in (
-                stream.drain() if isinstance(stream, Prefetcher) else ()
-            ):  # finished as well
-                run.tally.add(outcome, writer, run.progress, run.events)
+            if isinstance(stream, Prefetcher):
+                for outcome in stream.drain():  # these videos are finished, too
+                    counter.add(outcome, outputs)
             raise
-        for copy in copies:
-            run.tally.add_copy(copy, writer, run.progress, run.events)
-    retire_replaced(archive)
-    maintain(archive)
-    rebuild_if_stale(archive, options=build_options(archive, cluster.scheduler, or_here=True))
+        for duplicate in duplicates:
+            counter.add_duplicate(duplicate, outputs)
+    _finish(run)
 
 
-def _known_by_size(archive: Catalog, config: IndexConfig) -> dict[int, frozenset[str]]:
-    """Return size -> contents of that size that need no second look.
-
-    A copy or a moved file has the size of what it is a copy of, so a task is told of no others.
-    What is to be indexed again is known only if it killed its workers.
-    """
-    found: dict[int, set[str]] = defaultdict(set)
-    rows = archive.videos(columns=["video_id", "size", "status", "failure_stage"]).to_pylist()
-    for row in rows:
-        poisonous = row["failure_stage"] == QUARANTINE_STAGE and not config.retry_failed
-        if poisonous or (row["status"] != "failed" and not config.again):
-            found[row["size"]].add(row["video_id"])
-    return {size: frozenset(ids) for size, ids in found.items()}
+def _stream(
+    outcomes: Callable[[], Iterator[Outcome | Notice | None]], *, prefetch: bool
+) -> Prefetcher[Outcome | Notice | None] | nullcontext[Iterator[Outcome | Notice | None]]:
+    return Prefetcher(outcomes, _PREFETCHED_OUTCOMES) if prefetch else nullcontext(outcomes())
 
 
 def _outcomes(
-    todo: list[VideoSource],
-    models: LoadedPack,
-    pack: str,
-    config: IndexConfig,
-    cluster: ClusterConfig,
-    known: dict[int, frozenset[str]],
+    run: _Run, files: list[VideoSource], indexed: Mapping[int, frozenset[str]]
 ) -> Iterator[Outcome | Notice | None]:
-    if cluster.in_process:
-        for source in todo:
-            done = edge.run(source, models, config, known.get(source.size, frozenset()))
-            assert not isinstance(done, SlicedVideo)
-            yield done
+    """Yield the outcome of every file, from this process or from a cluster."""
+    if run.cluster.in_process:
+        for file in files:
+            known_contents = indexed.get(file.size, frozenset())
+            outcome = error_boundary.run(file, run.models, run.config, known_contents)
+            assert not isinstance(outcome, SlicedVideo)
+            yield outcome
         return
-    from pipelines.cluster import dispatcher as graph
+    from pipelines.indexing.dispatcher import DispatchedRun, run_on_cluster
 
-    fewer = replace(cluster, workers=min(cluster.workers, _most_tasks(todo, config)))
-    yield from graph.run(todo, pack, models, config, fewer, known)
+    workers = min(run.cluster.workers, max_tasks(files, run.config))
+    limit = TimeLimit(run.cluster.timeout_per_video_minute_s)
+    shared = DispatchedRun(run.pack, run.models, run.config, limit, indexed)
+    yield from run_on_cluster(files, shared, replace(run.cluster, workers=workers))
 
 
-def _most_tasks(todo: list[VideoSource], config: IndexConfig) -> int:
-    """Return how many tasks the files may become at most: long ones are cut."""
+def max_tasks(files: Sequence[VideoSource], config: IndexConfig) -> int:
+    """Return the largest number of tasks that the files can become when long ones are cut."""
     if not config.slice_minutes:
-        return len(todo)
-    slice_bytes = config.slice_minutes * 60 * FEW_BYTES_A_SECOND
-    return sum(max(1, int(source.size / slice_bytes)) for source in todo)
+        return len(files)
+    slice_bytes = config.slice_minutes * 60 * LOWEST_BYTES_PER_S
+    return sum(max(1, int(file.size / slice_bytes)) for file in files)
+
+
+def _finish(run: _Run) -> None:
+    from pipelines.cluster.index_shards import build_options
+    from vidsearch.search.track_index import rebuild_if_stale
+
+    retire_replaced(run.catalog)
+    maintain(run.catalog)
+    options = build_options(run.catalog.root, run.cluster.scheduler, fall_back=True)
+    rebuild_if_stale(run.catalog, options=options)

@@ -1,4 +1,4 @@
-"""Watching folders: what is new or changed is indexed, what was removed is reported."""
+"""Watching folders: new and changed files are indexed, removed files are reported."""
 
 from __future__ import annotations
 
@@ -36,23 +36,23 @@ def watch(
     model: str | None = None,
     wait: Callable[[float], None] = time.sleep,
 ) -> Iterator[IndexReport]:
-    """Look at the sources again and again; yield the report of every run that had work. Never ends.
+    """Scan the sources repeatedly; yield the report of every run that had work. Never ends.
 
-    A file is taken once two looks found it the same, so that one that is still being copied is
-    left alone; one that failed is tried again when it has changed. Removed files are reported once
-    and stay searchable: erase them with ``vidsearch forget``.
+    A file is indexed after two scans found it unchanged, so a file that is still being copied
+    waits. A failed file is tried again after it changed. Removed files are reported once and stay
+    searchable; ``vidsearch forget`` erases them.
 
     Args:
         catalog: Folder of the catalog.
         sources: As for ``index``; they may be empty for now.
         config: Configuration of the indexing runs.
         cluster: Workers, device and limits.
-        every_s: Seconds between two looks.
+        every_s: Seconds between two scans.
         model: As for ``index``.
-        wait: Waits so many seconds.
+        wait: Waits a number of seconds.
 
-    Whatever ends a run (a full disk, a cluster that is gone) is said, and the next look tries
-    again; only until the first run has gone well it is raised.
+    An error that ends a run (a full disk, a lost cluster) is logged, and the next scan tries
+    again. Before the first successful run the error is raised.
 
     Raises:
         VidsearchError: As for ``index``.
@@ -60,7 +60,7 @@ def watch(
     tried: set[VideoSource] = set()
     before: set[VideoSource] = set()
     reported: set[str] = set()
-    worked = False
+    succeeded = False
     while True:
         now = _present(sources)
         ready = sorted((now & before) - tried, key=lambda file: file.uri)
@@ -77,10 +77,10 @@ def watch(
                 tried.update(ready)
                 if report.indexed or report.failed:
                     yield report
-                worked = True
+                succeeded = True
             _report_removed(catalog, sources, now, reported)
         except (VidsearchError, OSError) as error:
-            if not worked:  # most likely the command's fault
+            if not succeeded:  # probably a wrong argument
                 raise
             _LOG.warning("%s; tried again in %.0f s", printable(reason(error)), every_s)
         before = now
@@ -103,16 +103,16 @@ def _report_removed(
     present: set[VideoSource],
     reported: set[str],
 ) -> None:
-    """Name the files below watched folders that are gone, unless their content lies elsewhere."""
+    """Log the removed files below watched folders, unless their content exists elsewhere."""
     try:
-        known = Catalog.open(catalog).known_files()
+        catalog_files = Catalog.open(catalog).known_files()
     except CatalogNotFoundError:
         return
     here = {file.uri for file in present}
-    reported &= known.keys() - here  # one that came back may go again
+    reported &= catalog_files.keys() - here  # a file that came back may be removed again
     folders = [os.path.join(os.path.abspath(s), "") for s in sources if os.path.isdir(s)]  # noqa: PTH100, PTH112, PTH118
-    held = {file.video_id for uri, file in known.items() if uri in here}
-    for uri, file in sorted(known.items()):
+    held = {file.video_id for uri, file in catalog_files.items() if uri in here}
+    for uri, file in sorted(catalog_files.items()):
         below = not is_remote(uri) and any(uri.startswith(folder) for folder in folders)
         if below and uri not in here and uri not in reported and not os.path.lexists(uri):
             reported.add(uri)

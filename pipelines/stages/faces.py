@@ -1,4 +1,4 @@
-"""One sampled frame -> its faces: detected, judged, aligned, embedded."""
+"""One sampled frame -> its faces: detected, aligned, embedded, with their quality."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from vidsearch.models.registry import LoadedPack
 
 
 def run(frame: Frame, models: LoadedPack, jpeg_quality: int) -> FrameFaces:
-    """Return all the faces of a frame; none is fine."""
+    """Return all faces of a frame, possibly none."""
     detections = models.detector.detect(frame.image)
     template = models.embedder.template
     stored = with_margin(template)
-    kept = align_faces(frame.image, detections.landmarks, stored)
-    aligned = without_margin(kept, template)
+    stored_faces = align_faces(frame.image, detections.landmarks, stored)
+    aligned = without_margin(stored_faces, template)
     return FrameFaces(
         time_s=frame.time_s,
         frame_duration_s=frame.duration_s,
@@ -26,6 +26,6 @@ def run(frame: Frame, models: LoadedPack, jpeg_quality: int) -> FrameFaces:
             aligned, detections.landmarks, detections.boxes_xyxy, detections.scores
         ),
         too_poor=too_poor(aligned, detections.landmarks, detections.boxes_xyxy),
-        aligned_jpegs=encode(kept, jpeg_quality),
+        aligned_jpegs=encode(stored_faces, jpeg_quality),
         aligned_points=stored.array,
     )

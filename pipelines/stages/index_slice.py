@@ -1,4 +1,4 @@
-"""One slice of a long video -> its tracks, and the frames that its neighbours have a part in."""
+"""One slice of a long video -> its tracks, and the frames of shots that cross its ends."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import replace
 from pipelines.stages import faces
 from pipelines.stages.index_video import Opened, new_tracker
 from pipelines.stages.options import IndexConfig
-from pipelines.stages.payloads import Failure, SeenFrame, SlicedVideo, SliceOutcome
+from pipelines.stages.payloads import Failure, SampledFrame, SlicedVideo, SliceOutcome
 from vidsearch.datatypes import TimeSpan, Track
 from vidsearch.errors import VideoError
 from vidsearch.models.registry import LoadedPack
@@ -22,17 +22,17 @@ def run(
     config: IndexConfig,
     opened: Opened | None = None,
 ) -> SliceOutcome | Failure:
-    """Decode, detect, embed and, within shots that begin and end in the slice, track.
+    """Decode, detect and embed; track the shots that begin and end in the slice.
 
     Args:
-        video: Where it is cut.
-        number: The slice's, from 0.
+        video: The sliced video.
+        number: Number of the slice, from 0.
         models: Detector, embedder and calibration.
-        config: How to sample and track.
-        opened: See ``index_video.run``.
+        config: Configuration of sampling and tracking.
+        opened: Called with the length of the video in seconds once it is open.
     """
     try:
-        return _watch(video, number, models, config, opened)
+        return _decode(video, number, models, config, opened)
     except VideoError as error:
         kind, message = type(error).__name__, str(error)
     except MemoryError as error:
@@ -40,44 +40,51 @@ def run(
     return Failure("decode", video.source, kind, message, video.video_id)
 
 
-def _watch(
+def _decode(
     video: SlicedVideo,
     number: int,
     models: LoadedPack,
     config: IndexConfig,
     opened: Opened | None,
 ) -> SliceOutcome:
-    head: list[SeenFrame] = []
+    head: list[SampledFrame] = []
     tracks: list[Track] = []
-    shot: list[SeenFrame] = []
-    sampled = seen = poor = at = 0
+    shot: list[SampledFrame] = []
+    frames_sampled = faces_seen = faces_too_poor = shot_number = 0
     with open_video(video.source.uri, config.decoder) as reader:
         if opened is not None:
             opened(reader.info.duration_s)
         sampler = SliceSampler(reader, config.sampling, *video.ends_of(number))
         for frame in sampler:
-            if frame.shot > at:
-                if at == 0:
+            if frame.shot > shot_number:
+                if shot_number == 0:
                     head = shot
                 else:
-                    begun = sampler.reading.shots
-                    span = TimeSpan(begun[at - 1].time_s, begun[at].time_s)
-                    tracks += _track(shot, span, at, video, models, config)
-                    sampled += len(shot)
-                    seen += sum(len(f.faces) for f in shot)
-                    poor += sum(int(f.faces.too_poor.sum()) for f in shot)
-                at, shot = frame.shot, []
-            found = faces.run(frame, models, config.tracking.jpeg_quality)
-            shot.append(SeenFrame(frame.pts, found))
-    if at == 0:
+                    starts = sampler.reading.shots
+                    span = TimeSpan(starts[shot_number - 1].time_s, starts[shot_number].time_s)
+                    tracks += _track(shot, span, shot_number, video, models, config)
+                    frames_sampled += len(shot)
+                    faces_seen += sum(len(f.faces) for f in shot)
+                    faces_too_poor += sum(int(f.faces.too_poor.sum()) for f in shot)
+                shot_number, shot = frame.shot, []
+            frame_faces = faces.run(frame, models, config.tracking.jpeg_quality)
+            shot.append(SampledFrame(frame.pts, frame_faces))
+    if shot_number == 0:
         head, shot = shot, []
     return SliceOutcome(
-        number, sampler.reading, tuple(head), tuple(tracks), tuple(shot), sampled, seen, poor
+        number=number,
+        reading=sampler.reading,
+        head=tuple(head),
+        tracks=tuple(tracks),
+        tail=tuple(shot),
+        frames_sampled=frames_sampled,
+        faces_seen=faces_seen,
+        faces_too_poor=faces_too_poor,
     )
 
 
 def _track(
-    frames: list[SeenFrame],
+    frames: list[SampledFrame],
     span: TimeSpan,
     shot: int,
     video: SlicedVideo,

@@ -1,4 +1,4 @@
-"""One video -> its tracks: the whole work of one video in one place, so that no picture travels."""
+"""One video -> its tracks. All work on a video runs in one task, so no frame crosses machines."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ Opened: TypeAlias = Callable[[float | None], None]
 
 
 @dataclass(frozen=True, slots=True)
-class Watched:
-    """What came of looking through a video once, whole or in slices."""
+class DecodingResult:
+    """Result of one decoding pass over a video or its slices."""
 
     info: VideoInfo
     report: ReadReport
@@ -39,7 +39,7 @@ def run(
     source: VideoSource,
     models: LoadedPack,
     config: IndexConfig,
-    known: Collection[str] = (),
+    indexed: Collection[str] = (),
     opened: Opened | None = None,
     *,
     may_slice: bool = False,
@@ -49,30 +49,30 @@ def run(
     Args:
         source: The file.
         models: Detector, embedder and calibration.
-        config: How to sample and track.
-        known: Contents that are indexed already; they are not looked at again.
-        opened: Told the video's length in seconds (None if unknown) once it is open.
-        may_slice: Whether a long video may be given back to be read in slices.
+        config: Configuration of sampling and tracking.
+        indexed: Content hashes that are indexed already; such a video is not decoded.
+        opened: Called with the length in seconds (None if unknown) once the video is open.
+        may_slice: Return the slices of a long video instead of indexing it.
 
     Returns:
-        The video's record and tracks, or that its content is known, or why it failed: a file that
-        is broken in any way never raises. Or where a long video is to be cut.
+        Record and tracks of the video; ``KnownVideo`` for an indexed content; ``Failure`` for a
+        damaged file, which never raises; or ``SlicedVideo`` for a long video.
     """
     stage, video_id = "identify", None
     try:
         video_id = content_id(source.uri)
-        if video_id in known:
+        if video_id in indexed:
             return KnownVideo(source, video_id)
         stage = "decode"
-        sliced = _slices(source, video_id, config) if may_slice else None
+        sliced = _slice_plan(source, video_id, config) if may_slice else None
         if sliced is not None:
             return sliced
-        watched = _watch(source, models, config, opened)
+        result = _decode(source, models, config, opened)
     except VideoError as error:
         return Failure(stage, source, type(error).__name__, str(error), video_id)
     except MemoryError as error:
         return Failure(stage, source, "MemoryError", f"out of memory: {error}", video_id)
-    return IndexedVideo(record(source, video_id, watched, models.model_id), watched.tracks)
+    return IndexedVideo(record(source, video_id, result, models.model_id), result.tracks)
 
 
 def new_tracker(info: VideoInfo, models: LoadedPack, config: IndexConfig) -> Tracker:
@@ -82,41 +82,45 @@ def new_tracker(info: VideoInfo, models: LoadedPack, config: IndexConfig) -> Tra
     )
 
 
-def _slices(source: VideoSource, video_id: str, config: IndexConfig) -> SlicedVideo | None:
-    """Return where to cut a video, if it is long enough and can be cut."""
+def _slice_plan(source: VideoSource, video_id: str, config: IndexConfig) -> SlicedVideo | None:
+    """Return the slices of a video; None if it is short or cannot be cut."""
     every_s = config.slice_minutes * 60
     with open_video(source.uri, config.decoder) as reader:
-        info, promise = reader.info, reader.expected
-        if promise is None or not promise.duration_s or promise.duration_s <= 2 * every_s:
+        info, expected = reader.info, reader.expected
+        if expected is None or not expected.duration_s or expected.duration_s <= 2 * every_s:
             return None
-        # A short rest is not worth a slice of its own.
-        last = promise.first + (promise.duration_s - every_s / 2) / float(promise.time_base)
-        borders = tuple(border for border in reader.keyframe_cuts(every_s) if border < last)
-    return SlicedVideo(source, video_id, info, promise, borders) if borders else None
+        # The last slice absorbs a remainder shorter than half a slice.
+        last = expected.first + (expected.duration_s - every_s / 2) / float(expected.time_base)
+        cuts = tuple(cut for cut in reader.keyframe_cuts(every_s) if cut < last)
+    return SlicedVideo(source, video_id, info, expected, cuts) if cuts else None
 
 
-def _watch(
+def _decode(
     source: VideoSource, models: LoadedPack, config: IndexConfig, opened: Opened | None
-) -> Watched:
+) -> DecodingResult:
     with open_video(source.uri, config.decoder) as reader:
         info = reader.info
         if opened is not None:
             opened(info.duration_s)
         tracker = new_tracker(info, models, config)
         sampler = FrameSampler(reader, config.sampling)
-        seen = poor = 0
+        faces_seen = faces_too_poor = 0
         for frame in sampler:
-            found = faces.run(frame, models, config.tracking.jpeg_quality)
-            seen += len(found)
-            poor += int(found.too_poor.sum())
-            tracker.update(found)
+            frame_faces = faces.run(frame, models, config.tracking.jpeg_quality)
+            faces_seen += len(frame_faces)
+            faces_too_poor += int(frame_faces.too_poor.sum())
+            tracker.update(frame_faces)
         tracks = tuple(tracker.finish(sampler.shots))
-        return Watched(info, reader.report(), tracks, sampler.frames_sampled, seen, poor)
+        return DecodingResult(
+            info, reader.report(), tracks, sampler.frames_sampled, faces_seen, faces_too_poor
+        )
 
 
-def record(source: VideoSource, video_id: str, watched: Watched, model_id: str) -> VideoRecord:
-    """Return what the catalog says of a video that was looked through."""
-    info, report = watched.info, watched.report
+def record(
+    source: VideoSource, video_id: str, result: DecodingResult, model_id: str
+) -> VideoRecord:
+    """Return the catalog record of a decoded video."""
+    info, report = result.info, result.report
     duration_s = info.duration_s if info.duration_s is not None else report.last_time_s
     return VideoRecord(
         video_id=video_id,
@@ -132,9 +136,9 @@ def record(source: VideoSource, video_id: str, watched: Watched, model_id: str) 
         height=info.height,
         codec=info.codec,
         frames_decoded=report.frames_decoded,
-        frames_sampled=watched.frames_sampled,
-        faces_seen=watched.faces_seen,
-        faces_too_poor=watched.faces_too_poor,
+        frames_sampled=result.frames_sampled,
+        faces_seen=result.faces_seen,
+        faces_too_poor=result.faces_too_poor,
         failure=report.reason or None,
         failure_stage="decode" if report.partly_read else None,
         failure_error="PartlyRead" if report.partly_read else None,

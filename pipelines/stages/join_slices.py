@@ -1,4 +1,4 @@
-"""Slices of a video -> what the whole video gives, to the last bit."""
+"""Slices of a video -> record and tracks, equal to those of the video read whole."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ import math
 from dataclasses import replace
 from fractions import Fraction
 
-from pipelines.stages.index_video import Watched, new_tracker, record
+from pipelines.stages.index_video import DecodingResult, new_tracker, record
 from pipelines.stages.options import IndexConfig
-from pipelines.stages.payloads import SeenFrame, SlicedVideo, SliceOutcome
+from pipelines.stages.payloads import SampledFrame, SlicedVideo, SliceOutcome
 from vidsearch.catalog.records import IndexedVideo
 from vidsearch.datatypes import TimeSpan, Track
 from vidsearch.faces.track import Tracker
@@ -17,20 +17,24 @@ from vidsearch.video.slices import FrameHash, ShotStart
 
 
 class SliceJoiner:
-    """Puts slices together as they come, in any order; holds only those that come too early.
+    """Joins slices in any order of arrival; holds only the slices that arrive early.
 
-    A shot that lies across borders is tracked here, from its frames' faces in time order.
+    A shot that crosses a slice boundary is tracked here, from the faces of its frames.
+
+    Attributes:
+        video: The sliced video.
+        error: Reason for which the slices do not join; empty while they do.
 
     Args:
-        video: Where it was cut.
-        models: For their name and calibration.
-        config: How to track.
+        video: The sliced video.
+        models: Name and calibration of the model.
+        config: Configuration of tracking.
     """
 
     def __init__(self, video: SlicedVideo, models: LoadedPack, config: IndexConfig) -> None:
         self.video = video
         self._models = models
-        self._options = config
+        self._config = config
         self._early: dict[int, SliceOutcome] = {}
         self._next = 0
         self._expected: list[FrameHash] = []
@@ -39,52 +43,58 @@ class SliceJoiner:
         self._shots = 0
         self._shot: ShotStart | None = None
         self._tracker: Tracker = new_tracker(video.info, models, config)
-        self._sampled = self._seen = self._poor = 0
+        self._frames_sampled = self._faces_seen = self._faces_too_poor = 0
         self._decoded = self._errors = self._damaged = 0
         self._end: Fraction | None = None
         self._end_s = 0.0
-        self.trouble = ""
+        self.error = ""
 
     def add(self, outcome: SliceOutcome) -> None:
-        """Take a slice; ``trouble`` says why, where it does not fit the one before it."""
+        """Add a slice; set ``error`` if it does not fit the slice before it."""
         self._early[outcome.number] = outcome
-        while not self.trouble and self._next in self._early:
+        while not self.error and self._next in self._early:
             self._append(self._early.pop(self._next))
             self._next += 1
 
     @property
     def complete(self) -> bool:
+        """True if all slices were added."""
         return self._next == self.video.slices
 
     def finish(self) -> IndexedVideo:
-        """Return the whole video's outcome."""
+        """Return record and tracks of the whole video."""
         self._close_shot(self._end_s)
-        report = self.video.promise.compare(self._decoded, self._end, self._errors, self._damaged)
-        watched = Watched(
-            self.video.info, report, tuple(self._tracks), self._sampled, self._seen, self._poor
+        report = self.video.expected.compare(self._decoded, self._end, self._errors, self._damaged)
+        decoded = DecodingResult(
+            info=self.video.info,
+            report=report,
+            tracks=tuple(self._tracks),
+            frames_sampled=self._frames_sampled,
+            faces_seen=self._faces_seen,
+            faces_too_poor=self._faces_too_poor,
         )
         source, video_id = self.video.source, self.video.video_id
         return IndexedVideo(
-            record(source, video_id, watched, self._models.model_id), watched.tracks
+            record(source, video_id, decoded, self._models.model_id), decoded.tracks
         )
 
     def _append(self, outcome: SliceOutcome) -> None:
         reading = outcome.reading
         if reading.opening_hashes != self._expected:
-            self.trouble = f"slice {outcome.number} is decoded otherwise than the whole video"
+            self.error = f"slice {outcome.number} decodes differently from the whole video"
             return
         self._expected = reading.following_hashes
-        self._take(outcome.head)
+        self._track_frames(outcome.head)
         if reading.shots:
             first = self._shots
             self._begin_shot(reading.shots[0])
             self._tracks += [replace(t, shot=first + t.shot - 1) for t in outcome.tracks]
             for start in reading.shots[1:]:
                 self._begin_shot(start)
-            self._take(outcome.tail)
-        self._sampled += outcome.frames_sampled
-        self._seen += outcome.faces_seen
-        self._poor += outcome.faces_too_poor
+            self._track_frames(outcome.tail)
+        self._frames_sampled += outcome.frames_sampled
+        self._faces_seen += outcome.faces_seen
+        self._faces_too_poor += outcome.faces_too_poor
         self._decoded += reading.frames_decoded
         self._errors += reading.errors
         self._damaged += reading.damaged
@@ -102,15 +112,15 @@ class SliceJoiner:
         if self._shot is None:
             return
         span = TimeSpan(self._shot.time_s, end_s)
-        found = self._tracker.finish((span,))
-        self._tracks += [replace(track, shot=self._shots - 1) for track in found]
-        self._tracker = new_tracker(self.video.info, self._models, self._options)
+        tracks = self._tracker.finish((span,))
+        self._tracks += [replace(track, shot=self._shots - 1) for track in tracks]
+        self._tracker = new_tracker(self.video.info, self._models, self._config)
 
-    def _take(self, frames: tuple[SeenFrame, ...]) -> None:
-        """Track frames of the shot that is open, less those that the slice before settled."""
+    def _track_frames(self, frames: tuple[SampledFrame, ...]) -> None:
+        """Track frames of the open shot, except those that the slice before settled."""
         for frame in frames:
             if frame.pts >= self._settled:
                 self._tracker.update(replace(frame.faces, shot=0))
-                self._sampled += 1
-                self._seen += len(frame.faces)
-                self._poor += int(frame.faces.too_poor.sum())
+                self._frames_sampled += 1
+                self._faces_seen += len(frame.faces)
+                self._faces_too_poor += int(frame.faces.too_poor.sum())

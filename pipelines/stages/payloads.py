@@ -1,4 +1,4 @@
-"""What goes into a stage and what comes out. All of it is small and picklable: no pictures."""
+"""Inputs and outputs of the stages: small and picklable, without frames."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from vidsearch.video.types import ExpectedStream, VideoInfo
 
 @dataclass(frozen=True, slots=True)
 class KnownVideo:
-    """A file whose content is in the catalog already (a copy, or a moved file)."""
+    """File whose content is in the catalog already (a copy, or a moved file)."""
 
     source: VideoSource
     video_id: str
@@ -22,14 +22,14 @@ class KnownVideo:
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """One video that could not be indexed; the run goes on.
+    """Video that could not be indexed; the run continues.
 
     Attributes:
         stage: ``identify``, ``decode``, ``index`` or ``worker``.
         source: The file.
-        error: Name of the error's class.
-        message: One line.
-        video_id: Its content hash, if it could be read that far.
+        error: Class name of the error.
+        message: Reason, one line.
+        video_id: Content hash; None if the file could not be hashed.
     """
 
     stage: str
@@ -41,13 +41,15 @@ class Failure:
 
 @dataclass(frozen=True, slots=True)
 class Notice:
-    """Something worth telling about a run that is no video's outcome.
+    """Message about a run that is not the outcome of a video.
 
     Attributes:
-        kind: ``cluster`` (``text`` is the dashboard's address), ``retry``, ``sliced`` (a video is
-            read in slices), ``slice`` (one is done) or ``unsliced`` (they do not join).
-        source: The video it is about, if any.
-        share: Part of that video's work that is done, of ``slice``.
+        kind: ``cluster`` (``text`` is the address of the dashboard), ``retry``, ``sliced`` (a
+            video is read in slices), ``slice`` (a slice is done) or ``unsliced`` (the slices do
+            not join).
+        text: Message, one line.
+        source: The video concerned, if any.
+        share: Share of the video in a finished slice; 0 for other kinds.
     """
 
     kind: str
@@ -58,42 +60,45 @@ class Notice:
 
 @dataclass(frozen=True, slots=True)
 class SlicedVideo:
-    """A long video that is to be read in slices.
+    """Long video and its slices.
 
     Attributes:
-        info: What its container says.
-        promise: What it promises.
-        borders: Ticks at which slices begin, without the first one's.
+        source: The file.
+        video_id: Content hash.
+        info: Container data of the video.
+        expected: Expected length and timing of the stream.
+        cuts: Timestamps at which the second and later slices begin, in time-base ticks.
     """
 
     source: VideoSource
     video_id: str
     info: VideoInfo
-    promise: ExpectedStream
-    borders: tuple[int, ...]
+    expected: ExpectedStream
+    cuts: tuple[int, ...]
 
     @property
     def slices(self) -> int:
-        return len(self.borders) + 1
+        """Number of slices."""
+        return len(self.cuts) + 1
 
     def ends_of(self, number: int) -> tuple[int | None, int | None]:
-        """Return where a slice begins and ends; None is the video's own beginning or end."""
-        ends = (None, *self.borders, None)
+        """Return begin and end of a slice in ticks; None for the begin and end of the video."""
+        ends = (None, *self.cuts, None)
         return ends[number], ends[number + 1]
 
     def share(self, number: int) -> float:
-        """Return a slice's part of the video's length."""
-        promise = self.promise
-        first = promise.first
-        length = (promise.duration_s or 0.0) / float(promise.time_base)
+        """Return the share of a slice in the length of the video, in [0, 1]."""
+        expected = self.expected
+        first = expected.first
+        length = (expected.duration_s or 0.0) / float(expected.time_base)
         begin, end = self.ends_of(number)
         last = first + length if end is None else end
         return min(max((last - (first if begin is None else begin)) / max(length, 1), 0.0), 1.0)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class SeenFrame:
-    """The faces of one sampled frame that other slices have a part in."""
+class SampledFrame:
+    """Faces of a sampled frame whose shot crosses a slice boundary."""
 
     pts: int
     faces: FrameFaces
@@ -101,24 +106,24 @@ class SeenFrame:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class SliceOutcome:
-    """What came of one slice.
+    """Result of one slice.
 
     Attributes:
-        number: From 0.
-        reading: How much was read, and how it fits its neighbours.
+        number: Number of the slice, from 0.
+        reading: Decoded range, and data to match the neighbouring slices.
         head: Frames of the shot that began before the slice.
-        tracks: Of the shots that lie wholly within it; shots are counted from 1.
-        tail: Frames of the last shot that begins in it.
-        frames_sampled: Of the shots that lie wholly within it, as the next two.
+        tracks: Tracks of the shots that lie entirely within the slice, counted from 1.
+        tail: Frames of the last shot that begins in the slice.
+        frames_sampled: Sampled frames of the shots that lie entirely within the slice.
         faces_seen: Faces in those frames.
-        faces_too_poor: Those of them that are too small or too blurred to be matched.
+        faces_too_poor: Faces among them that are too small or too blurred to match.
     """
 
     number: int
     reading: SliceReading
-    head: tuple[SeenFrame, ...]
+    head: tuple[SampledFrame, ...]
     tracks: tuple[Track, ...]
-    tail: tuple[SeenFrame, ...]
+    tail: tuple[SampledFrame, ...]
     frames_sampled: int
     faces_seen: int
     faces_too_poor: int

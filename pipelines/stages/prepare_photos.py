@@ -24,7 +24,7 @@ Which = Literal["largest", "central"]
 
 @dataclass(frozen=True, slots=True)
 class RawPhoto:
-    """A photo and whose it is said to be."""
+    """Photo and its identity label."""
 
     identity: str
     path: str
@@ -32,11 +32,11 @@ class RawPhoto:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PhotoOptions:
-    """How a face is taken from a photo.
+    """Selection and alignment of the face in a photo.
 
     Attributes:
-        template: How it is aligned.
-        which: Of several faces, the largest, or the one nearest the photo's middle.
+        template: Alignment of the face.
+        which: Face to take of several: the largest, or the nearest to the centre of the photo.
         keep_poor: Keep faces too small or blurred to match.
     """
 
@@ -48,7 +48,7 @@ class PhotoOptions:
 def run(
     photos: Sequence[RawPhoto], models: LoadedPack, options: PhotoOptions
 ) -> tuple[Candidate, ...]:
-    """Return a candidate for every photo, in order; a photo without a face says why."""
+    """Return a candidate for every photo, in order; ``dropped`` states why a photo has no face."""
     return tuple(_candidate(photo, models, options) for photo in photos)
 
 

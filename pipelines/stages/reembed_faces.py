@@ -16,12 +16,12 @@ from vidsearch.faces.geometry.realign import realign
 
 @dataclass(frozen=True, slots=True, eq=False)
 class StoredFaces:
-    """Faces as a catalog keeps them.
+    """Aligned faces as a catalog stores them.
 
     Attributes:
-        jpegs: N pictures.
+        jpegs: N JPEG images.
         landmarks: (N, 5, 2) float32, pixels of the frame.
-        points: (N, 5, 2) float32, where these lie in the pictures.
+        points: (N, 5, 2) float32, landmarks in pixels of the stored image.
     """
 
     jpegs: tuple[bytes, ...]
@@ -33,7 +33,7 @@ class StoredFaces:
 
 
 def run(faces: StoredFaces, embedder: Embedder) -> Matrix:
-    """Return (N, D) raw embeddings; a row of NaN where a picture is damaged."""
+    """Return (N, D) raw embeddings; the row of a damaged image is NaN."""
     embeddings = np.full((len(faces), embedder.dim), np.nan, np.float32)
     aligned = [
         _aligned(jpeg, landmarks, points, embedder.template)
@@ -49,19 +49,20 @@ def _aligned(
     jpeg: bytes,
     landmarks: NDArray[np.float32],
     points: NDArray[np.float32],
-    wanted: AlignmentTemplate,
+    template: AlignmentTemplate,
 ) -> Image | None:
-    image = picture(jpeg)
+    image = decode_stored_face(jpeg)
     if image is None:
         return None
     try:
-        return realign(image, landmarks, alignment(points, len(image), wanted), wanted)
+        stored = stored_alignment(points, len(image), template)
+        return realign(image, landmarks, stored, template)
     except ShapeError:
-        return None  # landmarks that no face has
+        return None  # the landmarks are degenerate
 
 
-def picture(jpeg: bytes) -> Image | None:
-    """Return a stored face; None where it is damaged."""
+def decode_stored_face(jpeg: bytes) -> Image | None:
+    """Return a stored face as (S, S, 3) uint8 RGB; None if the JPEG is damaged."""
     import cv2
 
     decoded = cv2.imdecode(np.frombuffer(jpeg, np.uint8), cv2.IMREAD_COLOR) if jpeg else None
@@ -70,10 +71,16 @@ def picture(jpeg: bytes) -> Image | None:
     return np.ascontiguousarray(decoded[..., ::-1])
 
 
-def alignment(
-    points: NDArray[np.float32], size: int, known: AlignmentTemplate
+def stored_alignment(
+    points: NDArray[np.float32], size: int, template: AlignmentTemplate
 ) -> AlignmentTemplate:
-    """Return how a stored face is aligned; ``known`` itself where it is that one."""
-    if size == known.size and np.allclose(points, known.array, atol=1e-3):
-        return known
+    """Return the alignment of a stored face; ``template`` itself if the two are equal.
+
+    Args:
+        points: (5, 2) landmarks in pixels of the stored image.
+        size: Side of the stored image, pixels.
+        template: Alignment of the new model.
+    """
+    if size == template.size and np.allclose(points, template.array, atol=1e-3):
+        return template
     return AlignmentTemplate("stored", size, tuple((float(x), float(y)) for x, y in points))

@@ -8,48 +8,48 @@ from types import ModuleType
 
 import pytest
 
-from pipelines.demo.filming import encode_film, take_photos
+from pipelines.demo.camera_moves import CameraMove, DemoVideo
 from pipelines.demo.people import load_pictures
-from pipelines.demo.screenplay import Film, Shot
+from pipelines.demo.render import render_photos, render_video
 from tests.helpers import processes as processes_module
 from tests.helpers import small_packs
 from vidsearch.device import resolve_device
 from vidsearch.models.registry import LoadedPack, load_pack
 
-ASTRONAUT_FILM = Film(
+ASTRONAUT_VIDEO = DemoVideo(
     "astronaut film.mp4",
     "libx264",
     (
-        Shot("astronaut", 2.0, (230, 150, 440), (225, 140, 330)),
-        Shot("coffee", 1.0, (300, 200, 560), (300, 200, 480)),
+        CameraMove("astronaut", 2.0, (230, 150, 440), (225, 140, 330)),
+        CameraMove("coffee", 1.0, (300, 200, 560), (300, 200, 480)),
     ),
 )
-GROUP_FILM = Film(
+GROUP_VIDEO = DemoVideo(
     "sub/group.mkv",
     "libx264",
     (
-        Shot("group", 2.0, (520, 330, 330), (525, 332, 320)),
-        Shot("group", 2.0, (790, 410, 420), (800, 400, 340)),
+        CameraMove("group", 2.0, (520, 330, 330), (525, 332, 320)),
+        CameraMove("group", 2.0, (790, 410, 420), (800, 400, 340)),
     ),
 )
 
 
 @pytest.fixture(scope="session")
 def filmed(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Made once; tests that change files use ``films``."""
+    """Rendered once; tests that change files use ``films``."""
     folder = tmp_path_factory.mktemp("filmed")
     pictures = load_pictures()
-    for film in (ASTRONAUT_FILM, GROUP_FILM):
-        path = folder / "videos" / film.name
+    for video in (ASTRONAUT_VIDEO, GROUP_VIDEO):
+        path = folder / "videos" / video.name
         path.parent.mkdir(parents=True, exist_ok=True)
-        encode_film(path, film, pictures)
-    take_photos(folder / "photos", pictures)
+        render_video(path, video, pictures)
+    render_photos(folder / "photos", pictures)
     return folder
 
 
 @pytest.fixture
 def films(filmed: Path, tmp_path: Path) -> Path:
-    """The two films in a folder of the test's own."""
+    """A copy of the two videos for one test."""
     return Path(shutil.copytree(filmed / "videos", tmp_path / "videos"))
 
 

@@ -1,4 +1,4 @@
-"""Real processes for the failure tests: the command, its workers, poisonous videos."""
+"""Real processes for the failure tests: the command, its workers, videos that break decoders."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ from vidsearch import Catalog
 
 COMMAND = [sys.executable, "-m", "vidsearch.commands.main"]
 
-# Loaded by every Python process of a test: opening a video of such a name does what a broken
-# decoder does. The one that hangs never lets another thread run.
-_POISON = """
+# Loaded by every Python process of a test: opening a video of such a name acts like a broken
+# decoder. "hangs" keeps the interpreter lock, so no other thread runs.
+_BROKEN_DECODER = """
 import ctypes, os, signal, time
 import vidsearch.video.open as reader
 
@@ -49,12 +49,12 @@ def open_video(uri, *args, **kwargs):
 
 reader.open_video = open_video
 
-# Patience of a test's length. The modules are only changed where they are used.
+# Short time limits for tests. Only processes that import the modules are affected.
 import importlib.abc, sys
 
-class _Impatient(importlib.abc.MetaPathFinder):
+class _ShortLimits(importlib.abc.MetaPathFinder):
     def find_spec(self, name, path, target=None):
-        if name not in ("pipelines.cluster.watchdog", "pipelines.cluster.cluster"):
+        if name not in ("pipelines.indexing.time_limit", "pipelines.cluster.connect"):
             return None
         sys.meta_path.remove(self)
         try:
@@ -64,23 +64,23 @@ class _Impatient(importlib.abc.MetaPathFinder):
         run = spec.loader.exec_module
         def exec_module(module):
             run(module)
-            if name == "pipelines.cluster.watchdog" and "VIDSEARCH_TEST_START_S" in os.environ:
+            if name == "pipelines.indexing.time_limit" and "VIDSEARCH_TEST_START_S" in os.environ:
                 seconds = float(os.environ["VIDSEARCH_TEST_START_S"])
                 module.TimeLimit.__init__.__defaults__ = (seconds,)
             within_s = os.environ.get("VIDSEARCH_TEST_WORKERS_WITHIN_S")
-            if name == "pipelines.cluster.cluster" and within_s is not None:
+            if name == "pipelines.cluster.connect" and within_s is not None:
                 module.WORKERS_WITHIN_S = float(within_s)
         spec.loader.exec_module = exec_module
         return spec
 
-sys.meta_path.insert(0, _Impatient())
+sys.meta_path.insert(0, _ShortLimits())
 """
 
 
-def poisoned(folder: Path) -> dict[str, str]:
-    """Return an environment in which some videos are poison."""
+def broken_decoder(folder: Path) -> dict[str, str]:
+    """Return an environment in which videos of certain names break the decoder."""
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / "sitecustomize.py").write_text(_POISON)
+    (folder / "sitecustomize.py").write_text(_BROKEN_DECODER)
     path = os.pathsep.join([str(folder), str(Path.cwd()), os.environ.get("PYTHONPATH", "")])
     return {**os.environ, "PYTHONPATH": path}
 
@@ -94,10 +94,10 @@ def start(
     """Start the command.
 
     Args:
-        args: Its arguments.
-        env: Its environment.
-        group: As a terminal does: in a process group of its own.
-        file_limit: Bytes that its files may have, which is how its disk is full.
+        args: Arguments of the command.
+        env: Environment; None: that of this process.
+        group: Start a process group, as a terminal does.
+        file_limit: Largest size of a file in bytes; simulates a full disk.
     """
 
     def limit() -> None:
@@ -131,28 +131,19 @@ class Cluster:
 
 @contextmanager
 def cluster(folder: Path, workers: int, code: Path | None = None) -> Iterator[Cluster]:
-    """Start ``dask scheduler`` and ``dask worker`` processes; ``code``: where theirs lies."""
+    """Start ``dask scheduler`` and ``dask worker`` processes; ``code``: their source folder."""
     file = folder / f"scheduler-{time.monotonic_ns()}.json"
     quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
     dask = [sys.executable, "-m", "dask"]
     where = code if code is not None else Path.cwd()
     env = {**os.environ, "PYTHONPATH": str(where)}
+    options = ("--host", "127.0.0.1", "--port", "0", "--no-dashboard")
     scheduler = subprocess.Popen(
-        [
-            *dask,
-            "scheduler",
-            "--host",
-            "127.0.0.1",
-            "--port",
-            "0",
-            "--no-dashboard",
-            "--scheduler-file",
-            str(file),
-        ],
+        [*dask, "scheduler", *options, "--scheduler-file", str(file)],
         cwd=where,
         env=env,
-        **quiet,
-    )  # type: ignore[call-overload]
+        **quiet,  # type: ignore[call-overload]
+    )
     started = []
     try:
         # Dask writes the file in place: for a moment it is there and empty.
@@ -175,7 +166,7 @@ def cluster(folder: Path, workers: int, code: Path | None = None) -> Iterator[Cl
 
 
 def ended(process: subprocess.Popen[str]) -> tuple[str, str]:
-    """Kill a command and its workers, who may hold its pipes; return what it said."""
+    """Kill a command and its workers, which may hold its pipes; return stdout and stderr."""
     for worker in workers(process):
         kill(worker)
     process.kill()
@@ -211,7 +202,7 @@ def workers(process: subprocess.Popen[str]) -> list[psutil.Process]:
 def wait_until(condition: Callable[[], bool], timeout_s: float = 180) -> None:
     end = time.monotonic() + timeout_s
     while not condition():
-        assert time.monotonic() < end, "it never came to pass"
+        assert time.monotonic() < end, "the condition never became true"
         time.sleep(0.02)
 
 
@@ -224,10 +215,9 @@ def events(catalog: Path) -> list[dict[str, Any]]:
 
 
 def tables(catalog: Path | str) -> list[list[dict[str, object]]]:
-    """Return all rows without what differs between runs by design, in one order.
+    """Return all rows without run ids and times, sorted.
 
-    Pictures and vectors are told by their hash: where two lists differ, pytest explains how, which
-    it should not over megabytes of numbers.
+    Images and vectors are replaced by hashes, so that pytest explains a difference in few lines.
     """
     archive = Catalog.open(catalog)
     out = []

@@ -1,4 +1,4 @@
-"""Small packs of our own, for tests that need another model than ``open``."""
+"""Small packs for tests that need another model than ``open``."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ def write_tiny_pack(
     template: AlignmentTemplate = ARCFACE_112,
     blind: bool = False,
 ) -> Path:
-    """Write a pack whose embedder is an untrained network; a blind one sees no difference.
+    """Write a pack with an untrained network; a blind one maps all faces to one vector.
 
-    Untrained, yet it tells pictures apart: what it sees is a random projection of a small picture.
+    The untrained network still separates images: it is a random projection of a small image.
     """
     import torch
     from torch import nn

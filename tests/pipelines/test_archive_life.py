@@ -11,9 +11,8 @@ from pathlib import Path
 import pytest
 
 from pipelines import IndexConfig, index
-from pipelines.indexing.outcomes import QUARANTINE_STAGE
-from pipelines.stages import error_boundary as edge
-from pipelines.stages import index_video
+from pipelines.indexing.selection import QUARANTINE_STAGE
+from pipelines.stages import error_boundary, index_video
 from pipelines.stages.payloads import Failure
 from vidsearch import Catalog
 from vidsearch.catalog import CatalogWriter, IndexedVideo, VideoRecord, WriterConfig
@@ -95,13 +94,13 @@ def test_copies_in_one_run_are_decoded_once(
         shutil.copy(films / "sub/group.mkv", films / f"copy {number}.mkv")
     (films / "same size.mkv").write_bytes((films / "sub/group.mkv").read_bytes()[:-1] + b"x")
     decoded = []
-    watch = index_video._watch
+    decode = index_video._decode
 
     def counted(source, *rest):  # type: ignore[no-untyped-def]
         decoded.append(Path(source.uri).name)
-        return watch(source, *rest)
+        return decode(source, *rest)
 
-    monkeypatch.setattr(index_video, "_watch", counted)
+    monkeypatch.setattr(index_video, "_decode", counted)
     report = index(tmp_path / "catalog", [films])
     assert sorted(decoded) == ["astronaut film.mp4", "copy 0.mkv", "same size.mkv"]
     assert (report.indexed, report.skipped, report.failed) == (3, 3, 0)
@@ -127,10 +126,16 @@ def test_a_video_in_quarantine_is_left_out_under_any_name(films: Path, tmp_path:
     archive = Catalog.open(catalog)
     with CatalogWriter(archive, config=WriterConfig(replace=True)) as writer:
         record = VideoRecord(
-            video_id=video_id, uri=source.uri, size=source.size, mtime_ns=source.mtime_ns,
-            status="failed", model_id=archive.model_id, failure="3 workers died of it",
-            failure_stage=QUARANTINE_STAGE, failure_error="WorkerDied",
-        )  # fmt: skip
+            video_id=video_id,
+            uri=source.uri,
+            size=source.size,
+            mtime_ns=source.mtime_ns,
+            status="failed",
+            model_id=archive.model_id,
+            failure="3 workers died of it",
+            failure_stage=QUARANTINE_STAGE,
+            failure_error="WorkerDied",
+        )
         writer.add(IndexedVideo(record))
     film.rename(films / "moved.mkv")
     for _ in range(2):  # the place is new, and known
@@ -168,7 +173,7 @@ def test_every_failure_reaches_the_status(films: Path, tmp_path: Path) -> None:
 
 def test_an_unforeseen_error_keeps_the_content(films: Path, models: LoadedPack) -> None:
     (source,) = discover([str(films / "sub/group.mkv")])
-    outcome = edge.run(source, None, IndexConfig(), ())  # type: ignore[arg-type]
+    outcome = error_boundary.run(source, None, IndexConfig(), ())  # type: ignore[arg-type]
     assert isinstance(outcome, Failure)
     assert outcome.video_id == content_id(source.uri)
 

@@ -17,9 +17,9 @@ from typing import Any
 import pytest
 
 from pipelines import index
-from pipelines.demo.filming import encode_film
+from pipelines.demo.camera_moves import CameraMove, DemoVideo
 from pipelines.demo.people import load_pictures
-from pipelines.demo.screenplay import Film, Shot
+from pipelines.demo.render import render_video
 from tests.helpers.app_server import free_port
 from vidsearch import Catalog
 from vidsearch.commands.main import main
@@ -34,12 +34,12 @@ pytestmark = [
 
 CATALOG = "s3://archive/a catalog"
 VIDEOS = "s3://tapes/all of them"
-FILM = Film(
+FILM = DemoVideo(
     "sub/group.mkv",
     "libx264",
     (
-        Shot("group", 0.4, (520, 330, 330), (525, 332, 320)),
-        Shot("group", 0.4, (790, 410, 420), (800, 400, 340)),
+        CameraMove("group", 0.4, (520, 330, 330), (525, 332, 320)),
+        CameraMove("group", 0.4, (790, 410, 420), (800, 400, 340)),
     ),
 )
 
@@ -114,7 +114,7 @@ def archive(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("local")
     film = folder / "videos" / FILM.name
     film.parent.mkdir(parents=True)
-    encode_film(film, FILM, load_pictures())
+    render_video(film, FILM, load_pictures())
     for number in range(2):
         copy = folder / "videos" / f"copy {number}.mkv"
         copy.write_bytes(film.read_bytes() + bytes([number]))
@@ -222,7 +222,7 @@ def test_kills_and_indexers_at_once_on_s3_change_nothing(
 
 
 def commits(bucket: Any, table: str) -> int:
-    """Return how often a table was written; the first time makes it."""
+    """Return the number of writes of a table; the first one creates it."""
     bucket.invalidate_cache()
     return len(bucket.glob(f"{CATALOG}/{table}/_delta_log/*.json"))
 
@@ -275,8 +275,13 @@ def test_a_catalog_in_a_bucket_gets_another_model(
     assert catalog.model_id.startswith("tiny-")
     assert sorted(catalog.tracks(["track_id"])["track_id"].to_pylist()) == sorted(before)
     assert {name.split("-")[0] for name in catalog.root.names()} == {
-        "vectors", "people", "verdicts", "files", "runs", "catalog.json",
-    }  # fmt: skip
+        "vectors",
+        "people",
+        "verdicts",
+        "files",
+        "runs",
+        "catalog.json",
+    }
     searcher = TrackSearcher(catalog)
     assert (searcher.status.kind, searcher.status.pending) == ("faiss-flat", 0)
     copies = [path.parent.name for path in (tmp_path / "cache").rglob("meta.json")]

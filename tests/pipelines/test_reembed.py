@@ -1,4 +1,4 @@
-"""``vidsearch reembed``: another model from the stored faces, live at once or not at all."""
+"""``vidsearch reembed``: another model from the stored faces, put in use whole or not at all."""
 
 from __future__ import annotations
 
@@ -18,11 +18,13 @@ import pytest
 
 import pipelines.reembed as module
 from pipelines.cluster.config import ClusterConfig
-from pipelines.indexing.run import IndexReport, index
+from pipelines.indexing.outcomes import IndexReport
+from pipelines.indexing.run import index
 from pipelines.prepare import PrepareOptions, prepare_from_catalog
-from pipelines.reembed import ReembedOptions, how_stored, reembed
+from pipelines.reembed import ReembedOptions, reembed
 from pipelines.stages import reembed_faces
 from pipelines.stages.prepare_photos import PhotoOptions
+from pipelines.stages.stored_fit import stored_face_fit
 from vidsearch.catalog import Catalog, CatalogWriter, KnownFile
 from vidsearch.catalog.maintenance import repair
 from vidsearch.catalog.people import add_person, judge, judgements
@@ -46,7 +48,7 @@ STORED = with_margin(DLIB_150)
 
 @pytest.fixture(scope="module")
 def packs(tmp_path_factory: pytest.TempPathFactory, tiny_packs: ModuleType) -> Path:
-    """Three packs: one that tells faces apart, another such, and one that sees no difference."""
+    """Three packs: two that separate faces, and a blind one that maps all faces to one vector."""
     folder = tmp_path_factory.mktemp("packs")
     tiny_packs.write_tiny_pack(folder / "tiny", dim=DIM)
     tiny_packs.write_tiny_pack(folder / "other", dim=40, seed=1)
@@ -84,7 +86,7 @@ def labels(photos: Path, tmp_path: Path) -> Path:
 
 
 def contents(place: Path) -> dict[str, Any]:
-    """All that a user of the catalog sees, by value."""
+    """Return the visible state of a catalog, by value."""
     catalog = Catalog.open(place)
     tracks = catalog.tracks().sort_by("track_id")
     searcher = TrackSearcher(catalog)
@@ -103,7 +105,7 @@ def contents(place: Path) -> dict[str, Any]:
 
 
 def vectors_in(place: Path) -> set[bytes]:
-    """Every template and embedding that counts, as bytes to look for in files."""
+    """Return every template and embedding in use, as bytes to find in files."""
     catalog = Catalog.open(place)
     templates = matrix(catalog.tracks(["template"])["template"], catalog.dim)
     embeddings = matrix(catalog.faces(["embedding"])["embedding"], catalog.dim)
@@ -118,8 +120,9 @@ def files_with(place: Path, vectors: set[bytes]) -> list[str]:
     ]
 
 
-def test_another_model_takes_over(place: Path, packs: Path, capsys: pytest.CaptureFixture[str],
-                                  photos: Path) -> None:  # fmt: skip
+def test_another_model_takes_over(
+    place: Path, packs: Path, capsys: pytest.CaptureFixture[str], photos: Path
+) -> None:
     before, old = contents(place), vectors_in(place)
     faces = Catalog.open(place).faces()
     assert files_with(place, old)
@@ -139,8 +142,13 @@ def test_another_model_takes_over(place: Path, packs: Path, capsys: pytest.Captu
     assert [ids[0] for ids in after["hits"]] == after["tracks"]
     assert not files_with(place, old)
     assert {path.name.split("-")[0] for path in place.iterdir()} == {
-        "vectors", "people", "verdicts", "files", "runs", "catalog.json",
-    }  # fmt: skip
+        "vectors",
+        "people",
+        "verdicts",
+        "files",
+        "runs",
+        "catalog.json",
+    }
     assert set(catalog.videos(["model_id"])["model_id"].to_pylist()) == {after["model"]}
 
     # What every command says and does fits the new model.
@@ -184,11 +192,12 @@ def test_vectors_are_what_the_new_model_makes_of_the_stored_faces(place: Path, p
 
 def test_back_to_the_first_model_loses_nothing(place: Path, packs: Path) -> None:
     """Pictures are kept as they were first stored, so a detour changes no embedding."""
-    first = Catalog.open(place).faces().sort_by([("track_id", "ascending"),
-                                                 ("position", "ascending")])  # fmt: skip
+    first = (
+        Catalog.open(place).faces().sort_by([("track_id", "ascending"), ("position", "ascending")])
+    )
     reembed(place, str(packs / "tiny"))
-    assert reembed(place, str(packs / "other")).stored == how_stored(STORED, ARCFACE_112)
-    assert reembed(place, "open").stored == how_stored(STORED, DLIB_150)
+    assert reembed(place, str(packs / "other")).stored == stored_face_fit(STORED, ARCFACE_112)
+    assert reembed(place, "open").stored == stored_face_fit(STORED, DLIB_150)
     catalog = Catalog.open(place)
     last = catalog.faces().sort_by([("track_id", "ascending"), ("position", "ascending")])
     assert first["aligned_jpeg"].equals(last["aligned_jpeg"])
@@ -222,17 +231,26 @@ def test_a_training_set_knows_how_the_pictures_are_aligned(
 
 
 class Killed(BaseException):
-    """What a kill leaves behind: nothing is tidied up."""
+    """Simulated kill: no cleanup runs."""
 
 
-STEPS = ("repair", "embed", "stage", "write_tables", "rebuild", "_measure_new", "publish",
-         "remove_superseded", "discard")  # fmt: skip
+STEPS = (
+    "repair",
+    "embed",
+    "stage",
+    "write_tables",
+    "rebuild",
+    "_measure_new",
+    "publish",
+    "remove_superseded",
+    "discard",
+)
 
 
 def kill_at(  # noqa: C901 (one branch a step)
     step: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Stop in the midst of a step, or right after it where that leaves more behind."""
+    """Stop in the middle of a step, or after it if more remains then."""
 
     def after(function: Callable[..., Any]) -> Callable[..., Any]:
         def dying(*args: Any, **named: Any) -> None:
@@ -279,9 +297,10 @@ def kill_at(  # noqa: C901 (one branch a step)
     elif step == "discard":
         real = discard_staged
         monkeypatch.setattr(
-            module, "discard_staged",
+            module,
+            "discard_staged",
             lambda catalog, pieces=True: before() if pieces else real(catalog, pieces=pieces),
-        )  # fmt: skip
+        )
     else:
         monkeypatch.setattr(module, step, after(getattr(module, step)))
 
@@ -309,8 +328,13 @@ def test_killed_at_any_step_it_is_the_old_or_the_new(
     assert after["known"] == before["known"]
     assert not files_with(place, old)
     assert {path.name.split("-")[0] for path in place.iterdir()} == {
-        "vectors", "people", "verdicts", "files", "runs", "catalog.json",
-    }  # fmt: skip
+        "vectors",
+        "people",
+        "verdicts",
+        "files",
+        "runs",
+        "catalog.json",
+    }
     assert len(list(place.glob("vectors-*"))) == 1
 
 

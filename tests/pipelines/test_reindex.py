@@ -1,4 +1,4 @@
-"""An index that a Dask cluster builds is the one that this machine builds, whoever dies."""
+"""An index built on a Dask cluster equals that of a local build, even if workers die."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import logging
 import os
 import signal
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -17,10 +17,9 @@ import numpy as np
 import pytest
 from distributed import LocalCluster
 
-from pipelines import reindex as reindexing
-from pipelines.cluster import cluster
-from pipelines.reindex import OnCluster, build_options, require_shared
+from pipelines.cluster.index_shards import ClusterShards, build_options, require_shared
 from tests.helpers import synthetic_catalog
+from tests.helpers.fake_cluster import FakeCluster, connection
 from vidsearch.catalog import Catalog, CatalogWriter
 from vidsearch.commands.main import main
 from vidsearch.errors import CatalogWriteError, ClusterLostError, ConfigError
@@ -41,7 +40,7 @@ def synthetic() -> ModuleType:
 
 @pytest.fixture(scope="module")
 def scheduler() -> Iterator[str]:
-    """A running cluster of two processes; a task that killed its worker is not tried again."""
+    """A running cluster of two processes; Dask does not retry a task that killed its worker."""
     with (
         dask.config.set({"distributed.scheduler.allowed-failures": 0}),
         LocalCluster(
@@ -73,9 +72,11 @@ def files(catalog: Catalog) -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in folder.iterdir() if path.suffix != ".json"}
 
 
-def on(scheduler: str, catalog: Catalog, kind: Kind, work: Work | None = None) -> BuildOptions:
-    """Return how to build there; with another work than the build's."""
-    runs = OnCluster(scheduler, catalog.root)
+def on(
+    scheduler: str, catalog: Catalog, kind: Kind, work: Work | None = None, tries: int = 3
+) -> BuildOptions:
+    """Return the options of a build on the cluster, with ``work`` in place of the build."""
+    runs = ClusterShards(scheduler, catalog.root, tries=tries)
     return BuildOptions(
         kind=kind,
         threads=1,
@@ -124,9 +125,8 @@ def test_a_part_whose_worker_is_killed_is_built_by_another(
 
 @pytest.mark.slow
 def test_a_part_that_kills_every_worker_leaves_the_index_in_use(
-    catalog: Catalog, scheduler: str, monkeypatch: pytest.MonkeyPatch
+    catalog: Catalog, scheduler: str
 ) -> None:
-    monkeypatch.setattr(reindexing, "TRIES", 2)
     rebuild(catalog, BuildOptions(kind="flat-pq", threads=1))
     before, name = files(catalog), current_name(catalog.root)
 
@@ -136,7 +136,7 @@ def test_a_part_that_kills_every_worker_leaves_the_index_in_use(
         return build.build_shard(task)
 
     with pytest.raises(ClusterLostError, match="2 workers died building one part"):
-        rebuild(catalog, on(scheduler, catalog, "flat-pq", work))
+        rebuild(catalog, on(scheduler, catalog, "flat-pq", work, tries=2))
     assert current_name(catalog.root) == name
     assert files(catalog) == before
 
@@ -184,54 +184,34 @@ def no_cluster(scheduler: str) -> Iterator[Any]:
 
 
 def test_after_indexing_the_index_is_built_here_where_the_cluster_cannot(
-    catalog: Catalog, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    catalog: Catalog, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(cluster, "open_client", no_cluster)
     with pytest.raises(ConfigError, match="no Dask scheduler answers"):
-        require_shared(catalog, "tcp://gone:1")
-    options = build_options(catalog, "tcp://gone:1", or_here=True)
+        require_shared(catalog.root, "tcp://gone:1", no_cluster)
+    options = build_options(catalog.root, "tcp://gone:1", fall_back=True, connect=no_cluster)
     rebuild(catalog, BuildOptions(kind="flat-pq", run_shards=options.run_shards))
     assert TrackSearcher(catalog).status.kind == "flat-pq"
     assert "built on this machine alone: no Dask scheduler answers at 'tcp://gone:1'" in caplog.text
-    assert build_options(catalog, None) == BuildOptions()
+    assert build_options(catalog.root, None) == BuildOptions()
 
 
-class _Here:
-    """A client whose workers are this process."""
-
-    status = "running"
-
-    def submit(self, function: Callable[..., str], *args: Any, pure: bool) -> _Done:
-        return _Done(function(*args))
-
-    def run(self, function: Callable[..., str], *args: Any, on_error: str) -> dict[str, str]:
-        return {"tcp://here": function(*args)}
-
-
-class _Done:
-    def __init__(self, answer: str) -> None:
-        self._answer = answer
-
-    def result(self, timeout: float) -> str:
-        return self._answer
-
-
-@contextmanager
-def here(scheduler: str) -> Iterator[_Here]:
-    yield _Here()
+def fake(scheduler: str) -> AbstractContextManager[Any]:
+    return connection(FakeCluster(identity=""))
 
 
 def test_through_an_object_store_the_shards_are_the_same(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(build, "SHARD_ROWS", 150)
-    monkeypatch.setattr(cluster, "open_client", here)
     monkeypatch.setitem(fsspec.config.conf, "local", {"auto_mkdir": True})
     vectors = np.random.default_rng(0).normal(size=(400, 16)).astype(np.float32)
     vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
     store = StoragePath.of(f"local://{tmp_path}/store")
     assert store.path is None
-    runs: dict[str, build.RunShards] = {"one": build.run_here, "two": OnCluster("tcp://a:1", store)}
+    runs: dict[str, build.RunShards] = {
+        "one": build.run_here,
+        "two": ClusterShards("tcp://a:1", store, connect=fake),
+    }
     for kind in ("flat-pq", "ivf-sq8"):
         found = []
         for name, run in runs.items():
@@ -247,7 +227,6 @@ def test_through_an_object_store_the_shards_are_the_same(
 def test_a_stored_shard_that_cannot_be_read_is_said(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(cluster, "open_client", here)
     monkeypatch.setitem(fsspec.config.conf, "local", {"auto_mkdir": True})
 
     def work(task: ShardTask) -> Path:
@@ -257,5 +236,6 @@ def test_a_stored_shard_that_cannot_be_read_is_said(
     (tmp_path / "trained").write_bytes(b"")
     task = ShardTask(tmp_path / "trained", tmp_path / build.VECTORS, 0, 10, tmp_path / "out")
     tasks: Sequence[ShardTask] = [task]
+    store = StoragePath.of(f"local://{tmp_path}/store")
     with pytest.raises(OSError, match="a worker failed: RuntimeError: not an index"):
-        OnCluster("tcp://a:1", StoragePath.of(f"local://{tmp_path}/store"))(work, tasks)
+        ClusterShards("tcp://a:1", store, connect=fake)(work, tasks)

@@ -18,9 +18,9 @@ import cv2
 import numpy as np
 import pytest
 
-from pipelines.demo.filming import encode_film, take_photos
+from pipelines.demo.camera_moves import CameraMove, DemoVideo
 from pipelines.demo.people import PEOPLE, load_pictures
-from pipelines.demo.screenplay import Film, Shot
+from pipelines.demo.render import render_photos, render_video
 from trainer.training.checkpoint import checkpoints
 from vidsearch.catalog import Catalog
 from vidsearch.commands.main import main
@@ -48,12 +48,12 @@ SETTINGS = (
     "speed.threads=1",
 )
 
-FILM = Film(
+FILM = DemoVideo(
     "astronaut.mp4",
     "libx264",
     (
-        Shot("astronaut", 1.5, (230, 150, 440), (225, 140, 330)),
-        Shot("group", 1.5, (520, 330, 330), (525, 332, 320)),
+        CameraMove("astronaut", 1.5, (230, 150, 440), (225, 140, 330)),
+        CameraMove("group", 1.5, (520, 330, 330), (525, 332, 320)),
     ),
 )
 
@@ -193,8 +193,8 @@ def test_from_photos_to_a_searched_archive(
 
 def search_and_reembed(pack: Path, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     pictures = load_pictures()
-    encode_film(folder / FILM.name, FILM, pictures)
-    take_photos(folder / "photos", pictures)
+    render_video(folder / FILM.name, FILM, pictures)
+    render_photos(folder / "photos", pictures)
     photo, catalog = str(folder / "photos" / "astronaut.jpg"), str(folder / "catalog")
     index = ["index", catalog, str(folder / FILM.name), "--workers", "1", "--model", str(pack)]
     assert main([*index, "--json"]) == 0

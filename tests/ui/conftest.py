@@ -7,31 +7,33 @@ from pathlib import Path
 
 import pytest
 
-from pipelines.demo.filming import encode_film, take_photos
+from pipelines.demo.camera_moves import CameraMove, DemoVideo
 from pipelines.demo.people import load_pictures
-from pipelines.demo.screenplay import Film, Shot
+from pipelines.demo.render import render_photos, render_video
 from pipelines.indexing.run import index
 from ui.service.settings import VARIABLE, UiSettings
 from vidsearch.catalog import Catalog
 
-FILMS = (
-    Film(
+VIDEOS = (
+    DemoVideo(
         "astronaut.mkv",
         "libx264",
         (
-            Shot("coffee", 1.0, (300, 200, 560), (300, 200, 480)),
-            Shot("astronaut", 2.0, (230, 150, 440), (225, 140, 330)),
+            CameraMove("coffee", 1.0, (300, 200, 560), (300, 200, 480)),
+            CameraMove("astronaut", 2.0, (230, 150, 440), (225, 140, 330)),
         ),
     ),
-    Film(
+    DemoVideo(
         "sub/cards <b>night.mp4",
         "libx264",
         (
-            Shot("rocket", 1.5, (320, 200, 500), (330, 220, 420)),
-            Shot("group", 2.0, (790, 410, 420), (800, 400, 340)),
+            CameraMove("rocket", 1.5, (320, 200, 500), (330, 220, 420)),
+            CameraMove("group", 2.0, (790, 410, 420), (800, 400, 340)),
         ),
     ),
-    Film("sub/two.mp4", "libx264", (Shot("group", 2.0, (330, 320, 640), (330, 320, 600)),)),
+    DemoVideo(
+        "sub/two.mp4", "libx264", (CameraMove("group", 2.0, (330, 320, 640), (330, 320, 600)),)
+    ),
 )
 
 
@@ -40,12 +42,12 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Folder with ``archive``, ``photos`` and ``catalog``; tests that write take ``archive``."""
     folder = tmp_path_factory.mktemp("ui")
     pictures = load_pictures()
-    for film in FILMS:
+    for film in VIDEOS:
         path = folder / "archive" / film.name
         path.parent.mkdir(parents=True, exist_ok=True)
-        encode_film(path, film, pictures)
+        render_video(path, film, pictures)
     (folder / "archive" / "damaged.mp4").write_bytes(b"\0\0\0\x18ftypmp42" + bytes(200))
-    photos = take_photos(folder / "photos", pictures)
+    photos = render_photos(folder / "photos", pictures)
     assert photos
     index(folder / "catalog", [folder / "archive"])
     return folder

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import json
 import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from pipelines.indexing.event_log import FOLDER
+from pipelines.indexing.event_log import RunLog, read_run_logs
 from ui.service.settings import FOLLOW, TOKEN_VARIABLE, VARIABLE
 from vidsearch.catalog import Catalog
 from vidsearch.errors import ConfigError
@@ -56,58 +55,30 @@ class Job:
 
 def jobs(catalog: Catalog, now: datetime | None = None) -> tuple[Job, ...]:
     """Return the latest 20 runs, newest first; logs that cannot be read are left out."""
-    folder = catalog.root.child(FOLDER)
-    lines: dict[str, list[str]] = {}
-    for name in sorted(folder.names()):
-        run_id = name.split(".")[0]
-        try:
-            content = folder.child(name).read().decode("utf-8", "replace")
-        except OSError:
-            continue
-        lines.setdefault(run_id, []).extend(content.splitlines())
     moment = now if now is not None else datetime.now(UTC)
-    found = [job for run_id, log in lines.items() if (job := _job(run_id, log, moment))]
+    found = [_job(log, moment) for log in read_run_logs(catalog.root)]
     return tuple(sorted(found, key=lambda job: job.started, reverse=True)[:_MAX_RUNS])
 
 
-def _job(run_id: str, lines: Iterable[str], now: datetime) -> Job | None:
-    events = [event for line in lines if (event := _parsed(line)) is not None]
-    start = next((event for event in events if event["event"] == "start"), None)
-    if start is None:
-        return None
-    videos = [event for event in events if event["event"] == "video"]
-    failed = sum(event.get("status") == "failed" for event in videos)
-    end = next((event for event in events if event["event"] == "end"), None)
-    began, last = _time(start), _time(events[-1])
-    total = int(start.get("videos", 0))
-    quiet = (now - last).total_seconds() > SILENT_AFTER_S
-    state = str(end["how"]) if end is not None else "silent" if quiet else "running"
+def _job(log: RunLog, now: datetime) -> Job:
+    silent = (now - log.last_event).total_seconds() > SILENT_AFTER_S
+    state = log.end if log.end is not None else "silent" if silent else "running"
+    finished = log.indexed + log.failed
     left = None
-    if state == "running" and videos:
-        left = max((now - began).total_seconds() / len(videos) * (total - len(videos)), 0.0)
+    if state == "running" and finished:
+        elapsed_s = (now - log.started).total_seconds()
+        left = max(elapsed_s / finished * (log.videos - finished), 0.0)
     return Job(
-        run_id=run_id,
-        started=began,
-        videos=total,
-        indexed=len(videos) - failed,
-        failed=failed,
-        tracks=sum(int(event.get("tracks", 0)) for event in videos),
+        run_id=log.run_id,
+        started=log.started,
+        videos=log.videos,
+        indexed=log.indexed,
+        failed=log.failed,
+        tracks=log.tracks,
         state=state,
         left_s=left,
-        message=str(end.get("message", "")) if end is not None else "",
+        message=log.message,
     )
-
-
-def _parsed(line: str) -> dict[str, Any] | None:
-    try:
-        event = json.loads(line)
-    except ValueError:
-        return None  # a killed run can leave half a line
-    return event if isinstance(event, dict) and "event" in event and "time" in event else None
-
-
-def _time(event: dict[str, Any]) -> datetime:
-    return datetime.fromisoformat(event["time"])
 
 
 def inside_roots(folder: str, roots: Sequence[str]) -> Path:

@@ -1,4 +1,4 @@
-"""A Dask cluster that is running already, and what can be wrong with it."""
+"""Running Dask clusters: missing workers, replaced workers, GPUs."""
 
 from __future__ import annotations
 
@@ -9,11 +9,12 @@ from pathlib import Path
 import pytest
 from distributed import Future, LocalCluster
 
-from pipelines import ClusterConfig, IndexConfig, index
-from pipelines.cluster import cluster
-from pipelines.cluster import dispatcher as graph
+from pipelines import ClusterConfig, index
+from pipelines.cluster import cluster, connect
+from pipelines.cluster.context import WorkerPack
 from pipelines.cluster.fingerprint import pack_identity
 from pipelines.cluster.worker_plugin import ModelsPlugin
+from pipelines.indexing import dispatcher
 from pipelines.stages.payloads import Outcome
 from vidsearch import Catalog
 from vidsearch.device import resolve_device
@@ -33,7 +34,7 @@ def empty_cluster() -> Iterator[LocalCluster]:
 def test_a_scheduler_without_workers_is_said(
     films: Path, tmp_path: Path, empty_cluster: LocalCluster, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(cluster, "WORKERS_WITHIN_S", 1)
+    monkeypatch.setattr(connect, "WORKERS_WITHIN_S", 1)
     address = empty_cluster.scheduler_address
     with pytest.raises(ConfigError, match=f"{address}' has no workers; start some"):
         index(tmp_path / "catalog", [films], cluster=ClusterConfig(scheduler=address))
@@ -55,17 +56,12 @@ def test_no_more_workers_than_videos(
     asked = []
 
     def run(
-        sources: Sequence[VideoSource],
-        pack: str,
-        model_id: str,
-        config: IndexConfig,
-        machines: ClusterConfig,
-        known: object,
+        sources: Sequence[VideoSource], run: object, config: ClusterConfig
     ) -> Iterator[Outcome]:
-        asked.append((len(sources), machines.workers))
+        asked.append((len(sources), config.workers))
         yield from ()
 
-    monkeypatch.setattr(graph, "run", run)
+    monkeypatch.setattr(dispatcher, "run_on_cluster", run)
     index(tmp_path / "catalog", [films], cluster=ClusterConfig(workers=4))
     index(tmp_path / "catalog", [films / "sub"], cluster=ClusterConfig(workers=4))
     assert asked == [(2, 2), (1, 1)]
@@ -80,7 +76,7 @@ def test_one_worker_has_a_process_of_its_own_where_that_is_asked_for(
         asked.append("cluster")
         yield from ()
 
-    monkeypatch.setattr(graph, "run", run)
+    monkeypatch.setattr(dispatcher, "run_on_cluster", run)
     assert index(tmp_path / "a", [films / "sub"], cluster=ClusterConfig(workers=1)).indexed == 1
     assert asked == []
     index(tmp_path / "b", [films / "sub"], cluster=ClusterConfig(workers=1, isolate=True))
@@ -90,18 +86,18 @@ def test_one_worker_has_a_process_of_its_own_where_that_is_asked_for(
 @pytest.mark.slow
 def test_a_running_cluster_replaces_a_worker_whose_nanny_is_gone(models: LoadedPack) -> None:
     options = ClusterConfig(workers=1, isolate=True)
-    with cluster.connect("open", pack_identity(models.pack), options) as running:
-        (before,) = running.fit()
+    with connect.connect(options, WorkerPack("open", pack_identity(models.pack))) as running:
+        (before,) = running.accepted_members()
         (nanny,) = running.client.cluster.workers.values()
         running.client.cluster.sync(nanny.close, callback_timeout=60)
         end = time.monotonic() + 120
-        now = running.fit()
+        now = running.accepted_members()
         while not now or before in now:
             assert time.monotonic() < end
-            running.revive()
+            running.replace_workers()
             time.sleep(0.2)
-            now = running.fit()
-        assert running.fit() == dict.fromkeys(now, 1)
+            now = running.accepted_members()
+        assert running.accepted_members() == dict.fromkeys(now, 1)
 
 
 @pytest.mark.slow
@@ -139,9 +135,11 @@ def test_a_worker_takes_as_many_videos_at_once_as_it_has_gpus(
         assert slots == [1, 1]
         # A worker that was given a GPU does not quietly do without: here there is none.
         if resolve_device("auto").kind == "cpu":
-            other = ModelsPlugin("open", "another", "auto")
+            other = ModelsPlugin(WorkerPack("open", "another"), "auto")
             running_client = running.get_client()
             running_client.register_plugin(other)
-            told = running_client.run(lambda dask_worker: dask_worker.vidsearch.errors["another"])
-            assert all("cuda" in message for message in told.values())
+            errors = running_client.run(
+                lambda dask_worker: dask_worker.vidsearch.load_errors["another"]
+            )
+            assert all("cuda" in message for message in errors.values())
             running_client.close()

@@ -1,4 +1,4 @@
-"""Whatever dies, the run goes on or can be repeated, and the tables are those of a quiet run."""
+"""Kill tests: a run continues or can be repeated, and its tables equal those of a quiet run."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from types import ModuleType
 import pytest
 
 from pipelines import ClusterConfig, IndexConfig, index
-from pipelines.cluster import dispatcher as graph
+from pipelines.indexing import dispatcher
 from tests.helpers import toy_models
 from vidsearch import Catalog
 from vidsearch.errors import ConfigError
@@ -38,8 +38,8 @@ def quiet(archive: Path, tmp_path: Path) -> Path:
     return tmp_path / "quiet"
 
 
-def poison(folder: Path, name: str) -> Path:
-    """Put a sound video under a name that makes its decoder misbehave."""
+def decoder_breaking(folder: Path, name: str) -> Path:
+    """Copy an intact video to a name on which the decoder of the test breaks."""
     path = folder / name
     path.write_bytes((folder / "sub/group.mkv").read_bytes() + name.encode())
     return path
@@ -53,8 +53,8 @@ def failures(out: str) -> list[dict[str, str]]:
 def test_a_video_that_kills_its_worker_is_tried_thrice_and_left_out(
     films: Path, tmp_path: Path, processes: ModuleType
 ) -> None:
-    env = processes.poisoned(tmp_path / "site")
-    bad = poison(films, "kills.mkv")
+    env = processes.broken_decoder(tmp_path / "site")
+    bad = decoder_breaking(films, "kills.mkv")
     catalog = tmp_path / "catalog"
     command = ["index", catalog, films, "--workers", 2, "--json"]
     status, out, err = processes.run(*command, env=env)
@@ -80,7 +80,7 @@ def test_a_video_that_kills_its_worker_is_tried_thrice_and_left_out(
     assert json.loads(out)["videos"] == {"indexed": 2, "skipped": 0, "failed": 1}
     assert failures(out) == [failure]
     assert sum(event["event"] == "retry" for event in processes.events(catalog)) == 2
-    # A sound worker tries it where that is asked for, and then the tables are those of a first run.
+    # With --retry-failed and an intact decoder, the tables equal those of a first run.
     status, out, err = processes.run(*command, *closer, "--retry-failed")
     assert status == 0, err
     assert json.loads(out)["videos"] == {"indexed": 3, "skipped": 0, "failed": 0}
@@ -92,13 +92,14 @@ def test_a_video_that_kills_its_worker_is_tried_thrice_and_left_out(
 def test_a_video_that_hangs_is_ended(
     films: Path, tmp_path: Path, processes: ModuleType, kind: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    env = processes.poisoned(tmp_path / "site") | {"VIDSEARCH_TEST_START_S": "4"}
-    bad = poison(films, f"{kind}.mkv")
+    env = processes.broken_decoder(tmp_path / "site") | {"VIDSEARCH_TEST_START_S": "4"}
+    bad = decoder_breaking(films, f"{kind}.mkv")
     catalog = tmp_path / "catalog"
     status, out, err = processes.run(
-        "index", catalog, films, "--workers", 2, "--json", "--timeout-per-video-minute", 60,
+        *("index", catalog, films, "--workers", 2, "--json"),
+        *("--timeout-per-video-minute", 60),
         env=env,
-    )  # fmt: skip
+    )
     assert status == 3, err
     assert json.loads(out)["videos"] == {"indexed": 2, "skipped": 0, "failed": 1}
     (failure,) = failures(out)
@@ -110,12 +111,12 @@ def test_a_video_that_hangs_is_ended(
 def test_a_worker_out_of_memory_costs_one_video(
     films: Path, tmp_path: Path, processes: ModuleType
 ) -> None:
-    env = processes.poisoned(tmp_path / "site")
-    bad = poison(films, "eats.mkv")
+    env = processes.broken_decoder(tmp_path / "site")
+    bad = decoder_breaking(films, "eats.mkv")
     status, out, err = processes.run(
-        "index", tmp_path / "catalog", films, "--workers", 2, "--json", "--worker-memory", 1.2,
+        *("index", tmp_path / "catalog", films, "--workers", 2, "--json", "--worker-memory", 1.2),
         env=env,
-    )  # fmt: skip
+    )
     assert status == 3, err
     assert json.loads(out)["videos"] == {"indexed": 2, "skipped": 0, "failed": 1}
     (failure,) = failures(out)
@@ -168,8 +169,8 @@ def test_ctrl_c_keeps_what_is_done_and_says_how_to_go_on(
 ) -> None:
     catalog = tmp_path / "catalog"
     for number in range(8):  # enough to be far from done when two are seen on a busy machine
-        poison(archive, f"slow {number}.mkv")
-    env = processes.poisoned(tmp_path / "site")
+        decoder_breaking(archive, f"slow {number}.mkv")
+    env = processes.broken_decoder(tmp_path / "site")
     process = processes.start("index", catalog, archive, "--workers", 2, env=env, group=True)
 
     def seen() -> int:
@@ -270,22 +271,22 @@ def refuses_another_pack(
 ) -> None:
     """The workers find other model files where the client found its own."""
     ours, theirs = packs
-    place = folder / "pack"
-    place.symlink_to(ours)
-    run = graph.run
+    link = folder / "pack"
+    link.symlink_to(ours)
+    run = dispatcher.run_on_cluster
 
     def on_other_machines(*args: object) -> object:
-        place.unlink()
-        place.symlink_to(theirs)
+        link.unlink()
+        link.symlink_to(theirs)
         return run(*args)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(graph, "run", on_other_machines)
+    monkeypatch.setattr(dispatcher, "run_on_cluster", on_other_machines)
     with pytest.raises(ConfigError, match=r"cannot work .*: its pack .* is 'my-faces") as e:
         index(
             folder / "refused",
             [archive],
             cluster=ClusterConfig(scheduler=scheduler),
-            model=str(place),
+            model=str(link),
         )
     assert "where the client has" in str(e.value)
     assert Catalog.open(folder / "refused").videos().num_rows == 0
@@ -297,7 +298,7 @@ def test_workers_of_another_version_are_refused_before_work_starts(
     other = tmp_path / "other"
     for package in ("vidsearch", "pipelines"):
         shutil.copytree(Path.cwd() / package, other / package)
-    with (other / "pipelines/graph.py").open("a") as file:
+    with (other / "pipelines/prepare.py").open("a") as file:
         file.write("# another version\n")
     with processes.cluster(tmp_path, workers=1, code=other) as cluster:
         status, _, err = processes.run(
@@ -313,7 +314,7 @@ def test_workers_of_another_version_are_refused_before_work_starts(
 def test_a_scheduler_without_workers_is_said(
     films: Path, tmp_path: Path, processes: ModuleType
 ) -> None:
-    env = processes.poisoned(tmp_path / "site") | {"VIDSEARCH_TEST_WORKERS_WITHIN_S": "2"}
+    env = processes.broken_decoder(tmp_path / "site") | {"VIDSEARCH_TEST_WORKERS_WITHIN_S": "2"}
     with processes.cluster(tmp_path, workers=0) as cluster:
         status, _, err = processes.run(
             "index", tmp_path / "catalog", films, "--scheduler", cluster.address, env=env

@@ -1,4 +1,4 @@
-"""Nothing is waited for without an end, and no error reaches the user without words."""
+"""Every wait has a limit, and every error reaches the user with a reason."""
 
 from __future__ import annotations
 
@@ -14,9 +14,10 @@ from typing import Any, NoReturn
 import pytest
 
 from pipelines import ClusterConfig
-from pipelines.cluster import client as clients
-from pipelines.cluster import cluster
-from pipelines.cluster.timeouts import Later, within
+from pipelines.cluster import connect
+from pipelines.cluster.client import close_local_cluster, connect_client, start_local_cluster
+from pipelines.cluster.context import WorkerPack
+from pipelines.cluster.timeouts import call_with_timeout, is_done, start_call
 from pipelines.cluster.worker_plugin import ModelsPlugin
 from pipelines.indexing import run as indexing
 from vidsearch.commands.main import main
@@ -24,38 +25,46 @@ from vidsearch.errors import ClusterLostError, ConfigError, reason
 
 
 def gives_up(*_: object, **__: object) -> NoReturn:
-    """As ``asyncio.wait_for`` does in many places of Dask: without a word."""
+    """Raise as ``asyncio.wait_for`` does in many places of Dask: without a message."""
     raise TimeoutError
 
 
-def hangs(*_: object, **__: object) -> None:
+def hangs(*_: object, **__: object) -> Any:
     threading.Event().wait(30)
 
 
-def test_a_call_that_is_over_in_time_gives_what_it_gives() -> None:
-    assert within(30, "somebody", lambda a, *, b: a + b, 1, b=2) == 3
+def test_a_call_in_time_returns_its_result_or_raises_its_exception() -> None:
+    assert call_with_timeout(30, "the worker", lambda a, *, b: a + b, 1, b=2) == 3
     with pytest.raises(ZeroDivisionError):
-        within(30, "somebody", lambda: 1 / 0)
+        call_with_timeout(30, "the worker", lambda: 1 / 0)
+
+
+def test_a_timeout_error_with_a_message_is_passed_on() -> None:
+    def fails() -> None:
+        raise TimeoutError("no answer from 10.0.0.1")
+
+    with pytest.raises(TimeoutError, match=r"^no answer from 10\.0\.0\.1$"):
+        call_with_timeout(30, "the worker", fails)
 
 
 @pytest.mark.parametrize(
-    ("call", "words"), [(gives_up, "gave up waiting"), (hangs, "did not answer within 0 s")]
+    ("call", "message"), [(gives_up, "gave up waiting"), (hangs, "did not answer within 0 s")]
 )
-def test_whoever_lets_wait_is_named(call: Callable[[], None], words: str) -> None:
-    with pytest.raises(TimeoutError, match=f"the scheduler {words}"):
-        within(0.05 if call is hangs else 30, "the scheduler", call)
+def test_the_error_names_the_silent_party(call: Callable[[], None], message: str) -> None:
+    with pytest.raises(TimeoutError, match=f"the scheduler {message}"):
+        call_with_timeout(0.05 if call is hangs else 30, "the scheduler", call)
 
 
-def test_a_call_can_be_looked_at_and_left() -> None:
+def test_a_started_call_can_be_polled() -> None:
     go = threading.Event()
-    later = Later(go.wait, 30)
-    assert not later.wait(0.01)
+    call = start_call(go.wait, 30)
+    assert not is_done(call, 0.01)
     go.set()
-    assert later.wait(30)
-    assert later.result() is True
+    assert is_done(call, 30)
+    assert call.result() is True
 
 
-def test_an_error_without_words_says_its_kind() -> None:
+def test_an_error_without_a_message_states_its_kind() -> None:
     assert reason(OSError("no room")) == "no room"
     assert reason(TimeoutError()) == "TimeoutError without further words"
 
@@ -69,68 +78,91 @@ def test_the_command_never_ends_without_a_reason(
 
     monkeypatch.setattr(indexing, "index", fails)
     assert main(["index", "catalog", "videos", "--workers", "1"]) == 2
-    said = capsys.readouterr().err
-    assert said.startswith(f"vidsearch: {type(error).__name__} without further words")
-    assert said.count("\n") == 1
+    stderr = capsys.readouterr().err
+    assert stderr.startswith(f"vidsearch: {type(error).__name__} without further words")
+    assert stderr.count("\n") == 1
 
 
 @pytest.mark.parametrize("close", [gives_up, hangs])
-def test_a_cluster_that_does_not_close_spoils_nothing(
-    close: Callable[..., None],
-    monkeypatch: pytest.MonkeyPatch,
-    caplog: pytest.LogCaptureFixture,
+def test_workers_of_a_cluster_that_does_not_close_are_killed(
+    close: Callable[..., None], caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Its workers, which may be deaf to everything but SIGKILL, do not outlive it either."""
-    monkeypatch.setattr(clients, "CLOSED_WITHIN_S", 0.05 if close is hangs else 30)
+    """The worker of this test ignores every signal but SIGKILL."""
     caplog.set_level(logging.INFO, logger="pipelines.cluster.client")
-    start = multiprocessing.get_context("spawn").Process(target=deaf, daemon=True)
-    start.start()
-    workers = {0: SimpleNamespace(pid=start.pid), 1: SimpleNamespace(pid=None)}
-    clients._end(SimpleNamespace(workers=workers, close=close))
-    start.join(30)
-    assert start.exitcode == -signal.SIGKILL
-    (said,) = [record.getMessage() for record in caplog.records]
-    assert said.startswith("the workers of this machine did not close: ")
+    worker = multiprocessing.get_context("spawn").Process(target=ignores_sigterm, daemon=True)
+    worker.start()
+    workers = {0: SimpleNamespace(pid=worker.pid), 1: SimpleNamespace(pid=None)}
+    local = SimpleNamespace(workers=workers, close=close)
+    close_local_cluster(local, within_s=0.05 if close is hangs else 30)
+    worker.join(30)
+    assert worker.exitcode == -signal.SIGKILL
+    (message,) = [record.getMessage() for record in caplog.records]
+    assert message.startswith("the workers of this machine did not close: ")
 
 
-def deaf() -> None:
+def ignores_sigterm() -> None:
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     time.sleep(60)
 
 
 @pytest.mark.parametrize(
-    ("start", "words"),
+    ("start", "message"),
     [
         (gives_up, "died 3 times while they started .TimeoutError without further words."),
         (hangs, "did not start within"),
     ],
 )
-def test_workers_that_do_not_start_are_said_with_a_remedy(
-    start: Callable[..., None], words: str, monkeypatch: pytest.MonkeyPatch
+def test_workers_that_do_not_start_are_an_error_with_a_remedy(
+    start: Callable[..., Any], message: str
 ) -> None:
-    monkeypatch.setattr(clients, "LocalCluster", start)
-    monkeypatch.setattr(clients, "STARTED_WITHIN_S", 0.05 if start is hangs else 30)
-    with pytest.raises(ClusterLostError, match=words) as caught:
-        clients._start(ClusterConfig(workers=2))
+    with pytest.raises(ClusterLostError, match=message) as caught:
+        start_local_cluster(ClusterConfig(workers=2), start, 0.05 if start is hangs else 30)
     assert "repeat the command" in str(caught.value)
 
 
-def test_a_scheduler_that_gives_up_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(clients, "Client", gives_up)
-    options = ClusterConfig(scheduler="tcp://far:1")
+def test_a_start_that_succeeds_at_the_third_attempt_is_used() -> None:
+    attempts: list[int] = []
+
+    def start(**options: Any) -> Any:
+        attempts.append(options["n_workers"])
+        if len(attempts) < 3:
+            raise RuntimeError("a worker died")
+        return "cluster"
+
+    cluster: Any = start_local_cluster(ClusterConfig(workers=2), start)
+    assert (cluster, attempts) == ("cluster", [2, 2, 2])
+
+
+def test_a_scheduler_that_does_not_answer_is_an_error_with_a_remedy() -> None:
     with pytest.raises(ConfigError, match=r"no Dask scheduler answers at 'tcp://far:1' .TimeoutE"):
-        clients._client(options, None)
+        connect_client("tcp://far:1", None, gives_up)
+    local: Any = object()
     with pytest.raises(ClusterLostError, match=r"of this machine does not answer .TimeoutE"):
-        clients._client(ClusterConfig(workers=2), object())
+        connect_client(None, local, gives_up)
 
 
-def test_workers_that_give_up_while_they_load_are_said(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("time.sleep", lambda _: None)
+def plugin() -> ModelsPlugin:
+    return ModelsPlugin(WorkerPack("open", "m"), "cpu")
+
+
+def test_workers_that_die_while_they_load_are_an_error_with_a_remedy() -> None:
     client: Any = SimpleNamespace(register_plugin=gives_up)
-    with pytest.raises(ClusterLostError, match="the workers gave up waiting"):
-        cluster._equip_all(client, ModelsPlugin("open", "m", "cpu"))
+    with pytest.raises(ClusterLostError, match=r"the workers gave up waiting.*repeat the command"):
+        connect.load_models(client, plugin(), pause_s=0)
+
+
+def test_models_that_cannot_be_loaded_are_an_error() -> None:
+    def fails(_: object) -> NoReturn:
+        raise ValueError("no such pack")
+
+    client: Any = SimpleNamespace(register_plugin=fails)
+    with pytest.raises(ConfigError, match="the workers cannot load the models: no such pack"):
+        connect.load_models(client, plugin(), pause_s=0)
+
+
+def test_a_cluster_that_does_not_answer_before_the_work_is_an_error() -> None:
     with (
         pytest.raises(ClusterLostError, match=r"does not answer .TimeoutError without"),
-        cluster._answering(),
+        connect._cluster_answers(),
     ):
         gives_up()

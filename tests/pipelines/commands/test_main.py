@@ -17,7 +17,7 @@ import pytest
 from PIL import Image
 
 from pipelines.commands.index import summary
-from pipelines.indexing.run import IndexReport
+from pipelines.indexing.outcomes import IndexReport
 from vidsearch import Catalog
 from vidsearch.commands.main import main
 

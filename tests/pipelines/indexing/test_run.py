@@ -12,9 +12,8 @@ import numpy as np
 import pytest
 
 from pipelines import ClusterConfig, IndexConfig, index
-from pipelines.indexing.run import IndexReport
-from pipelines.stages import error_boundary as edge
-from pipelines.stages import index_video
+from pipelines.indexing.outcomes import IndexReport
+from pipelines.stages import error_boundary, index_video
 from pipelines.stages.payloads import Failure
 from vidsearch import Archive, Catalog
 from vidsearch.errors import CatalogModelError, ConfigError, VideoOpenError, VidsearchError
@@ -179,7 +178,7 @@ def test_an_unforeseen_error_is_a_failure_too(films: Path, models: LoadedPack) -
 
     stat = (films / "sub/group.mkv").stat()
     source = VideoSource(str(films / "sub/group.mkv"), stat.st_size, stat.st_mtime_ns)
-    outcome = edge.run(source, Broken(), IndexConfig(), ())  # type: ignore[arg-type]
+    outcome = error_boundary.run(source, Broken(), IndexConfig(), ())  # type: ignore[arg-type]
     assert isinstance(outcome, Failure)
     assert outcome.error == "RuntimeError"
     assert "a bug" in outcome.message
@@ -239,8 +238,13 @@ def test_report_as_json(films: Path, tmp_path: Path) -> None:
     plain = report.to_json()
     assert plain["videos"] == {"indexed": 2, "skipped": 0, "failed": 1}
     assert list(plain) == [
-        "videos", "tracks", "faces", "duration_s", "elapsed_s", "failures",
-    ]  # fmt: skip
+        "videos",
+        "tracks",
+        "faces",
+        "duration_s",
+        "elapsed_s",
+        "failures",
+    ]
     assert plain["duration_s"] == pytest.approx(7.0, abs=0.2)
     (failure,) = plain["failures"]
     assert sorted(failure) == ["error", "message", "stage", "video"]

@@ -1,76 +1,82 @@
-"""What a video leaves behind is freed when it ends, not when Python's collector comes round."""
+"""The memory of a video is freed when the video ends, not when Python's collector runs."""
 
 from __future__ import annotations
 
 import gc
 import weakref
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 
 from pipelines import IndexConfig
-from pipelines.stages import error_boundary as edge
-from pipelines.stages import index_video
-from pipelines.stages import malloc_trim as returned_memory
-from pipelines.stages.malloc_trim import give_back
+from pipelines.stages import error_boundary, index_video
+from pipelines.stages.malloc_trim import MemoryTrimmer
 from pipelines.stages.payloads import Failure
 from vidsearch.models.registry import LoadedPack
 from vidsearch.video.discover import VideoSource
 
 
-class Pictures:
-    """Something that refers to itself, as a decoder and its frames do."""
+class Cycle:
+    """Object in a reference cycle, like a decoder and its frames."""
 
     def __init__(self) -> None:
         self.own = self
 
 
 @pytest.fixture(autouse=True)
-def never_before(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.setattr(returned_memory, "_last_s", -returned_memory._APART_S)
+def without_automatic_collection() -> Iterator[None]:
     gc.disable()
     yield
     gc.enable()
 
 
-def test_circles_are_freed() -> None:
-    left = weakref.ref(Pictures())
+def clock_of(*seconds: float) -> Callable[[], float]:
+    return iter(seconds).__next__
+
+
+def test_reference_cycles_are_freed_and_the_heap_is_trimmed() -> None:
+    pads: list[int] = []
+
+    def trim(pad: int) -> int:
+        pads.append(pad)
+        return 1
+
+    left = weakref.ref(Cycle())
     assert left() is not None
-    assert give_back(lambda: 0.0)
+    assert MemoryTrimmer(clock_of(0.0, 0.0, 0.0), trim)()
     assert left() is None
+    assert pads == [0]
 
 
-def test_not_after_every_short_clip() -> None:
-    assert give_back(lambda: 10.0)
-    left = weakref.ref(Pictures())
-    assert not give_back(lambda: 11.9)
+def test_short_clips_are_not_trimmed_one_by_one() -> None:
+    # Created at 8 s, trimmed at 10 s, then asked at 11.9 s and at 12 s.
+    trimmer = MemoryTrimmer(clock_of(8.0, 10.0, 10.0, 11.9, 12.0, 12.0), None)
+    assert trimmer()
+    left = weakref.ref(Cycle())
+    assert not trimmer()
     assert left() is not None
-    assert give_back(lambda: 12.0)
+    assert trimmer()
     assert left() is None
 
 
-def test_another_c_library_is_fine(monkeypatch: pytest.MonkeyPatch) -> None:
-    def none() -> None:
-        return None
-
-    monkeypatch.setattr(returned_memory, "_malloc_trim", none)
-    left = weakref.ref(Pictures())
-    assert give_back(lambda: 0.0)
+def test_another_c_library_only_collects() -> None:
+    left = weakref.ref(Cycle())
+    assert MemoryTrimmer(clock_of(0.0, 0.0, 0.0), None)()
     assert left() is None
 
 
-def test_every_video_ends_so_even_one_that_fails(
+def test_memory_is_trimmed_after_every_video_even_a_failed_one(
     models: LoadedPack, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     times: list[None] = []
-    monkeypatch.setattr(edge, "give_back", lambda: times.append(None))
+    monkeypatch.setattr(error_boundary, "trim_memory", lambda: times.append(None))
     missing = VideoSource("/nowhere/gone.mp4", 1, 0)
-    edge.run(missing, models, IndexConfig(), set())
+    error_boundary.run(missing, models, IndexConfig(), set())
     assert len(times) == 1
 
-    def unforeseen(*_: object, **__: object) -> None:
+    def unexpected(*_: object, **__: object) -> None:
         raise RuntimeError
 
-    monkeypatch.setattr(index_video, "run", unforeseen)
-    assert isinstance(edge.run(missing, models, IndexConfig(), set()), Failure)
+    monkeypatch.setattr(index_video, "run", unexpected)
+    assert isinstance(error_boundary.run(missing, models, IndexConfig(), set()), Failure)
     assert len(times) == 2

@@ -19,8 +19,7 @@ import pytest
 from pipelines import IndexConfig, index
 from pipelines.demo.people import load_pictures
 from pipelines.indexing.jobs import WaitingJobs
-from pipelines.stages import error_boundary as edge
-from pipelines.stages import index_slice, index_video
+from pipelines.stages import error_boundary, index_slice, index_video
 from pipelines.stages.join_slices import SliceJoiner
 from pipelines.stages.payloads import Failure, Notice, Outcome, SlicedVideo
 from tests.helpers import videos
@@ -169,7 +168,7 @@ def test_slices_give_what_the_whole_gives(
     path, used = clip(name), options(slice_s)
     joiner, sliced = in_slices(path, quick, used)
     whole = index_video.run(source_of(path), quick, used)
-    assert joiner.trouble == ""
+    assert joiner.error == ""
     assert joiner.video.slices >= 3
     assert isinstance(whole, IndexedVideo)
     assert len(whole.tracks) > 5
@@ -193,7 +192,7 @@ def test_keyframes_that_are_none_are_noticed(
     used = options(2.0)
     joiner, sliced = in_slices(path, quick, used)
     assert sliced is None
-    assert joiner.trouble == "slice 1 is decoded otherwise than the whole video"
+    assert joiner.error == "slice 1 decodes differently from the whole video"
 
     # Among the others: what is left of its slices is dropped, and it waits in front, whole.
     waiting = WaitingJobs([source_of(path), source_of(path)])
@@ -205,21 +204,21 @@ def test_keyframes_that_are_none_are_noticed(
         job = waiting.take("worker", others=False)
         assert job is not None
         assert job.joiner is not None
-        done = edge.run_slice(job.joiner.video, number, quick, used)
+        done = error_boundary.run_slice(job.joiner.video, number, quick, used)
         told.append(waiting.join(job, job.joiner, done))
     assert [notice.kind for notice in told if isinstance(notice, Notice)] == ["slice", "unsliced"]
     assert len(waiting) == 2
     whole = waiting.take("worker", others=False)
     assert whole is not None
-    assert whole.whole
+    assert whole.unsliceable
     assert job is not None
-    assert job.in_vain
+    assert job.obsolete
 
 
 @pytest.fixture(scope="module")
-def sound(films: ModuleType, tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
-    """Films without a hole, each written once."""
-    folder = tmp_path_factory.mktemp("sound")
+def intact(films: ModuleType, tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
+    """Videos without a hole, each written once."""
+    folder = tmp_path_factory.mktemp("intact")
 
     @cache
     def make(ending: str) -> Path:
@@ -232,20 +231,20 @@ def sound(films: ModuleType, tmp_path_factory: pytest.TempPathFactory) -> Callab
 @pytest.mark.parametrize("part", [0.3, 0.5, 0.72])
 def test_a_hole_is_the_same_hole(
     films: ModuleType,
-    sound: Callable[[str], Path],
+    intact: Callable[[str], Path],
     quick: LoadedPack,
     tmp_path: Path,
     ending: str,
     part: float,
 ) -> None:
-    path = Path(shutil.copy(sound(ending), tmp_path))
+    path = Path(shutil.copy(intact(ending), tmp_path))
     films.punch_hole(path, int(path.stat().st_size * part), 1500)
     used = options(2.4)
     whole = index_video.run(source_of(path), quick, used)
     assert isinstance(whole, IndexedVideo)
     joiner, sliced = in_slices(path, quick, used)
     if sliced is None:  # the hole lies on a border: the video is read whole
-        assert "is decoded otherwise" in joiner.trouble
+        assert "decodes differently" in joiner.error
     else:
         assert_equal(sliced, whole)
         assert whole.video.frames_decoded < FRAMES or whole.video.status == "partial"
@@ -275,7 +274,7 @@ def test_a_short_video_is_not_cut(clip: Callable[[str], Path], quick: LoadedPack
     assert isinstance(outcome, IndexedVideo)
 
 
-def test_an_error_in_joining_is_the_videos_trouble(
+def test_an_exception_in_joining_is_the_joiners_error(
     clip: Callable[[str], Path], quick: LoadedPack, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     used = options(4.0)
@@ -285,8 +284,8 @@ def test_an_error_in_joining_is_the_videos_trouble(
     outcome = index_slice.run(video, 0, quick, used)
     assert not isinstance(outcome, Failure)
     monkeypatch.setattr(Tracker, "update", lambda *_: 1 / 0)
-    edge.join(joiner, outcome)
-    assert joiner.trouble == "slice 0 does not join (ZeroDivisionError: division by zero)"
+    error_boundary.join(joiner, outcome)
+    assert joiner.error == "slice 0 does not join (ZeroDivisionError: division by zero)"
 
 
 def test_a_file_that_changed_is_a_failure_of_the_slice(
@@ -297,9 +296,9 @@ def test_a_file_that_changed_is_a_failure_of_the_slice(
     )
     assert isinstance(video, SlicedVideo)
     other = SlicedVideo(
-        source_of(clip("VP9")), video.video_id, video.info, video.promise, (12345, 22222)
+        source_of(clip("VP9")), video.video_id, video.info, video.expected, (12345, 22222)
     )
-    outcome = edge.run_slice(other, 1, quick, options(3.0))
+    outcome = error_boundary.run_slice(other, 1, quick, options(3.0))
     assert isinstance(outcome, Failure)
     assert "no keyframe at tick 12345" in outcome.message
 
@@ -342,7 +341,7 @@ def test_workers_of_which_one_is_killed_in_a_slice_fill_the_tables_of_one(
     shutil.copy(long_film, film)
     assert index(tmp_path / "alone", [film]).tracks > 0
     command = ["index", catalog, film, "--workers", 2, "--slice-minutes", 2.0 / 60]
-    process = processes.start(*command, env=processes.poisoned(tmp_path / "site"))
+    process = processes.start(*command, env=processes.broken_decoder(tmp_path / "site"))
 
     def told(kind: str) -> int:
         return sum(event["event"] == kind for event in processes.events(catalog))
@@ -378,5 +377,5 @@ def test_real_clips_one_after_the_other(media: Path, tmp_path: Path, models: Loa
     assert len(whole.tracks) >= 4
     for slice_s in (1.5, 4.0):
         joiner, sliced = in_slices(path, models, options(slice_s))
-        assert joiner.trouble == ""
+        assert joiner.error == ""
         assert_equal(sliced, whole)

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipelines.demo.filming import encode_film
+from pipelines.demo.camera_moves import CameraMove, DemoVideo
 from pipelines.demo.people import load_pictures
-from pipelines.demo.screenplay import Film, Shot
+from pipelines.demo.render import render_video
 from pipelines.indexing.run import index
 from vidsearch.catalog import Catalog
 from vidsearch.catalog.people import add_person, judge, judgements
@@ -32,9 +32,9 @@ from vidsearch.search.search import PRIOR
 @pytest.fixture
 def catalog(films: Path, tmp_path: Path) -> Catalog:
     """A catalog of short videos with real faces, one of them with two faces at the same time."""
-    shot = Shot("group", 2.0, (330, 320, 640), (330, 320, 600))
-    film = Film("two.mp4", "libx264", (shot,))
-    encode_film(films / film.name, film, load_pictures())
+    shot = CameraMove("group", 2.0, (330, 320, 640), (330, 320, 600))
+    film = DemoVideo("two.mp4", "libx264", (shot,))
+    render_video(films / film.name, film, load_pictures())
     index(tmp_path / "catalog", [films])
     return Catalog.open(tmp_path / "catalog")
 

@@ -1,4 +1,4 @@
-"""The demo's films as camera moves over pictures; from the same numbers, who is seen when."""
+"""Videos of the demo as camera moves over photos, and the appearances that follow from them."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ from vidsearch.datatypes import TimeSpan
 FPS = 25
 WIDTH, HEIGHT = 640, 360
 SMALLEST_FACE = 44.0
-"""Pixels of height in the film below which a face need not be found."""
+"""Height in pixels of the video below which a face need not be found."""
 
 
 @dataclass(frozen=True, slots=True)
-class Shot:
-    """One shot: the camera glides from one window of a picture to another.
+class CameraMove:
+    """One shot: the camera moves from one window of a photo to another.
 
     Attributes:
         picture: Key of ``PICTURES``.
-        seconds: Length.
-        first: Window (centre x, centre y, width) in the picture's pixels; its shape is 16:9.
-        last: Window at the end.
+        seconds: Length of the shot.
+        first: First window (centre x, centre y, width) in pixels of the photo; 16:9.
+        last: Last window.
         brightness: Factor at the end; 1 at the beginning.
     """
 
@@ -37,6 +37,7 @@ class Shot:
 
     @property
     def frames(self) -> int:
+        """Number of frames."""
         return round(self.seconds * FPS)
 
     def window(self, frame: int) -> tuple[float, float, float, float]:
@@ -49,98 +50,101 @@ class Shot:
 
 
 @dataclass(frozen=True, slots=True)
-class Film:
+class DemoVideo:
     """One video file: its name, encoder and shots."""
 
     name: str
     codec: str
-    shots: tuple[Shot, ...]
+    shots: tuple[CameraMove, ...]
 
-    def frames(self) -> Iterator[tuple[Shot, int]]:
+    def frames(self) -> Iterator[tuple[CameraMove, int]]:
+        """Yield each shot with the number of each of its frames."""
         for shot in self.shots:
             for frame in range(shot.frames):
                 yield shot, frame
 
 
-FILMS = (
-    Film(
+VIDEOS = (
+    DemoVideo(
         "card night.mp4",
         "libx264",
         (
-            Shot("group", 5.0, (230, 330, 440), (430, 310, 440)),
-            Shot("group", 3.0, (790, 410, 420), (800, 400, 340), 0.8),
-            Shot("rocket", 2.0, (320, 200, 500), (330, 220, 420)),
-            Shot("group", 0.9, (520, 330, 330), (525, 332, 320)),
+            CameraMove("group", 5.0, (230, 330, 440), (430, 310, 440)),
+            CameraMove("group", 3.0, (790, 410, 420), (800, 400, 340), 0.8),
+            CameraMove("rocket", 2.0, (320, 200, 500), (330, 220, 420)),
+            CameraMove("group", 0.9, (520, 330, 330), (525, 332, 320)),
         ),
     ),
-    Film(
+    DemoVideo(
         "press/mission briefing.mkv",
         "libx264",
         (
-            Shot("astronaut", 4.0, (230, 150, 440), (225, 140, 330)),
-            Shot("coffee", 2.0, (300, 200, 560), (300, 200, 480)),
-            Shot("astronaut", 3.0, (220, 135, 300), (240, 150, 430), 1.25),
+            CameraMove("astronaut", 4.0, (230, 150, 440), (225, 140, 330)),
+            CameraMove("coffee", 2.0, (300, 200, 560), (300, 200, 480)),
+            CameraMove("astronaut", 3.0, (220, 135, 300), (240, 150, 430), 1.25),
         ),
     ),
-    Film(
+    DemoVideo(
         "press/évening news.ts",
         "mpeg4",
         (
-            Shot("cat", 2.0, (220, 150, 400), (230, 150, 360)),
-            Shot("portrait", 3.5, (56, 56, 260), (60, 56, 220)),
-            Shot("group", 2.5, (1090, 350, 370), (1094, 345, 350)),
+            CameraMove("cat", 2.0, (220, 150, 400), (230, 150, 360)),
+            CameraMove("portrait", 3.5, (56, 56, 260), (60, 56, 220)),
+            CameraMove("group", 2.5, (1090, 350, 370), (1094, 345, 350)),
         ),
     ),
-    Film(
+    DemoVideo(
         "landscapes.mp4",
         "libx264",
         (
-            Shot("coffee", 3.0, (300, 200, 560), (310, 210, 440)),
-            Shot("cat", 3.0, (225, 150, 400), (225, 160, 330)),
-            Shot("rocket", 3.0, (320, 210, 600), (300, 220, 480)),
+            CameraMove("coffee", 3.0, (300, 200, 560), (310, 210, 440)),
+            CameraMove("cat", 3.0, (225, 150, 400), (225, 160, 330)),
+            CameraMove("rocket", 3.0, (320, 210, 600), (300, 220, 480)),
         ),
     ),
 )
 DAMAGED = "damaged tape.mp4"
-"""A film whose second half is lost: its table of contents was there, so it cannot be opened."""
+"""Video whose second half is cut off, with its index; it cannot be opened."""
 
 ABSENT = ("standing",)
-"""Slugs of the people who are in no film."""
+"""Slugs of the people who appear in no video."""
 
 
 @dataclass(frozen=True, slots=True)
 class Appearance:
-    """A person in one shot of one film.
+    """Appearance of a person in one shot of one video.
 
     Attributes:
-        certain: While the whole face is well inside the picture; it must be found.
-        possible: While any part of the face is inside; a hit may not reach beyond.
+        person: The person.
+        video: Name of the video.
+        certain: Time while the whole face is well inside the frame; it must be found.
+        possible: Time while any part of the face is inside; a hit must not exceed it.
     """
 
     person: Person
-    film: str
+    video: str
     certain: TimeSpan | None
     possible: TimeSpan
 
 
 def appearances() -> list[Appearance]:
-    """Return who is seen where and when, worked out from the camera moves."""
+    """Return the appearances of all people, computed from the camera moves."""
     found = []
-    for film in FILMS:
+    for video in VIDEOS:
         start = 0
-        for shot in film.shots:
+        for shot in video.shots:
             for person in PEOPLE:
                 if person.picture != shot.picture:
                     continue
                 whole, part = _visible(shot, person)
                 if part.any():
                     certain = _span(whole, start) if whole.any() else None
-                    found.append(Appearance(person, film.name, certain, _span(part, start)))
+                    found.append(Appearance(person, video.name, certain, _span(part, start)))
             start += shot.frames
     return found
 
 
-def _visible(shot: Shot, person: Person) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+def _visible(shot: CameraMove, person: Person) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
     left, top, right, bottom = person.face_xyxy
     whole, part = [], []
     for frame in range(shot.frames):
@@ -153,6 +157,6 @@ def _visible(shot: Shot, person: Person) -> tuple[NDArray[np.bool_], NDArray[np.
     return np.array(whole), np.array(part)
 
 
-def _span(seen: NDArray[np.bool_], first_frame: int) -> TimeSpan:
-    (frames,) = np.nonzero(seen)
+def _span(visible: NDArray[np.bool_], first_frame: int) -> TimeSpan:
+    (frames,) = np.nonzero(visible)
     return TimeSpan((first_frame + frames[0]) / FPS, (first_frame + frames[-1] + 1) / FPS)

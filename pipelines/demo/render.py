@@ -1,4 +1,4 @@
-"""Filming the demo: camera moves -> encoded video files, and query photos unlike any frame."""
+"""Rendering the demo: camera moves -> encoded videos, and query photos unlike any frame."""
 
 from __future__ import annotations
 
@@ -9,23 +9,36 @@ from typing import cast
 
 import numpy as np
 
+from pipelines.demo.camera_moves import DAMAGED, FPS, HEIGHT, VIDEOS, WIDTH, CameraMove, DemoVideo
 from pipelines.demo.people import PEOPLE, Person
-from pipelines.demo.screenplay import DAMAGED, FILMS, FPS, HEIGHT, WIDTH, Film, Shot
 from vidsearch.datatypes import Image
 
 
-def film_archive(folder: Path, pictures: Mapping[str, Image]) -> None:
-    """Write all films below ``folder``, and one that is cut off in the middle."""
-    for film in FILMS:
-        path = folder / film.name
+def render_archive(folder: Path, pictures: Mapping[str, Image]) -> None:
+    """Write all videos below ``folder``, and one that is cut off in the middle.
+
+    Args:
+        folder: Folder of the videos.
+        pictures: Name -> photo, (H, W, 3) uint8 RGB.
+    """
+    for video in VIDEOS:
+        path = folder / video.name
         path.parent.mkdir(parents=True, exist_ok=True)
-        encode_film(path, film, pictures)
-    whole = (folder / FILMS[0].name).read_bytes()
+        render_video(path, video, pictures)
+    whole = (folder / VIDEOS[0].name).read_bytes()
     (folder / DAMAGED).write_bytes(whole[: len(whole) // 2])
 
 
-def take_photos(folder: Path, pictures: Mapping[str, Image]) -> dict[str, Path]:
-    """Write one query photo a person (by slug): mirrored, turned, lit and compressed otherwise."""
+def render_photos(folder: Path, pictures: Mapping[str, Image]) -> dict[str, Path]:
+    """Write one query photo of each person: mirrored, rotated, relit and compressed again.
+
+    Args:
+        folder: Folder of the photos.
+        pictures: Name -> photo, (H, W, 3) uint8 RGB.
+
+    Returns:
+        Slug of the person -> path of the photo.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     photos = {}
     for person in PEOPLE:
@@ -56,7 +69,9 @@ def _write_jpeg(path: Path, image: Image) -> None:
     Pillow.fromarray(image).save(path, quality=80)
 
 
-def _shoot(shot: Shot, frame: int, picture: Image, grain: np.random.Generator) -> Image:
+def _render_frame(
+    shot: CameraMove, frame: int, picture: Image, grain: np.random.Generator
+) -> Image:
     import cv2
 
     x1, y1, x2, _ = shot.window(frame)
@@ -70,22 +85,28 @@ def _shoot(shot: Shot, frame: int, picture: Image, grain: np.random.Generator) -
     return np.clip(view * light + noise, 0, 255).astype(np.uint8)
 
 
-def _pictures_of(film: Film, pictures: Mapping[str, Image]) -> Iterator[Image]:
+def _render_frames(video: DemoVideo, pictures: Mapping[str, Image]) -> Iterator[Image]:
     grain = np.random.default_rng(7)
-    for shot, frame in film.frames():
-        yield _shoot(shot, frame, pictures[shot.picture], grain)
+    for shot, frame in video.frames():
+        yield _render_frame(shot, frame, pictures[shot.picture], grain)
 
 
-def encode_film(path: Path, film: Film, pictures: Mapping[str, Image]) -> None:
-    """Encode one film as its shots say."""
+def render_video(path: Path, video: DemoVideo, pictures: Mapping[str, Image]) -> None:
+    """Render the shots of one video and encode them.
+
+    Args:
+        path: Output file.
+        video: Encoder and shots.
+        pictures: Name -> photo, (H, W, 3) uint8 RGB.
+    """
     import av
 
     logging.getLogger("libav").setLevel(logging.ERROR)
-    options = {"crf": "28", "preset": "veryfast"} if film.codec == "libx264" else {}
+    options = {"crf": "28", "preset": "veryfast"} if video.codec == "libx264" else {}
     with av.open(str(path), "w") as container:
-        stream = cast("av.VideoStream", container.add_stream(film.codec, FPS, options=options))
+        stream = cast("av.VideoStream", container.add_stream(video.codec, FPS, options=options))
         stream.width, stream.height, stream.pix_fmt = WIDTH, HEIGHT, "yuv420p"
         stream.bit_rate = 900_000
-        for image in _pictures_of(film, pictures):
+        for image in _render_frames(video, pictures):
             container.mux(stream.encode(av.VideoFrame.from_ndarray(image, format="rgb24")))
         container.mux(stream.encode(None))

@@ -1,0 +1,80 @@
+"""Selection of the files of a run: files to index, quarantined files, and known contents."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from pipelines.stages.options import IndexConfig
+from pipelines.stages.payloads import Failure
+from vidsearch.catalog import Catalog
+from vidsearch.video.discover import VideoSource
+
+QUARANTINE_STAGE = "worker"
+"""Stage of a failure that killed its workers; the video is then quarantined."""
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """Files of a run.
+
+    Attributes:
+        to_index: Files that need work, longest first.
+        quarantined: Failures of the quarantined files, from an earlier run.
+        quarantined_contents: Content hash -> (error, message) of every quarantined video.
+        skipped: Number of files that are indexed already.
+    """
+
+    to_index: list[VideoSource]
+    quarantined: list[Failure]
+    quarantined_contents: Mapping[str, tuple[str, str]]
+    skipped: int
+
+
+def select_files(catalog: Catalog, files: Sequence[VideoSource], config: IndexConfig) -> Selection:
+    """Select the files that need work.
+
+    A file is known by its path, size and modification time. A failed file is tried again, because
+    causes of failures pass and a second attempt costs little.
+    """
+    contents = {} if config.retry_failed else _quarantined_contents(catalog)
+    known_files = catalog.known_files()
+    to_index: list[VideoSource] = []
+    quarantined: list[Failure] = []
+    for file in files:
+        before = known_files.get(file.uri)
+        if before is None or (before.size, before.mtime_ns) != (file.size, file.mtime_ns):
+            to_index.append(file)
+        elif before.video_id in contents:
+            error, message = contents[before.video_id]
+            quarantined.append(Failure(QUARANTINE_STAGE, file, error, message, before.video_id))
+        elif config.again or before.status == "failed":
+            to_index.append(file)
+    to_index.sort(key=lambda file: (-file.size, file.uri))
+    skipped = len(files) - len(to_index) - len(quarantined)
+    return Selection(to_index, quarantined, contents, skipped)
+
+
+def _quarantined_contents(catalog: Catalog) -> dict[str, tuple[str, str]]:
+    columns = ["video_id", "failure_stage", "failure_error", "failure"]
+    return {
+        row["video_id"]: (row["failure_error"], row["failure"])
+        for row in catalog.videos(columns=columns).to_pylist()
+        if row["failure_stage"] == QUARANTINE_STAGE
+    }
+
+
+def known_contents_by_size(catalog: Catalog, config: IndexConfig) -> dict[int, frozenset[str]]:
+    """Return size in bytes -> content hashes of that size that are not indexed again.
+
+    A copy or a moved file has the size of its original, so a task needs no other hashes. With
+    ``again``, only the quarantined contents are in the result.
+    """
+    contents: dict[int, set[str]] = defaultdict(set)
+    rows = catalog.videos(columns=["video_id", "size", "status", "failure_stage"]).to_pylist()
+    for row in rows:
+        quarantined = row["failure_stage"] == QUARANTINE_STAGE and not config.retry_failed
+        if quarantined or (row["status"] != "failed" and not config.again):
+            contents[row["size"]].add(row["video_id"])
+    return {size: frozenset(ids) for size, ids in contents.items()}
