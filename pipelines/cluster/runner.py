@@ -61,6 +61,12 @@ class Task:
     reasons: list[str] = field(default_factory=list)
     lost_results: int = 0
 
+    def may_run_on(self, worker: str, *, others: bool, suspects: bool) -> bool:
+        """Return True if a worker may get the task; see ``TaskQueue.take``."""
+        if self.failed_workers and not suspects:
+            return False
+        return not (others and worker in self.failed_workers)
+
 
 T = TypeVar("T", bound=Task)
 Call: TypeAlias = tuple[Any, ...]
@@ -108,12 +114,13 @@ class TaskQueue(Protocol[T]):
         """Return True while a task waits."""
         ...
 
-    def take(self, worker: str, *, others: bool) -> T | None:
+    def take(self, worker: str, *, others: bool, suspects: bool = True) -> T | None:
         """Remove and return the next task for a worker.
 
         Args:
             worker: Address of the worker.
             others: True if other workers live; then a task avoids the workers that it killed.
+            suspects: False leaves out tasks that killed a worker.
         """
         ...
 
@@ -172,7 +179,9 @@ class TaskRunner(Generic[T]):
                 continue  # its worker was found dead, and the task waits again
             finished = future.status == "finished"
             if finished:
-                self._assign()  # before the transfer of the result: the worker is free already
+                # Before the transfer of the result: the worker is free already. A task that killed
+                # a worker waits, because another death would lose this result.
+                self._assign(suspects=False)
             yield self._fetch(future, task) if finished else self._settle(future, task)
             future.release()
 
@@ -209,7 +218,7 @@ class TaskRunner(Generic[T]):
                 future.release()
                 yield self._failed(task)
 
-    def _assign(self) -> None:
+    def _assign(self, *, suspects: bool = True) -> None:
         held: dict[str, int] = {}
         for task in self._running.values():
             held[task.worker] = held.get(task.worker, 0) + 1
@@ -217,7 +226,7 @@ class TaskRunner(Generic[T]):
         all_threads = sum(self._threads.values())
         for worker, threads in self._threads.items():
             for _ in range(threads * self._config.tasks_per_thread - held.get(worker, 0)):
-                task_here = self._queue.take(worker, others=others)
+                task_here = self._queue.take(worker, others=others, suspects=suspects)
                 if task_here is None:
                     break
                 task_here.worker = worker

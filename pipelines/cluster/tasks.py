@@ -41,10 +41,10 @@ class ItemQueue:
                 break
         return bool(self._waiting)
 
-    def take(self, worker: str, *, others: bool) -> ItemTask | None:
+    def take(self, worker: str, *, others: bool, suspects: bool = True) -> ItemTask | None:
         """Remove and return the next item for a worker; see ``TaskQueue``."""
         for task in self._waiting:
-            if not (others and worker in task.failed_workers):
+            if task.may_run_on(worker, others=others, suspects=suspects):
                 self._waiting.remove(task)
                 return task
         for number, item in self._items:

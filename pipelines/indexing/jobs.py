@@ -77,13 +77,10 @@ class WaitingJobs:
         self.add(task)
         return True
 
-    def take(self, worker: str, *, others: bool) -> Job | None:
-        """Remove and return the next job for a worker.
-
-        With ``others``, a job avoids the workers that it killed.
-        """
+    def take(self, worker: str, *, others: bool, suspects: bool = True) -> Job | None:
+        """Remove and return the next job for a worker; see ``TaskQueue``."""
         for job in self._jobs:
-            if not (others and worker in job.failed_workers):
+            if job.may_run_on(worker, others=others, suspects=suspects):
                 self._jobs.remove(job)
                 self._bytes -= job.size
                 return job

@@ -65,6 +65,31 @@ def test_a_video_that_killed_three_workers_is_quarantined() -> None:
     assert sorted(paths(cluster)) == sorted(3 * [video.uri for video in VIDEOS])
 
 
+def test_a_video_that_killed_a_worker_waits_until_other_results_are_fetched() -> None:
+    """Its next death must not lose the result that another video left on the worker."""
+    steps: list[str] = []
+
+    class Recording(FakeCluster):
+        def submit(self, worker: str, function: Any, *args: Any) -> Any:
+            steps.append(f"submit {args[0].uri}")
+            return super().submit(worker, function, *args)
+
+        def fetch(self, future: Any, worker: str) -> Any:
+            steps.append(f"fetch {future.result.source.uri}")
+            return super().fetch(future, worker)
+
+    outcomes(Recording(evaluate=known_video, statuses=iter(["lost"])))
+    assert steps == [
+        "submit /a.mp4",
+        "submit /b.mp4",
+        "submit /c.mp4",  # before the fetch: the worker is free already
+        "fetch /b.mp4",
+        "fetch /c.mp4",
+        "submit /a.mp4",
+        "fetch /a.mp4",
+    ]
+
+
 def test_a_job_waits_for_another_worker_if_there_is_one() -> None:
     waiting = WaitingJobs(VIDEOS)
     waiting.add(Job(VIDEOS[0], failed_workers=["bad"]), first=True)
