@@ -137,7 +137,7 @@ def _next_steps(root: Path, photo: Path) -> None:
     command = Path(sys.argv[0]) if Path(sys.argv[0]).name == "vidsearch" else Path("vidsearch")
     program = shlex.quote(str(command))
     _say(
-        f"\nA page with pictures: {root / 'result.html'}\n"
+        f"\nA page with images:   {root / 'result.html'}\n"
         f"The archive:          {root / 'archive'}\n\n"
         f"In the browser (photos to drop are in {root / 'photos'}):\n"
         f"  {program} ui {shlex.quote(str(root / 'catalog'))}\n\n"
