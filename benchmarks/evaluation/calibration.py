@@ -72,11 +72,11 @@ def print_reliability(
         f"log loss {check.log_loss:.4f} nats"
     )
     for level in (0.5, 0.9, 0.99):
-        at = similarities >= curve.similarity_at(level)
+        accepted = similarities >= curve.similarity_at(level)
         print(
             f"  confidence >= {level} (cosine {curve.similarity_at(level):.4f}): "
-            f"{int((at & ~issame).sum())} of {int((~issame).sum())} impostors, "
-            f"{int((at & issame).sum())} of {int(issame.sum())} genuine"
+            f"{int((accepted & ~issame).sum())} of {int((~issame).sum())} impostors, "
+            f"{int((accepted & issame).sum())} of {int(issame.sum())} genuine"
         )
 
 

@@ -41,7 +41,7 @@ def measure(work: Path, fps: float) -> tuple[dict[str, Table], list[bool]]:
             continue
         result = searcher.search_faces([face], SearchOptions(top=tracks))
         if result.false_hit_estimate is None or not result.false_hit_estimate.levels:
-            raise SystemExit(f"{work} holds too few tracks: nothing is announced")
+            raise SystemExit(f"{work} holds too few tracks: no number of false hits is estimated")
         rows.append(
             [
                 (
@@ -55,29 +55,31 @@ def measure(work: Path, fps: float) -> tuple[dict[str, Table], list[bool]]:
         )
         absent.append(not labels.people[query.identity].spans)
     table = np.array(rows)
-    names = ("expected", "at_least", "at_most", "came")
+    names = ("expected", "at_least", "at_most", "observed")
     return {name: table[:, :, column] for column, name in enumerate(names)}, absent
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
-    parser.add_argument("work", type=Path, nargs="+", help="what retrieval_lfw_clips kept")
+    parser.add_argument(
+        "work", type=Path, nargs="+", help="folder that retrieval_lfw_clips --keep filled"
+    )
     parser.add_argument("--fps", type=float, default=2.0, help="samples a second indexed (2)")
     args = parser.parse_args()
     print(
-        "| clips | photos | from | announced | interval, mean of ends | came | announced / came "
-        "| announced for people who are there |\n|---" + "|--:" * 7 + "|"
+        "| clips | photos | from | estimated | interval, mean of ends | observed | estimated / observed "
+        "| estimated for people in the clips |\n|---" + "|--:" * 7 + "|"
     )
     for work in args.work:
-        found, gone = measure(work, args.fps)
-        absent = np.array(gone)
+        found, absent_flags = measure(work, args.fps)
+        absent = np.array(absent_flags)
         for column, level in enumerate(LEVELS):
             mean = {name: float(table[absent, column].mean()) for name, table in found.items()}
             present = float(found["expected"][~absent, column].mean())
-            ratio = f"{mean['expected'] / mean['came']:.2f}" if mean["came"] else "-"
+            ratio = f"{mean['expected'] / mean['observed']:.2f}" if mean["observed"] else "-"
             print(
                 f"| {work.name} | {int(absent.sum())} | {level:g} | {mean['expected']:.4f} "
-                f"| {mean['at_least']:.4f} to {mean['at_most']:.4f} | {mean['came']:.4f} | {ratio} "
+                f"| {mean['at_least']:.4f} to {mean['at_most']:.4f} | {mean['observed']:.4f} | {ratio} "
                 f"| {present:.4f} |",
                 flush=True,
             )

@@ -113,9 +113,15 @@ def main() -> None:
     parser.add_argument("--fps", type=float, nargs="+", default=[1.0, 2.0, 5.0])
     parser.add_argument("--people", type=int, default=40, help="people to be found (40)")
     parser.add_argument("--workers", type=int, default=2, help="processes that index (2)")
-    parser.add_argument("--absent", type=int, help="people searched for in vain (half as many)")
-    parser.add_argument("--seed", type=int, default=ClipPlan().seed, help="of every choice (7)")
-    parser.add_argument("--keep", type=Path, help="folder for all that is made; clips are reused")
+    parser.add_argument(
+        "--absent", type=int, help="people in no clip to search for (default: half of --people)"
+    )
+    parser.add_argument(
+        "--seed", type=int, default=ClipPlan().seed, help="seed of every choice (7)"
+    )
+    parser.add_argument(
+        "--keep", type=Path, help="folder for clips, catalogs and reports; clips are reused"
+    )
     args = parser.parse_args()
     folder = args.folder if args.folder is not None else media_folder()
     with tempfile.TemporaryDirectory() as temporary:

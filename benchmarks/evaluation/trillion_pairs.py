@@ -127,7 +127,7 @@ def main() -> None:
     parser.add_argument("--probes", type=int, default=20_000)
     parser.add_argument("--gallery", type=int, default=200_000)
     parser.add_argument("--dim", type=int, default=512)
-    parser.add_argument("--threads", type=int, default=2, help="of the matrix products")
+    parser.add_argument("--threads", type=int, default=2, help="threads of the matrix products")
     parser.add_argument("--cluster-workers", type=int, default=0)
     parser.add_argument("--inner", type=Path, help=argparse.SUPPRESS)
     args = parser.parse_args()

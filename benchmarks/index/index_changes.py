@@ -33,10 +33,10 @@ def measure(catalog: Catalog, scale: Vector, queries: Matrix) -> None:
     assert len(searcher) == before + len(added), (len(searcher), before)
     check_found(searcher, added)
     timed_search("with 10,000 added", searcher, queries)
-    gone = delete(catalog)
+    deleted = delete(catalog)
     refresh("deleted", searcher)
-    assert len(searcher) == before + len(added) - len(gone[0])
-    check_gone(searcher, gone)
+    assert len(searcher) == before + len(added) - len(deleted[0])
+    check_gone(searcher, deleted)
     timed_search("with 10,000 added and 10,000 deleted", searcher, queries)
 
 
@@ -88,10 +88,10 @@ def delete(catalog: Catalog) -> tuple[frozenset[str], Matrix]:
     return frozenset(rows["track_id"].to_pylist()), templates
 
 
-def refresh(what: str, searcher: TrackSearcher) -> None:
+def refresh(change: str, searcher: TrackSearcher) -> None:
     begun = time.perf_counter()
     searcher.refresh()
-    print(f"{what}: a searcher has it after {time.perf_counter() - begun:.2f} s")
+    print(f"{change}: visible to a searcher after {time.perf_counter() - begun:.2f} s")
 
 
 def check_found(searcher: TrackSearcher, templates: Matrix) -> None:
@@ -102,15 +102,15 @@ def check_found(searcher: TrackSearcher, templates: Matrix) -> None:
     print(f"of {len(templates)} added tracks {found} are the first hit of their own template")
 
 
-def check_gone(searcher: TrackSearcher, gone: tuple[frozenset[str], Matrix]) -> None:
-    ids, templates = gone
-    seen = sum(
+def check_gone(searcher: TrackSearcher, deleted: tuple[frozenset[str], Matrix]) -> None:
+    ids, templates = deleted
+    found = sum(
         not ids.isdisjoint(searcher.search(vector[None], 100)[0].ids) for vector in templates
     )
-    print(f"of {len(templates)} deleted tracks' templates {seen} find one of the deleted")
+    print(f"of {len(templates)} deleted tracks' templates {found} find a deleted track")
 
 
-def timed_search(when: str, searcher: TrackSearcher, queries: Matrix) -> None:
+def timed_search(label: str, searcher: TrackSearcher, queries: Matrix) -> None:
     for query in queries[:20]:
         searcher.search(query[None], 100)
     seconds = []
@@ -119,4 +119,4 @@ def timed_search(when: str, searcher: TrackSearcher, queries: Matrix) -> None:
         searcher.search(query[None], 100)
         seconds.append(time.perf_counter() - begun)
     p50, p99 = np.percentile(np.array(seconds) * 1e3, [50, 99])
-    print(f"{when}: p50 {p50:.2f} ms, p99 {p99:.2f} ms", flush=True)
+    print(f"{label}: p50 {p50:.2f} ms, p99 {p99:.2f} ms", flush=True)

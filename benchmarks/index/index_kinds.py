@@ -57,20 +57,20 @@ def build_kind(folder: Path, vectors: Path, plan: Plan, args: argparse.Namespace
         stop = min(count, start + _PART_ROWS)
         if not out.exists():
             if time.perf_counter() - begun > 60 * args.minutes:
-                print(f"stopped before row {start}; repeat to go on")
+                print(f"stopped before row {start}; repeat the command to continue")
                 return False
-            at = time.perf_counter()
+            part_begun = time.perf_counter()
             build.build_shard(
                 ShardTask(trained, folder / build.VECTORS, start, stop, out, args.threads)
             )
-            print(f"rows {start} to {stop}: {time.perf_counter() - at:.1f} s", flush=True)
+            print(f"rows {start} to {stop}: {time.perf_counter() - part_begun:.1f} s", flush=True)
         shards.append(out)
-    at = time.perf_counter()
+    part_begun = time.perf_counter()
     if plan.cells:
         build.merge(trained, shards, folder)
     else:
         build.join(shards, folder)
-    print(f"merged in {time.perf_counter() - at:.1f} s")
+    print(f"merged in {time.perf_counter() - part_begun:.1f} s")
     return True
 
 
@@ -132,8 +132,10 @@ def main() -> None:
     parser.add_argument("--dim", type=int, required=True)
     parser.add_argument("--kind", choices=KINDS, required=True)
     parser.add_argument("--cells", type=int, default=None, help="default: the kind's own")
-    parser.add_argument("--minutes", type=float, default=7.0, help="of building, at once")
-    parser.add_argument("--threads", type=int, default=2, help="to build with")
+    parser.add_argument(
+        "--minutes", type=float, default=7.0, help="longest building time of one call"
+    )
+    parser.add_argument("--threads", type=int, default=2, help="threads of a build")
     parser.add_argument("--queries", type=int, default=60)
     parser.add_argument("--spectrum", type=Path, default=None)
     parser.add_argument("--only", default="build,search")

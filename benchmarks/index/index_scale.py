@@ -198,10 +198,10 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--dim", type=int, default=512)
     parser.add_argument("--kind", choices=KINDS, default=None, help="default: by size")
     parser.add_argument("--queries", type=int, default=200)
-    parser.add_argument("--threads", type=int, default=None, help="to build with")
+    parser.add_argument("--threads", type=int, default=None, help="threads of a build")
     parser.add_argument("--spectrum", type=Path, default=None, help="npz of real templates")
-    parser.add_argument("--work", type=Path, default=None, help="folder that is kept")
-    parser.add_argument("--only", default=",".join(STEPS), help="of " + ", ".join(STEPS))
+    parser.add_argument("--work", type=Path, default=None, help="folder to keep the catalog in")
+    parser.add_argument("--only", default=",".join(STEPS), help="steps to run: " + ", ".join(STEPS))
     parser.add_argument("--here", action="store_true", help=argparse.SUPPRESS)
     return parser.parse_args()
 

@@ -22,7 +22,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("out", type=Path, help="npz file to write")
     parser.add_argument("folder", type=Path, nargs="?", default=None)
-    parser.add_argument("--photos", type=int, default=3000, help="at most (3000)")
+    parser.add_argument("--photos", type=int, default=3000, help="largest number of photos (3000)")
     parser.add_argument("--model", default="open", help="pack (open)")
     parser.add_argument("--processes", type=int, default=1, choices=(1, 2))
     args = parser.parse_args()

@@ -95,8 +95,8 @@ def main() -> None:
             make(videos, size, args.copies)
             with get_context("spawn").Pool(1) as pool:
                 costs = pool.apply(measure, (videos, videos.with_name("catalog")))
-            told = ", ".join(f"{name} {value:.0f}" for name, value in costs.items())
-            print(f"{size}: {told}", flush=True)
+            line = ", ".join(f"{name} {value:.0f}" for name, value in costs.items())
+            print(f"{size}: {line}", flush=True)
 
 
 if __name__ == "__main__":

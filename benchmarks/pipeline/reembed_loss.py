@@ -52,8 +52,10 @@ def _chosen(pairs: PairSet, most: int, without: Path | None) -> NDArray[np.intp]
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("media", type=Path, help="folder with lfw/ and lfw_pairs.txt")
-    parser.add_argument("pack", help="pack that aligns otherwise than open")
-    parser.add_argument("--pairs", type=int, default=600, help="at most, half of them genuine")
+    parser.add_argument("pack", help="pack with another alignment than open")
+    parser.add_argument(
+        "--pairs", type=int, default=600, help="largest number of pairs, half of them genuine"
+    )
     parser.add_argument("--without", type=Path, help="leave out people with a folder in here")
     args = parser.parse_args()
     pairs = read_lfw_pairs(args.media / "lfw_pairs.txt", args.media / "lfw")

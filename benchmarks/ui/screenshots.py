@@ -40,7 +40,7 @@ FLAGS = (
     "--force-color-profile=srgb",
 )
 DOCS = Path(__file__).resolve().parents[2] / "docs" / "assets"
-_PATIENCE_MS = 90_000
+_TIMEOUT_MS = 90_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +112,7 @@ def opened(browser: Any, address: str, look: Look) -> Iterator[Any]:
         reduced_motion="reduce",
     )
     page = context.new_page()
-    page.set_default_timeout(_PATIENCE_MS)
+    page.set_default_timeout(_TIMEOUT_MS)
     page.goto(address)
     settle(page)
     try:

@@ -137,7 +137,7 @@ def one_visit(browser: Browser, url: str, photos: list[bytes]) -> tuple[float, f
         return painted, usable, answers
 
 
-def told(name: str, seconds: list[float]) -> str:
+def spread_of(name: str, seconds: list[float]) -> str:
     median, worst = float(np.median(seconds)), max(seconds)
     return f"{name}: median {median:.2f} s, slowest {worst:.2f} s ({len(seconds)})"
 
@@ -145,7 +145,7 @@ def told(name: str, seconds: list[float]) -> str:
 def measure(catalog: Path, rounds: int, scratch: Path) -> None:
     executable = find_chromium()
     if executable is None:
-        raise SystemExit("no Chromium on PATH; .ci/browser installs one where it can")
+        raise SystemExit("no Chromium on PATH; .ci/browser installs one on Debian")
     picture = load_pictures()["astronaut"]
     settings = UiSettings(catalog=str(catalog), port=free_port())
     with ExitStack() as stack:
@@ -162,9 +162,9 @@ def measure(catalog: Path, rounds: int, scratch: Path) -> None:
             paints.append(painted)
             usables.append(usable)
             answers += found
-        print(told("warm, first paint", paints))
-        print(told("warm, page usable", usables))
-        print(told("warm, photo chosen to hits shown", answers))
+        print(spread_of("warm, first paint", paints))
+        print(spread_of("warm, page usable", usables))
+        print(spread_of("warm, photo chosen to visible hits", answers))
 
 
 def main() -> None:
@@ -172,7 +172,7 @@ def main() -> None:
     parser.add_argument("--tracks", type=int, default=100_000)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--spectrum", type=Path, default=None, help="npz of real templates")
-    parser.add_argument("--catalog", type=Path, default=None, help="where to keep the archive")
+    parser.add_argument("--catalog", type=Path, default=None, help="folder to keep the archive in")
     args = parser.parse_args()
     with tempfile.TemporaryDirectory() as scratch:
         catalog = args.catalog if args.catalog is not None else Path(scratch) / "catalog"
