@@ -122,3 +122,13 @@ def test_every_picture_is_shown() -> None:
     pictures = [p.name for p in (DOCS / "assets").iterdir() if p.suffix != ".css"]
     assert not [name for name in pictures if name not in text]
     assert all(re.match(r"(app|page|figure|diagram)-", name) for name in pictures)
+
+
+def test_site_loads_nothing_from_other_hosts() -> None:
+    """Fonts, scripts and styles of the site are its own."""
+    settings = (PROJECT / "mkdocs.yml").read_text(encoding="utf-8")
+    assert "font: false" in settings
+    assert not re.search(r"https?://", settings)
+    styles = (DOCS / "assets" / "site.css").read_text(encoding="utf-8")
+    assert "url(" not in styles
+    assert "@import" not in styles
