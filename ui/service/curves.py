@@ -181,6 +181,9 @@ def thinned(x: Floats, y: Floats, limit: int = MAX_POINTS) -> tuple[Floats, Floa
         >>> len(x) <= MAX_POINTS + 1, x[0], x[-1]
         (True, np.float64(0.0), np.float64(9999.0))
     """
+    # A repeated point lies in a vertical and in a horizontal stretch, and hides a corner from both.
+    moved = np.append(True, (np.diff(x) != 0) | (np.diff(y) != 0))
+    x, y = x[moved], y[moved]
     if len(x) > 2:  # points inside a horizontal or vertical stretch are redundant
         horizontal = (np.diff(y)[:-1] == 0) & (np.diff(y)[1:] == 0)
         vertical = (np.diff(x)[:-1] == 0) & (np.diff(x)[1:] == 0)
