@@ -49,7 +49,7 @@ from vidsearch.errors import (
     PackNotFoundError,
 )
 from vidsearch.faces.geometry.align import AlignmentTemplate
-from vidsearch.models.registry import LoadedPack, describe_pack, lasting_name, load_pack
+from vidsearch.models.registry import LoadedPack, describe_pack, load_pack, pack_reference
 
 if TYPE_CHECKING:
     from pipelines.cluster.runner import GivenUp
@@ -102,7 +102,7 @@ def reembed(
     """
     started = time.monotonic()
     options = options if options is not None else ReembedOptions()
-    catalog, pack = Catalog.open(root), lasting_name(model)
+    catalog, pack = Catalog.open(root), pack_reference(model)
     with reembedding_lock(catalog):
         remove_superseded(catalog)
         models = load_pack(pack, resolve_device(options.cluster.client_device))

@@ -13,7 +13,7 @@ from vidsearch.device import resolve_device
 from vidsearch.erasure.person import forget_person
 from vidsearch.erasure.receipt import PersonReceipt, VideoReceipt
 from vidsearch.erasure.videos import forget_video
-from vidsearch.models.registry import LoadedPack, lasting_name, load_pack
+from vidsearch.models.registry import LoadedPack, load_pack, pack_reference
 from vidsearch.results.result import SearchResult
 from vidsearch.search.search import PhotoSearcher, SearchOptions
 from vidsearch.search.track_index import IndexStatus, index_status
@@ -31,9 +31,9 @@ class ArchiveStatus(CatalogStatus):
 
     def to_json(self) -> dict[str, Any]:
         """Return the status as plain lists, dictionaries, numbers and text."""
-        plain = CatalogStatus.to_json(self)
-        problems = {name: plain.pop(name) for name in ("failures", "partly_read")}
-        return {**plain, **problems}
+        fields = CatalogStatus.to_json(self)
+        problems = {name: fields.pop(name) for name in ("failures", "partly_read")}
+        return {**fields, **problems}
 
 
 class Archive:
@@ -113,7 +113,7 @@ class Archive:
         models = load_pack(pack, resolve_device(device))
         catalog = Catalog.create(
             uri,
-            pack=lasting_name(pack),
+            pack=pack_reference(pack),
             model_id=models.model_id,
             dim=models.embedder.dim,
             storage_options=storage_options,
@@ -171,7 +171,7 @@ class Archive:
         return ArchiveStatus(**fields, index=index_status(self.catalog, snapshot))
 
     def forget(self, video_id: str) -> VideoReceipt:
-        """Erase a video's rows, faces and vectors for good, and prove it.
+        """Erase a video's rows, faces and vectors for good, and prove the erasure.
 
         Args:
             video_id: Hash of the video's content, as in ``Hit.video_id``.
@@ -180,14 +180,14 @@ class Archive:
             The receipt, also written to ``receipts/`` in the catalog.
 
         Raises:
-            ConfigError: The catalog has no such video, or lies in a bucket that keeps versions.
+            ConfigError: The catalog has no such video, or lies in a bucket with versioning.
             CatalogError: A trace of the video is left; the message names the file.
             CatalogWriteError: The catalog cannot be written.
         """
         return forget_video(self.catalog, video_id)
 
     def forget_person(self, person: str) -> PersonReceipt:
-        """Erase a person's name, verdicts, tracks and faces for good, and prove it.
+        """Erase a person's name, verdicts, tracks and faces for good; prove the erasure.
 
         Args:
             person: ``person_id``, or the name where only one person has it.
@@ -196,7 +196,7 @@ class Archive:
             The receipt, also written to ``receipts/`` in the catalog.
 
         Raises:
-            ConfigError: The catalog has no such person, or lies in a bucket that keeps versions.
+            ConfigError: The catalog has no such person, or lies in a bucket with versioning.
             CatalogError: A trace of the person is left; the message names the file.
             CatalogWriteError: The catalog cannot be written.
         """

@@ -1,6 +1,6 @@
-"""Data types shared by all modules; their shapes are checked when they are built.
+"""Data types shared by all modules; the constructors check the shapes.
 
-Conventions, stated once:
+Conventions:
 
 - Images are H x W x 3 uint8 **RGB**; BGR exists only inside an adapter.
 - Boxes are ``xyxy`` float32 pixels of the full frame; landmarks are (x, y) in the order left eye,
@@ -34,7 +34,7 @@ AlignedFaces: TypeAlias = NDArray[np.uint8]
 def check_array(
     name: str, array: NDArray[np.generic], shape: tuple[int | None, ...], dtype: type
 ) -> None:
-    """Raise unless an array has this dtype and shape.
+    """Raise unless an array has the expected dtype and shape.
 
     Args:
         name: Name of the argument, for the message.
@@ -45,13 +45,14 @@ def check_array(
     Raises:
         ShapeError: The array has another shape or dtype.
     """
-    fits = array.ndim == len(shape) and all(
-        want is None or want == have for want, have in zip(shape, array.shape, strict=False)
+    matches = array.ndim == len(shape) and all(
+        expected is None or expected == length
+        for expected, length in zip(shape, array.shape, strict=False)
     )
-    if not fits or array.dtype != np.dtype(dtype):
-        expected = "(" + ", ".join("N" if n is None else str(n) for n in shape) + ")"
+    if not matches or array.dtype != np.dtype(dtype):
+        text = "(" + ", ".join("N" if n is None else str(n) for n in shape) + ")"
         raise ShapeError(
-            f"{name} must be {expected} {np.dtype(dtype)}; got {array.shape} {array.dtype}"
+            f"{name} must be {text} {np.dtype(dtype)}; got {array.shape} {array.dtype}"
         )
 
 
@@ -72,7 +73,7 @@ class TimeSpan:
         return self.end_s - self.start_s
 
     def overlaps(self, other: TimeSpan) -> bool:
-        """Return True if the spans share a moment; spans that only touch do not."""
+        """Return True if the spans overlap; spans that only touch do not overlap."""
         return self.start_s < other.end_s and other.start_s < self.end_s
 
 
@@ -83,7 +84,7 @@ class Frame:
     Attributes:
         image: (H, W, 3) uint8 RGB, upright (the container's rotation is applied).
         pts: Presentation time stamp, in units of ``time_base``.
-        time_base: Seconds a tick.
+        time_base: Seconds per tick.
         start: Container's start in seconds; ``time_s`` counts from it.
         shot: Number of the shot in its video, from 0.
         duration: Time until the next decoded frame, in units of ``time_base``.
@@ -153,8 +154,8 @@ class Detections:
 class FrameFaces:
     """Faces of a sampled frame, aligned and embedded; input of the tracker.
 
-    Aligned faces are stored as JPEGs, so that an hour of faces is small enough to send to another
-    process.
+    Aligned faces are stored as JPEGs, so that the faces of an hour of video are small enough to
+    send to another process.
 
     Attributes:
         time_s: Seconds from the container's start.
@@ -163,9 +164,9 @@ class FrameFaces:
         detections: N faces.
         embeddings: (N, D) float32, raw.
         quality: (N,) float32 in [0, 1], see ``vidsearch.faces.quality``.
-        too_poor: (N,) bool, true for a face that is too small or too blurred to be matched.
+        too_poor: (N,) bool, True for a face that is too small or too blurred to be matched.
         aligned_jpegs: N JPEGs, each an aligned face with a margin.
-        aligned_points: (5, 2) float32, landmarks in pixels of such a JPEG.
+        aligned_points: (5, 2) float32, landmarks in pixels of every JPEG.
     """
 
     time_s: float
@@ -186,7 +187,7 @@ class FrameFaces:
         check_array("aligned_points", self.aligned_points, (5, 2), np.float32)
         if len(self.aligned_jpegs) != n:
             raise ShapeError(
-                f"aligned_jpegs must have {n} items, one a face; got {len(self.aligned_jpegs)}"
+                f"aligned_jpegs must have {n} items, one per face; got {len(self.aligned_jpegs)}"
             )
 
     def __len__(self) -> int:
@@ -195,7 +196,7 @@ class FrameFaces:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class KeptFace:
-    """A kept face of a track, stored so that another model can embed it without the video.
+    """A kept face of a track, stored so that another model can embed the face without the video.
 
     Attributes:
         time_s: Seconds from the container's start.
@@ -230,7 +231,7 @@ class Template:
 
     Attributes:
         vector: (D,) float32, unit length.
-        weight: Sum of the pooled weights; the number of embeddings if each weighs 1.
+        weight: Sum of the pooled weights; the number of embeddings if every weight is 1.
         model_id: Model of the vector; vectors of two models are never compared.
     """
 

@@ -21,7 +21,7 @@ _REMEDY = "pass --device cpu or auto"
 
 @dataclass(frozen=True, slots=True)
 class Device:
-    """A device that runs models; ``resolve_device`` returns one that is checked to exist.
+    """Device that runs models; ``resolve_device`` checks that the device exists.
 
     Attributes:
         kind: ``cpu`` or ``cuda``.
@@ -57,17 +57,17 @@ CPU = Device("cpu")
 
 
 def resolve_device(spec: str, runtime: Runtime = "onnxruntime") -> Device:
-    """Return the device for a user's choice, checked to be usable by a runtime.
+    """Return the device that a user chose, after a check that a runtime can use it.
 
-    ``auto`` is the first GPU that the runtime can use, or the CPU without one. Any other choice is
-    taken literally.
+    ``auto`` is the first GPU that the runtime can use, or the CPU without such a GPU. Any other
+    choice is never replaced by another device.
 
     Args:
         spec: ``auto``, ``cpu``, ``cuda`` (the first GPU) or ``cuda:i``.
-        runtime: Library that runs the model; each detects GPUs in its own way.
+        runtime: Library that runs the model; each library detects GPUs in its own way.
 
     Raises:
-        ConfigError: ``spec`` is none of these words.
+        ConfigError: ``spec`` has another form.
         DeviceError: The device does not exist, or the runtime was built without CUDA.
 
     Example:
@@ -120,7 +120,7 @@ def open_onnx(path: Path, device: Device, threads: int = 1) -> onnxruntime.Infer
     options = ort.SessionOptions()
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
-    options.log_severity_level = 4  # errors arrive as exceptions
+    options.log_severity_level = 4  # errors are raised as exceptions
     options.enable_mem_pattern = False  # a pattern is stored for every input shape
     try:
         session = ort.InferenceSession(str(path), options, providers=device.onnx_providers)
@@ -129,8 +129,8 @@ def open_onnx(path: Path, device: Device, threads: int = 1) -> onnxruntime.Infer
             f"model file {path} cannot be loaded by ONNX Runtime ({one_line(error)}); "
             "reinstall or rebuild its pack"
         ) from error
-    started: list[str] = session.get_providers()
-    if device.kind == "cuda" and "CUDAExecutionProvider" not in started:
+    providers: list[str] = session.get_providers()
+    if device.kind == "cuda" and "CUDAExecutionProvider" not in providers:
         raise DeviceError(
             f"device '{device}' could not be started by ONNX Runtime (CUDA or cuDNN libraries "
             f"missing or of another version?); {_REMEDY}"

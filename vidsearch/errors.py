@@ -2,8 +2,8 @@
 
 VidsearchError                     exit 2
 ├── ConfigError                    an option or argument breaks a rule
-├── ShapeError                     an array does not have the promised shape or dtype
-├── DeviceError                    a device or execution provider that was asked for is missing
+├── ShapeError                     an array has a wrong shape or dtype
+├── DeviceError                    the requested device or execution provider is missing
 ├── VideoError                     one video cannot be read
 │   ├── VideoOpenError             missing, unreadable, or an unknown container
 │   ├── NoVideoStreamError         a readable file without a video stream
@@ -21,12 +21,12 @@ VidsearchError                     exit 2
 │   ├── DivergedError              the loss is not finite
 │   └── DeviceMemoryError          a batch does not fit into the device's memory
 ├── ClusterLostError               the Dask cluster was lost during a run
-└── CatalogError                   an archive's catalog cannot be used
+└── CatalogError                   the catalog of an archive cannot be used
     ├── CatalogNotFoundError       no catalog at this path
-    ├── CatalogVersionError        written by a newer format version
+    ├── CatalogVersionError        the format is newer than this version of vidsearch
     ├── CatalogModelError          bound to another model pack
     ├── CatalogWriteError          cannot be written (permissions, full disk)
-    └── CatalogConflictError       another writer won too often; repeat the command
+    └── CatalogConflictError       other writers committed first for two minutes
 
 A message names the input, the rule, the value and the remedy. The command line prints the message
 on one line and exits with ``exit_status``.
@@ -42,9 +42,9 @@ def reason(error: BaseException) -> str:
 
     Example:
         >>> reason(OSError("disk full")), reason(TimeoutError())
-        ('disk full', 'TimeoutError without further words')
+        ('disk full', 'TimeoutError without a message')
     """
-    return str(error).strip() or f"{type(error).__name__} without further words"
+    return str(error).strip() or f"{type(error).__name__} without a message"
 
 
 class VidsearchError(Exception):
@@ -58,11 +58,11 @@ class ConfigError(VidsearchError, ValueError):
 
 
 class ShapeError(VidsearchError, ValueError):
-    """An array does not have the promised shape or dtype."""
+    """An array has a wrong shape or dtype."""
 
 
 class DeviceError(VidsearchError):
-    """A device or execution provider that was asked for is missing."""
+    """The requested device or execution provider is missing."""
 
 
 class VideoError(VidsearchError):
@@ -144,7 +144,7 @@ class CatalogNotFoundError(CatalogError):
 
 
 class CatalogVersionError(CatalogError):
-    """The catalog was written by a newer format version."""
+    """The format of the catalog is newer than this version of vidsearch."""
 
 
 class CatalogModelError(CatalogError):
@@ -156,4 +156,4 @@ class CatalogWriteError(CatalogError):
 
 
 class CatalogConflictError(CatalogError):
-    """Another writer won too often."""
+    """Other writers committed first for two minutes; the command can be repeated."""

@@ -1,8 +1,8 @@
 """Files of a training run: names, keys, and the lines that training appends.
 
 The trainer writes these files and the app reads them. Both import this module, so the format is
-stated once. ``metrics.jsonl`` holds one JSON object a line: metrics of the last updates, or the
-result of a validation. ``angles.jsonl`` holds one histogram of target angles a line.
+stated once. ``metrics.jsonl`` holds one JSON object per line: metrics of the last updates, or the
+result of a validation. ``angles.jsonl`` holds one histogram of target angles per line.
 ``config.toml`` holds the configuration of the run.
 """
 
@@ -116,10 +116,10 @@ def append_line(path: Path, line: RunLine) -> None:
 
 
 def drop_lines_after(path: Path, step: int) -> None:
-    """Delete the lines beyond a step, and torn lines; a missing file stays missing.
+    """Delete the lines after a step, and incomplete lines; a missing file stays missing.
 
-    A run that resumes from a checkpoint repeats the steps after it. Without this the file would
-    hold two curves.
+    A run that resumes from a checkpoint repeats the later steps. Without the deletion the
+    file would hold two curves.
     """
     if not path.exists():
         return
@@ -134,7 +134,7 @@ def drop_lines_after(path: Path, step: int) -> None:
 
 
 def read_metrics(folder: Path) -> tuple[list[MetricsLine], list[ValidationLine]]:
-    """Read ``metrics.jsonl``; torn and foreign lines are skipped.
+    """Read ``metrics.jsonl``; incomplete and foreign lines are skipped.
 
     Raises:
         OSError: The file cannot be read.
@@ -158,7 +158,9 @@ def read_metrics(folder: Path) -> tuple[list[MetricsLine], list[ValidationLine]]
 
 
 def read_angles(folder: Path) -> list[AnglesLine]:
-    """Read ``angles.jsonl``; torn and foreign lines are skipped. Without the file: no lines.
+    """Read ``angles.jsonl``; incomplete and foreign lines are skipped.
+
+    The list is empty if the file is missing.
 
     Raises:
         OSError: The file cannot be read.
@@ -175,7 +177,7 @@ def read_angles(folder: Path) -> list[AnglesLine]:
 
 
 def read_settings(folder: Path) -> tuple[str, dict[str, Any]]:
-    """Return ``config.toml`` as text and as a table; empty if the file cannot be read."""
+    """Return ``config.toml`` as text and as a table; both empty if it is not readable TOML."""
     try:
         text = (folder / CONFIG).read_text(encoding="utf-8")
         return text, tomllib.loads(text)

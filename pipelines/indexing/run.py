@@ -37,7 +37,7 @@ from vidsearch.catalog.maintenance import maintain, repair, retire_replaced
 from vidsearch.catalog.writer import new_run_id
 from vidsearch.device import resolve_device
 from vidsearch.errors import CatalogNotFoundError, VidsearchError
-from vidsearch.models.registry import LoadedPack, lasting_name, load_pack
+from vidsearch.models.registry import LoadedPack, load_pack, pack_reference
 from vidsearch.version import __version__
 from vidsearch.video.discover import VideoSource, discover
 
@@ -161,7 +161,7 @@ def _open(
             existing = None
     pack = existing.pack if existing is not None else "open"
     if model is not None:
-        pack = lasting_name(model)
+        pack = pack_reference(model)
     models = load_pack(pack, resolve_device(cluster.client_device))
     if existing is not None:
         existing.require_model(models.model_id)

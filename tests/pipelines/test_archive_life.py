@@ -181,11 +181,11 @@ def test_an_unforeseen_error_keeps_the_content(films: Path, models: LoadedPack) 
 def test_a_pack_folder_is_found_from_anywhere(
     films: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from vidsearch.models.registry import lasting_name
+    from vidsearch.models.registry import pack_reference
 
     monkeypatch.chdir(tmp_path)
-    assert lasting_name("open") == "open"
-    assert lasting_name("packs/mine") == str(tmp_path / "packs/mine")
+    assert pack_reference("open") == "open"
+    assert pack_reference("packs/mine") == str(tmp_path / "packs/mine")
 
 
 def test_the_demo_runs_behind_a_symlink(tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ from vidsearch.datatypes import Hit, TimeSpan, Vector
 from vidsearch.results.result import SearchResult
 from vidsearch.results.words import clock, confidence_number, confidence_word
 from vidsearch.text.html import text
-from vidsearch.video.stills import boxed, jpeg, still
+from vidsearch.video.stills import draw_boxes, jpeg, still
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -87,6 +87,6 @@ def _dialog(moment: Moment, bars: tuple[Bar, ...], duration_s: float | None) -> 
                     "browsers cannot play this file directly."
                 )
         with beside:
-            image = boxed(still(moment.video, moment.best_s), [moment.box_xyxy])
+            image = draw_boxes(still(moment.video, moment.best_s), [moment.box_xyxy])
             st.image(jpeg(image), caption=f"Best face at {clock(moment.best_s)}", width="stretch")
             st.html(f'<p class="vs-facts">{"<br>".join(map(text, moment.facts))}</p>')

@@ -12,8 +12,8 @@ PHOTO_ENDINGS: Final = (".jpg", ".jpeg", ".png", ".webp", ".bmp")
 SOURCE_PHOTO_ENDINGS: Final = (*PHOTO_ENDINGS, ".tif", ".tiff", ".gif")
 """Endings of photos from which a training set is prepared, in lower case.
 
-Data sets keep to ``PHOTO_ENDINGS``: a GIF or TIFF beside their images is not one of their photos,
-and accepting it would change their pairs and counts.
+Data sets use ``PHOTO_ENDINGS`` only. A GIF or TIFF in their folders is not a photo of the data set,
+and reading it would change the pairs and counts.
 """
 
 _VIDEO_ENDINGS = """
@@ -38,9 +38,9 @@ def has_video_ending(name: str) -> bool:
 def is_source_code(path: Path) -> bool:
     """Return True if a file is text and its ending is used by videos and source code alike.
 
-    An empty or unreadable file returns False: it is reported later, not skipped.
+    The result is False for an empty or unreadable file, so that the file is reported, not skipped.
     """
-    # Opening a pipe would wait for a writer that may never come.
+    # Opening a pipe blocks until another process writes to it.
     if path.suffix.lower() not in _SHARED_WITH_CODE or not path.is_file():
         return False
     try:
@@ -53,7 +53,8 @@ def is_source_code(path: Path) -> bool:
 def remote_source_code(files: Any, paths: Iterable[str]) -> frozenset[str]:
     """Return the paths on an fsspec file system that are source code.
 
-    All heads are requested at once: one request per file would take hours in a large bucket.
+    All heads are requested concurrently: one request after another would take hours in a large
+    bucket.
 
     Args:
         files: fsspec file system.
@@ -73,8 +74,8 @@ def remote_source_code(files: Any, paths: Iterable[str]) -> frozenset[str]:
 def is_text(head: bytes) -> bool:
     """Return True if the first bytes of a file are text in UTF-8 or a one-byte encoding.
 
-    Packet headers of transport and program streams hold bytes that no text has. That holds even if
-    a recording begins inside a packet or is damaged there. A test for the sync byte (0x47, also
+    Packet headers of transport and program streams contain bytes that text does not contain, even
+    if a recording begins inside a packet or is damaged there. A test for the sync byte (0x47, also
     the letter G) would fail in these cases.
 
     Example:

@@ -13,8 +13,8 @@ from typing import Final, Literal, TypeAlias
 OPENED_FORMATS: Final = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "PPM", "AVIF")
 """Formats in which Pillow opens a photo.
 
-Left out are formats that run a helper program (EPS, WMF), refer to another file, or have a decoder
-that is little tested.
+Excluded formats run a helper program (EPS, WMF), refer to another file, or have a decoder with few
+tests.
 """
 
 ACCEPTED: Final = "JPEG, PNG, WebP, AVIF, TIFF, GIF, BMP or PPM"
@@ -36,8 +36,8 @@ class FileKind:
     Attributes:
         name: Short name, e.g. ``JPEG XL``.
         noun: Name with its article, e.g. ``a JPEG XL image``.
-        category: Kind of content; only an ``image`` is refused as such among videos.
-        remedy: Advice for a user who gave the file as a photo; empty if it is opened as a photo.
+        category: Kind of content; ``image_format`` recognises the category ``image`` only.
+        remedy: Advice for a user who gave the file as a photo; empty if Pillow opens the file.
     """
 
     name: str
@@ -70,8 +70,8 @@ _TEXT = FileKind(
     "text", "a text file, not an image", "document", "check that the download succeeded"
 )
 
-# Offset of the mark, the mark, the format.
-_MARKS: Final[tuple[tuple[int, bytes, FileKind], ...]] = (
+# Offset of the signature, signature, format.
+_SIGNATURES: Final[tuple[tuple[int, bytes, FileKind], ...]] = (
     (0, b"\xff\xd8\xff", _image("JPEG")),
     (0, b"\x89PNG\r\n\x1a\n", _image("PNG")),
     (0, b"GIF87a", _image("GIF")),
@@ -118,7 +118,7 @@ _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 
 def file_kind(head: bytes) -> FileKind | None:
-    """Return the format of a file; None if its first bytes are not in the table.
+    """Return the format of a file; None if the first bytes match no known format.
 
     Args:
         head: First ``HEAD_BYTES`` of the file, or fewer.
@@ -129,8 +129,8 @@ def file_kind(head: bytes) -> FileKind | None:
     """
     if head[4:8] == b"ftyp":
         return _iso_media_kind(head)
-    for offset, mark, kind in _MARKS:
-        if head[offset:].startswith(mark):
+    for offset, signature, kind in _SIGNATURES:
+        if head[offset:].startswith(signature):
             return kind
     if head[:1] == b"\x47" and head[188:189] == b"\x47":
         return _TRANSPORT_STREAM
@@ -151,7 +151,8 @@ def refusal(head: bytes) -> tuple[str, str] | None:
         head: First ``HEAD_BYTES`` of the file, or fewer.
 
     Returns:
-        Format with its article ("a PDF") and remedy; None if it may be one of ``OPENED_FORMATS``.
+        Format with its article ("a PDF") and remedy; None if the file may
+        have one of ``OPENED_FORMATS``.
     """
     kind = file_kind(head)
     return (kind.noun, kind.remedy) if kind is not None and kind.remedy else None
@@ -169,7 +170,7 @@ def image_format(head: bytes) -> str | None:
 
 
 def is_playlist(head: bytes) -> bool:
-    """Return True if a file with these first bytes is a text that only names other files."""
+    """Return True if a file with these first bytes is a text file that only names other files."""
     return head.removeprefix(_BYTE_ORDER_MARK).lstrip().startswith(_PLAYLISTS)
 
 

@@ -111,8 +111,8 @@ class PackStatus:
     problem: str
 
 
-def lasting_name(pack: str) -> str:
-    """Return a built-in pack's name unchanged, and a pack's folder as an absolute path."""
+def pack_reference(pack: str) -> str:
+    """Return a pack's entry in a catalog: a built-in name, or the absolute path of a folder."""
     return pack if pack in BUILT_IN else os.path.abspath(pack)  # noqa: PTH100 (keeps links)
 
 

@@ -1,4 +1,4 @@
-"""Text from outside made safe to print: file names and messages of other libraries."""
+"""Conversion of file names and foreign error messages to text that is safe to print."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _LONGEST_MESSAGE = 240
 
 
 def printable(text: str) -> str:
-    r"""Return ``text`` on one line, with every character that could steer a terminal escaped.
+    r"""Return ``text`` on one line, with every character that could control a terminal escaped.
 
     Control characters, ANSI escapes, line breaks, direction marks and bytes outside Unicode become
     backslash escapes. Letters of every script and all spaces stay unchanged.
@@ -62,10 +62,10 @@ def one_line(error: BaseException, *, with_type: bool = False) -> str:
 
 
 def first_line(error: BaseException) -> str:
-    r"""Return the first line of an error's message, or the class name of an error without one.
+    r"""Return the first line of an error's message, or the class name if it has no message.
 
     Example:
-        >>> first_line(RuntimeError("no compiler\\nset TORCH_LOGS")), first_line(KeyError())
+        >>> first_line(RuntimeError("no compiler\nset TORCH_LOGS")), first_line(KeyError())
         ('no compiler', 'KeyError')
     """
     return next(iter(str(error).splitlines()), type(error).__name__)

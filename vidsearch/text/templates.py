@@ -15,8 +15,8 @@ from vidsearch.text.printable import printable
 def environment(package: str) -> Environment:
     """Return the environment of the templates that lie beside a package's modules.
 
-    Every value is escaped. Strings are also made printable, so a name cannot steer its reader with
-    control characters. Finished HTML is passed as ``Markup``.
+    Every value is escaped. Strings are also made printable, so a name cannot contain control
+    characters. Finished HTML is passed as ``Markup``.
 
     Args:
         package: Dotted name, e.g. ``"vidsearch.evaluation.report"``.

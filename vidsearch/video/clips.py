@@ -1,4 +1,4 @@
-"""Playing a moment of a video in a browser: the file itself, or a short MP4 cut from it."""
+"""Playback of a video's time span in a browser: the file itself, or a short MP4 cut from it."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ from vidsearch.video.pyav.reader import PyAVReader
 from vidsearch.video.source import is_remote
 
 CLIP_BEFORE_S: Final = 3.0
-"""Seconds of a clip before the moment."""
+"""Seconds of a clip before the time span."""
 
 CLIP_AFTER_S: Final = 6.0
-"""Seconds of a clip after the moment."""
+"""Seconds of a clip after the time span."""
 
 MAX_CLIP_S: Final = 60.0
 """Longest clip in seconds."""
 
-# Container by file ending, and codec, that every browser plays: media type.
+# Media type by container and codec, for the combinations that every browser plays.
 _PLAYABLE = {
     ("mp4", "h264"): "video/mp4",
     ("mp4", "av1"): "video/mp4",
@@ -36,9 +36,9 @@ _AUDIO_CODECS = {"aac", "mp3", "opus", "vorbis"}
 _PIXEL_FORMATS = {"yuv420p", "yuvj420p"}
 
 _DECODER_THREADS = 2
-# Rounding of a time that was written in seconds.
-_CLOCK_S = 0.01
-# Audio packets may lie this far behind the frames of the same time in the file.
+# Tolerance for times that were rounded to decimal seconds.
+_TOLERANCE_S = 0.01
+# In a file, audio packets may follow the frames of the same time by this many seconds.
 _AUDIO_LAG_S = 1.0
 
 
@@ -61,15 +61,15 @@ def browser_media_type(uri: str) -> str | None:
 
 
 def cut_clip(uri: str, start_s: float, end_s: float, target: Path) -> float:
-    """Write a moment of a video as an MP4 that every browser plays.
+    """Write a time span of a video, with a margin, as an MP4 that every browser plays.
 
-    Only the part of the file around the moment is read.
+    Only the part of the file around the time span is read.
 
     Args:
         uri: Path, or a URI known to fsspec.
-        start_s: Start of the moment, seconds from the container's start.
-        end_s: End of the moment.
-        target: File to write; removed again after an error.
+        start_s: Start of the time span, seconds from the container's start.
+        end_s: End of the time span.
+        target: File to write; removed after an error.
 
     Returns:
         Time in the video at which the clip begins, in seconds.
@@ -94,19 +94,19 @@ def cut_clip(uri: str, start_s: float, end_s: float, target: Path) -> float:
 
 
 def _write_clip(reader: PyAVReader, first_s: float, last_s: float, target: Path) -> float:
-    begins_s: float | None = None
+    clip_start_s: float | None = None
     with ClipWriter(target, fps=reader.info.fps, audio=reader.has_audio) as writer:
         for frame in reader.decode_around(first_s):
-            if first_s - _CLOCK_S <= frame.time_s <= last_s:
-                begins_s = frame.time_s if begins_s is None else begins_s
-                writer.write_frame(frame.rgb(), frame.time_s - begins_s)
+            if first_s - _TOLERANCE_S <= frame.time_s <= last_s:
+                clip_start_s = frame.time_s if clip_start_s is None else clip_start_s
+                writer.write_frame(frame.rgb(), frame.time_s - clip_start_s)
             for audio, time_s in reader.take_audio():
-                if begins_s is not None and begins_s - _CLOCK_S <= time_s <= last_s:
+                if clip_start_s is not None and clip_start_s - _TOLERANCE_S <= time_s <= last_s:
                     writer.write_audio(audio)
             if frame.time_s > last_s + _AUDIO_LAG_S:
                 break
-        if begins_s is None:
+        if clip_start_s is None:
             raise VideoDecodeError(
                 f"'{printable(reader.info.uri)}' has no frame from {first_s:.1f} to {last_s:.1f} s"
             )
-    return begins_s
+    return clip_start_s

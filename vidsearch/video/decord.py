@@ -2,7 +2,7 @@
 
 ``DECORD_LIMITS`` lists its limits. Where a limit would give wrong frames or times, the reader
 raises an error that names the other backend. The PyAV backend checks the file first, and decord
-receives an absolute path that it cannot take for a protocol.
+receives an absolute path, which it cannot mistake for a protocol.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from vidsearch.video.pyav.reader import PyAVReader
 from vidsearch.video.source import is_remote, local_path
 from vidsearch.video.types import DecodedFrame, ExpectedStream, ReadReport, VideoInfo, VideoReader
 
-_TIMES = "invents times that do not rise; refused"
+_TIMES = "gives times that do not increase; refused"
 _FRAMES = "returns frames that differ from the file's; refused"
 DECORD_LIMITS: Final[Mapping[str, str]] = MappingProxyType(
     {
@@ -32,7 +32,7 @@ DECORD_LIMITS: Final[Mapping[str, str]] = MappingProxyType(
         "MPEG-TS with B-frames": "loses the first frames and repeats the last one; refused",
         "raw H.264": "cannot open it",
         "AV1": "cannot open it",
-        "turned 90, small": "garbles turned frames of some widths; refused",
+        "turned 90, small": "garbles rotated frames of some widths; refused",
         "mirrored": _FRAMES,
         "wide pixels": "does not make pixels square; refused",
         "tall pixels": "does not make pixels square; refused",
@@ -42,9 +42,9 @@ DECORD_LIMITS: Final[Mapping[str, str]] = MappingProxyType(
     }
 )
 _USE_PYAV = "use the pyav decoder"
-# Mean difference in grey levels. The same frame differs by about one between decoders, two frames
-# of one video by far more.
-_SAME_FRAME = 24.0
+# Largest mean difference, in grey levels, between decoders for the same frame. The usual difference
+# is about one level. Two frames of one video differ by far more.
+_MAX_DECODER_DIFFERENCE = 24.0
 _COMPARED_WH = (32, 18)
 
 
@@ -57,7 +57,7 @@ class DecordReader(VideoReader):
         self._name = printable(uri)
         if is_remote(uri):
             raise VideoOpenError(
-                f"'{self._name}' is not a local file, which decord needs; {_USE_PYAV}"
+                f"'{self._name}' is not a local file, as decord requires; {_USE_PYAV}"
             )
         with PyAVReader(uri) as probe:
             self._info = probe.info
@@ -73,7 +73,7 @@ class DecordReader(VideoReader):
             )
         except (decord.DECORDError, RuntimeError, AssertionError) as error:
             raise VideoDecodeError(f"decord cannot read '{self._name}'; {_USE_PYAV}") from error
-        self._errors_of_decord = (decord.DECORDError, RuntimeError)
+        self._decord_errors = (decord.DECORDError, RuntimeError)
         self._decoding = False
         self._decoded = 0
         self._end: Fraction | None = None
@@ -108,7 +108,7 @@ class DecordReader(VideoReader):
             self._check_open()
             try:
                 image: Image = self._video.next().asnumpy()
-            except self._errors_of_decord as error:
+            except self._decord_errors as error:
                 raise VideoDecodeError(
                     f"decord failed on '{self._name}' after {self._decoded} frames; {_USE_PYAV}"
                 ) from error
@@ -126,7 +126,7 @@ class DecordReader(VideoReader):
                 f"decord returns frames of shape {image.shape} for '{self._name}'; the upright "
                 f"shape is {shape}; {_USE_PYAV}"
             )
-        if self._decoded == 0 and _difference(self._first, image) > _SAME_FRAME:
+        if self._decoded == 0 and _difference(self._first, image) > _MAX_DECODER_DIFFERENCE:
             raise VideoDecodeError(
                 f"decord's first frame of '{self._name}' differs from the file's; {_USE_PYAV}"
             )
@@ -137,7 +137,9 @@ class DecordReader(VideoReader):
         ticks = np.rint(spans / float(self._expected.time_base))
         valid = np.isfinite(ticks).all() and ticks[0, 0] >= 0 and ticks.max() < 2**62
         if not valid or (np.diff(ticks[:, 0]) <= 0).any():
-            raise VideoDecodeError(f"decord's times for '{self._name}' do not rise; {_USE_PYAV}")
+            raise VideoDecodeError(
+                f"decord's times for '{self._name}' do not increase; {_USE_PYAV}"
+            )
         starts = ticks[:, 0].astype(np.int64)
         durations = np.maximum(1, ticks[:, 1].astype(np.int64) - starts)
         first = self._expected.first
@@ -145,7 +147,7 @@ class DecordReader(VideoReader):
 
 
 class DecordFrame(DecodedFrame):
-    """Frame that decord has converted already."""
+    """Frame that decord converted to RGB."""
 
     __slots__ = ("_image",)
 
@@ -159,10 +161,10 @@ class DecordFrame(DecodedFrame):
 
     def thumbnail_bgr(self, width: int, height: int) -> Image:
         """Return a thumbnail, (height, width, 3) uint8 BGR."""
-        return _shrunk_bgr(self._image, width, height)
+        return _thumbnail_bgr(self._image, width, height)
 
 
-def _shrunk_bgr(image: Image, width: int, height: int) -> Image:
+def _thumbnail_bgr(image: Image, width: int, height: int) -> Image:
     import cv2
 
     small = cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA)
@@ -171,5 +173,5 @@ def _shrunk_bgr(image: Image, width: int, height: int) -> Image:
 
 def _difference(a: Image, b: Image) -> float:
     """Return the mean difference of two upright images of one size, in grey levels."""
-    small_a, small_b = (_shrunk_bgr(image, *_COMPARED_WH).astype(np.int16) for image in (a, b))
+    small_a, small_b = (_thumbnail_bgr(image, *_COMPARED_WH).astype(np.int16) for image in (a, b))
     return float(np.abs(small_a - small_b).mean())

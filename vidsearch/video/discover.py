@@ -27,7 +27,7 @@ class VideoSource:
     Attributes:
         uri: Absolute path, or the URI.
         size: Size in bytes.
-        mtime_ns: Time of the last change; 0 if the storage does not state it.
+        mtime_ns: Modification time in nanoseconds since the epoch; 0 if the storage states none.
     """
 
     uri: str
@@ -41,7 +41,7 @@ def discover(sources: Iterable[str]) -> tuple[VideoSource, ...]:
     Args:
         sources: Files, folders, ``scheme://`` prefixes, globs and lists.
 
-            - A file is always taken.
+            - A file is returned with any ending.
             - Folders and prefixes are searched with all sub-folders, sorted, for
               ``media.endings.VIDEO_ENDINGS``. Hidden names are skipped, and so is source code that
               shares such an ending.
@@ -62,8 +62,8 @@ def discover(sources: Iterable[str]) -> tuple[VideoSource, ...]:
             found.setdefault(_identity(video.uri), video)
         if empty:
             raise ConfigError(
-                f"'{printable(source)}' holds no video files; name one directly if its ending is "
-                "unusual"
+                f"'{printable(source)}' holds no video files; name a video file directly if its "
+                "ending is unusual"
             )
     return tuple(found.values())
 
@@ -84,8 +84,8 @@ def _expand(source: str, *, listed: bool = False) -> Iterator[VideoSource]:
     elif _WILDCARDS & set(source):
         yield from _expand_glob(source)
     else:
-        where = " (named in a list)" if listed else ""
-        raise VideoOpenError(f"'{printable(source)}'{where} does not exist; check the path")
+        origin = " (named in a list)" if listed else ""
+        raise VideoOpenError(f"'{printable(source)}'{origin} does not exist; check the path")
 
 
 def _exists(path: Path, source: str) -> bool:
@@ -102,13 +102,13 @@ def _exists(path: Path, source: str) -> bool:
 
 def _expand_path(path: Path) -> Iterator[VideoSource]:
     if path.is_dir():
-        yield from _walk(_absolute(path), set(), named=True)
+        yield from _walk(_absolute(path), set(), strict=True)
     else:
-        yield _local(_absolute(path))
+        yield _local_video(_absolute(path))
 
 
 def _absolute(path: Path) -> Path:
-    """Return the path without ``.`` and ``..`` but with its links: one file has one name."""
+    """Return the path without ``.`` and ``..``, with its links, so that a file has one name."""
     plain = Path(os.path.abspath(path))  # noqa: PTH100 (resolve() follows links)
     if ".." not in path.parts:
         return plain
@@ -119,13 +119,22 @@ def _absolute(path: Path) -> Path:
         return path.resolve()
 
 
-def _local(path: Path) -> VideoSource:
+def _local_video(path: Path) -> VideoSource:
     status = path.stat()
     return VideoSource(str(path), status.st_size, status.st_mtime_ns)
 
 
-def _walk(folder: Path, visited: set[tuple[int, int]], *, named: bool) -> Iterator[VideoSource]:
-    """Yield every video below ``folder``; a folder reached again through a link is skipped."""
+def _walk(folder: Path, visited: set[tuple[int, int]], *, strict: bool) -> Iterator[VideoSource]:
+    """Yield every video below ``folder``; a folder reached again through a link is skipped.
+
+    Args:
+        folder: Folder to search.
+        visited: Device and inode of every folder searched so far.
+        strict: Raise if the folder cannot be listed; otherwise log and skip the folder.
+
+    Raises:
+        VideoOpenError: The folder cannot be listed.
+    """
     try:
         status = folder.stat()
         if (status.st_dev, status.st_ino) in visited:
@@ -133,7 +142,7 @@ def _walk(folder: Path, visited: set[tuple[int, int]], *, named: bool) -> Iterat
         visited.add((status.st_dev, status.st_ino))
         entries = sorted(folder.iterdir(), key=lambda entry: os.fsencode(entry.name))
     except OSError as error:
-        if named:
+        if strict:
             raise VideoOpenError(
                 f"'{printable(str(folder))}' cannot be listed ({error.strerror}); change its mode"
             ) from error
@@ -143,19 +152,19 @@ def _walk(folder: Path, visited: set[tuple[int, int]], *, named: bool) -> Iterat
         if entry.name.startswith("."):
             continue
         if entry.is_dir():
-            yield from _walk(entry, visited, named=False)
+            yield from _walk(entry, visited, strict=False)
         elif has_video_ending(entry.name) and entry.is_file():
-            yield from _scanned(entry)
+            yield from _scan_file(entry)
 
 
-def _scanned(path: Path) -> Iterator[VideoSource]:
-    """Yield the video found by scanning a folder, unless it is source code."""
+def _scan_file(path: Path) -> Iterator[VideoSource]:
+    """Yield a video of a searched folder, unless the file is source code."""
     if is_source_code(path):
         return
     try:
-        yield _local(path)
+        yield _local_video(path)
     except FileNotFoundError:
-        _log.info("'%s' vanished while its folder was read", printable(str(path)))
+        _log.info("'%s' was removed while its folder was searched", printable(str(path)))
 
 
 def _expand_glob(pattern: str) -> Iterator[VideoSource]:
@@ -164,9 +173,9 @@ def _expand_glob(pattern: str) -> Iterator[VideoSource]:
     for name in sorted(glob.glob(pattern, recursive=True), key=os.fsencode):  # noqa: PTH207
         path = Path(name)
         if path.is_dir():
-            yield from _walk(_absolute(path), set(), named=False)
+            yield from _walk(_absolute(path), set(), strict=False)
         elif literal or has_video_ending(path.name):
-            yield from _scanned(_absolute(path))
+            yield from _scan_file(_absolute(path))
 
 
 def _expand_list(path: Path, source: str) -> Iterator[VideoSource]:
@@ -198,7 +207,7 @@ def _expand_remote(uri: str) -> Iterator[VideoSource]:
         if info["type"] == "directory":
             yield from _remote_videos(files, files.find(path, detail=True))
         else:
-            yield _remote(uri, info)
+            yield _remote_video(uri, info)
     except FileNotFoundError as error:
         raise VideoOpenError(f"'{printable(uri)}' does not exist; check the URI") from error
     except VideoOpenError:
@@ -215,7 +224,7 @@ def _remote_videos(files: Any, infos: dict[str, dict[str, Any]]) -> Iterator[Vid
     skipped = remote_source_code(files, paths)
     for path in paths:
         if path not in skipped:
-            yield _remote(files.unstrip_protocol(path), infos[path])
+            yield _remote_video(files.unstrip_protocol(path), infos[path])
 
 
 def _is_remote_video(path: str, info: dict[str, Any]) -> bool:
@@ -223,12 +232,12 @@ def _is_remote_video(path: str, info: dict[str, Any]) -> bool:
     return info["type"] == "file" and has_video_ending(path) and not hidden
 
 
-def _remote(uri: str, info: dict[str, Any]) -> VideoSource:
-    return VideoSource(uri, int(info.get("size") or 0), _changed_ns(info))
+def _remote_video(uri: str, info: dict[str, Any]) -> VideoSource:
+    return VideoSource(uri, int(info.get("size") or 0), _modified_ns(info))
 
 
-def _changed_ns(info: dict[str, Any]) -> int:
-    """Return the time of the last change; its key differs between file systems."""
+def _modified_ns(info: dict[str, Any]) -> int:
+    """Return the modification time in nanoseconds, 0 if unknown; the key differs by file system."""
     for key in ("mtime", "LastModified", "last_modified", "updated", "modified", "created"):
         value = info.get(key)
         if isinstance(value, str):

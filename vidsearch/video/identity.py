@@ -20,7 +20,7 @@ def content_id(uri: str, *, source: ByteSource | None = None) -> str:
         source: Bytes of the file; None to open ``uri``.
 
     Raises:
-        VideoOpenError: The file is missing, unreadable, or stops being readable half-way.
+        VideoOpenError: The file is missing, or cannot be read to its end.
     """
     digest = hashlib.blake2b(digest_size=_DIGEST_BYTES)
     read_whole(uri, digest.update, _BLOCK, source=source)

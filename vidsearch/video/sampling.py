@@ -2,8 +2,8 @@
 
 A frame is a *grid sample* if it is the first one displayed at or after a multiple of 1 / fps
 seconds from the container's start. The grid is absolute, so slices of a video and the whole video
-give the same samples. A shot with too few grid samples gets extra ones, spread evenly, so that a
-brief appearance is not missed. Long shots get none.
+give the same samples. A shot with too few grid samples gets extra samples, spread evenly, so that a
+brief appearance is not missed. Long shots get no extra samples.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ class SamplingConfig:
 
     Attributes:
         fps: Grid samples per second of video time.
-        min_per_shot: Fewest samples of a shot; a shot with fewer frames gives all of them.
+        min_per_shot: Fewest samples of a shot; a shot with fewer frames gives all its frames.
         shots: Settings of the cut detector.
     """
 
@@ -107,7 +107,7 @@ def timed_frames(frames: Iterable[DecodedFrame], config: SamplingConfig) -> Iter
     for number, frame in enumerate(frames):
         if waiting:
             waiting[-1].duration = frame.pts - waiting[-1].frame.pts
-        waiting.append(TimedFrame(frame, frame.duration, grid.takes(frame)))
+        waiting.append(TimedFrame(frame, frame.duration, grid.is_grid_sample(frame)))
         cuts.update(detector.push(frame.thumbnail_bgr(*detector.thumbnail_wh)))
         while len(waiting) > detector.delay + 1:
             yield _release(waiting, number - len(waiting) + 1, cuts)

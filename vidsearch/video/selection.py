@@ -14,7 +14,7 @@ class TimedFrame:
 
     Attributes:
         frame: Decoded frame.
-        duration: Ticks until the next frame; for the last frame, the container's statement.
+        duration: Ticks until the next frame; for the last frame, its duration in the container.
         on_grid: True for a grid sample.
         starts_shot: True if a cut lies right before the frame.
     """
@@ -34,7 +34,7 @@ class TimedFrame:
 class TimeGrid:
     """Marks the frames that are the first at or after a multiple of 1 / fps seconds.
 
-    All arithmetic is exact, so a frame at 1.5 s is at 1.5 s in every time base.
+    All arithmetic is exact, so the grid does not depend on the time base.
 
     Args:
         fps: Grid samples per second of video time.
@@ -46,7 +46,7 @@ class TimeGrid:
         self._scale = self._shift = 0
         self._divisor = 1
 
-    def takes(self, frame: DecodedFrame) -> bool:
+    def is_grid_sample(self, frame: DecodedFrame) -> bool:
         """Return True if the next frame is a grid sample."""
         if self._cell is None:
             self._set_scale(frame.time_base * self._fps, frame.start * self._fps)
@@ -56,7 +56,7 @@ class TimeGrid:
         return new
 
     def _set_scale(self, tick: Fraction, start: Fraction) -> None:
-        """Bring pts * tick - start to one divisor: integers are ten times as fast."""
+        """Express pts * tick - start over one divisor: integers are ten times as fast."""
         self._divisor = tick.denominator * start.denominator
         self._scale = tick.numerator * start.denominator
         self._shift = start.numerator * tick.denominator
@@ -68,10 +68,10 @@ class ShotSelection:
     Args:
         number: Number of the shot, from 0.
         minimum: Fewest samples of a shot that has this many frames.
-        enough: True if the shot already has its minimum.
+        complete: True if the shot already has its minimum of samples.
     """
 
-    def __init__(self, number: int, minimum: int, *, enough: bool = False) -> None:
+    def __init__(self, number: int, minimum: int, *, complete: bool = False) -> None:
         self.number = number
         self._minimum = minimum
         self._capacity = 2 * minimum + 2
@@ -81,7 +81,7 @@ class ShotSelection:
         self._off_grid = 0
         self._first: TimedFrame | None = None
         self._last: TimedFrame | None = None
-        self._enough = enough
+        self._complete = complete
 
     @property
     def start_s(self) -> float:
@@ -89,9 +89,9 @@ class ShotSelection:
         return 0.0 if self._first is None else self._first.frame.time_s
 
     @property
-    def has_enough(self) -> bool:
-        """True if only grid samples are taken from here on."""
-        return self._enough
+    def is_complete(self) -> bool:
+        """True if the shot has its minimum of samples; later samples are grid samples only."""
+        return self._complete
 
     @property
     def is_empty(self) -> bool:
@@ -100,7 +100,7 @@ class ShotSelection:
 
     @property
     def frames_held(self) -> int:
-        """Number of frames held back."""
+        """Number of frames not returned yet."""
         return len(self._grid) + len(self._spare)
 
     def add(self, timed: TimedFrame) -> list[TimedFrame]:
@@ -108,7 +108,7 @@ class ShotSelection:
         if self._first is None:
             self._first = timed
         self._last = timed
-        if self._enough:
+        if self._complete:
             return [timed] if timed.on_grid else []
         if not timed.on_grid:
             self._hold_spare(timed)
@@ -118,12 +118,12 @@ class ShotSelection:
             return []
         settled, self._grid = self._grid, []
         self._spare.clear()
-        self._enough = True
+        self._complete = True
         return settled
 
     def finish(self) -> list[TimedFrame]:
-        """Return the samples still held back, filled up with other frames of the shot."""
-        if self._enough or self._first is None or self._last is None:
+        """Return the remaining samples, filled up to the minimum with other frames of the shot."""
+        if self._complete or self._first is None or self._last is None:
             return []
         start = self._first.frame.pts
         end = self._last.frame.pts + self._last.duration
@@ -145,5 +145,5 @@ class ShotSelection:
 
 
 def _distance(pts: int, taken: list[int], start: int, end: int) -> int:
-    """Return the distance to the nearest sample; each end of the shot mirrors the frame."""
+    """Return the ticks to the nearest sample, or to the frame mirrored at an end of the shot."""
     return min(2 * (pts - start), 2 * (end - pts), *(abs(pts - other) for other in taken))

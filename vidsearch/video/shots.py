@@ -36,6 +36,7 @@ from numpy.typing import NDArray
 from vidsearch.datatypes import Image, check_array
 from vidsearch.errors import ConfigError
 
+# Frames compared on each side of a step.
 _REACH: Final = 2
 # Grey levels added to the contrast: noise and compression artefacts of a black frame.
 _CONTRAST_FLOOR: Final = 8.0
@@ -48,7 +49,7 @@ class ShotConfig:
     Attributes:
         min_step: Mean difference of two frames divided by the sum of their contrasts. Two unrelated
             frames differ by 0.3 to 0.8, a gesture that fills the frame by up to 0.14.
-        min_ratio: Least ratio of a cut to the motion around it.
+        min_ratio: Lowest ratio of a cut to the motion around the cut.
     """
 
     min_step: float = 0.15
@@ -88,7 +89,7 @@ class ShotDetector:
         self._pushed = 0
 
     def push(self, thumbnail: Image) -> list[int]:
-        """Add the next frame; return the cut that is final now: none or one.
+        """Add the next frame; return a list with the cut that became final, or an empty list.
 
         Args:
             thumbnail: (36, 64, 3) uint8, channels in a fixed order.

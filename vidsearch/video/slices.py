@@ -1,14 +1,14 @@
 """Sampling one slice of a long video, with the samples that the whole video gives there.
 
-A slice is decoded from a keyframe cut on. Its first ``WARM_UP`` frames belong to the slice before
-it, which decodes them too. They give the cut detector its past, and both slices hash them. A
+A slice is decoded from a keyframe cut on. Its first ``WARM_UP`` frames belong to the preceding
+slice, which also decodes them. The cut detector needs them as context, and both slices hash them. A
 decoder refers to at most 16 frames back, so equal hashes mean that both slices decode all later
-frames alike. If all slices agree, together they are the video. If they disagree, the whole video
-has to be read: a stream with gradual refresh marks keyframes that cannot be decoded alone.
+frames alike. If all hashes agree, the slices together equal the video. If hashes differ, the whole
+video is read: a stream with gradual refresh marks keyframes that cannot be decoded alone.
 
 Grid samples do not depend on shots, but the extra samples of a short shot do. A slice in which a
-shot begins reads beyond its end until the shot has its samples, and reports the end of its reading.
-A shot that began before the slice gets grid samples only.
+shot begins reads beyond its end until the shot has its samples, and records that end
+in ``settled_pts``. A shot that began before the slice gets grid samples only.
 """
 
 from __future__ import annotations
@@ -50,9 +50,10 @@ class SliceReading:
         errors: Errors among the owned frames, as ``ReadReport`` counts them.
         damaged: Number of owned frames with damage.
         end: End of the last owned frame in stream seconds; None without frames.
-        last_end_s: The same in seconds from the container's start, by the frame's own duration.
+        last_end_s: End of the display time of the last owned frame, seconds from the container's
+            start.
         shots: Shots that begin at an owned frame.
-        settled_pts: Pts from which on samples belong to the next slice; None at the video's end.
+        settled_pts: Pts from which all samples come from the next slice; None at the video's end.
         opening_hashes: Hashes of the slice's own warm-up; empty in the first slice.
         following_hashes: Hashes of the next slice's warm-up, as decoded here.
     """
@@ -93,7 +94,7 @@ class SliceSampler:
         self._begin = begin
         self._end = end
         self._errors_before = 0
-        self._over = False
+        self._past_end = False
         self.reading = SliceReading()
 
     def __iter__(self) -> Iterator[Frame]:
@@ -105,7 +106,7 @@ class SliceSampler:
         begin = self._begin
         frames = self._reader.decode() if begin is None else self._reader.decode_from(begin)
         warm_up = 0 if begin is None else WARM_UP
-        shot = ShotSelection(0, self._config.min_per_shot, enough=begin is not None)
+        shot = ShotSelection(0, self._config.min_per_shot, complete=begin is not None)
         reading = self.reading
         for number, timed in enumerate(timed_frames(frames, self._config)):
             frame = timed.frame
@@ -115,7 +116,7 @@ class SliceSampler:
                 self._errors_before = frame.errors_before
             owned = self._owns(frame)
             starts = timed.starts_shot or (number == 0 and begin is None)
-            if not owned and (starts or shot.has_enough):
+            if not owned and (starts or shot.is_complete):
                 yield from _emit(shot.finish(), shot.number)
                 reading.settled_pts = frame.pts
                 return
@@ -128,7 +129,7 @@ class SliceSampler:
                 shot = ShotSelection(shot.number + 1, self._config.min_per_shot)
             yield from _emit(shot.add(timed), shot.number)
         yield from _emit(shot.finish(), shot.number)
-        if reading.frames_decoded and not self._over:
+        if reading.frames_decoded and not self._past_end:
             reading.errors = self._reader.report().errors - self._errors_before
 
     def _owns(self, frame: DecodedFrame) -> bool:
@@ -139,8 +140,8 @@ class SliceSampler:
         if len(reading.following_hashes) < WARM_UP:
             reading.following_hashes.append(_frame_hash(frame))
             return True
-        if not self._over:
-            self._over = True
+        if not self._past_end:
+            self._past_end = True
             if reading.frames_decoded:
                 reading.errors = frame.errors_before - self._errors_before
         return False

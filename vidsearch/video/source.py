@@ -1,11 +1,11 @@
 """Bytes of a video: a local file or any storage that fsspec reaches.
 
 Decoders read through these objects and never open a name themselves. Thus no file name and no
-content of a file can make them open anything else.
+content of a file can make a decoder open another file.
 
 Remote files are read in ranges, not copied: a worker needs no scratch disk of the size of its
-videos, and a time slice fetches its own part. A file is read twice, first for its hash; a small
-file is cached in between, so that clips are fetched once.
+videos, and a slice fetches its own part only. Indexing reads a file twice, first for its hash. A
+small remote file is cached in between and fetched once.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ def local_path(uri: str) -> Path:
 
 
 class _CachedFile(threading.local):
-    """Small remote file that this thread read last, until the thread opens it again."""
+    """Small remote file that this thread read last; cleared when the thread opens the file."""
 
     uri: str | None = None
     content: bytes = b""
@@ -58,25 +58,29 @@ _cached = _CachedFile()
 
 
 def read_whole(
-    uri: str, take: Callable[[bytes], object], block: int, *, source: ByteSource | None = None
+    uri: str,
+    consume: Callable[[bytes], object],
+    block_bytes: int,
+    *,
+    source: ByteSource | None = None,
 ) -> None:
     """Read a file from its start to its end, block by block, and cache a small remote file.
 
     Args:
         uri: Path, or a URI known to fsspec.
-        take: Called with each block.
-        block: Bytes per block.
+        consume: Called with each block.
+        block_bytes: Bytes per block.
         source: Bytes of the file; None to open ``uri``.
 
     Raises:
-        VideoOpenError: The file is missing, unreadable, or stops being readable half-way.
+        VideoOpenError: The file is missing, or cannot be read to its end.
     """
     _cached.uri = None
     source = source if source is not None else ByteSource(uri)
     blocks: list[bytes] | None = [] if is_remote(uri) else None
     try:
-        while content := source.read(block):
-            take(content)
+        while content := source.read(block_bytes):
+            consume(content)
             if blocks is not None:
                 blocks.append(content)
                 if source.tell() > _CACHED_BYTES:
@@ -91,7 +95,7 @@ def read_whole(
 class ByteSource:
     """Seekable file-like object that records a storage failure instead of raising it.
 
-    C decoders call ``read`` and swallow its exceptions, so a failing disk or network would look
+    C decoders call ``read`` and discard its exceptions, so a failing disk or network would look
     like the end of the file. ``check`` raises the recorded failure.
 
     Args:
@@ -119,7 +123,7 @@ class ByteSource:
             return b""
         try:
             return bytes(self._file.read(size))
-        except Exception as error:  # noqa: BLE001 - each file system raises its own kinds
+        except Exception as error:  # noqa: BLE001 - each file system has its own errors
             self._failure = error
             return b""
 
@@ -127,7 +131,7 @@ class ByteSource:
         """Move to an offset and return the new position; -1 if the offset is not in the file."""
         try:
             return int(self._file.seek(offset, whence))
-        except (OSError, ValueError):  # before the start: damaged files ask for that
+        except (OSError, ValueError):  # a damaged file can lead to a negative offset
             return -1
 
     def tell(self) -> int:
@@ -167,10 +171,10 @@ def _open_local(uri: str) -> IO[bytes]:
             raise VideoOpenError(
                 f"'{printable(uri)}' is a folder, not a video; name a file inside it"
             )
-        # Opening a pipe would wait for a writer that may never come.
+        # Opening a pipe blocks until another process writes to it.
         if not stat.S_ISREG(mode):
             raise VideoOpenError(
-                f"'{printable(uri)}' is not a regular file; copy the video to one first"
+                f"'{printable(uri)}' is not a regular file; copy the video to a file first"
             )
         return path.open("rb", buffering=0)
     except FileNotFoundError as error:
@@ -189,11 +193,8 @@ def _open_remote(uri: str) -> IO[bytes]:
     import fsspec
 
     if _cached.uri == uri:
-        content, _cached.uri, _cached.content = (
-            _cached.content,
-            None,
-            b"",
-        )
+        content = _cached.content
+        _cached.uri, _cached.content = None, b""
         return io.BytesIO(content)
     try:
         files, path = fsspec.core.url_to_fs(uri)

@@ -14,8 +14,8 @@ from vidsearch.text.printable import printable
 from vidsearch.video.pyav.reader import PyAVReader
 from vidsearch.video.types import DecodedFrame
 
-# Rounding of a time that was written in seconds.
-_CLOCK_S = 1e-3
+# Tolerance for times that were rounded to decimal seconds.
+_TIME_TOLERANCE_S = 1e-3
 
 
 def still(uri: str, time_s: float) -> Image:
@@ -34,7 +34,7 @@ def still(uri: str, time_s: float) -> Image:
     with PyAVReader(uri) as reader:
         last: DecodedFrame | None = None
         for frame in reader.decode_around(time_s):
-            if last is not None and frame.time_s > time_s + _CLOCK_S:
+            if last is not None and frame.time_s > time_s + _TIME_TOLERANCE_S:
                 break
             last = frame
         if last is None:
@@ -42,8 +42,8 @@ def still(uri: str, time_s: float) -> Image:
         return last.rgb()
 
 
-def boxed(image: Image, boxes_xyxy: Sequence[Vector], chosen: int = 0) -> Image:
-    """Return a copy of an image with a frame around every face.
+def draw_boxes(image: Image, boxes_xyxy: Sequence[Vector], chosen: int = 0) -> Image:
+    """Return a copy of an image with every box drawn.
 
     Args:
         image: (H, W, 3) uint8 RGB.
@@ -57,8 +57,8 @@ def boxed(image: Image, boxes_xyxy: Sequence[Vector], chosen: int = 0) -> Image:
 
     drawn = np.ascontiguousarray(image.copy())
     width = max(2, round(max(image.shape[:2]) / 240))
-    for number, box in enumerate(boxes_xyxy):
-        colour = (79, 200, 225) if number == chosen else (255, 255, 255)
+    for index, box in enumerate(boxes_xyxy):
+        colour = (79, 200, 225) if index == chosen else (255, 255, 255)
         left, top, right, bottom = (round(float(side)) for side in box)
         cv2.rectangle(drawn, (left, top), (right, bottom), (10, 20, 28), width + 2)
         cv2.rectangle(drawn, (left, top), (right, bottom), colour, width)

@@ -20,16 +20,16 @@ from vidsearch.text.printable import printable
 Backend: TypeAlias = Literal["pyav", "decord"]
 BACKENDS: tuple[str, ...] = get_args(Backend)
 
-# Undamaged files may end early: the last frames can miss their references, and the length of the
-# file can be the length of its audio.
-_SPARE_FRAMES = 2
-_SPARE_S = 0.5
-_SPARE_SHARE = 0.03
+# Undamaged files may end early: the last frames can lack their references, and the stated length
+# can be the length of the audio.
+_TOLERANCE_FRAMES = 2
+_TOLERANCE_S = 0.5
+_TOLERANCE_SHARE = 0.03
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VideoInfo:
-    """Facts stated by the container, read before all but the first frame is decoded.
+    """Facts stated by the container, and the size of the first frame.
 
     Attributes:
         uri: Path or URI passed to the reader.
@@ -127,7 +127,7 @@ class ExpectedStream:
         )
         if self.frames is not None and not field_coded:
             share = min(share, decoded / self.frames)
-            missing |= self.frames - decoded > (0 if errors else _SPARE_FRAMES)
+            missing |= self.frames - decoded > (0 if errors else _TOLERANCE_FRAMES)
         elif errors:
             share = min(share, decoded / (decoded + errors))
             missing = True
@@ -147,8 +147,10 @@ class ExpectedStream:
         if not self.duration_s:
             return 1.0, False
         read_s = 0.0 if end is None else float(end - self.first * self.time_base)
-        spare_s = _SPARE_S if self.exact else max(_SPARE_S, _SPARE_SHARE * self.duration_s)
-        return read_s / self.duration_s, self.duration_s - read_s > spare_s
+        tolerance_s = (
+            _TOLERANCE_S if self.exact else max(_TOLERANCE_S, _TOLERANCE_SHARE * self.duration_s)
+        )
+        return read_s / self.duration_s, self.duration_s - read_s > tolerance_s
 
     def _reason(self, decoded: int, end: Fraction | None, errors: int, share: float) -> str:
         parts = [f"{decoded} of {self.frames} frames" if self.frames else f"{decoded} frames"]
@@ -164,9 +166,9 @@ class DecodedFrame(ABC):
     """Decoded frame, converted to pixels on request.
 
     Attributes:
-        pts: Presentation time stamp in units of ``time_base``; rises from frame to frame.
-        duration: Display time stated by the container, in the same units; the average frame length
-            if it states none. At least 1.
+        pts: Presentation time stamp in units of ``time_base``; increases from frame to frame.
+        duration: Display time stated by the container, in the same units; the average frame
+            duration if the container states none. At least 1.
         time_base: Seconds per tick.
         start: Start of the container in seconds.
         damaged: True if the frame was decoded with visible damage.
@@ -226,11 +228,11 @@ class VideoReader(ABC):
     def keyframe_cuts(self, every_s: float) -> tuple[int, ...]:
         """Return keyframes about ``every_s`` seconds apart at which the video can be cut.
 
-        The search for keyframes counts as the one decoding of the reader.
+        A reader that was searched for keyframes cannot decode afterwards.
 
         Returns:
-            Their pts, rising, without the first frame of the video. Empty if the file cannot be
-            cut: no second keyframe, no times in the container, or a backend that does not seek.
+            Pts of the keyframes in increasing order, without the first frame of the video. Empty if
+            the file has no second keyframe or no times, or if the backend does not seek.
         """
         del every_s
         return ()
@@ -249,7 +251,7 @@ class VideoReader(ABC):
 
     @abstractmethod
     def report(self) -> ReadReport:
-        """Return the comparison of the frames decoded so far with the container's statement."""
+        """Return a report that compares the frames decoded so far with the stated length."""
 
     @abstractmethod
     def close(self) -> None:

@@ -66,7 +66,7 @@ def test_a_started_call_can_be_polled() -> None:
 
 def test_an_error_without_a_message_states_its_kind() -> None:
     assert reason(OSError("no room")) == "no room"
-    assert reason(TimeoutError()) == "TimeoutError without further words"
+    assert reason(TimeoutError()) == "TimeoutError without a message"
 
 
 @pytest.mark.parametrize("error", [TimeoutError(), OSError(), ClusterLostError()])
@@ -79,7 +79,7 @@ def test_the_command_never_ends_without_a_reason(
     monkeypatch.setattr(indexing, "index", fails)
     assert main(["index", "catalog", "videos", "--workers", "1"]) == 2
     stderr = capsys.readouterr().err
-    assert stderr.startswith(f"vidsearch: {type(error).__name__} without further words")
+    assert stderr.startswith(f"vidsearch: {type(error).__name__} without a message")
     assert stderr.count("\n") == 1
 
 
@@ -108,7 +108,7 @@ def ignores_sigterm() -> None:
 @pytest.mark.parametrize(
     ("start", "message"),
     [
-        (gives_up, "died 3 times while they started .TimeoutError without further words."),
+        (gives_up, "died 3 times while they started .TimeoutError without a message."),
         (hangs, "did not start within"),
     ],
 )

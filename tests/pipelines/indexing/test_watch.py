@@ -104,7 +104,7 @@ def test_a_run_that_fails_is_tried_again_unless_it_is_the_first(
     assert [report.indexed for report in reports] == [1, 1]
     assert [record.getMessage() for record in caplog.records] == [
         "the scheduler is gone; tried again in 60 s",
-        "TimeoutError without further words; tried again in 60 s",
+        "TimeoutError without a message; tried again in 60 s",
     ]
     full.append(TimeoutError())
     monkeypatch.setattr(module, "index", fails)

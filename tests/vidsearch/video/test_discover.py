@@ -250,7 +250,7 @@ def test_endings_of_streams_are_found_and_read(tmp_path: Path, kind: str) -> Non
         ("gone.mp4", VideoOpenError, r"gone\.mp4' does not exist; check the path"),
         ("@gone.txt", VideoOpenError, r"the list '.*' cannot be read \(No such file"),
         ("@bad.txt", VideoOpenError, r"lost\.mp4' \(named in a list\) does not exist"),
-        ("empty", ConfigError, "'.*empty' holds no video files; name one directly"),
+        ("empty", ConfigError, "'.*empty' holds no video files; name a video file directly"),
         ("@none.txt", ConfigError, "holds no video files"),
         ("a\nb.mp4", VideoOpenError, r"a\\nb\.mp4' does not exist"),
         ("memory://nowhere/x.mp4", VideoOpenError, "does not exist; check the URI"),

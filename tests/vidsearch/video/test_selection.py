@@ -95,12 +95,12 @@ def test_the_grid_is_absolute_and_exact(
     fps: float, base: Fraction, pts: list[int], taken: list[int]
 ) -> None:
     grid = TimeGrid(fps)
-    assert [p for p in pts if grid.takes(tick(p, base))] == taken
+    assert [p for p in pts if grid.is_grid_sample(tick(p, base))] == taken
 
 
 def test_the_grid_counts_from_the_containers_start() -> None:
     grid = TimeGrid(2.0)
     base, start = Fraction(1, 90_000), Fraction(126_000, 90_000)
     pts = [126_000 + 9000 * n for n in range(11)]
-    taken = [n for n, p in enumerate(pts) if grid.takes(tick(p, base, start))]
+    taken = [n for n, p in enumerate(pts) if grid.is_grid_sample(tick(p, base, start))]
     assert taken == [0, 5, 10]

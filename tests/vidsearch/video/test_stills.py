@@ -12,7 +12,7 @@ import pytest
 from tests.helpers import videos
 from vidsearch.errors import VideoDecodeError, VideoError
 from vidsearch.video.open import open_video
-from vidsearch.video.stills import boxed, jpeg, still
+from vidsearch.video.stills import draw_boxes, jpeg, still
 
 SEARCHABLE: dict[str, dict[str, Any]] = {
     "mkv": {"b_frames": 2},
@@ -65,7 +65,7 @@ def test_a_missing_video_is_an_error(tmp_path: Path) -> None:
 
 def test_boxes_are_drawn_on_a_copy() -> None:
     image = np.full((100, 200, 3), 50, np.uint8)
-    drawn = boxed(image, [np.array([20, 20, 60, 60], np.float32)])
+    drawn = draw_boxes(image, [np.array([20, 20, 60, 60], np.float32)])
     assert (image == 50).all()
     assert (drawn[20, 40] != 50).any()
     assert (drawn[40, 40] == 50).all()

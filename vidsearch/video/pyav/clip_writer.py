@@ -26,7 +26,7 @@ class ClipWriter:
 
     Args:
         target: File to write.
-        fps: Frame rate that the encoder plans for; None if unknown. Frames keep their own times.
+        fps: Frame rate passed to the encoder; None if unknown. Frames keep their own times.
         audio: Add an audio stream.
     """
 
@@ -41,7 +41,7 @@ class ClipWriter:
         self._resampler = av.audio.resampler.AudioResampler("fltp", "stereo", _AUDIO_RATE)
 
     def write_frame(self, image: Image, time_s: float) -> None:
-        """Append a frame; the size of the first one is the size of the clip.
+        """Append a frame; the size of the first frame is the size of the clip.
 
         Args:
             image: (H, W, 3) uint8 RGB.
@@ -55,7 +55,7 @@ class ClipWriter:
         self._out.mux(self._video.encode(small))
 
     def write_audio(self, frame: av.AudioFrame) -> None:
-        """Append an audio frame; nothing without an audio stream."""
+        """Append an audio frame; do nothing if the clip has no audio stream."""
         if self._audio is None:
             return
         frame.pts = None

@@ -1,4 +1,4 @@
-"""Rising presentation times from the time stamps of a container and its decoder."""
+"""Increasing presentation times from the time stamps of a container and its decoder."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ _BACKWARDS_S = Fraction(1, 2)
 
 
 class PresentationClock:
-    """Turns the time stamps of frames into ticks that rise from frame to frame.
+    """Turns the time stamps of frames into ticks that increase from frame to frame.
 
     - A frame without a stamp follows the last frame by that frame's duration.
     - A late frame (up to half a second before the last one, as decoders return them around damage)
@@ -35,9 +35,9 @@ class PresentationClock:
         """Return the display tick of a frame, or None for a late frame.
 
         Args:
-            stamp: Time stamp of the frame; None if it has none.
+            stamp: Time stamp of the frame; None without a stamp.
             duration: Duration of the frame in ticks, at least 1.
-            following: Time stamp of the next frame; None at the end or if it has none.
+            following: Time stamp of the next frame; None at the end or without a stamp.
         """
         tick = self._display_tick(stamp, following)
         if tick is not None:

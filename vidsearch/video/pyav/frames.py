@@ -10,7 +10,7 @@ from vidsearch.video.types import DecodedFrame, ExpectedStream
 
 
 class PyAVFrame(DecodedFrame):
-    """Frame of the decoder, converted on request."""
+    """Frame decoded by FFmpeg, converted on request."""
 
     __slots__ = ("_convert", "_frame")
 
@@ -40,11 +40,11 @@ def presentation_stamp(frame: av.VideoFrame) -> int | None:
     return frame.pts
 
 
-class OrderStamps:
-    """Time stamps for containers that store none: the ``dts`` of the packet behind each frame.
+class DtsStamps:
+    """Time stamps for containers that store none: the ``dts`` of each frame's packet.
 
     Frames leave the decoder in display order, one per packet. The decoder's delay makes the first
-    frame late, so all stamps are moved to put the first frame at the start.
+    frame late, so all stamps are shifted by that delay.
 
     Args:
         first: Tick at which the stream starts.

@@ -14,7 +14,7 @@ from vidsearch.media.kinds import image_format, is_playlist
 from vidsearch.text.printable import printable
 from vidsearch.video.source import ByteSource
 
-# FFmpeg's demuxers of self-contained formats. Left out are those that follow names written in a
+# FFmpeg's demuxers of self-contained formats. Excluded are demuxers that open names written in a
 # file (playlists, concat, image sequences), capture devices and images.
 _CONTAINERS = """
 mov matroska webm avi mpegts mpeg mpegvideo m4v h261 h263 h264 hevc vvc obu av1 ivf vc1 vc1test flv
@@ -22,7 +22,7 @@ live_flv kux asf asf_o ogg rm mxf gxf nut wtv dv dhav nsv pva ty yuv4mpegpipe av
 dirac dnxhd evc amv smk bink mtv nuv
 """
 CONTAINERS: Final = tuple(_CONTAINERS.split())
-# Opened only to report that they hold no video stream.
+# Audio files are opened only to report that they hold no video stream.
 AUDIO_CONTAINERS: Final = ("mp3", "aac", "ac3", "eac3", "wav", "w64", "flac", "aiff", "caf", "ape")
 # Containers whose packets carry presentation times and which can be searched for a time.
 _SEEKABLE: Final = frozenset({"mov", "matroska", "webm", "mpegts"})
@@ -31,13 +31,13 @@ _GENERATE_PTS = 1  # AVFMT_FLAG_GENPTS
 
 
 class OpenedStream:
-    """Open file, its container and its video stream: what a reader decodes.
+    """Open file with its container and the streams to decode.
 
     Attributes:
         source: Bytes of the file.
         container: FFmpeg's container.
         stream: Video stream to decode.
-        audio: Audio stream to decode; None without one, or if audio was not asked for.
+        audio: Audio stream to decode; None without an audio stream or without ``audio=True``.
 
     Args:
         uri: Path, or a URI known to fsspec.
@@ -82,13 +82,13 @@ class OpenedStream:
             if other.index not in indices:
                 other.discard = av.stream.Discard.all
         context = self.stream.codec_context
-        # A stream may grow half-way: the decoder itself refuses frames that would fill the memory.
+        # Frames may become larger within a stream: the decoder rejects those that exceed the limit.
         context.options = {"max_pixels": str(self._max_pixels)}
         context.thread_count = threads
         if threads > 1:
             context.thread_type = "AUTO"
         if "avi" in self.container.format.name:
-            # AVI stores no presentation times, and those made up by FFmpeg are out of order.
+            # AVI stores no presentation times. FFmpeg generates times that are out of order.
             self.container.flags &= ~_GENERATE_PTS
 
     def close(self) -> None:
@@ -115,7 +115,7 @@ def container_name(stream: av.VideoStream) -> str:
 def _open_container(uri: str, source: ByteSource) -> av.container.InputContainer:
     head = source.head()
     source.check()
-    _refuse_other_files(uri, head)
+    _reject_non_video(uri, head)
     try:
         return av.open(
             source,
@@ -123,18 +123,18 @@ def _open_container(uri: str, source: ByteSource) -> av.container.InputContainer
             options={"format_whitelist": ",".join(CONTAINERS + AUDIO_CONTAINERS)},
             metadata_errors="replace",
             buffer_size=source.buffer_bytes,
-            io_open=_refuse_to_follow,
+            io_open=_reject_other_file,
         )
     except (av.error.FFmpegError, OSError, ValueError) as error:
         source.check()
         raise VideoOpenError(_open_failure(uri, head, error)) from error
 
 
-def _refuse_to_follow(name: str, *_: object) -> NoReturn:
-    raise PermissionError(f"a video may not open another file; it names {name!r}")
+def _reject_other_file(name: str, *_: object) -> NoReturn:
+    raise PermissionError(f"a video file must not open another file; got {name!r}")
 
 
-def _refuse_other_files(uri: str, head: bytes) -> None:
+def _reject_non_video(uri: str, head: bytes) -> None:
     if not head:
         raise VideoOpenError(f"'{printable(uri)}' is empty (0 bytes); copy or download it again")
     image = image_format(head)
@@ -165,7 +165,7 @@ def _open_failure(uri: str, head: bytes, error: Exception) -> str:
 def _video_stream(
     uri: str, container: av.container.InputContainer, max_pixels: int
 ) -> av.VideoStream:
-    """Return the video stream to decode: the default one, else the largest, as players do."""
+    """Return the video stream to decode: the default stream, else the largest, as in players."""
     cover = av.stream.Disposition.attached_pic | av.stream.Disposition.timed_thumbnails
     streams = [s for s in container.streams.video if not s.disposition & cover]
     if not streams:

@@ -12,7 +12,7 @@ from vidsearch.datatypes import Image
 from vidsearch.video.pyav.orientation import Orientation
 
 _UNSPECIFIED = 2  # AVCOL_SPC_UNSPECIFIED
-_AVERAGE = av.video.reformatter.Interpolation.AREA  # the cheapest one that reads every pixel
+_AVERAGE = av.video.reformatter.Interpolation.AREA  # cheapest filter that reads every pixel
 _SMOOTH = av.video.reformatter.Interpolation.BILINEAR
 
 
@@ -58,7 +58,7 @@ class FrameConverter:
         unstated_hd = frame.colorspace == _UNSPECIFIED and (
             frame.width >= 1280 or frame.height > 576
         )
-        small = reformatter.reformat(
+        reformatted = reformatter.reformat(
             frame,
             width=width,
             height=height,
@@ -67,13 +67,13 @@ class FrameConverter:
             interpolation=interpolation,
             threads=1,
         )
-        array: Image = np.ascontiguousarray(small.to_ndarray())
+        array: Image = np.ascontiguousarray(reformatted.to_ndarray())
         return array
 
 
 def _square_size(frame: av.VideoFrame, pixel_aspect: Fraction | None) -> tuple[int, int]:
-    """Return width and height with square pixels: one side is stretched, none loses detail."""
-    # A factor above four is a damaged header, not an anamorphic video.
+    """Return width and height with square pixels: one side is stretched, no side is reduced."""
+    # A factor above four indicates a damaged header, not an anamorphic video.
     if pixel_aspect is None or not Fraction(1, 4) <= pixel_aspect <= 4:
         return frame.width, frame.height
     if pixel_aspect >= 1:

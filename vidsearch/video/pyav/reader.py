@@ -1,8 +1,8 @@
 """Default video backend: PyAV, the Python binding of FFmpeg's libraries.
 
-Beyond FFmpeg: packets that do not decode are skipped and counted instead of ending the video; times
-only rise (``clock``); frames are turned upright and their pixels made square; and only
-self-contained file formats are opened, so that no file can name another one.
+Additions to FFmpeg: packets that cannot be decoded are skipped and counted instead of ending the
+video. Times always increase (``clock``). Frames are turned upright and get square pixels. Only
+self-contained file formats are opened, so that no file can lead to another file.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ import av.error
 from vidsearch.errors import VideoDecodeError
 from vidsearch.text.printable import printable
 from vidsearch.video.pyav.clock import PresentationClock
-from vidsearch.video.pyav.frames import OrderStamps, PyAVFrame, presentation_stamp
+from vidsearch.video.pyav.frames import DtsStamps, PyAVFrame, presentation_stamp
 from vidsearch.video.pyav.open import MAX_PIXELS, OpenedStream, can_seek, container_name
 from vidsearch.video.pyav.orientation import Orientation
 from vidsearch.video.pyav.pixels import FrameConverter
@@ -35,8 +35,8 @@ from vidsearch.video.types import DecodedFrame, ExpectedStream, ReadReport, Vide
 
 _MAX_READ_ERRORS = 1000
 _FALLBACK_FPS = Fraction(25)
-# Rounding of a time that was written in seconds.
-_CLOCK_S = 1e-3
+# Tolerance for times that were rounded to decimal seconds.
+_TIME_TOLERANCE_S = 1e-3
 
 
 class PyAVReader(VideoReader):
@@ -72,7 +72,7 @@ class PyAVReader(VideoReader):
             self._end: Fraction | None = None
             self._expected = expected_stream(opened.container, self._stream)
             self._stamp_of = (
-                presentation_stamp if self._expected.has_pts else OrderStamps(self._expected.first)
+                presentation_stamp if self._expected.has_pts else DtsStamps(self._expected.first)
             )
             self._frames = self._raw_frames(self._packets())
             first = self._first_frame()
@@ -136,10 +136,11 @@ class PyAVReader(VideoReader):
         )
 
     def decode_around(self, time_s: float) -> Iterator[DecodedFrame]:
-        """Yield the frames from a keyframe at or before a time on, close to it if possible.
+        """Yield the frames from a keyframe at or shortly before a time.
 
-        Containers without an index seek to a keyframe after the time as often as before it, so the
-        seek is repeated with growing margins. The last attempt is the start of the video.
+        In a container without an index, a seek often ends at a keyframe after the time. The seek is
+        therefore repeated with growing margins, at last to the start of the video. If all seeks end
+        after the time, decoding starts at the earliest frame reached.
 
         Args:
             time_s: Seconds from the container's start.
@@ -158,7 +159,7 @@ class PyAVReader(VideoReader):
             if first is None or stamp is None:
                 continue
             first_s = float(stamp * expected.time_base - expected.start)
-            if first_s <= max(time_s, begin_s) + _CLOCK_S:
+            if first_s <= max(time_s, begin_s) + _TIME_TOLERANCE_S:
                 return self._timed_frames(first)
             reached.append((first_s, target_s))
         first = self._first_frame_after_seek(min(reached)[1]) if reached else None
@@ -172,7 +173,8 @@ class PyAVReader(VideoReader):
     def take_audio(self) -> list[tuple[av.AudioFrame, float]]:
         """Return the audio frames decoded since the last call, each with its time in seconds.
 
-        Seconds count from the container's start. Empty unless the reader was opened with audio.
+        Seconds count from the container's start. The list is empty unless the reader was opened
+        with audio.
         """
         frames, self._audio_frames = self._audio_frames, []
         return frames
@@ -260,7 +262,7 @@ class PyAVReader(VideoReader):
         return False
 
     def _frames_from(self, cut: int) -> Iterator[DecodedFrame]:
-        # Frames displayed before the keyframe refer to frames before it.
+        # Frames displayed before the keyframe may refer to frames that were not decoded.
         assert self._frames is not None
         for frame in self._frames:
             if frame.pts is not None and frame.pts >= cut:
@@ -272,7 +274,7 @@ class PyAVReader(VideoReader):
         assert self._frames is not None
         time_base = self._expected.time_base
         rate = self._stream.average_rate or _FALLBACK_FPS
-        usual = max(1, round(1 / (rate * time_base)))
+        average_duration = max(1, round(1 / (rate * time_base)))
         clock = PresentationClock(time_base, self._expected.first)
         stamp = self._stamp_of(current)
         upcoming: av.VideoFrame | None = current
@@ -283,7 +285,7 @@ class PyAVReader(VideoReader):
             errors_after = self._errors
             self._check_open()
             following = None if upcoming is None else self._stamp_of(upcoming)
-            duration = current.duration if current.duration > 0 else usual
+            duration = current.duration if current.duration > 0 else average_duration
             pts = clock.tick(stamp, duration, following)
             stamp = following
             if pts is None:
@@ -315,7 +317,7 @@ class PyAVReader(VideoReader):
         while self._opened is not None and failed < _MAX_READ_ERRORS:
             streams, audio = self._opened.streams, self._opened.audio
             try:
-                # A generator that raised is finished: continue reading with a new one.
+                # A generator that raised is finished: continue reading with a new generator.
                 for packet in self._opened.container.demux(streams):
                     failed = 0
                     if audio is not None and packet.stream is audio:

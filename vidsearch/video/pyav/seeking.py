@@ -11,7 +11,7 @@ import av.container
 import av.error
 
 _MARGINS_S: Final = (0.0, 2.0, 12.0, 60.0)
-# An index by decoding time, which may be negative, hides the first keyframe from a seek to 0.
+# If an index holds negative decoding times, a seek to 0 misses the first keyframe.
 _BEFORE_START_S: Final = -10.0
 _PACKETS_TO_KEYFRAME = 5000
 
@@ -30,7 +30,7 @@ def seek_targets(time_s: float) -> tuple[float, ...]:
 
 
 def seek(container: av.container.InputContainer, stream: av.VideoStream, tick: int) -> bool:
-    """Move to a keyframe of a stream near a tick; return False if that is impossible.
+    """Move to a keyframe of a stream near a tick; return False if the container cannot seek.
 
     The keyframe lies before the tick, or after it in containers without an index.
     """
@@ -42,7 +42,7 @@ def seek(container: av.container.InputContainer, stream: av.VideoStream, tick: i
 
 
 def first_keyframe(packets: Iterator[av.Packet[av.VideoStream]]) -> int | None:
-    """Return the pts of the first keyframe; None if there is none nearby or it has no pts."""
+    """Return the pts of the first keyframe; None without a nearby keyframe or its pts."""
     nearby = islice(packets, _PACKETS_TO_KEYFRAME)
     packet = next((packet for packet in nearby if packet.is_keyframe), None)
     return None if packet is None else packet.pts
@@ -51,7 +51,7 @@ def first_keyframe(packets: Iterator[av.Packet[av.VideoStream]]) -> int | None:
 def packets_from_keyframe(
     packets: Iterator[av.Packet[av.VideoStream]], pts: int
 ) -> Iterator[av.Packet[av.VideoStream]]:
-    """Yield the packets from the keyframe with this pts on; none if it is not among them."""
+    """Yield the packets from the keyframe with this pts on; nothing if it is missing."""
     for packet in packets:
         if packet.is_keyframe and packet.pts is not None and packet.pts >= pts:
             if packet.pts == pts:

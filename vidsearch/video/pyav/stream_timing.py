@@ -69,7 +69,8 @@ def _tagged_duration(
 ) -> float | None:
     """Return the length by Matroska's tags, None without a usable tag.
 
-    A file copied by FFmpeg may hold both kinds of tag; its statistics then describe the original.
+    A file copied by FFmpeg may hold both kinds of tag. The statistics then describe the original
+    file.
     """
     by_ffmpeg = _writing_library(container).startswith("Lavf")
     statistics = any(key.startswith("_STATISTICS_WRITING_APP") for key in stream.metadata)
@@ -96,10 +97,10 @@ def _length_from_first_frame(
         start_s: Start of the container. If counting from ``from_s`` gives a negative length,
             ``length_s`` is relative to the container's start.
     """
-    own_s = length_s - (first_s - from_s)
-    if own_s <= 0:
-        own_s = length_s - (first_s - start_s)
-    return own_s if own_s > 0 else None
+    from_first_s = length_s - (first_s - from_s)
+    if from_first_s <= 0:
+        from_first_s = length_s - (first_s - start_s)
+    return from_first_s if from_first_s > 0 else None
 
 
 def _writing_library(container: av.container.InputContainer) -> str:
