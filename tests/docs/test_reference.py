@@ -3,16 +3,25 @@
 from __future__ import annotations
 
 import importlib.util
+import json
 import re
 import shlex
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 
+from pipelines.indexing.outcomes import IndexReport
 from tests.docs.pages import PROJECT, blocks, commands
+from vidsearch.archive import ArchiveStatus
 from vidsearch.catalog.schema import table_schemas
 from vidsearch.commands.reference import command_reference
+from vidsearch.datatypes import Hit, TimeSpan
+from vidsearch.erasure.receipt import PersonReceipt, VideoReceipt
 from vidsearch.errors import NoFaceError, VidsearchError
+from vidsearch.results import as_json
 
 DOCS = PROJECT / "docs"
 REFERENCE = DOCS / "reference"
@@ -30,6 +39,66 @@ def table_rows(page: Path, heading: str) -> list[str]:
 @pytest.mark.parametrize("name", list(table_schemas(8)))
 def test_columns_of_the_catalog(name: str) -> None:
     assert table_rows(REFERENCE / "catalog.md", name) == table_schemas(8)[name].names
+
+
+def keys_of(value: Any, path: str = "") -> Iterator[str]:
+    """Yield the keys of a JSON value in order, nested ones with their path."""
+    if isinstance(value, dict):
+        for name, inner in value.items():
+            yield f"{path}/{name}"
+            yield from keys_of(inner, f"{path}/{name}")
+    elif isinstance(value, list) and value:
+        yield from keys_of(value[0], path)
+
+
+def example(name: str) -> dict[str, Any]:
+    """Return the JSON example under a heading of the page."""
+    text = (REFERENCE / "json.md").read_text(encoding="utf-8").partition(f"## {name}\n")[2]
+    block: dict[str, Any] = json.loads(text.partition("```json\n")[2].partition("```")[0])
+    return block
+
+
+def test_keys_of_index() -> None:
+    report = IndexReport(
+        indexed=1,
+        skipped=0,
+        failed=0,
+        tracks=1,
+        faces=1,
+        duration_s=1.0,
+        elapsed_s=1.0,
+        failures=(),
+        partly_read=(),
+    )
+    shown = [key for key in keys_of(example("index")) if not key.startswith("/failures/")]
+    assert shown == list(keys_of(report.to_json()))
+
+
+def test_keys_of_search() -> None:
+    hit = Hit(
+        rank=1,
+        confidence=0.9,
+        similarity=0.9,
+        video="a.mp4",
+        video_id="a" * 40,
+        track_id="b" * 32,
+        span=TimeSpan(0.0, 1.0),
+        best_s=0.5,
+        box_xyxy=np.array([0, 0, 10, 10], np.float32),
+        person=None,
+    )
+    assert list(example("search")["hits"][0]) == list(as_json._hit(hit))
+
+
+def test_keys_of_status() -> None:
+    fields = set(ArchiveStatus.__dataclass_fields__)
+    shown = {name for name in table_rows(REFERENCE / "json.md", "status") if name in fields}
+    assert shown == fields
+
+
+def test_keys_of_receipts() -> None:
+    fields = set(VideoReceipt.__dataclass_fields__) | set(PersonReceipt.__dataclass_fields__)
+    assert set(table_rows(REFERENCE / "json.md", "forget")) == fields
 
 
 def test_exit_codes() -> None:
