@@ -82,16 +82,16 @@ def resolve_device(spec: str, runtime: Runtime = "onnxruntime") -> Device:
     if match[1] == "auto":
         return Device("cuda", 0) if _usable_gpus(runtime) else CPU
     device = Device("cuda", int(match[2]) if match[2] is not None else 0)
-    usable = _usable_gpus(runtime)
-    if device.index < usable:
+    usable_gpus = _usable_gpus(runtime)
+    if device.index < usable_gpus:
         return device
-    visible = _driver_gpus()
-    if visible > usable:
+    visible_gpus = _driver_gpus()
+    if visible_gpus > usable_gpus:
         raise DeviceError(
             f"device '{device}' is visible, but the installed {runtime} is a build without CUDA; "
             f"install the gpu extra, or {_REMEDY}"
         )
-    count = f" (there are {visible})" if visible else ""
+    count = f" (there are {visible_gpus})" if visible_gpus else ""
     raise DeviceError(f"device '{device}' is not visible here{count}; {_REMEDY}")
 
 

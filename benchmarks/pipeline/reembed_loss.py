@@ -24,7 +24,7 @@ from vidsearch.evaluation.protocols.pairs import PairSet, read_lfw_pairs
 from vidsearch.faces.geometry.align import AlignmentTemplate, align_faces, with_margin
 from vidsearch.faces.template import normalise
 from vidsearch.faces.track.config import TrackingConfig
-from vidsearch.faces.track.kept import encode
+from vidsearch.faces.track.kept import encode_aligned
 from vidsearch.models.registry import LoadedPack, load_pack
 from vidsearch.photo.open import read_photo
 
@@ -33,7 +33,7 @@ def detour(
     image: Image, landmarks: NDArray[np.float32], stored: AlignmentTemplate, models: LoadedPack
 ) -> NDArray[np.float32]:
     face = align_faces(image, landmarks, stored)
-    jpegs = encode(face, TrackingConfig().jpeg_quality)
+    jpegs = encode_aligned(face, TrackingConfig().jpeg_quality)
     kept = reembed_faces.StoredFaces(jpegs, landmarks, stored.array[None])
     embedding: NDArray[np.float32] = reembed_faces.run(kept, models.embedder)[0]
     return embedding

@@ -33,7 +33,7 @@ from pipelines.stages import error_boundary
 from pipelines.stages.options import IndexConfig
 from pipelines.stages.payloads import Notice, Outcome, SlicedVideo
 from vidsearch.catalog import Catalog, CatalogWriter, WriterConfig
-from vidsearch.catalog.maintenance import maintain, repair, retire_replaced
+from vidsearch.catalog.maintenance import maintain, remove_replaced, repair
 from vidsearch.catalog.writer import new_run_id
 from vidsearch.device import resolve_device
 from vidsearch.errors import CatalogNotFoundError, VidsearchError
@@ -253,7 +253,7 @@ def _finish(run: _Run) -> None:
     from pipelines.cluster.index_shards import build_options
     from vidsearch.search.track_index import rebuild_if_stale
 
-    retire_replaced(run.catalog)
+    remove_replaced(run.catalog)
     maintain(run.catalog)
     options = build_options(run.catalog.root, run.cluster.scheduler, fall_back=True)
     rebuild_if_stale(run.catalog, options=options)

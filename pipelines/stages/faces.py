@@ -5,7 +5,7 @@ from __future__ import annotations
 from vidsearch.datatypes import Frame, FrameFaces
 from vidsearch.faces.geometry.align import align_faces, with_margin, without_margin
 from vidsearch.faces.quality import face_quality, too_poor
-from vidsearch.faces.track.kept import encode
+from vidsearch.faces.track.kept import encode_aligned
 from vidsearch.models.registry import LoadedPack
 
 
@@ -26,6 +26,6 @@ def run(frame: Frame, models: LoadedPack, jpeg_quality: int) -> FrameFaces:
             aligned, detections.landmarks, detections.boxes_xyxy, detections.scores
         ),
         too_poor=too_poor(aligned, detections.landmarks, detections.boxes_xyxy),
-        aligned_jpegs=encode(stored_faces, jpeg_quality),
+        aligned_jpegs=encode_aligned(stored_faces, jpeg_quality),
         aligned_points=stored.array,
     )

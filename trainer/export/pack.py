@@ -251,13 +251,13 @@ def _smaller(
 def _detector(pack: str, folder: Path) -> tuple[DetectorSpec, tuple[PackFile, ...]]:
     """Return the detector of a base pack; its file, if any, is copied into the folder."""
     from vidsearch.models.open_pack import OPEN
-    from vidsearch.models.registry import read_own_pack
+    from vidsearch.models.registry import read_user_pack
 
     if pack == OPEN.name:
         return OPEN.detector, ()
     if not (Path(pack) / PACK_TOML).is_file():
         raise ConfigError(f"--detector must be 'open' or the folder of a pack; got {pack!r}")
-    base = read_own_pack(Path(pack))
+    base = read_user_pack(Path(pack))
     verify_pack(base, Path(pack))
     if base.detector.file is None:
         return base.detector, ()

@@ -153,10 +153,10 @@ class Catalog:
         return self._tables[name]
 
     def require_model(self, model_id: str) -> None:
-        """Raise unless the catalog's vectors are of this model.
+        """Raise unless this model computed the catalog's vectors.
 
         Raises:
-            CatalogModelError: The vectors are of another model.
+            CatalogModelError: Another model computed the vectors.
         """
         if model_id != self.model_id:
             raise CatalogModelError(
@@ -195,7 +195,7 @@ class Catalog:
     def videos(
         self, columns: Sequence[str] | None = None, video_ids: Collection[str] | None = None
     ) -> pa.Table:
-        """Return the videos, one row a video (columns: ``schema.VIDEOS``).
+        """Return the videos, one row per video (columns: ``schema.VIDEOS``).
 
         Raises:
             CatalogError: The table is missing or damaged.
@@ -292,8 +292,8 @@ class Catalog:
         return summarise(self.uri, self.meta, state.videos(), self.people().num_rows)
 
 
-def _options(root: StoragePath, given: Mapping[str, str] | None) -> dict[str, str]:
-    return {**table_options(root), **(given if given is not None else {})}
+def _options(root: StoragePath, options: Mapping[str, str] | None) -> dict[str, str]:
+    return {**table_options(root), **(options if options is not None else {})}
 
 
 def _create_tables(root: StoragePath, meta: CatalogMeta, options: dict[str, str]) -> None:

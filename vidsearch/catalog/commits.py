@@ -1,4 +1,4 @@
-"""Commits to a table: retries under contention, and our errors instead of the table store's."""
+"""Commits to a table: retries under contention, and conversion of the table store's errors."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ _FREE_MARGIN = 4 << 20  # bytes that a commit needs beside its rows: log entries
 
 
 def commit(root: StoragePath, write: Callable[[], None]) -> None:
-    """Call ``write``, and again while other writers win, for at most ``RETRY_FOR_S``.
+    """Call ``write``; repeat the call while other writers commit first, for ``RETRY_FOR_S``.
 
     Args:
         root: Folder of the catalog, for messages.
         write: Makes one commit.
 
     Raises:
-        CatalogConflictError: Other writers won until the end.
+        CatalogConflictError: Other writers committed first for ``RETRY_FOR_S``.
         CatalogWriteError: The table cannot be written.
     """
     from deltalake.exceptions import CommitFailedError
@@ -55,16 +55,16 @@ def commit(root: StoragePath, write: Callable[[], None]) -> None:
             retrying(write)
     except CommitFailedError as error:
         raise CatalogConflictError(
-            f"other writers of the catalog {root.uri!r} won for {RETRY_FOR_S:.0f} s "
-            f"({one_line(error)}); repeat the command, with fewer of them at a time"
+            f"other writers of the catalog {root.uri!r} committed first for {RETRY_FOR_S:.0f} s "
+            f"({one_line(error)}); repeat the command with fewer writers at a time"
         ) from error
 
 
 @contextmanager
 def write_errors(root: StoragePath) -> Iterator[None]:
-    """Turn the table store's errors into ours while a table is written.
+    """Turn the table store's errors into vidsearch errors while a table is written.
 
-    A ``CommitFailedError`` passes: it can be retried.
+    A ``CommitFailedError`` is not converted, because the commit can be retried.
 
     Raises:
         CatalogWriteError: The table cannot be written.
@@ -84,7 +84,7 @@ def write_errors(root: StoragePath) -> Iterator[None]:
 
 @contextmanager
 def read_errors(root: StoragePath, table: str) -> Iterator[None]:
-    """Turn the table store's errors into ours while a table is read.
+    """Turn the table store's errors into vidsearch errors while a table is read.
 
     Raises:
         CatalogError: The table is missing or damaged.
@@ -101,7 +101,9 @@ def read_errors(root: StoragePath, table: str) -> Iterator[None]:
 
 
 def require_space(root: StoragePath, size: int) -> None:
-    """Raise if the disk has no room for a commit: the store reports a full disk at great length.
+    """Raise if the disk has too little free space for a commit.
+
+    The table store's own message for a full disk is very long.
 
     Args:
         root: Folder of the catalog; an object store is not checked.
@@ -117,7 +119,7 @@ def require_space(root: StoragePath, size: int) -> None:
     except OSError as error:
         raise CatalogWriteError(
             f"catalog {root.uri!r} cannot be written ({one_line(error)}); check that the folder "
-            "is still there, then repeat the command"
+            "exists, then repeat the command"
         ) from error
     needed = size + _FREE_MARGIN
     if free < needed:

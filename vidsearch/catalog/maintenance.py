@@ -1,10 +1,10 @@
 """Maintenance of the tables: repair after killed runs, compaction, removal of old versions.
 
 An attempt to commit that is older than ``STALE_AFTER_S`` and never became visible is treated as
-dead. An attempt takes seconds, and contention ends after ``commits.RETRY_FOR_S``. Age works without
-lock files and process numbers, across machines and containers, with clocks that agree to minutes.
-The cost: invisible rows stay for that time. A writer that was suspended for longer notices it (see
-``writer.py``).
+dead. An attempt takes seconds, and contention ends after ``commits.RETRY_FOR_S``. A test of age
+needs no lock files and process numbers, and works across machines and containers whose clocks agree
+to minutes. Invisible rows stay for that time. A writer that was suspended for longer detects the
+removal (see ``writer.py``).
 """
 
 from __future__ import annotations
@@ -14,7 +14,6 @@ import re
 import time
 from collections import defaultdict
 from dataclasses import dataclass
-from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -29,13 +28,14 @@ from vidsearch.text.printable import one_line
 _LOG = logging.getLogger(__name__)
 
 STALE_AFTER_S = 3600.0
-_KEEP_OLD_FILES_H = 24  # a reader can read the files of a version that it opened for this long
+_KEEP_OLD_FILES_H = 24  # an opened version stays readable for this long
 _MANY_FILES = 16
 _FILE_BYTES = 32 << 20
-# JPEGs are nearly all of a catalog's bytes, and one batch makes a file of fair size. Joining such
+# JPEGs are nearly all of a catalog's bytes, and the file of one batch is large enough. Joining such
 # files would double the catalog until the old files are removed.
 _FACES_FILE_BYTES = 4 << 20
-_TERMS_A_STATEMENT = 200
+_IDS_PER_TERM = 200
+_TERMS_PER_STATEMENT = 20
 
 _STAMP = re.compile(r"\.([0-9a-f]{12})$")
 
@@ -54,14 +54,14 @@ class RepairReport:
 
 
 def repair(catalog: Catalog, stale_after_s: float = STALE_AFTER_S) -> RepairReport:
-    """Remove the rows that killed runs left; rows of running writers stay.
+    """Remove the rows of killed runs; rows of running writers stay.
 
     Args:
         catalog: The catalog.
         stale_after_s: Age in seconds from which an invisible attempt is treated as dead.
 
     Raises:
-        CatalogConflictError: Other writers won too often.
+        CatalogConflictError: Other writers committed first for two minutes.
         CatalogWriteError: The catalog cannot be written.
     """
     catalog.table("videos").add_missing_columns(VIDEOS)
@@ -83,7 +83,7 @@ def remove_incomplete(catalog: Catalog) -> int:
     """Remove videos that have fewer or more tracks than their row states; return their number.
 
     Raises:
-        CatalogConflictError: Other writers won too often.
+        CatalogConflictError: Other writers committed first for two minutes.
         CatalogWriteError: The catalog cannot be written.
     """
     snapshot = catalog.snapshot()
@@ -104,23 +104,23 @@ def remove_incomplete(catalog: Catalog) -> int:
     return removed
 
 
-def retire_replaced(catalog: Catalog) -> int:
+def remove_replaced(catalog: Catalog) -> int:
     """Remove videos whose only file now has other content; return their number.
 
     A file that was repaired, completed or overwritten is another video, and a hit on its former
     content would be wrong. A later ``repair`` removes the rows in the other tables.
 
     Raises:
-        CatalogConflictError: Other writers won too often.
+        CatalogConflictError: Other writers committed first for two minutes.
         CatalogWriteError: The catalog cannot be written.
     """
     content_at = {row["uri"]: row["video_id"] for row in catalog.table("files").read().to_pylist()}
     current = set(content_at.values())
     replaced: dict[str, list[str]] = defaultdict(list)
     for row in catalog.videos(columns=["video_id", "uri", "run_id"]).to_pylist():
-        # A run that was killed may have left a video without a row in ``files``: keep it.
-        content = content_at.get(row["uri"])
-        if row["video_id"] not in current and content not in (None, row["video_id"]):
+        # A killed run may have left a video without a row in ``files``: keep the video.
+        content_now = content_at.get(row["uri"])
+        if row["video_id"] not in current and content_now not in (None, row["video_id"]):
             replaced[row["run_id"]].append(row["video_id"])
     removed = 0
     for statement in _statements(replaced):
@@ -131,16 +131,17 @@ def retire_replaced(catalog: Catalog) -> int:
 def maintain(catalog: Catalog) -> None:
     """Join small files and remove files that no version of the last day refers to.
 
-    If a concurrent writer wins, the next call joins the files.
+    If a concurrent writer commits first, the next call joins the files.
 
     Raises:
         CatalogWriteError: The catalog cannot be written.
     """
     for name in catalog.table_names:
         table = catalog.table(name)
-        opened = table.open()
         size = _FACES_FILE_BYTES if name == "faces" else _FILE_BYTES
-        if _small_files(opened, size // 2) > _MANY_FILES:
+        file_bytes = pa.table(table.open().get_add_actions(flatten=True))["size_bytes"]
+        small_files = pc.sum(pc.less(file_bytes, size // 2)).as_py() or 0
+        if small_files > _MANY_FILES:
             try:
                 table.compact(size)
             except CatalogConflictError as error:
@@ -148,13 +149,8 @@ def maintain(catalog: Catalog) -> None:
         table.vacuum(_KEEP_OLD_FILES_H)
 
 
-def _small_files(opened: Any, size: int) -> int:
-    sizes = pa.table(opened.get_add_actions(flatten=True)).column("size_bytes")
-    return int(pc.sum(pc.less(sizes, size)).as_py() or 0)
-
-
 def _dead_attempts(catalog: Catalog, name: str, oldest_live_s: float) -> dict[str, list[str]]:
-    """Return the videos with invisible rows of attempts that are too old, by attempt."""
+    """Return the ids of the videos with invisible rows of dead attempts, by attempt."""
     snapshot = catalog.snapshot()
     pairs = snapshot.uncounted(name).group_by(["run_id", "video_id"]).aggregate([])
     dead: dict[str, list[str]] = defaultdict(list)
@@ -165,12 +161,12 @@ def _dead_attempts(catalog: Catalog, name: str, oldest_live_s: float) -> dict[st
     return dead
 
 
-def _statements(dead: dict[str, list[str]]) -> list[str]:
-    """Return SQL conditions that together select every (attempt, video) pair."""
+def _statements(videos: dict[str, list[str]]) -> list[str]:
+    """Return SQL conditions that together select every video of every attempt."""
     terms = []
-    for run_id, video_ids in sorted(dead.items()):
-        for start in range(0, len(video_ids), _TERMS_A_STATEMENT):
-            some = ", ".join(map(sql_text, sorted(video_ids)[start : start + _TERMS_A_STATEMENT]))
-            terms.append(f"(run_id = {sql_text(run_id)} AND video_id IN ({some}))")
-    step = 20
-    return [" OR ".join(terms[start : start + step]) for start in range(0, len(terms), step)]
+    for run_id, video_ids in sorted(videos.items()):
+        for start in range(0, len(video_ids), _IDS_PER_TERM):
+            ids = ", ".join(map(sql_text, sorted(video_ids)[start : start + _IDS_PER_TERM]))
+            terms.append(f"(run_id = {sql_text(run_id)} AND video_id IN ({ids}))")
+    starts = range(0, len(terms), _TERMS_PER_STATEMENT)
+    return [" OR ".join(terms[start : start + _TERMS_PER_STATEMENT]) for start in starts]

@@ -25,8 +25,8 @@ class CatalogMeta:
         dim: Length of the vectors.
         created: Time of creation, ISO 8601, UTC.
         vectors: Folder in the catalog with the tables of this model's vectors and their index;
-            empty: the catalog's own folder. Re-embedding builds another folder and then writes its
-            name here, which publishes it.
+            empty: the catalog's own folder. Re-embedding builds another folder and publishes it by
+            writing the folder's name here.
     """
 
     pack: str
@@ -47,7 +47,7 @@ class CatalogMeta:
 
     @property
     def format_version(self) -> int:
-        """Lowest format that can represent this metadata, so that older readers still open it."""
+        """Lowest format that can represent this metadata, for older versions of vidsearch."""
         return 2 if self.vectors else 1
 
     def to_bytes(self) -> bytes:
@@ -102,8 +102,8 @@ def _parse(raw: bytes, root: StoragePath) -> CatalogMeta:
     version = int(fields["format_version"])
     if version > FORMAT_VERSION:
         raise CatalogVersionError(
-            f"catalog {root.uri!r} has format {version}, this vidsearch reads up to "
-            f"{FORMAT_VERSION}; upgrade vidsearch"
+            f"catalog {root.uri!r} has format {version}; this version of vidsearch reads formats "
+            f"up to {FORMAT_VERSION}; upgrade vidsearch"
         )
     return CatalogMeta(
         pack=str(fields["pack"]),

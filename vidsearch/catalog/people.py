@@ -1,8 +1,8 @@
 """Named people, and verdicts on whether a track shows a person.
 
-A verdict is a row that is only ever added, so every judgement stays on record. Of several verdicts
-on the same track and person, the latest counts. A track belongs to the person of its latest valid
-verdict "same".
+Verdicts are appended and never changed; only merging people and erasure delete verdicts. Of several
+verdicts on the same track and person, the latest counts. A track belongs to the person of its
+latest valid verdict "same".
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from vidsearch.errors import ConfigError
 from vidsearch.text.printable import printable
 
 LONGEST_NAME = 200
-"""Characters of a person's name."""
+"""Largest number of characters of a person's name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,19 +79,19 @@ def add_person(catalog: Catalog, name: str) -> str:
         CatalogWriteError: The catalog cannot be written.
     """
     person_id = secrets.token_hex(16)
-    catalog.table("people").append(_person(person_id, name))
+    catalog.table("people").append(_person_row(person_id, name))
     return person_id
 
 
 def rename_person(catalog: Catalog, person_id: str, name: str) -> None:
-    """Give a person another name.
+    """Change the name of a person.
 
     Raises:
         ConfigError: The catalog has no such person, or the name is empty or too long.
         CatalogWriteError: The catalog cannot be written.
     """
-    _require(catalog, person_id)
-    catalog.table("people").merge(_person(person_id, name), "person_id", "true")
+    _require_person(catalog, person_id)
+    catalog.table("people").merge(_person_row(person_id, name), "person_id", "true")
 
 
 def judge(catalog: Catalog, track_ids: Collection[str], person_id: str, *, same: bool) -> None:
@@ -101,7 +101,7 @@ def judge(catalog: Catalog, track_ids: Collection[str], person_id: str, *, same:
         ConfigError: The catalog has no such person, or no such track.
         CatalogWriteError: The catalog cannot be written.
     """
-    _require(catalog, person_id)
+    _require_person(catalog, person_id)
     judged = sorted(set(track_ids))
     missing = sorted(set(judged) - set(_existing(catalog, judged)))
     if missing:
@@ -125,7 +125,7 @@ def merge_people(catalog: Catalog, keep: str, other: str) -> None:
     """
     if keep == other:
         raise ConfigError("a person cannot be merged with itself; choose two people")
-    _require(catalog, other)
+    _require_person(catalog, other)
     tracks = judgements(catalog).confirmed(other)
     judge(catalog, _existing(catalog, tracks), keep, same=True)
     condition = f"person_id = {sql_text(other)}"
@@ -142,7 +142,7 @@ def split_person(catalog: Catalog, person_id: str, track_ids: Sequence[str], nam
     """
     if not track_ids:
         raise ConfigError("choose at least one track for the new person")
-    _require(catalog, person_id)
+    _require_person(catalog, person_id)
     new_id = add_person(catalog, name)
     judge(catalog, track_ids, person_id, same=False)
     judge(catalog, track_ids, new_id, same=True)
@@ -154,15 +154,15 @@ def _existing(catalog: Catalog, track_ids: Collection[str]) -> list[str]:
     return found
 
 
-def _person(person_id: str, name: str) -> pa.Table:
-    clean = " ".join(printable(name).split())
-    if not clean or len(clean) > LONGEST_NAME:
-        raise ConfigError(f"a name must have 1 to {LONGEST_NAME} characters; got {len(clean)}")
-    row = {"person_id": person_id, "name": clean, "created_at": datetime.now(UTC)}
+def _person_row(person_id: str, name: str) -> pa.Table:
+    printed = " ".join(printable(name).split())
+    if not printed or len(printed) > LONGEST_NAME:
+        raise ConfigError(f"a name must have 1 to {LONGEST_NAME} characters; got {len(printed)}")
+    row = {"person_id": person_id, "name": printed, "created_at": datetime.now(UTC)}
     return pa.Table.from_pylist([row], schema=PEOPLE)
 
 
-def _require(catalog: Catalog, person_id: str) -> None:
+def _require_person(catalog: Catalog, person_id: str) -> None:
     if person_id not in catalog.people()["person_id"].to_pylist():
         raise ConfigError(
             f"person {person_id!r} is not in the catalog; choose another, or add a person"

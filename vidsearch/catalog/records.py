@@ -32,7 +32,7 @@ class VideoRecord:
         model_id: Model of the tracks' templates.
         duration_s: Duration stated by the container.
         read_s: Seconds that were read and can be searched.
-        fps: Frames a second.
+        fps: Frames per second.
         width: Pixels.
         height: Pixels.
         codec: Name of the video codec.
@@ -69,9 +69,11 @@ class VideoRecord:
         if self.status not in get_args(VideoStatus):
             raise ConfigError(f"status must be one of {get_args(VideoStatus)}; got {self.status!r}")
         if not self.video_id:
-            raise ConfigError(f"video_id must not be empty; it is, for {self.uri!r}")
+            raise ConfigError(f"video_id of {self.uri!r} must not be empty")
         if self.status == "failed" and not self.failure:
-            raise ConfigError(f"a failed video needs its reason in failure; {self.uri!r} has none")
+            raise ConfigError(
+                f"failure of the failed video {self.uri!r} must state the reason; got nothing"
+            )
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -87,12 +89,14 @@ class IndexedVideo:
 
     def __post_init__(self) -> None:
         if self.video.status == "failed" and self.tracks:
-            raise ConfigError(f"a failed video has no tracks; {self.video.uri!r} has some")
+            raise ConfigError(
+                f"the failed video {self.video.uri!r} must not have tracks; got {len(self.tracks)}"
+            )
 
 
 @dataclass(frozen=True, slots=True)
 class KnownFile:
-    """A file and the video that its content is.
+    """File whose content is a known video.
 
     A file with unchanged size and modification time need not be hashed again.
 
@@ -117,22 +121,22 @@ def track_ids(record: VideoRecord, tracks: tuple[Track, ...]) -> list[str]:
     An id is the hash of video, model, shot, start, and a number that distinguishes tracks with the
     same four values by their order in ``tracks``.
     """
-    twins: dict[str, int] = {}
+    counts: dict[str, int] = {}
     ids = []
     for track in tracks:
         start_us = round(track.span.start_s * 1_000_000)
         name = "\x1f".join([record.video_id, record.model_id, str(track.shot), str(start_us)])
-        twin = twins.get(name, 0)
-        twins[name] = twin + 1
-        ids.append(hashlib.blake2b(f"{name}\x1f{twin}".encode(), digest_size=16).hexdigest())
+        number = counts.get(name, 0)
+        counts[name] = number + 1
+        ids.append(hashlib.blake2b(f"{name}\x1f{number}".encode(), digest_size=16).hexdigest())
     return ids
 
 
 def storable_uri(uri: str) -> str:
     """Return ``uri`` as text that a table can hold.
 
-    A file name can be any bytes. A name that is not UTF-8 becomes a ``file:`` URL with those bytes
-    percent-encoded; ``usable_uri`` is the inverse.
+    A file name may consist of any bytes. A name that is not UTF-8 becomes a ``file:`` URL with
+    percent-encoded bytes; ``usable_uri`` is the inverse.
     """
     try:
         uri.encode()
@@ -142,7 +146,7 @@ def storable_uri(uri: str) -> str:
 
 
 def usable_uri(stored: str) -> str:
-    """Return the path or URI of a stored one; a percent-encoded path comes back as absolute."""
+    """Return the path or URI from its stored text; a percent-encoded path becomes absolute."""
     if not stored.startswith("file:///"):
         return stored
     path = os.fsdecode(unquote_to_bytes(stored.removeprefix("file://")))

@@ -24,15 +24,15 @@ from vidsearch.faces.geometry.align import AlignmentTemplate
 from vidsearch.text.printable import one_line
 
 FACES_IN_PIECE = 250
-_ROWS_A_COMMIT = 4_000
+_ROWS_PER_COMMIT = 4_000
 _IN_MEMORY_BYTES = 256 << 20
 _COLUMNS = tuple(name for name in faces_schema(1).names if name != "embedding")
 
 
 class Pieces:
-    """Embeddings made so far, one file for each piece of ``faces``.
+    """Embeddings computed so far, one file per piece of ``faces``.
 
-    The name of a piece is a hash of the faces in it, so a piece is found again as long as these
+    The name of a piece is a hash of the faces in it, so a later run finds a piece as long as these
     faces are stored together.
 
     Args:
@@ -86,7 +86,7 @@ class Pieces:
         except OSError as error:
             raise CatalogWriteError(
                 f"{self._folder.uri!r} cannot be written ({one_line(error)}); free space or check "
-                "the write permission, then repeat the command: it continues"
+                "the write permission, then repeat the command, which continues"
             ) from error
         self._names.add(name)
 
@@ -187,19 +187,19 @@ class _BatchWriter:
 
     def __init__(self, catalog: Catalog, table: str) -> None:
         self._table = catalog.table(table)
-        self._waiting: list[pa.Table] = []
+        self._pending: list[pa.Table] = []
         self._rows = 0
 
     def add(self, rows: pa.Table) -> None:
-        self._waiting.append(rows)
+        self._pending.append(rows)
         self._rows += rows.num_rows
-        if self._rows >= _ROWS_A_COMMIT:
+        if self._rows >= _ROWS_PER_COMMIT:
             self.flush()
 
     def flush(self) -> None:
-        if self._waiting:
-            self._table.append(pa.concat_tables(self._waiting))
-        self._waiting, self._rows = [], 0
+        if self._pending:
+            self._table.append(pa.concat_tables(self._pending))
+        self._pending, self._rows = [], 0
 
 
 @contextmanager

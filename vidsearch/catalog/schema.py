@@ -18,8 +18,8 @@ from vidsearch.errors import CatalogError
 _TIME = pa.timestamp("us", tz="UTC")
 _BOX = pa.list_(pa.float32(), 4)
 
-# A `run_id` names one attempt to commit one batch (see writer.py). A row of `tracks` or `faces`
-# counts only if `videos` has a row with the same video_id and the same run_id.
+# A `run_id` identifies one attempt to commit one batch (see writer.py). A row of `tracks` or
+# `faces` counts only if `videos` has a row with the same video_id and the same run_id.
 VIDEOS = pa.schema(
     [
         ("video_id", pa.string()),
@@ -111,7 +111,7 @@ def faces_schema(dim: int) -> pa.Schema:
             ("quality", pa.float32()),
             ("embedding", pa.list_(pa.float32(), dim)),
             ("aligned_jpeg", pa.binary()),
-            # Landmarks in pixels of aligned_jpeg; null: those of the pack's alignment template.
+            # Landmarks in pixels of aligned_jpeg; null: the points of the pack's template.
             ("aligned_points", pa.list_(pa.float32(), 10)),
         ]
     )
@@ -140,7 +140,7 @@ def table_schemas(dim: int) -> MappingProxyType[str, pa.Schema]:
 
 
 def video_rows(videos: Sequence[IndexedVideo], run_id: str) -> pa.Table:
-    """Return rows of ``videos``, one a video."""
+    """Return rows of ``videos``, one per video."""
     now = datetime.now(UTC)
     rows = []
     for indexed in videos:
@@ -156,7 +156,7 @@ def video_rows(videos: Sequence[IndexedVideo], run_id: str) -> pa.Table:
 
 
 def file_rows(files: Iterable[KnownFile]) -> pa.Table:
-    """Return rows of ``files``, one a file."""
+    """Return rows of ``files``, one per file."""
     now = datetime.now(UTC)
     rows = [
         {
@@ -172,7 +172,7 @@ def file_rows(files: Iterable[KnownFile]) -> pa.Table:
 
 
 def track_rows(videos: Sequence[IndexedVideo], run_id: str, dim: int) -> pa.Table:
-    """Return rows of ``tracks``, one a track."""
+    """Return rows of ``tracks``, one per track."""
     rows = []
     vectors = []
     for indexed in videos:
@@ -200,7 +200,7 @@ def track_rows(videos: Sequence[IndexedVideo], run_id: str, dim: int) -> pa.Tabl
 
 
 def face_rows(videos: Sequence[IndexedVideo], run_id: str, dim: int) -> pa.Table:
-    """Return rows of ``faces``, one a kept face."""
+    """Return rows of ``faces``, one per kept face."""
     rows = []
     vectors = []
     for indexed in videos:
@@ -229,7 +229,7 @@ def face_rows(videos: Sequence[IndexedVideo], run_id: str, dim: int) -> pa.Table
 def _with_vectors(
     rows: list[dict[str, Any]], vectors: list[NDArray[np.float32]], name: str, schema: pa.Schema
 ) -> pa.Table:
-    """Build a table; the vectors are not converted to Python numbers."""
+    """Return a table of rows and vectors; the vectors are not converted to Python numbers."""
     index = schema.get_field_index(name)
     table = pa.Table.from_pylist(rows, schema=schema.remove(index))
     dim = schema.field(name).type.list_size
@@ -251,6 +251,6 @@ def matrix(column: pa.ChunkedArray, dim: int) -> Matrix:
     if flat.size != len(column) * dim:
         raise CatalogError(
             f"the catalog's vectors must have {dim} numbers each; {len(column)} rows hold "
-            f"{flat.size}: the table is damaged, index into a new catalog"
+            f"{flat.size}; the table is damaged: index into a new catalog"
         )
     return flat.reshape(len(column), dim)

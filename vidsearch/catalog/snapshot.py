@@ -37,7 +37,7 @@ class Snapshot:
 
     Attributes:
         tables: Tables by name.
-        opened: Tables by name, opened at versions that fit together.
+        opened: Tables by name, opened at consistent versions.
     """
 
     tables: Mapping[str, Table]
@@ -68,14 +68,18 @@ class Snapshot:
         return {name: int(self.opened[name].version()) for name in ("videos", "tracks")}
 
     @cached_property
-    def _counting(self) -> pa.Array:
+    def _counted_keys(self) -> pa.Array:
         """Keys of the rows that count."""
         return _keys(self.attempts)
 
     def videos(
         self, columns: Sequence[str] | None = None, video_ids: Collection[str] | None = None
     ) -> pa.Table:
-        """Return rows of ``videos``, all or those selected; raises like ``tracks``."""
+        """Return rows of ``videos``, all or those selected.
+
+        Raises:
+            CatalogError: The table is missing or damaged.
+        """
         return self._read("videos", columns, text_filter("video_id", video_ids))
 
     def tracks(
@@ -112,7 +116,7 @@ class Snapshot:
         keys = self.tracks(columns=list(_KEY), track_ids=track_ids, video_ids=video_ids)
         attempts = set(keys["run_id"].to_pylist())
         return self._only_counting(
-            self._of_attempts("faces", columns, attempts, "track_id", track_ids), columns
+            self._rows_of_attempts("faces", columns, attempts, "track_id", track_ids), columns
         )
 
     def best_faces(self, track_ids: Collection[str]) -> dict[str, bytes]:
@@ -149,17 +153,17 @@ class Snapshot:
             CatalogError: A template has another length, or the table cannot be read.
         """
         runs, ids = (set(attempts[name].to_pylist()) for name in ("run_id", "video_id"))
-        rows = self._of_attempts("tracks", ["track_id", "template"], runs, "video_id", ids)
+        rows = self._rows_of_attempts("tracks", ["track_id", "template"], runs, "video_id", ids)
         rows = rows.filter(pc.is_in(_keys(rows), value_set=_keys(attempts)))
         return rows.select(["track_id", "video_id"]), matrix(rows["template"], dim)
 
     def count_added(self, attempts: pa.Table) -> int:
         """Return the number of tracks of attempts; see ``added_templates``."""
         runs, ids = (set(attempts[name].to_pylist()) for name in ("run_id", "video_id"))
-        rows = self._of_attempts("tracks", ["track_id"], runs, "video_id", ids)
+        rows = self._rows_of_attempts("tracks", ["track_id"], runs, "video_id", ids)
         return int(pc.sum(pc.is_in(_keys(rows), value_set=_keys(attempts)), min_count=0).as_py())
 
-    def _of_attempts(
+    def _rows_of_attempts(
         self,
         name: str,
         columns: Sequence[str] | None,
@@ -180,8 +184,8 @@ class Snapshot:
         if not attempts:
             return dataset.schema.empty_table().select(names)
 
-        def of_file(fragment: Any) -> list[pa.Table]:
-            # A fragment without the log's statistics: see text_filter.
+        def read_fragment(fragment: Any) -> list[pa.Table]:
+            # A fragment without the statistics of the log (see text_filter).
             bare = dataset.format.make_fragment(fragment.path, dataset.filesystem)
             groups = bare.split_by_row_group(
                 statistics_filter(bare, "run_id", attempts), schema=dataset.schema
@@ -199,7 +203,9 @@ class Snapshot:
         # Most of the time is spent in I/O and decompression, both without the GIL.
         with self.tables[name].reading(), ThreadPoolExecutor(_READERS) as readers:
             parts = [
-                rows for some in readers.map(of_file, dataset.get_fragments()) for rows in some
+                rows
+                for tables in readers.map(read_fragment, dataset.get_fragments())
+                for rows in tables
             ]
         return pa.concat_tables([dataset.schema.empty_table().select(names), *parts])
 
@@ -291,7 +297,7 @@ class Snapshot:
     def uncounted(self, name: str) -> pa.Table:
         """Return the keys of the rows of a table that do not count: dead or not yet committed."""
         keys = self._read(name, list(_KEY), None)
-        counts = pc.is_in(_keys(keys), value_set=self._counting)
+        counts = pc.is_in(_keys(keys), value_set=self._counted_keys)
         return keys.filter(pc.invert(counts))
 
     def _dataset(self, name: str) -> Any:
@@ -311,7 +317,7 @@ class Snapshot:
         return self._only_counting(rows, columns)
 
     def _only_counting(self, rows: pa.Table, columns: Sequence[str] | None) -> pa.Table:
-        counts = pc.is_in(_keys(rows), value_set=self._counting)
+        counts = pc.is_in(_keys(rows), value_set=self._counted_keys)
         if not pc.all(counts, min_count=0).as_py():
             rows = rows.filter(counts)
         return rows if columns is None else rows.select(list(columns))

@@ -67,10 +67,10 @@ class CatalogStatus:
 
     def to_json(self) -> dict[str, Any]:
         """Return the status as plain lists, dictionaries, numbers and text."""
-        plain = asdict(self)
-        plain["failures"] = list(plain["failures"])
-        plain["partly_read"] = list(plain["partly_read"])
-        return plain
+        fields = asdict(self)
+        fields["failures"] = list(fields["failures"])
+        fields["partly_read"] = list(fields["partly_read"])
+        return fields
 
 
 def summarise(uri: str, meta: CatalogMeta, videos: pa.Table, people: int) -> CatalogStatus:

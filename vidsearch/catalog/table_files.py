@@ -16,17 +16,17 @@ from vidsearch.storage.path import StoragePath
 
 _VECTORS = ("template", "embedding", "box_xyxy", "landmarks", "aligned_points")
 _LOG_ENTRY = re.compile(r"\d{20}\.(json|checkpoint\.)")
-_ROWS_A_GROUP = 100_000
-_IMAGES_A_GROUP = 500
+_ROWS_PER_GROUP = 100_000
+_IMAGES_PER_GROUP = 500
 
 
 def skipping_columns(schema: pa.Schema) -> str:
-    """Return the columns whose minimum and maximum let a reader skip whole files."""
+    """Return the columns whose minimum and maximum allow readers to skip whole files."""
     return ",".join(name for name in ("run_id", "video_id", "uri") if name in schema.names)
 
 
 def writer_properties(schema: pa.Schema) -> Any:
-    """Return the properties of a new file: vectors and JPEGs as plain bytes, the rest compressed.
+    """Return the properties of a new file: vectors and JPEGs without dictionary and statistics.
 
     Args:
         schema: Columns of the table.
@@ -41,8 +41,8 @@ def writer_properties(schema: pa.Schema) -> Any:
     return WriterProperties(
         compression="ZSTD",
         compression_level=1,
-        # Small groups: a few tracks' images are read without their neighbours'.
-        max_row_group_size=_IMAGES_A_GROUP if has_images else _ROWS_A_GROUP,
+        # With small groups, a reader of a few tracks reads few images of other tracks.
+        max_row_group_size=_IMAGES_PER_GROUP if has_images else _ROWS_PER_GROUP,
         column_properties=columns or None,
     )
 
@@ -79,7 +79,7 @@ def text_filter(name: str, values: Collection[str] | None) -> Any:
 
     The column is cast to string although its type is string: a merge, a deletion or an update
     writes files with string_view, and pyarrow cannot compare their statistics with plain strings.
-    The price: statistics skip nothing.
+    With the cast, statistics cannot skip files.
     """
     if values is None:
         return None
@@ -87,7 +87,7 @@ def text_filter(name: str, values: Collection[str] | None) -> Any:
 
 
 def statistics_filter(fragment: Any, name: str, values: Collection[str]) -> Any:
-    """Return a filter that a file's statistics can answer, where its text is plain strings."""
+    """Return a filter that can skip by a file's statistics if its text has type string."""
     if fragment.physical_schema.field(name).type == pa.string():
         return pc.field(name).isin(pa.array(sorted(values), pa.string()))
     return text_filter(name, values)

@@ -45,7 +45,7 @@ class Table:
     _opened: dict[object, Any] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        # The cache of the open table stays in this process.
+        # The cache of the open table is not pickled.
         return Table, (self.root, self.name, self.options, self.folder)
 
     @property
@@ -106,7 +106,7 @@ class Table:
         if opened is None:
             opened = self.open()
             self._opened.clear()
-            # A commit after ``log_state`` gives another version: do not keep that one.
+            # A commit after ``log_state`` gives another version, which is not cached.
             if state is not None and state[0] == opened.version():
                 self._opened[state] = opened
         return opened
@@ -119,7 +119,7 @@ class Table:
         """Add the columns that a table of an earlier version of vidsearch lacks, without values.
 
         Raises:
-            CatalogConflictError: Other writers won for two minutes.
+            CatalogConflictError: Other writers committed first for two minutes.
             CatalogWriteError: The table cannot be written.
         """
 
@@ -149,7 +149,7 @@ class Table:
     def append(self, rows: pa.Table) -> None:
         """Add rows in one commit; appends of several processes never conflict.
 
-        Columns that the rows lack get null: tables of earlier versions have more columns.
+        Missing columns are filled with null: tables of earlier versions have more columns.
 
         Args:
             rows: Rows with columns of the table.
@@ -183,7 +183,7 @@ class Table:
             replace_where: SQL condition on ``new`` and ``old``.
 
         Raises:
-            CatalogConflictError: Other writers won for two minutes.
+            CatalogConflictError: Other writers committed first for two minutes.
             CatalogWriteError: The table cannot be written.
         """
         if not rows.num_rows:
@@ -206,7 +206,7 @@ class Table:
         """Delete the rows for which a SQL condition holds; return their number.
 
         Raises:
-            CatalogConflictError: Other writers won for two minutes.
+            CatalogConflictError: Other writers committed first for two minutes.
             CatalogWriteError: The table cannot be written.
         """
         counts: list[int] = []
@@ -228,7 +228,7 @@ class Table:
             values: SQL expression by column.
 
         Raises:
-            CatalogConflictError: Other writers won for two minutes.
+            CatalogConflictError: Other writers committed first for two minutes.
             CatalogWriteError: The table cannot be written.
         """
 
@@ -261,7 +261,7 @@ class Table:
             ) from error
 
     def vacuum(self, keep_hours: int) -> None:
-        """Remove files that no version of the last hours refers to, also those of killed writers.
+        """Remove files that no recent version refers to, including files of killed writers.
 
         Args:
             keep_hours: Age in hours of the oldest version that stays readable.
@@ -278,12 +278,12 @@ class Table:
             )
 
     def drop_history(self) -> None:
-        """Remove old versions: the files of deleted rows, and the log entries that name them.
+        """Remove old versions: the files of deleted rows, and the log entries of these files.
 
         Files that no version refers to stay: a running writer may be about to commit them.
 
         Raises:
-            CatalogConflictError: Other writers won for two minutes.
+            CatalogConflictError: Other writers committed first for two minutes.
             CatalogWriteError: The table cannot be written.
         """
         with write_errors(self.root):
@@ -313,7 +313,7 @@ class Table:
 
     @contextmanager
     def reading(self) -> Iterator[None]:
-        """Turn the table store's errors into ours while rows are read.
+        """Turn the table store's errors into vidsearch errors while rows are read.
 
         Raises:
             CatalogError: The table is missing or damaged.

@@ -83,7 +83,7 @@ def publish(catalog: Catalog, staged: Catalog, snapshot: Snapshot) -> None:
     if not is_current(catalog, snapshot):
         raise CatalogConflictError(
             f"videos were added to or removed from the catalog {catalog.uri!r} meanwhile; "
-            "repeat the command when that is done"
+            "repeat the command when no other run changes the catalog"
         )
     try:
         catalog.root.child(META_NAME).write(staged.meta.to_bytes())
@@ -147,7 +147,7 @@ def discard_staged(catalog: Catalog, *, pieces: bool = True) -> None:
 
 def _remove(root: StoragePath, names: list[str]) -> None:
     for name in names:
-        # Local copies first: a call that is killed in between could not find them again.
+        # Local copies are removed first: after a kill in between, they could not be found.
         if name == _INDEX or _created_ms(name):
             remove_local_copies(root if name == _INDEX else root.child(name))
         root.child(name).remove_tree()
@@ -167,9 +167,9 @@ def _created_ms(name: str) -> int:
 
 @contextmanager
 def reembedding_lock(catalog: Catalog) -> Iterator[None]:
-    """Advisory lock: one re-embedding at a time on a disk; the lock of a killed process is free.
+    """Advisory lock: one re-embedding at a time on a disk; a killed process releases it.
 
-    The lock saves useless work. Publishing is atomic even without it.
+    The lock avoids duplicate work. Publishing is atomic even without the lock.
 
     Raises:
         CatalogConflictError: Another process holds the lock.
@@ -184,8 +184,8 @@ def reembedding_lock(catalog: Catalog) -> Iterator[None]:
     except BlockingIOError as error:
         os.close(handle)
         raise CatalogConflictError(
-            f"catalog {catalog.uri!r} is being re-embedded by another process; wait until it is "
-            "done"
+            f"catalog {catalog.uri!r} is being re-embedded by another process; wait until that "
+            "process ends"
         ) from error
     except OSError as error:  # some network file systems cannot lock folders
         _LOG.info("%s cannot be locked (%s)", catalog.uri, error)

@@ -2,14 +2,14 @@
 
 A batch is committed in three steps:
 
-1. The rows of ``tracks`` and ``faces`` are appended with a ``run_id`` that names this attempt (run,
-   and time in milliseconds). They are invisible: a reader takes only rows whose
+1. The rows of ``tracks`` and ``faces`` are appended with a ``run_id`` that identifies this attempt
+   (run, and time in milliseconds). They are invisible: a reader takes only rows whose
    (video_id, run_id) is in ``videos``.
 2. The rows of ``videos`` are merged on ``video_id`` in one commit, which makes the batch visible.
-   If two indexers did the same video, the first one wins. A failed video is replaced by any later
-   outcome, a partly read one by a complete one.
-3. The rows of ``files`` (paths of each content) are merged; if lost, files are hashed again on the
-   next run.
+   If two runs indexed the same video, the first outcome stays. A failed video is replaced by any
+   later outcome, a partly read video by a complete one.
+3. The rows of ``files`` (paths of each content) are merged; without these rows, the next run hashes
+   the files again.
 
 A killed process leaves rows of ``tracks`` and ``faces`` without a row of ``videos``. They are
 invisible; ``maintenance.repair`` deletes them when their attempt is dead.
@@ -42,19 +42,19 @@ _LOG = logging.getLogger(__name__)
 
 # Every commit adds a file to each table, and a merge reads all files: joining them at intervals
 # keeps the commits of a long run fast.
-_FLUSHES_A_MAINTENANCE = 64
+_FLUSHES_PER_MAINTENANCE = 64
 
 _UNIT_TOLERANCE = 1e-3  # rounding error of a float32 template's length
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WriterConfig:
-    """Limits of a batch; the first one reached commits the batch.
+    """Limits of a batch; the first limit that is reached commits the batch.
 
     Attributes:
         flush_videos: Videos in a batch.
-        flush_seconds: Seconds since the last commit, checked at every addition: a long video is
-            committed as soon as it is done, many clips in batches.
+        flush_seconds: Seconds since the last commit, checked at every addition. A long video is
+            thus committed alone, and short clips are committed in batches.
         flush_mib: Size of a batch in memory, MiB.
         replace: A new outcome also replaces a complete one; for ``index --again``.
     """
@@ -109,7 +109,7 @@ class CatalogWriter:
         self._files: dict[str, KnownFile] = {}
         self._bytes = 0
         self._clock = clock
-        self._since = clock()
+        self._last_flush_s = clock()
         self._last_stamp = 0
         self._flushes = 0
 
@@ -140,7 +140,7 @@ class CatalogWriter:
                 is not of unit length.
             CatalogWriteError: A due commit cannot be written. The writer keeps the batch, and the
                 next ``flush`` tries again.
-            CatalogConflictError: Other writers won a due commit for two minutes. The writer keeps
+            CatalogConflictError: Other writers committed first for two minutes. The writer keeps
                 the batch.
         """
         self._check(indexed)
@@ -175,13 +175,13 @@ class CatalogWriter:
         """Commit the batch.
 
         Raises:
-            CatalogWriteError: The batch cannot be written; nothing of it is visible.
-            CatalogConflictError: Other writers won for two minutes.
+            CatalogWriteError: The batch cannot be written; no part of it is visible.
+            CatalogConflictError: Other writers committed first for two minutes.
             CatalogModelError: The catalog was re-embedded meanwhile.
         """
         if not self._videos and not self._files:
             return
-        begun = time.monotonic()
+        start_s = time.monotonic()
         videos = list(self._videos.values())
         self._catalog.require_in_use()
         if videos:
@@ -196,29 +196,29 @@ class CatalogWriter:
             len(videos),
             sum(len(video.tracks) for video in videos),
             len(self._files),
-            time.monotonic() - begun,
+            time.monotonic() - start_s,
         )
         self._videos.clear()
         self._files.clear()
         self._flushes += 1
-        if self._flushes % _FLUSHES_A_MAINTENANCE == 0:
+        if self._flushes % _FLUSHES_PER_MAINTENANCE == 0:
             maintain(self._catalog)
         self._bytes = 0
-        self._since = self._clock()
+        self._last_flush_s = self._clock()
 
     def _commit(self, videos: list[IndexedVideo]) -> None:
         dim = self._catalog.dim
-        begun = time.time()  # the monotonic clock stops while a machine sleeps
+        start_s = time.time()  # the monotonic clock stops while a machine sleeps
         attempt = self._new_attempt()
         self._catalog.table("tracks").append(track_rows(videos, attempt, dim))
         self._catalog.table("faces").append(face_rows(videos, attempt, dim))
-        better = (
+        replace_where = (
             "old.status = 'failed' OR (old.status = 'partial' AND new.status = 'indexed')"
             if not self._config.replace
             else "true"
         )
-        self._catalog.table("videos").merge(video_rows(videos, attempt), "video_id", better)
-        if time.time() - begun > STALE_AFTER_S / 2 and remove_incomplete(self._catalog):
+        self._catalog.table("videos").merge(video_rows(videos, attempt), "video_id", replace_where)
+        if time.time() - start_s > STALE_AFTER_S / 2 and remove_incomplete(self._catalog):
             raise CatalogWriteError(
                 f"catalog {self._catalog.uri!r}: this run was suspended while it committed a "
                 "batch, and another run removed the batch as dead; repeat the command"
@@ -233,7 +233,7 @@ class CatalogWriter:
         return (
             len(self._videos) >= self._config.flush_videos
             or self._bytes >= self._config.flush_mib << 20
-            or self._clock() - self._since >= self._config.flush_seconds
+            or self._clock() - self._last_flush_s >= self._config.flush_seconds
         )
 
     def _check(self, indexed: IndexedVideo) -> None:

@@ -1,4 +1,4 @@
-"""The steps of every erasure: rows, history, index, logs, proof.
+"""Steps of every erasure: rows, history, index, logs, proof.
 
 A deletion hides rows at once, but three copies remain: the files of old table versions, the tables'
 logs, and the vectors of the index. All of these are removed too. Old versions of the tables can no
@@ -26,7 +26,7 @@ from vidsearch.storage.path import StoragePath
 from vidsearch.text.printable import one_line
 
 _RUNS = "runs"
-_IDS_A_STATEMENT = 500
+_IDS_PER_STATEMENT = 500
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,10 +62,10 @@ class Erasure:
 
 
 def require_erasable(catalog: Catalog) -> None:
-    """Raise unless a removed file of the catalog is gone for good.
+    """Raise if the catalog's storage keeps old versions of removed files.
 
     Raises:
-        ConfigError: The catalog is in a bucket that keeps versions.
+        ConfigError: The catalog is in a bucket with versioning.
         CatalogError: The versioning of the bucket cannot be read.
     """
     try:
@@ -78,15 +78,15 @@ def require_erasable(catalog: Catalog) -> None:
     if versioned:
         raise ConfigError(
             f"the bucket of the catalog {catalog.uri!r} keeps versions of removed files; copy the "
-            "catalog to a bucket without versions, forget there, and remove the original with its "
-            "versions"
+            "catalog to a bucket without versions, erase the data there, and remove the original "
+            "with its versions"
         )
 
 
 def erase(catalog: Catalog, selection: Selection) -> Erasure:
     """Erase the selected data and prove that it is gone.
 
-    A killed erasure can be repeated: every step removes the rest that an earlier call left.
+    A killed erasure can be repeated: every step removes all data that remains.
 
     Raises:
         CatalogError: A trace is left; the message names the file.
@@ -110,22 +110,22 @@ def delete_by_track(table: Table, track_ids: Sequence[str]) -> int:
     """Delete the rows of these tracks; return their number.
 
     Raises:
-        CatalogConflictError: Other writers won for two minutes on end.
+        CatalogConflictError: Other writers committed first for two minutes.
         CatalogWriteError: The table cannot be written.
     """
     deleted = 0
-    for start in range(0, len(track_ids), _IDS_A_STATEMENT):
-        ids = ", ".join(map(sql_text, track_ids[start : start + _IDS_A_STATEMENT]))
+    for start in range(0, len(track_ids), _IDS_PER_STATEMENT):
+        ids = ", ".join(map(sql_text, track_ids[start : start + _IDS_PER_STATEMENT]))
         deleted += table.delete(f"track_id IN ({ids})")
     return deleted
 
 
 def _remove_old_generations(vectors: StoragePath) -> None:
     """Remove every generation of the index except the current one."""
-    home = vectors.child("index")
-    for name in home.names():
+    folder = vectors.child("index")
+    for name in folder.names():
         if name.startswith(f"{PREFIX}-") and name != current_name(vectors):
-            home.child(name).remove_tree()
+            folder.child(name).remove_tree()
 
 
 def _redact_logs(root: StoragePath, traces: Traces) -> int:
@@ -134,8 +134,8 @@ def _redact_logs(root: StoragePath, traces: Traces) -> int:
     runs = root.child(_RUNS)
     for name in runs.names():
         lines = runs.child(name).read().splitlines(keepends=True)
-        clean = [line for line in lines if not any(text in line for text in traces.texts)]
-        if len(clean) < len(lines):
-            removed += len(lines) - len(clean)
-            runs.child(name).write(b"".join(clean))
+        remaining = [line for line in lines if not any(text in line for text in traces.texts)]
+        if len(remaining) < len(lines):
+            removed += len(lines) - len(remaining)
+            runs.child(name).write(b"".join(remaining))
     return removed

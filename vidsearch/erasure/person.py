@@ -15,10 +15,10 @@ from vidsearch.text.printable import printable
 
 
 def forget_person(catalog: Catalog, person: str) -> PersonReceipt:
-    """Erase a person for good and prove it.
+    """Erase a person for good, and prove the erasure.
 
-    Tracks without a confirmed verdict for the person stay. The videos stay indexed: indexing the
-    same files again does not bring the tracks back, ``index --again`` does.
+    Tracks without a confirmed verdict for the person stay. The videos stay indexed. Only
+    ``index --again`` on the same files restores the tracks.
 
     Args:
         catalog: The catalog; no run should index into it meanwhile.
@@ -28,7 +28,7 @@ def forget_person(catalog: Catalog, person: str) -> PersonReceipt:
         The receipt, also written to ``receipts/`` in the catalog.
 
     Raises:
-        ConfigError: The catalog has no such person, or is in a bucket that keeps versions.
+        ConfigError: The catalog has no such person, or is in a bucket with versioning.
         CatalogError: A trace of the person is left; the message names the file.
         CatalogWriteError: The catalog cannot be written.
     """
@@ -60,7 +60,7 @@ def _id_of(person: str, people: Judgements) -> str:
 
 
 def _select(catalog: Catalog, person_id: str, person: str, people: Judgements) -> Selection:
-    """Select the data of a person; of a person who was erased in part, the rest.
+    """Return the data of a person, or the remaining data of a person erased in part.
 
     Raises:
         ConfigError: The catalog has no such person.
@@ -72,8 +72,8 @@ def _select(catalog: Catalog, person_id: str, person: str, people: Judgements) -
         traces = traces_of_id(catalog, person_id)
         if not person_id or search_files(catalog, traces)[1] is None:
             raise ConfigError(
-                f"person {printable(person)!r} is not in the catalog {catalog.uri!r}; nothing to "
-                "forget. The People page and the table 'people' list all people"
+                f"person {printable(person)!r} is not in the catalog {catalog.uri!r}; nothing "
+                "was erased: the People page and the table 'people' list all people"
             )
     return Selection(
         traces=traces,
@@ -105,7 +105,7 @@ def _delete_rows(catalog: Catalog, person_id: str, track_ids: tuple[str, ...]) -
         catalog.table("videos").update(condition, {"tracks": str(count)})
     rows = {
         name: delete_by_track(catalog.table(name), track_ids)
-        for name in ("tracks", "faces", "verdicts")  # a repeated call needs the verdicts last
+        for name in ("tracks", "faces", "verdicts")  # a repeated call finds tracks by verdicts
     }
     condition = f"person_id = {sql_text(person_id)}"
     rows["verdicts"] += catalog.table("verdicts").delete(condition)

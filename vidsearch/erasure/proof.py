@@ -16,8 +16,8 @@ from vidsearch.erasure.receipt import RECEIPTS
 from vidsearch.errors import CatalogError
 from vidsearch.search.track_index import TrackSearcher
 
-_QUERIES_A_BATCH = 64
-_HITS_A_QUERY = 100
+_QUERIES_PER_BATCH = 64
+_HITS_PER_QUERY = 100
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -72,7 +72,7 @@ def traces_of_tracks(
 
 
 def traces_of_id(catalog: Catalog, identity: str) -> Traces:
-    """Return the traces of an id whose rows are gone already."""
+    """Return the traces of an id whose rows were deleted before."""
     no_templates = np.zeros((0, catalog.dim), np.float32)
     return Traces((_encoded(identity),), frozenset(), no_templates, frozenset())
 
@@ -87,7 +87,7 @@ def prove(catalog: Catalog, traces: Traces) -> tuple[int, int]:
     if leftover is not None:
         raise CatalogError(
             f"{leftover!r} still contains a trace of the erased data; wait until no run indexes "
-            "into this catalog, remove that file if the catalog did not write it, and repeat the "
+            "into this catalog, remove that file if it is not part of the catalog, and repeat the "
             "command"
         )
     return files, _search_tracks(catalog, traces)
@@ -117,9 +117,9 @@ def _search_tracks(catalog: Catalog, traces: Traces) -> int:
         CatalogError: The search finds an erased track.
     """
     searcher = TrackSearcher(catalog)
-    for start in range(0, len(traces.templates), _QUERIES_A_BATCH):
-        queries = traces.templates[start : start + _QUERIES_A_BATCH]
-        for hits in searcher.search(queries, k=_HITS_A_QUERY):
+    for start in range(0, len(traces.templates), _QUERIES_PER_BATCH):
+        queries = traces.templates[start : start + _QUERIES_PER_BATCH]
+        for hits in searcher.search(queries, k=_HITS_PER_QUERY):
             if not traces.track_ids.isdisjoint(hits.ids):
                 raise CatalogError(
                     f"a search of {catalog.uri!r} still finds the erased data: another run indexed "
@@ -130,20 +130,22 @@ def _search_tracks(catalog: Catalog, traces: Traces) -> int:
 
 def _parquet_contains(content: bytes, traces: Traces) -> bool:
     """Search the columns of a compressed file: text columns, templates, and checkpoint entries."""
-    words = [text.decode() for text in traces.texts if _is_utf8(text)]
-    texts = pa.array([*words, *traces.names], pa.string())
+    utf8_texts = [text.decode() for text in traces.texts if _is_utf8(text)]
+    texts = pa.array([*utf8_texts, *traces.names], pa.string())
     file = pq.ParquetFile(pa.BufferReader(content))
     for batch in file.iter_batches(batch_size=2048):
         for name, column in zip(batch.schema.names, batch.columns, strict=True):
-            kind = column.type
-            if pa.types.is_string(kind) or pa.types.is_large_string(kind):
+            column_type = column.type
+            if pa.types.is_string(column_type) or pa.types.is_large_string(column_type):
                 if pc.any(pc.is_in(column.cast(pa.string()), value_set=texts)).as_py():
                     return True
             elif name == "template":
                 flat = column.flatten().to_numpy(zero_copy_only=False).reshape(len(column), -1)
                 if any(row.tobytes() in traces.vectors for row in flat):
                     return True
-            elif pa.types.is_struct(kind) or pa.types.is_map(kind):  # checkpoint of the table log
+            elif pa.types.is_struct(column_type) or pa.types.is_map(
+                column_type
+            ):  # checkpoint of the table log
                 entries = _encoded(str(column.to_pylist()))
                 if any(text in entries for text in traces.texts):
                     return True

@@ -23,7 +23,7 @@ class VideoReceipt:
         rows: Erased rows by table.
         log_lines: Erased lines of the runs' event logs.
         files_searched: Files of the catalog that the proof read.
-        tracks_searched: Tracks that the proof searched for the erased ones.
+        tracks_searched: Tracks that the proof searched for the erased tracks.
         found: Traces that the proof found. Always 0: a trace is an error.
     """
 
@@ -45,7 +45,7 @@ class PersonReceipt:
         erased_at: ISO 8601, UTC.
         rows: Erased rows by table.
         files_searched: Files of the catalog that the proof read.
-        tracks_searched: Tracks that the proof searched for the erased ones.
+        tracks_searched: Tracks that the proof searched for the erased tracks.
         found: Traces that the proof found. Always 0: a trace is an error.
     """
 

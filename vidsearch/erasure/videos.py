@@ -13,7 +13,7 @@ from vidsearch.errors import ConfigError
 
 
 def forget_video(catalog: Catalog, video_id: str) -> VideoReceipt:
-    """Erase a video for good and prove it.
+    """Erase a video for good, and prove the erasure.
 
     Args:
         catalog: The catalog; no run should index into it meanwhile.
@@ -23,7 +23,7 @@ def forget_video(catalog: Catalog, video_id: str) -> VideoReceipt:
         The receipt, also written to ``receipts/`` in the catalog.
 
     Raises:
-        ConfigError: The catalog has no such video, or is in a bucket that keeps versions.
+        ConfigError: The catalog has no such video, or is in a bucket with versioning.
         CatalogError: A trace of the video is left; the message names the file.
         CatalogWriteError: The catalog cannot be written.
     """
@@ -42,7 +42,7 @@ def forget_video(catalog: Catalog, video_id: str) -> VideoReceipt:
 
 
 def _select(catalog: Catalog, video_id: str) -> Selection:
-    """Select the data of a video; of a video that was erased in part, the rest.
+    """Return the data of a video, or the remaining data of a video erased in part.
 
     Raises:
         ConfigError: The catalog has no such video.
@@ -71,8 +71,8 @@ def _track_ids(catalog: Catalog, video_id: str) -> list[str]:
 
 
 def _delete_rows(catalog: Catalog, video_id: str) -> dict[str, int]:
-    # Verdicts name tracks only. Without the video's row its tracks are no longer listed, so a call
-    # that is killed in between could not find their verdicts again: delete these first.
+    # Verdicts are deleted first: they refer to tracks only, and tracks are no longer listed without
+    # the video's row. After a kill in between, the verdicts could not be found.
     verdicts = delete_by_track(catalog.table("verdicts"), _track_ids(catalog, video_id))
     condition = f"video_id = {sql_text(video_id)}"
     # Without its row in ``videos``, no other row of the video counts.

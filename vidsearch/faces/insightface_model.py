@@ -12,6 +12,7 @@ from typing import Any, Literal
 from vidsearch.device import Device
 from vidsearch.errors import DeviceError, PackFormatError, PackNotFoundError
 from vidsearch.faces.normalisation import Normalisation
+from vidsearch.text.printable import first_line
 
 
 def open_insightface(
@@ -31,9 +32,9 @@ def open_insightface(
         DeviceError: The device's execution provider is missing or could not start.
     """
     if not path.is_file():
-        raise PackNotFoundError(f"model file {path} does not exist; put it there")
+        raise PackNotFoundError(f"model file {path} does not exist; copy the file there")
     providers = device.onnx_providers
-    _require(providers, device)
+    _require_providers(providers, device)
     from insightface.model_zoo import model_zoo
 
     try:
@@ -42,13 +43,12 @@ def open_insightface(
             model_task=task,
             model_metadata={"preprocessing": _preprocessing(path, scale)},
             providers=providers,
-            sess_options=_options(),
+            sess_options=_session_options(),
             static_shape_sessions=False,  # one session serves every image size
         )
-    except Exception as error:  # bare assertions among them
-        reason = next(iter(str(error).splitlines()), "") or type(error).__name__
+    except Exception as error:  # includes bare assertions
         raise PackFormatError(
-            f"{path} is not a {task} model that insightface can run ({reason}); "
+            f"{path} is not a {task} model that insightface can run ({first_line(error)}); "
             "check which file the pack names"
         ) from error
     if device.kind == "cuda" and "CUDAExecutionProvider" not in model.session.get_providers():
@@ -59,7 +59,7 @@ def open_insightface(
     return model
 
 
-def _require(providers: list[str | tuple[str, dict[str, str]]], device: Device) -> None:
+def _require_providers(providers: list[str | tuple[str, dict[str, str]]], device: Device) -> None:
     import onnxruntime as ort
 
     required = {entry if isinstance(entry, str) else entry[0] for entry in providers}
@@ -81,7 +81,7 @@ def _preprocessing(path: Path, scale: Normalisation) -> str | dict[str, float]:
     return "embedded" if (mean, std) == (0.0, 1.0) else {"mean": mean, "std": std}
 
 
-def _options() -> Any:
+def _session_options() -> Any:
     import onnxruntime as ort
 
     options = ort.SessionOptions()

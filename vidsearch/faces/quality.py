@@ -21,15 +21,16 @@ from numpy.typing import NDArray
 from vidsearch.datatypes import AlignedFaces, Boxes, Landmarks, Vector, check_array
 
 MIN_INTER_OCULAR_PX = 8.0
-"""Least distance between the eyes of a face that is matched.
+"""Smallest distance between the eyes of a face that is matched.
 
 Measured with photos of LFW, 150 x 150 with eyes 25 px apart, shrunk and matched with unshrunk ones,
 ``open`` pack, threshold of FAR 1e-3. TAR 0.98 at 20 px and more, 0.96 at 12 to 20, 0.91 at 10 to
-12, 0.85 at 8 to 10, 0.72 at 7 to 8, 0.65 at 6 to 7, 0.41 at 5 to 6. The FAR rises at no size.
+12, 0.85 at 8 to 10, 0.72 at 7 to 8, 0.65 at 6 to 7, 0.41 at 5 to 6. The FAR does
+not rise at any size.
 """
 
 MIN_SHARPNESS = 0.06
-"""Least sharpness of a face that is matched.
+"""Lowest sharpness of a face that is matched.
 
 Measured with the same photos, blurred. TAR 0.97 at a sharpness of 0.10 to 0.13, 0.95 at 0.08 to
 0.10, 0.84 at 0.07 to 0.08, 0.81 at 0.06 to 0.07, 0.63 at 0.05 to 0.06, 0.45 at 0.04 to 0.05, at
@@ -95,8 +96,8 @@ def too_poor(aligned: AlignedFaces, landmarks: Landmarks, boxes_xyxy: Boxes) -> 
 def inter_ocular_px(landmarks: Landmarks, boxes_xyxy: Boxes) -> NDArray[np.float64]:
     """Return the distance between the eyes, at least 0.3 box heights.
 
-    In a profile the eyes coincide, so the height of the box is used there: the eyes of upright
-    frontal faces are 0.3 box heights apart.
+    In a profile the eyes coincide, so the height of the box gives the lower limit: the eyes of
+    upright frontal faces are 0.3 box heights apart.
 
     Args:
         landmarks: (N, 5, 2) float32, pixels of the full image.
@@ -105,9 +106,9 @@ def inter_ocular_px(landmarks: Landmarks, boxes_xyxy: Boxes) -> NDArray[np.float
     Returns:
         (N,) float64, pixels of the full image.
     """
-    between = np.linalg.norm(landmarks[:, 0] - landmarks[:, 1], axis=1).astype(np.float64)
+    distance = np.linalg.norm(landmarks[:, 0] - landmarks[:, 1], axis=1).astype(np.float64)
     height = (boxes_xyxy[:, 3] - boxes_xyxy[:, 1]).astype(np.float64)
-    return np.asarray(np.maximum(between, 0.3 * height))
+    return np.asarray(np.maximum(distance, 0.3 * height))
 
 
 def sharpness(aligned: AlignedFaces) -> NDArray[np.float64]:
@@ -130,7 +131,7 @@ def sharpness(aligned: AlignedFaces) -> NDArray[np.float64]:
         grey = cv2.cvtColor(face, cv2.COLOR_RGB2GRAY).astype(np.float32)
         inner = slice(side // 6, side - side // 6)
         fine = (grey - cv2.GaussianBlur(grey, (0, 0), side / 60))[inner, inner]
-        # The constant keeps noise of a few grey levels on an even surface from counting as detail.
+        # Without the constant, noise of a few grey levels on an even surface would count as detail.
         shares[row] = fine.std() / (grey[inner, inner].std() + 4.0)
     return shares
 

@@ -4,8 +4,8 @@ The name of a file holds the hashes of its source, its converter and its content
 
     <source's name>-<source's sha256>-<converter's sha256>-<own sha256>.onnx
 
-Thus one atomic rename publishes a file together with its checksum. Concurrent processes write the
-same file. Another version of the source or converter gives another name, and a damaged file is
+Thus one atomic rename publishes a file together with its checksum. Concurrent processes write
+equal files. Another version of the source or converter gives another name, and a damaged file is
 recognised and written again.
 """
 
@@ -52,7 +52,7 @@ class Conversion:
 
 
 def converted(conversion: Conversion, cache_dir: Path) -> Path:
-    """Return the path of the converted file; convert it if the cache has no intact one.
+    """Return the path of the converted file; convert the source if the cache has no intact file.
 
     Safe to call from several processes at once. A cache folder that cannot be written is an error:
     otherwise every process would convert again.
@@ -62,7 +62,7 @@ def converted(conversion: Conversion, cache_dir: Path) -> Path:
     """
     for path in sorted(cache_dir.glob(f"{conversion.key}-*.onnx")):
         stated = path.stem.rsplit("-", 1)[1]
-        with suppress(ModelError):  # vanished or unreadable: not intact
+        with suppress(ModelError):  # a removed or unreadable file is not intact
             if sha256_of(path, pack="cache") == stated:
                 return path
         log.warning("cached model %s is damaged; converting it again", path)
@@ -83,11 +83,11 @@ def converted(conversion: Conversion, cache_dir: Path) -> Path:
             f"model cache {cache_dir} cannot be written ({error.strerror}); "
             "make room there or set VIDSEARCH_CACHE to a folder that can be written"
         ) from error
-    _sweep(cache_dir)
+    _remove_abandoned_files(cache_dir)
     return path
 
 
-def _sweep(cache_dir: Path) -> None:
+def _remove_abandoned_files(cache_dir: Path) -> None:
     """Remove temporary files of processes that were killed."""
     for path in cache_dir.glob(TEMPORARY_FILES):
         with suppress(OSError):  # another process removed it first

@@ -89,7 +89,7 @@ class Calibration:
         """Return the probability that two templates belong to the same person.
 
         The probability rises strictly with the similarity until it rounds to 0 or 1 in float64, so
-        both give the same ranking.
+        similarity and probability give the same ranking.
 
         Args:
             similarity: Cosine of two templates, any shape.

@@ -1,8 +1,8 @@
 """Packs of the InsightFace project: contents, location and download.
 
 Their weights are for non-commercial research only; loading a pack logs this. The ``insightface``
-package keeps packs in ``<root>/models/<name>``. A download happens only when a pack is loaded, is
-logged, and is atomic: files get their final names after all of them have arrived.
+package keeps packs in ``<root>/models/<name>``. A pack is downloaded only when it is loaded,
+and the download is logged. Files get their final names after all of them are complete.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from vidsearch.faces.geometry.align import ARCFACE_112
 from vidsearch.faces.normalisation import Normalisation
 from vidsearch.models.calibration import Calibration
 from vidsearch.models.pack import DetectorSpec, EmbedderSpec, ModelPack, PackFile, sha256_of
+from vidsearch.text.printable import first_line
 
 log = logging.getLogger(__name__)
 
@@ -83,12 +84,12 @@ class InsightFacePack:
     Attributes:
         pack: Description of the pack.
         paths: Path of each file, by name.
-        unstated: Files without a published sha256; the hash of the local file is used.
+        without_sha256: Files without a published sha256; the hash of the local file is used.
     """
 
     pack: ModelPack
     paths: dict[str, Path]
-    unstated: tuple[str, ...] = ()
+    without_sha256: tuple[str, ...] = ()
 
     def verify(self) -> None:
         """Check every file against its stated sha256.
@@ -106,7 +107,7 @@ def folder_of(name: str, root: Path) -> Path:
 
 
 def describe(name: str) -> ModelPack | None:
-    """Return the description of a pack; None if only the files of the pack hold it."""
+    """Return the description of a pack; None if only the pack's manifest contains it."""
     if name in _WITH_MANIFEST:
         return None
     detector, embedder = _FILES[name]
@@ -121,7 +122,7 @@ def locate(name: str, root: Path) -> InsightFacePack:
         PackNotFoundError: A file is missing; the message names file and folder.
         PackFormatError: The pack's manifest is malformed.
     """
-    folder = _unpacked(folder_of(name, root), name)
+    folder = _model_folder(folder_of(name, root), name)
     pack = describe(name)
     if pack is None:
         return _locate_by_manifest(name, folder, root)
@@ -147,15 +148,15 @@ def obtain(name: str, root: Path, *, download: bool) -> InsightFacePack:
     try:
         _fetch(name, root)
     except Exception as error:  # any error of network, archive or disk
-        reason = next(iter(str(error).splitlines()), "") or type(error).__name__
         raise PackNotFoundError(
-            f"{_missing_message(name, root, 'its files')} (the download failed: {reason})"
+            f"{_missing_message(name, root, 'its files')} "
+            f"(the download failed: {first_line(error)})"
         ) from error
     return locate(name, root)
 
 
 @cache
-def say_licence(name: str) -> None:
+def log_licence(name: str) -> None:
     """Log the permitted use of a pack's weights, once per process."""
     log.warning("pack %s: weights for %s; see %s", name, LICENCE, LICENCE_URL)
 
@@ -199,15 +200,15 @@ def _locate_by_manifest(name: str, folder: Path, root: Path) -> InsightFacePack:
         ) from error
     if size != (ARCFACE_112.size, ARCFACE_112.size):
         raise PackFormatError(f"pack {name}: aligned faces must be 112 x 112 pixels; got {size}")
-    files, paths, unstated = [], {}, []
+    files, paths, without_sha256 = [], {}, []
     for task in (detection, recognition):
         if not task.path.is_file():
             raise PackNotFoundError(_missing_message(name, root, task.file))
-        # The vector space is named by the embedder's hash; without a stated hash it is computed.
+        # The embedder's hash names the vector space; without a stated hash it is computed.
         sha256 = task.sha256
         if sha256 is None:
             sha256 = sha256_of(task.path, pack=name)
-            unstated.append(task.path.name)
+            without_sha256.append(task.path.name)
         files.append(PackFile(name=task.path.name, sha256=sha256))
         paths[task.path.name] = task.path
     scale = recognition.metadata["preprocessing"]
@@ -219,11 +220,11 @@ def _locate_by_manifest(name: str, folder: Path, root: Path) -> InsightFacePack:
         recognition.metadata["embedding_dimension"],
         Normalisation(mean=(mean,) * 3, std=(std,) * 3),
     )
-    return InsightFacePack(pack, paths, tuple(unstated))
+    return InsightFacePack(pack, paths, tuple(without_sha256))
 
 
-def _unpacked(folder: Path, name: str) -> Path:
-    """Return the folder with the files: some archives hold a folder of their own name."""
+def _model_folder(folder: Path, name: str) -> Path:
+    """Return the folder with the files, which is a sub-folder in some archives."""
     inner = folder / name
     holds_models = any(folder.glob("*.onnx")) or (folder / "manifest.json").is_file()
     return inner if inner.is_dir() and not holds_models else folder
@@ -242,9 +243,9 @@ def _fetch(name: str, root: Path) -> None:
     models = root / "models"
     models.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=".fetching-", dir=models) as staging:
-        with redirect_stdout(sys.stderr):  # insightface prints; our stdout is for results
-            fetched = Path(ensure_available("models", name, root=staging))
-        source, target = _unpacked(fetched, name), folder_of(name, root)
+        with redirect_stdout(sys.stderr):  # insightface prints; stdout is reserved for results
+            downloaded = Path(ensure_available("models", name, root=staging))
+        source, target = _model_folder(downloaded, name), folder_of(name, root)
         for path in sorted(p for p in source.rglob("*") if p.is_file()):
             final = target / path.relative_to(source)
             final.parent.mkdir(parents=True, exist_ok=True)

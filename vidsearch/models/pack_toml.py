@@ -40,6 +40,7 @@ from __future__ import annotations
 
 import json
 import tomllib
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, cast
 
@@ -60,10 +61,11 @@ from vidsearch.models.pack import (
 )
 from vidsearch.models.strict_toml import convert
 from vidsearch.storage.files import write_atomically
+from vidsearch.text.printable import first_line
 
 FORMAT = 1
 PACK_TOML = "pack.toml"
-# A description has a few hundred bytes; a much larger file is not one.
+# A pack description has a few hundred bytes; a larger file is not a pack description.
 MAX_TOML_BYTES = 1 << 20
 
 Triple = tuple[float, float, float]
@@ -147,8 +149,8 @@ def read_pack(folder: Path) -> ModelPack:
             raw = stream.read(MAX_TOML_BYTES + 1)
     except OSError as error:
         raise PackNotFoundError(
-            f"pack {folder}: {PACK_TOML} cannot be read ({error.strerror}); give a folder that "
-            f"holds one"
+            f"pack {folder}: {PACK_TOML} cannot be read ({error.strerror}); name a folder with "
+            f"a {PACK_TOML}"
         ) from error
     if len(raw) > MAX_TOML_BYTES:
         raise PackFormatError(f"pack {folder}: {PACK_TOML} is larger than {MAX_TOML_BYTES} bytes")
@@ -232,7 +234,7 @@ def to_toml(pack: ModelPack) -> str:
                 },
             },
         ),
-        ("[calibration]", _calibration_fields(pack.calibration)),
+        ("[calibration]", asdict(pack.calibration)),
     ]
     sections += [
         ("[[files]]", {"name": f.name, "sha256": f.sha256, "size_bytes": f.size_bytes})
@@ -240,18 +242,6 @@ def to_toml(pack: ModelPack) -> str:
     ]
     blocks = [_lines(top)] + [f"{header}\n{_lines(fields)}" for header, fields in sections]
     return "\n\n".join(blocks) + "\n"
-
-
-def _calibration_fields(calibration: Calibration) -> dict[str, object]:
-    return {
-        "slope": calibration.slope,
-        "intercept": calibration.intercept,
-        "fitted_on": calibration.fitted_on,
-        "pairs": calibration.pairs,
-        "genuine_share": calibration.genuine_share,
-        "checked_on": calibration.checked_on,
-        "expected_calibration_error": calibration.expected_calibration_error,
-    }
 
 
 def _lines(fields: dict[str, Any]) -> str:
@@ -264,7 +254,7 @@ def _value(value: object) -> str:
     if isinstance(value, tuple):
         return "[" + ", ".join(map(_value, value)) + "]"
     if isinstance(value, str):
-        # JSON's escapes are TOML's, but TOML also forbids a bare DEL.
+        # TOML has the escapes of JSON, but also forbids an unescaped DEL.
         return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
     if isinstance(value, float):
         return repr(float(value))
@@ -274,16 +264,18 @@ def _value(value: object) -> str:
 def _parsed(raw: bytes) -> dict[str, Any]:
     try:
         return tomllib.loads(raw.decode("utf-8"))
-    except (ValueError, RecursionError) as error:  # bad UTF-8, bad TOML, endless digits or brackets
-        reason = next(iter(str(error).splitlines()), type(error).__name__)
-        raise PackFormatError(f"not valid TOML ({reason})") from error
+    except (
+        ValueError,
+        RecursionError,
+    ) as error:  # invalid UTF-8 or TOML, too many digits or brackets
+        raise PackFormatError(f"not valid TOML ({first_line(error)})") from error
 
 
 def _pack(document: dict[str, Any]) -> ModelPack:
-    number = convert(document, _Format).format
-    if number != FORMAT:
+    version = convert(document, _Format).format
+    if version != FORMAT:
         raise PackFormatError(
-            f"format {number} is not known here (this vidsearch reads {FORMAT}); upgrade vidsearch"
+            f"format must be {FORMAT} for this vidsearch; got {version}; upgrade vidsearch"
         )
     pack = convert(document, _Pack)
     return ModelPack(

@@ -1,4 +1,4 @@
-"""Similarities and labels of face pairs, checked before anything is computed from them."""
+"""Checks of the similarities and labels of face pairs."""
 
 from __future__ import annotations
 
@@ -31,9 +31,11 @@ def checked_pairs(similarities: ArrayLike, issame: ArrayLike) -> tuple[Floats, F
             "similarities and issame must be two equally long lists; "
             f"got shapes {scores.shape} and {labels.shape}"
         )
-    wrong = int((~np.isfinite(scores)).sum())
-    if wrong:
-        raise ConfigError(f"similarities must be finite numbers; {wrong} of {len(scores)} are not")
+    not_finite = int((~np.isfinite(scores)).sum())
+    if not_finite:
+        raise ConfigError(
+            f"similarities must be finite numbers; {not_finite} of {len(scores)} are not"
+        )
     genuine = int(labels.sum())
     if not 0 < genuine < len(labels):
         raise ConfigError(

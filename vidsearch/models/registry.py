@@ -96,8 +96,8 @@ class PackStatus:
         model_id: Name of the vector space; None if it depends on missing files.
         location: Folder or folders of the files, present or missing.
         installed: True if every file is on this machine.
-        verified: True if every file is present and has the stated hash.
-        problem: Reason why the pack is not verified, one line; empty if it is.
+        verified: True if every file is present and has the stated size and hash.
+        problem: Reason why the pack is not verified, one line; empty if it is verified.
     """
 
     name: str
@@ -135,7 +135,7 @@ def load_pack(
             Runtime.
         home: Folders of model files; None for the user's folders.
         embedder_runtime: ``torch`` runs the embedder of pack ``open`` as a torch module.
-        announce: Log the terms of a restricted licence. Workers of one job need not repeat them.
+        announce: Log the terms of a restricted licence; False in the workers of a job.
 
     Raises:
         PackNotFoundError: Unknown name, or missing files.
@@ -151,14 +151,14 @@ def load_pack(
             name_or_path, home.insightface_root, download=home.download
         )
         if announce:
-            insightface_packs.say_licence(name_or_path)
+            insightface_packs.log_licence(name_or_path)
         found.verify()
         pack, paths = found.pack, found.paths
     elif name_or_path == OPEN.name:
         pack, paths = OPEN, {}
     else:
         folder = Path(name_or_path)
-        pack = _described_own_pack(name_or_path)
+        pack = _describe_user_pack(name_or_path)
         verify_pack(pack, folder)
         paths = {file.name: folder / file.name for file in pack.files}
     if embedder_runtime == "torch" and pack.embedder.kind != "dlib_resnet":
@@ -174,14 +174,14 @@ def load_pack(
 
 
 def describe_pack(name_or_path: str, home: ModelHome | None = None) -> ModelPack:
-    """Return the description of a pack, without loading or checking its weights.
+    """Return the description of a pack; the weights are not loaded or checked.
 
     Args:
         name_or_path: See :func:`load_pack`.
         home: Folders of model files; None for the user's folders.
 
     Raises:
-        PackNotFoundError: Unknown name, or a description that is not on this machine.
+        PackNotFoundError: Unknown name, or no description on this machine.
         PackFormatError: A malformed ``pack.toml``.
     """
     if name_or_path == OPEN.name:
@@ -192,10 +192,10 @@ def describe_pack(name_or_path: str, home: ModelHome | None = None) -> ModelPack
             return described
         home = home if home is not None else ModelHome.from_environment()
         return insightface_packs.locate(name_or_path, home.insightface_root).pack
-    return _described_own_pack(name_or_path)
+    return _describe_user_pack(name_or_path)
 
 
-def read_own_pack(folder: Path) -> ModelPack:
+def read_user_pack(folder: Path) -> ModelPack:
     """Read the description of a pack folder.
 
     Raises:
@@ -226,14 +226,14 @@ def list_packs(home: ModelHome | None = None, folders: Sequence[Path] = ()) -> l
     return statuses + [_folder_status(folder) for folder in folders]
 
 
-def _described_own_pack(name_or_path: str) -> ModelPack:
+def _describe_user_pack(name_or_path: str) -> ModelPack:
     folder = Path(name_or_path)
     if not (folder / PACK_TOML).is_file():
         raise PackNotFoundError(
             f"model pack {name_or_path!r} is neither built in ({', '.join(BUILT_IN)}) nor a "
             f"folder with {PACK_TOML}; pass one of these"
         )
-    return read_own_pack(folder)
+    return read_user_pack(folder)
 
 
 def _detector(pack: ModelPack, paths: dict[str, Path], device: Device, home: ModelHome) -> Detector:
@@ -284,10 +284,11 @@ def _insightface_status(name: str, home: ModelHome) -> PackStatus:
         found = insightface_packs.locate(name, home.insightface_root)
         pack = found.pack
         found.verify()
-        if found.unstated:
+        if found.without_sha256:
+            files = ", ".join(found.without_sha256)
             raise PackVerifyError(
-                f"pack {name}: its manifest states no sha256 for {', '.join(found.unstated)}; "
-                "these files cannot be checked"
+                f"pack {name}: its manifest states no sha256 for {files}; these files cannot be "
+                "checked"
             )
     except ModelError as error:
         return _status(pack, name, folder, error)
@@ -297,7 +298,7 @@ def _insightface_status(name: str, home: ModelHome) -> PackStatus:
 def _folder_status(folder: Path) -> PackStatus:
     pack = None
     try:
-        pack = read_own_pack(folder)
+        pack = read_user_pack(folder)
         verify_pack(pack, folder)
     except ModelError as error:
         return _status(pack, str(folder), str(folder), error)

@@ -44,7 +44,7 @@ def convert(document: dict[str, Any], kind: type[T]) -> T:
 
 
 def _message(document: dict[str, Any], kind: type, text: str) -> str:
-    """Return the message of ``msgspec`` in this project's words, with rule and value."""
+    """Return the message for an error of ``msgspec``, with rule and value."""
     match = re.fullmatch(r"(.*?)(?: - at `\$\.?(.*)`)?", text)
     reason, path = (match[1], match[2] or "") if match is not None else (text, "")
     field = re.search(r"(missing required|unknown) field `(.*)`", reason)
@@ -54,7 +54,7 @@ def _message(document: dict[str, Any], kind: type, text: str) -> str:
             return f"unknown field {path}"
         return f"field {path} is missing; it must be {_rule(kind, path)}"
     if "out of range" in reason:
-        return f"{path} is too large a number"
+        return f"{path} is too large"
     value: Any = document
     for name, index in _steps(path):
         value = value[int(index)] if index else value[name]
@@ -65,28 +65,30 @@ def _message(document: dict[str, Any], kind: type, text: str) -> str:
 
 
 def _rule(kind: type, path: str) -> str:
-    found: Any = inspect.type_info(kind)
+    field_type: Any = inspect.type_info(kind)
     for name, index in _steps(path):
-        if isinstance(found, inspect.UnionType):
-            found = next(t for t in found.types if not isinstance(t, inspect.StrType))
-        if isinstance(found, inspect.StructType):
-            found = next(field.type for field in found.fields if field.encode_name == name)
-        elif isinstance(found, inspect.TupleType):
-            found = found.item_types[int(index)]
+        if isinstance(field_type, inspect.UnionType):
+            field_type = next(t for t in field_type.types if not isinstance(t, inspect.StrType))
+        if isinstance(field_type, inspect.StructType):
+            field_type = next(
+                field.type for field in field_type.fields if field.encode_name == name
+            )
+        elif isinstance(field_type, inspect.TupleType):
+            field_type = field_type.item_types[int(index)]
         else:
-            found = found.item_type
-    return _words(found)
+            field_type = field_type.item_type
+    return _type_text(field_type)
 
 
-def _words(found: Any) -> str:
-    if isinstance(found, inspect.UnionType):
-        options = [t for t in found.types if not isinstance(t, inspect.NoneType)]
-        return " or ".join(map(_words, options))
-    if isinstance(found, inspect.TupleType):
-        item = found.item_types[0]
+def _type_text(field_type: Any) -> str:
+    if isinstance(field_type, inspect.UnionType):
+        options = [t for t in field_type.types if not isinstance(t, inspect.NoneType)]
+        return " or ".join(map(_type_text, options))
+    if isinstance(field_type, inspect.TupleType):
+        item = field_type.item_types[0]
         items = "numbers" if isinstance(item, inspect.FloatType) else "points [x, y]"
-        return f"a list of {len(found.item_types)} {items}"
-    return _RULES[type(found)]
+        return f"a list of {len(field_type.item_types)} {items}"
+    return _RULES[type(field_type)]
 
 
 def _steps(path: str) -> list[tuple[str, str]]:

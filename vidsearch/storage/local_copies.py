@@ -1,4 +1,4 @@
-"""Local copies of an object store's index generations: FAISS maps files, so it needs a disk."""
+"""Local copies of an object store's index generations: FAISS maps local files only."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def local_copy(root: StoragePath, name: str, description: str) -> Path:
         if not copy.is_dir():  # another process may have finished the same copy first
             raise
     for old in cache.glob("gen-*"):
-        # Names sort by time. On POSIX, a process that has an old file open keeps reading it.
+        # Names sort by time. On POSIX, an open file stays readable after its removal.
         if old.name < name:
             shutil.rmtree(old, ignore_errors=True)
     return copy

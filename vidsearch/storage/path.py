@@ -16,8 +16,8 @@ from vidsearch.errors import CatalogError, ConfigError, VidsearchError
 from vidsearch.storage.files import create_atomically, write_atomically
 from vidsearch.text.printable import one_line
 
-# Characters that the table store cannot handle in a path, found by trying every ASCII character: it
-# maps some of them to other paths and aborts the process on others.
+# Characters that the table store cannot handle in a path, found by trying every ASCII character.
+# The store maps some of them to other paths and aborts the process on others.
 _UNFIT = re.compile(r"[\x00-\x1f\x7f\[\\\]^|]|%[0-9A-Fa-f]{2}|[\ud800-\udfff]")
 
 
@@ -25,9 +25,9 @@ _UNFIT = re.compile(r"[\x00-\x1f\x7f\[\\\]^|]|%[0-9A-Fa-f]{2}|[\ud800-\udfff]")
 class StoragePath:
     """Absolute path or URI of a folder or file.
 
-    Why not ``universal_pathlib.UPath``: importing it takes 250 ms instead of 15 ms, because it
-    loads fsspec for local paths too. It has no atomic write, no atomic creation on a disk, no check
-    of bucket versions and no check of characters, so these would remain here.
+    ``universal_pathlib.UPath`` is no replacement: its import takes 250 ms instead of 15 ms, because
+    it loads fsspec for local paths too. ``UPath`` has no atomic write, no atomic creation on a
+    disk, no check of bucket versions and no check of characters.
     """
 
     uri: str
@@ -49,7 +49,7 @@ class StoragePath:
             fault = f"contains {unfit.group()!r}" if unfit else "is empty"
             raise ConfigError(
                 f"catalog {text!r} {fault}, which the table store cannot handle in a path; "
-                "name the folder otherwise"
+                "choose another path"
             )
         return StoragePath(text.rstrip("/") or "/")
 
@@ -69,7 +69,7 @@ class StoragePath:
 
     @contextlib.contextmanager
     def _filesystem(self) -> Iterator[tuple[Any, str]]:
-        """Yield the fsspec file system and the path in it; turn its errors into ``OSError``."""
+        """Yield the fsspec file system and the path in it; raise its errors as ``OSError``."""
         filesystem, path = self._open_filesystem()
         try:
             yield filesystem, path
@@ -154,7 +154,7 @@ class StoragePath:
         """Return True if the storage keeps old versions of removed files, as S3 buckets can.
 
         Raises:
-            OSError: The storage does not answer.
+            OSError: The versioning of the bucket cannot be read.
         """
         if self.path is not None:
             return False
@@ -228,7 +228,7 @@ class StoragePath:
             filesystem.get_file(path, str(target))
 
     def remove_tree(self) -> None:
-        """Remove the file or folder if it exists."""
+        """Remove the file or folder if it exists; errors of a local folder are ignored."""
         if self.path is None:
             with self._filesystem() as (filesystem, path), contextlib.suppress(FileNotFoundError):
                 filesystem.invalidate_cache()

@@ -62,7 +62,7 @@ def read_plain_pickle(stream: BinaryIO, name: str, *, encoding: str = "latin1") 
         return _Unpickler(stream, encoding=encoding).load()
     except _RefusedError as refused:
         raise ConfigError(
-            f"pickle {name} is refused: it asks for {printable(str(refused))}, which could run "
+            f"pickle {name} is refused: it contains {printable(str(refused))}, which could run "
             "code; only NumPy arrays and plain containers are read"
         ) from None
     except OSError:
@@ -122,8 +122,8 @@ class _Dtype:
 
 class _Array(np.ndarray[Any, Any]):
     def __setstate__(self, state: Any) -> None:
-        shape, kind, fortran, data = state[-4:]
-        dtype = _checked_dtype(kind).dtype
+        shape, pickled_dtype, fortran, data = state[-4:]
+        dtype = _checked_dtype(pickled_dtype).dtype
         content = data.encode("latin1") if isinstance(data, str) else data
         # NumPy does not check the length: a wrong one makes it read beyond the content.
         container = list if dtype.hasobject else bytes
@@ -136,23 +136,23 @@ class _Array(np.ndarray[Any, Any]):
         super().__setstate__((1, shape, dtype, bool(fortran), content))  # type: ignore[arg-type]
 
 
-def _checked_dtype(found: Any) -> _Dtype:
-    if not isinstance(found, _Dtype):
-        raise pickle.UnpicklingError("an array of no kind")
-    return found
+def _checked_dtype(dtype: Any) -> _Dtype:
+    if not isinstance(dtype, _Dtype):
+        raise pickle.UnpicklingError("an array without a dtype")
+    return dtype
 
 
 def _reconstruct(*_: Any) -> _Array:
     return np.ndarray.__new__(_Array, (0,), np.int8)
 
 
-def _scalar(kind: Any, data: Any) -> Any:
+def _scalar(pickled_dtype: Any, data: Any) -> Any:
     content = data.encode("latin1") if isinstance(data, str) else data
-    return np.frombuffer(content, _checked_dtype(kind).dtype)[0]
+    return np.frombuffer(content, _checked_dtype(pickled_dtype).dtype)[0]
 
 
-def _from_buffer(buffer: Any, kind: Any, shape: Any, order: str, axes: Any = None) -> Any:
-    flat = np.frombuffer(bytes(buffer), _checked_dtype(kind).dtype)
+def _from_buffer(buffer: Any, pickled_dtype: Any, shape: Any, order: str, axes: Any = None) -> Any:
+    flat = np.frombuffer(bytes(buffer), _checked_dtype(pickled_dtype).dtype)
     if axes is not None:
         return flat.reshape(shape).transpose(axes).copy()
     return flat.reshape(shape, order="F" if order == "F" else "C").copy()

@@ -38,7 +38,7 @@ class VersionName:
         Args:
             prefix: Kind of the folder.
             token: Word that makes the name unique; None: a random one.
-            after_ms: The name's time is later than this, even if the clock was set back.
+            after_ms: Lower limit of the time, exclusive, in case the clock was set back.
         """
         created_ms = max(time.time_ns() // 1_000_000, after_ms + 1)
         return VersionName(prefix, created_ms, token if token else secrets.token_hex(4))

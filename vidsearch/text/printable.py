@@ -62,10 +62,10 @@ def one_line(error: BaseException, *, with_type: bool = False) -> str:
 
 
 def first_line(error: BaseException) -> str:
-    r"""Return the first line of an error's message, or the class name if it has no message.
+    r"""Return the first line of an error's message, or the class name if that line is empty.
 
     Example:
         >>> first_line(RuntimeError("no compiler\nset TORCH_LOGS")), first_line(KeyError())
         ('no compiler', 'KeyError')
     """
-    return next(iter(str(error).splitlines()), type(error).__name__)
+    return next(iter(str(error).splitlines()), "") or type(error).__name__

@@ -59,17 +59,14 @@ def discover(sources: Iterable[str]) -> tuple[VideoSource, ...]:
         empty = True
         for video in _expand(source):
             empty = False
-            found.setdefault(_identity(video.uri), video)
+            key = video.uri if is_remote(video.uri) else os.path.realpath(video.uri)
+            found.setdefault(key, video)
         if empty:
             raise ConfigError(
                 f"'{printable(source)}' holds no video files; name a video file directly if its "
                 "ending is unusual"
             )
     return tuple(found.values())
-
-
-def _identity(uri: str) -> str:
-    return uri if is_remote(uri) else os.path.realpath(uri)
 
 
 def _expand(source: str, *, listed: bool = False) -> Iterator[VideoSource]:

@@ -80,16 +80,16 @@ class FrameSampler:
             VideoError: See ``VideoReader.decode``.
         """
         shot = ShotSelection(0, self._config.min_per_shot)
-        last: TimedFrame | None = None
-        for last in timed_frames(self._reader.decode(), self._config):
-            if last.starts_shot and not shot.is_empty:
+        timed: TimedFrame | None = None
+        for timed in timed_frames(self._reader.decode(), self._config):
+            if timed.starts_shot and not shot.is_empty:
                 yield from self._emit(shot.finish(), shot.number)
-                self._spans.append(TimeSpan(shot.start_s, last.frame.time_s))
+                self._spans.append(TimeSpan(shot.start_s, timed.frame.time_s))
                 shot = ShotSelection(shot.number + 1, self._config.min_per_shot)
-            yield from self._emit(shot.add(last), shot.number)
-        if last is not None:
+            yield from self._emit(shot.add(timed), shot.number)
+        if timed is not None:
             yield from self._emit(shot.finish(), shot.number)
-            self._spans.append(TimeSpan(shot.start_s, last.end_s))
+            self._spans.append(TimeSpan(shot.start_s, timed.end_s))
 
     def _emit(self, chosen: list[TimedFrame], shot: int) -> Iterator[Frame]:
         for timed in chosen:
@@ -110,10 +110,10 @@ def timed_frames(frames: Iterable[DecodedFrame], config: SamplingConfig) -> Iter
         waiting.append(TimedFrame(frame, frame.duration, grid.is_grid_sample(frame)))
         cuts.update(detector.push(frame.thumbnail_bgr(*detector.thumbnail_wh)))
         while len(waiting) > detector.delay + 1:
-            yield _release(waiting, number - len(waiting) + 1, cuts)
+            yield _pop_oldest(waiting, number - len(waiting) + 1, cuts)
     cuts.update(detector.finish())
     while waiting:
-        yield _release(waiting, number - len(waiting) + 1, cuts)
+        yield _pop_oldest(waiting, number - len(waiting) + 1, cuts)
 
 
 def converted_frame(timed: TimedFrame, shot: int) -> Frame:
@@ -129,7 +129,7 @@ def converted_frame(timed: TimedFrame, shot: int) -> Frame:
     )
 
 
-def _release(waiting: deque[TimedFrame], number: int, cuts: set[int]) -> TimedFrame:
+def _pop_oldest(waiting: deque[TimedFrame], number: int, cuts: set[int]) -> TimedFrame:
     timed = waiting.popleft()
     timed.starts_shot = number in cuts
     cuts.discard(number)

@@ -339,7 +339,7 @@ def test_a_catalog_lives_under_odd_names(tmp_path: Path, synthetic: ModuleType, 
 @pytest.mark.parametrize("name", ["a%20b", "new\nline", "a[1]", "a\\b", os.fsdecode(b"\xff"), ""])
 def test_names_that_tables_cannot_live_under_are_refused(tmp_path: Path, name: str) -> None:
     path = f"{tmp_path}/{name}" if name else ""
-    with pytest.raises(ConfigError, match="cannot handle in a path; name the folder otherwise"):
+    with pytest.raises(ConfigError, match="cannot handle in a path; choose another path"):
         Catalog.create(path, pack="toy", model_id="m", dim=4)
     assert list(tmp_path.iterdir()) == []
 

@@ -36,7 +36,8 @@ def test_a_commit_is_repeated_until_it_wins() -> None:
 def test_contention_ends_with_our_error(monkeypatch: pytest.MonkeyPatch) -> None:
     write, calls = failing(CommitFailedError("a concurrent transaction\nHelp: rerun"), 10**6)
     monkeypatch.setattr(commits, "RETRY_FOR_S", 0.1)
-    message = r"^other writers of the catalog '/archive' won for 0 s \(a concurrent transaction: "
+    message = r"^other writers of the catalog '/archive' committed first for 0 s \(a concurrent "
+    message += r"transaction: "
     with pytest.raises(CatalogConflictError, match=message) as caught:
         commit(ROOT, write)
     assert isinstance(caught.value.__cause__, CommitFailedError)

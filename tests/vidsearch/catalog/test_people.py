@@ -121,5 +121,5 @@ def test_forgetting_a_person_erases_their_tracks_and_proves_it(catalog: Catalog)
     assert judgements(catalog).person_of == {third: bob}
     (written,) = (catalog.root.path or Path()).glob("receipts/*.json")
     assert "Ada" not in written.read_text()
-    with pytest.raises(ConfigError, match="nothing to forget"):
+    with pytest.raises(ConfigError, match="nothing was erased"):
         forget_person(catalog, ada)

@@ -80,7 +80,7 @@ def test_nothing_of_the_person_is_in_any_file(
     assert ids(catalog)[:2] == [third, fourth]
     assert catalog.status().tracks == 10
     assert main(["forget", catalog.uri, "--person", ada]) == 2
-    assert "nothing to forget" in capsys.readouterr().err
+    assert "nothing was erased" in capsys.readouterr().err
 
 
 def test_a_unique_name_selects_the_person(
@@ -102,7 +102,7 @@ def test_a_partly_erased_person_is_erased_by_the_next_call(catalog: Catalog) -> 
     catalog.table("people").delete(f"person_id = '{ada}'")  # killed here
     receipt = forget_person(catalog, ada)
     assert (receipt.rows["people"], receipt.rows["verdicts"]) == (0, 1)
-    with pytest.raises(ConfigError, match="nothing to forget"):
+    with pytest.raises(ConfigError, match="nothing was erased"):
         forget_person(catalog, ada)
 
 

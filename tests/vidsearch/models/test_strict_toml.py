@@ -47,7 +47,7 @@ def test_whole_numbers_are_numbers_but_not_the_reverse() -> None:
         ("count = 3", "count = 3\nsize = 1", "unknown field size"),
         ("scale = [1, 2.5]", "scale = [1]", "inner.scale must be a list of 2 numbers; got [1]"),
         ("scale = [1, 2.5]", "scale = [1, 'x']", "inner.scale[1] must be a number; got 'x'"),
-        ("scale = [1, 2.5]", f"scale = [1, 1{'0' * 400}]", "inner.scale[1] is too large a number"),
+        ("scale = [1, 2.5]", f"scale = [1, 1{'0' * 400}]", "inner.scale[1] is too large"),
         ("[1, 1]]", "[1]]", "inner.corners[1] must be a list of 2 numbers; got [1]"),
         ("[[0, 0], [1, 1]]", "1", "inner.corners must be a list of 2 points [x, y]; got 1"),
         ("scale = [1, 2.5], ", "", "field inner.scale is missing; it must be a list of 2 numbers"),

@@ -89,7 +89,7 @@ def test_code_is_refused_by_name_and_does_not_run(
     monkeypatch.chdir(tmp_path)
     path = tmp_path / "set.bin"
     path.write_bytes(pickle.dumps(([b""], [evil]), protocol))
-    with pytest.raises(ConfigError, match=rf"set\.bin' is refused: it asks for .*{name}"):
+    with pytest.raises(ConfigError, match=rf"set\.bin' is refused: it contains .*{name}"):
         load_plain_pickle(path)
     assert not (tmp_path / "OWNED").exists()
 
@@ -143,13 +143,13 @@ def test_content_that_does_not_fit_is_damage(
 def test_what_is_lent_cannot_be_changed() -> None:
     # GLOBAL numpy.dtype, then BUILD with slots {"_function": None} or a state.
     for build in (b"(N}(S'_function'\nNutb.", b"}S'x'\nNsb."):
-        with pytest.raises(ConfigError, match="is refused: it asks for a changed function"):
+        with pytest.raises(ConfigError, match="is refused: it contains a changed function"):
             read_plain_pickle(io.BytesIO(b"cnumpy\ndtype\n" + build), "x")
     assert read_plain_pickle(io.BytesIO(pickle.dumps(np.arange(2))), "x").tolist() == [0, 1]
 
 
 def test_names_are_shown_harmlessly() -> None:
-    with pytest.raises(ConfigError, match=r"asks for x\\x1b\[31m\.y"):
+    with pytest.raises(ConfigError, match=r"contains x\\x1b\[31m\.y"):
         read_plain_pickle(io.BytesIO(b"cx\x1b[31m\ny\n."), "x")
 
 

@@ -10,7 +10,7 @@ from vidsearch.datatypes import Detections, Image
 class Detector(Protocol):
     """Finds the faces in an image.
 
-    A detector serves one thread: each worker builds its own.
+    A detector is used by one thread only; each worker builds its own detector.
     """
 
     def detect(self, image: Image) -> Detections:
@@ -22,7 +22,7 @@ class Detector(Protocol):
         Returns:
             Boxes with area inside the image, and landmarks, both in pixels of ``image``. Landmarks
             of a face that is cut off may lie outside the image. The five landmarks are finite and
-            never coincide, so that every face can be aligned.
+            do not all coincide, so that every face can be aligned.
 
         Raises:
             ShapeError: ``image`` is not (H, W, 3) uint8.

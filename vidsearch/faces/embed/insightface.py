@@ -58,9 +58,11 @@ class ArcFaceEmbedder(BatchEmbedder):
             part = faces[start : start + self._batch]
             count = len(part)
             if self._fixed and count < self._batch:  # pad to the fixed batch, then drop the padding
-                filler = np.zeros((self._batch - count, *part.shape[1:]), np.uint8)
-                part = np.concatenate([part, filler])
-            views = [np.ascontiguousarray(face[..., ::-1]) for face in part]  # BGR inside
-            output = np.asarray(self._model.get_feat(views), np.float32)
+                padding = np.zeros((self._batch - count, *part.shape[1:]), np.uint8)
+                part = np.concatenate([part, padding])
+            faces_bgr = [
+                np.ascontiguousarray(face[..., ::-1]) for face in part
+            ]  # insightface takes BGR
+            output = np.asarray(self._model.get_feat(faces_bgr), np.float32)
             parts.append(output.reshape(len(part), -1)[:count])
         return np.concatenate(parts)

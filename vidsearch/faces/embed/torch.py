@@ -1,4 +1,4 @@
-"""Embedders that are torch modules: a GPU works without the GPU build of ONNX Runtime."""
+"""Embedders that are torch modules, for GPUs without the GPU build of ONNX Runtime."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from vidsearch.faces.embed.base import BATCH, BatchEmbedder, EmbedderConfig
 if TYPE_CHECKING:
     from torch import nn
 
-# A GPU needs many faces at once; 32 aligned faces of 150 x 150 pixels do not fill it.
+# Faces per call on a GPU: 32 aligned faces of 150 x 150 pixels do not use a GPU fully.
 CUDA_BATCH = 256
 
 

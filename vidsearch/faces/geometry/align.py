@@ -80,8 +80,8 @@ TEMPLATES = {template.name: template for template in (ARCFACE_112, DLIB_150)}
 def similarity_transform(landmarks: Landmarks, template: AlignmentTemplate) -> NDArray[np.float64]:
     """Return the similarity that best maps five landmarks to the template.
 
-    Rotation, one scale and a shift, by least squares. Mirrored landmarks give no reflection. Points
-    on one line are valid, five equal points are not.
+    A similarity is a rotation, one scale and a shift, fitted here by least squares. Mirrored
+    landmarks give no reflection. Points on one line are valid; five equal points are invalid.
 
     Args:
         landmarks: (5, 2) float32, pixels.
@@ -197,12 +197,12 @@ def _warp(image: Image, matrix: NDArray[np.float64], size: int) -> Image:
     import cv2
 
     shrink = 1 / max(float(np.hypot(matrix[0, 0], matrix[1, 0])), 1e-9)
-    times = min(max(round(shrink), 1), MAX_OVERSAMPLING)
-    # Pixel u of the small image covers pixels times*u ... times*u + times-1 of the large one.
-    dense = matrix * times
-    dense[:, 2] += (times - 1) / 2
-    side = size * times
+    oversampling = min(max(round(shrink), 1), MAX_OVERSAMPLING)
+    # With n-fold oversampling, pixel u of the small image covers pixels n*u to n*u + n-1.
+    dense = matrix * oversampling
+    dense[:, 2] += (oversampling - 1) / 2
+    side = size * oversampling
     warped = cv2.warpAffine(image, dense, (side, side), flags=cv2.INTER_LINEAR)
-    if times > 1:
+    if oversampling > 1:
         warped = cv2.resize(warped, (size, size), interpolation=cv2.INTER_AREA)
     return np.asarray(warped, np.uint8)

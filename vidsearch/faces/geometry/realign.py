@@ -12,7 +12,7 @@ from vidsearch.faces.geometry.align import AlignmentTemplate, similarity_transfo
 def realign(
     aligned: Image, landmarks: Landmarks, stored: AlignmentTemplate, target: AlignmentTemplate
 ) -> Image:
-    """Return nearly the face that aligning the frame itself to ``target`` would give.
+    """Return an approximation of the face that is aligned from the frame to ``target``.
 
     Both alignments are similarities of the frame fitted to the same landmarks. The stored one is
     inverted and the target one applied, so the residuals of both fits are taken into account.
@@ -36,7 +36,7 @@ def realign(
         return aligned.copy()
     import cv2
 
-    forward, backward = (_square(similarity_transform(landmarks, t)) for t in (target, stored))
+    forward, backward = (_homogeneous(similarity_transform(landmarks, t)) for t in (target, stored))
     matrix = (forward @ np.linalg.inv(backward))[:2]
     scale = float(np.hypot(matrix[0, 0], matrix[1, 0]))
     source = aligned
@@ -54,5 +54,5 @@ def realign(
     return np.asarray(warped, np.uint8)
 
 
-def _square(matrix: NDArray[np.float64]) -> NDArray[np.float64]:
+def _homogeneous(matrix: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.vstack([matrix, [0.0, 0.0, 1.0]])

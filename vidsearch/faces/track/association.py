@@ -7,7 +7,7 @@ one scale, the log of (probability if the same person / probability if another p
 - appearance: the probability of the pack's calibration, weighted by the quality of both faces,
   because networks give similar embeddings to dark and blurred faces of different people;
 - position: a two-dimensional Cauchy density around the last box, whose width grows with the elapsed
-  time, against a face anywhere in the frame. Its heavy tails keep a jump possible.
+  time, against a face anywhere in the frame. With its heavy tails, a jump remains possible.
 """
 
 from __future__ import annotations
@@ -24,18 +24,19 @@ from vidsearch.datatypes import Boxes, Matrix, Vector
 SimilarityCalibration: TypeAlias = Callable[[NDArray[np.float32]], NDArray[np.float64]]
 """Function from similarities, any shape, to probabilities that the pair is the same person."""
 
-_MUTE_QUALITY = 0.3
-_FULL_QUALITY = 0.7
+_NO_WEIGHT_QUALITY = 0.3
+_FULL_WEIGHT_QUALITY = 0.7
 """Quality limits: appearance has no weight up to the first and full weight from the second.
 
 Faces in the dark audience of a real clip (quality 0.29 to 0.42) have cosines of 0.96 to 0.99 to
-each other. For faces of good quality that is certainly the same person (LFW: 0.65 and more).
+each other. For faces of good quality, such a cosine certainly means the same person (LFW: 0.65 and
+more).
 """
 
 _GROWTH_COST = 3.0
 """Log-odds subtracted per doubling in size, which is rare between two samples."""
 
-_REST_SIZES = 0.25
+_JITTER_SIZES = 0.25
 """Jitter of the box of a still face between two detections, in face sizes."""
 
 
@@ -52,29 +53,29 @@ def _centres_and_sizes(boxes: Boxes) -> tuple[NDArray[np.float64], NDArray[np.fl
 
 
 def position_log_odds(
-    last: Boxes,
+    last_boxes: Boxes,
     elapsed_s: NDArray[np.float64],
-    now: Boxes,
+    new_boxes: Boxes,
     frame_wh: tuple[int, int],
     drift_sizes_per_s: float,
 ) -> NDArray[np.float64]:
     """Return the log-odds of each new box as the continuation of each old box.
 
     Args:
-        last: (T, 4) xyxy, the last box of each tracklet.
-        elapsed_s: (T, 1) or (T, N) seconds since that box.
-        now: (N, 4) xyxy, boxes of this frame.
+        last_boxes: (T, 4) xyxy, the last box of each tracklet.
+        elapsed_s: (T, 1) or (T, N) seconds since the last box.
+        new_boxes: (N, 4) xyxy, boxes of this frame.
         frame_wh: Width and height of the frame in pixels; another person's face may be anywhere.
         drift_sizes_per_s: See ``TrackingConfig``.
 
     Returns:
         (T, N) float64.
     """
-    old_centre, old_size = _centres_and_sizes(last)
-    new_centre, new_size = _centres_and_sizes(now)
+    old_centre, old_size = _centres_and_sizes(last_boxes)
+    new_centre, new_size = _centres_and_sizes(new_boxes)
     size = np.sqrt(old_size[:, None] * new_size[None, :])
     distance = np.linalg.norm(old_centre[:, None] - new_centre[None], axis=2) / size
-    scale = _REST_SIZES + drift_sizes_per_s * np.maximum(elapsed_s, 0.0)
+    scale = _JITTER_SIZES + drift_sizes_per_s * np.maximum(elapsed_s, 0.0)
     same = (1 + (distance / scale) ** 2) ** -1.5 / (2 * np.pi * scale**2)
     anywhere = size**2 / max(float(frame_wh[0] * frame_wh[1]), 1.0)
     growth = _GROWTH_COST * np.abs(np.log2(new_size[None, :] / old_size[:, None]))
@@ -83,7 +84,9 @@ def position_log_odds(
 
 def reliability(quality: NDArray[np.floating]) -> NDArray[np.float64]:
     """Return the weight of appearance, in [0, 1], for qualities of any shape."""
-    ramp = (np.asarray(quality, np.float64) - _MUTE_QUALITY) / (_FULL_QUALITY - _MUTE_QUALITY)
+    ramp = (np.asarray(quality, np.float64) - _NO_WEIGHT_QUALITY) / (
+        _FULL_WEIGHT_QUALITY - _NO_WEIGHT_QUALITY
+    )
     return np.clip(ramp, 0.0, 1.0)
 
 

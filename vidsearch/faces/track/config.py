@@ -14,9 +14,9 @@ class TrackingConfig:
     Attributes:
         max_gap_s: Longest time without a face within a tracklet (short misses).
         join_gap_s: Longest gap across which tracklets of one shot are joined.
-        veto_confidence: Least probability of the same person, by appearance, at which faces are
-            linked. It separates two people who cross.
-        join_confidence: Least probability of the same person, by appearance and position, at which
+        veto_confidence: Lowest probability of the same person, by appearance, at which faces are
+            linked. The limit separates two people whose paths cross.
+        join_confidence: Lowest probability of the same person, by appearance and position, at which
             tracklets are joined.
         drift_sizes_per_s: Median movement of a face per second, in face sizes.
         kept_faces: Number of stored faces per track.

@@ -1,10 +1,10 @@
 """Joining the tracklets of one shot into tracks.
 
 A tracklet ends where a face is missed for longer than ``max_gap_s`` or changes its appearance
-suddenly (turned away, covered). A tracklet that begins within ``join_gap_s`` of another's end
-continues it if both are probably the same person, by template and position. The most probable
-links are made first. Each tracklet has at most one predecessor and one successor. Thus no person
-is in two boxes at a time, and the order of the tracklets has no influence.
+suddenly (turned away, covered). A tracklet that begins within ``join_gap_s`` of the end of
+another tracklet is linked to it if template and position indicate the same person. The most
+probable links are made first. Each tracklet has at most one predecessor and one successor. Thus a
+track has one box at a time, and the order of the tracklets has no influence.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ from vidsearch.faces.track.association import (
 from vidsearch.faces.track.config import TrackingConfig
 from vidsearch.faces.track.tracklet import Tracklet
 
-_CLOCK_S = 1e-9
-"""Rounding of equal times."""
+_TIME_TOLERANCE_S = 1e-9
+"""Rounding error of equal times."""
 
 
 def join(
@@ -46,7 +46,7 @@ def join(
         current = first
         while current in following:
             current = following[current]
-            tracklet.absorb(ordered[current])
+            tracklet.extend(ordered[current])
         joined.append(tracklet)
     return joined
 
@@ -69,7 +69,7 @@ def _links(
     links = []
     for earlier, tracklet in enumerate(ordered):
         end_s = tracklet.ends_s[-1]
-        low = int(np.searchsorted(starts, end_s - _CLOCK_S))
+        low = int(np.searchsorted(starts, end_s - _TIME_TOLERANCE_S))
         high = int(np.searchsorted(starts, end_s + config.join_gap_s, side="right"))
         if low >= high:
             continue

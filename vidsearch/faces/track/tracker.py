@@ -19,7 +19,7 @@ from vidsearch.faces.track.association import (
 )
 from vidsearch.faces.track.config import TrackingConfig
 from vidsearch.faces.track.joining import join
-from vidsearch.faces.track.kept import best_first, thin
+from vidsearch.faces.track.kept import best_first, best_per_time_span
 from vidsearch.faces.track.tracklet import Tracklet
 
 
@@ -49,7 +49,7 @@ class Tracker:
         self._config = config if config is not None else TrackingConfig()
         self._open: list[Tracklet] = []
         self._closed: list[Tracklet] = []
-        self._done: list[tuple[Track, _Reach]] = []
+        self._tracks: list[tuple[Track, _SampleSpan]] = []
         self._shot_samples: dict[int, tuple[float, float]] = {}
         self._last_s = -np.inf
 
@@ -85,7 +85,10 @@ class Tracker:
                 shot is extended to the shot's start (end).
         """
         self._end_shot()
-        return [replace(track, span=reach.within(shots[track.shot])) for track, reach in self._done]
+        return [
+            replace(track, span=samples.within_shot(shots[track.shot]))
+            for track, samples in self._tracks
+        ]
 
     def _expire(self, now_s: float) -> None:
         alive: list[Tracklet] = []
@@ -96,12 +99,12 @@ class Tracker:
 
     def _end_shot(self) -> None:
         joined = join(self._closed + self._open, self._frame_wh, self._confidence, self._config)
-        # Data needed only for linking is dropped: a video has thousands of tracks.
-        self._done += [self._to_track(tracklet) for tracklet in joined]
+        # Only the tracks are kept, not the data for linking: a video has thousands of tracks.
+        self._tracks += [self._to_track(tracklet) for tracklet in joined]
         self._open, self._closed = [], []
 
     def _associate(self, faces: FrameFaces) -> dict[int, Tracklet]:
-        """Return the open tracklet that each face continues: the likeliest assignment."""
+        """Return the open tracklet of each linked face, by row: the likeliest assignment."""
         if not self._open or not len(faces):
             return {}
         from scipy.optimize import linear_sum_assignment
@@ -128,14 +131,14 @@ class Tracker:
             if gain[row, column] > 0
         }
 
-    def _to_track(self, tracklet: Tracklet) -> tuple[Track, _Reach]:
-        """Return the track and the ends of its shot that it reaches."""
+    def _to_track(self, tracklet: Tracklet) -> tuple[Track, _SampleSpan]:
+        """Return the track, and the span of its samples."""
         first_sample, last_sample = self._shot_samples[tracklet.shot]
         span = TimeSpan(tracklet.times_s[0], tracklet.ends_s[-1])
-        reach = _Reach(
+        samples = _SampleSpan(
             span, tracklet.times_s[0] == first_sample, tracklet.times_s[-1] == last_sample
         )
-        faces = best_first(thin(tracklet.candidates, self._config.kept_faces))
+        faces = best_first(best_per_time_span(tracklet.candidates, self._config.kept_faces))
         best = faces[0]
         track = Track(
             span=span,
@@ -147,11 +150,11 @@ class Tracker:
             template=pool(np.stack(tracklet.embeddings), self._model_id),
             faces=faces,
         )
-        return track, reach
+        return track, samples
 
 
 @dataclass(frozen=True, slots=True)
-class _Reach:
+class _SampleSpan:
     """Span of a track's samples, before the span of its shot is known.
 
     Attributes:
@@ -164,7 +167,7 @@ class _Reach:
     from_first: bool
     to_last: bool
 
-    def within(self, shot: TimeSpan) -> TimeSpan:
+    def within_shot(self, shot: TimeSpan) -> TimeSpan:
         start, end = self.span.start_s, self.span.end_s
         return TimeSpan(
             min(start, shot.start_s) if self.from_first else start,

@@ -9,7 +9,7 @@ import numpy as np
 from vidsearch.datatypes import FrameFaces, KeptFace, Vector
 from vidsearch.faces.template import normalise
 from vidsearch.faces.track.association import Appearance
-from vidsearch.faces.track.kept import thin
+from vidsearch.faces.track.kept import best_per_time_span
 
 _RECENT = 3
 """Last faces compared besides the centre: a turning head is most similar to its last faces."""
@@ -62,7 +62,7 @@ class Tracklet:
         )
         # A shot may last for hours: the number of images held must not grow with it.
         if len(self.candidates) > 4 * kept_faces:
-            self.candidates = thin(self.candidates, 2 * kept_faces)
+            self.candidates = best_per_time_span(self.candidates, 2 * kept_faces)
 
     def recent(self) -> Appearance:
         """Return the centre and the last few faces, to be compared with a new face."""
@@ -81,7 +81,7 @@ class Tracklet:
         """Mean quality of the faces."""
         return float(np.mean(self.qualities))
 
-    def absorb(self, other: Tracklet) -> None:
+    def extend(self, other: Tracklet) -> None:
         """Append the faces of a later tracklet of the same person."""
         self.times_s += other.times_s
         self.ends_s += other.ends_s

@@ -177,8 +177,8 @@ def _video_stream(
             f"'{printable(uri)}' uses a video codec that this FFmpeg does not decode; convert it "
             "to H.264"
         )
-    marked = [s for s in decodable if s.disposition & av.stream.Disposition.default]
-    best = max(marked or decodable, key=lambda s: s.width * s.height)
+    default = [s for s in decodable if s.disposition & av.stream.Disposition.default]
+    best = max(default or decodable, key=lambda s: s.width * s.height)
     if best.width * best.height > max_pixels:
         raise VideoOpenError(
             f"'{printable(uri)}' has frames of {best.width} x {best.height}, more than the "

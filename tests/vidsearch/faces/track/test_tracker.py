@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from vidsearch.datatypes import Detections, FrameFaces, TimeSpan, Track
 from vidsearch.errors import ConfigError
 from vidsearch.faces.track import Tracker, TrackingConfig
-from vidsearch.faces.track.kept import encode
+from vidsearch.faces.track.kept import encode_aligned
 from vidsearch.faces.track.tracklet import Tracklet
 
 DIM = 32
@@ -63,7 +63,7 @@ def frame(time_s: float, people: Iterable[Face], shot: int = 0, noise: float = 0
         embeddings.astype(np.float32),
         np.array([s.quality for s in faces], np.float32),
         np.zeros(n, np.bool_),
-        encode(aligned, 90),
+        encode_aligned(aligned, 90),
         np.ones((5, 2), np.float32),
     )
 
