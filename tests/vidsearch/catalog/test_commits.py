@@ -68,6 +68,6 @@ def test_a_read_error_names_the_table() -> None:
 
 
 def test_a_removed_folder_is_found_before_writing() -> None:
-    with pytest.raises(CatalogWriteError, match="check that the folder is still there"):
+    with pytest.raises(CatalogWriteError, match="check that the folder exists"):
         require_space(StoragePath("/no such folder"), 1)
     require_space(StoragePath("memory://bucket"), 1 << 60)  # object stores have no limit
