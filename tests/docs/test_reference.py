@@ -14,13 +14,17 @@ import numpy as np
 import pytest
 
 from pipelines.indexing.outcomes import IndexReport
+from pipelines.reembed_report import ReembedReport
 from tests.docs.pages import PROJECT, blocks, commands
+from trainer.export.pack import ExportReport
+from trainer.training.loop import RunReport
 from vidsearch.archive import ArchiveStatus
 from vidsearch.catalog.schema import table_schemas
 from vidsearch.commands.reference import command_reference
 from vidsearch.datatypes import Hit, TimeSpan
 from vidsearch.erasure.receipt import PersonReceipt, VideoReceipt
 from vidsearch.errors import NoFaceError, VidsearchError
+from vidsearch.models.registry import PackStatus
 from vidsearch.results import as_json
 
 DOCS = PROJECT / "docs"
@@ -96,9 +100,22 @@ def test_keys_of_status() -> None:
     assert shown == fields
 
 
-def test_keys_of_receipts() -> None:
-    fields = set(VideoReceipt.__dataclass_fields__) | set(PersonReceipt.__dataclass_fields__)
-    assert set(table_rows(REFERENCE / "json.md", "forget")) == fields
+@pytest.mark.parametrize(
+    ("heading", "fields"),
+    [
+        ("forget", {*VideoReceipt.__dataclass_fields__, *PersonReceipt.__dataclass_fields__}),
+        ("reembed", {*ReembedReport.__dataclass_fields__}),
+        ("train", {*RunReport.__dataclass_fields__, "pack"}),
+        ("export", {*ExportReport.__dataclass_fields__}),
+        ("models", {*PackStatus.__dataclass_fields__, "why"} - {"problem"}),
+    ],
+)
+def test_keys_of_reports(heading: str, fields: set[str]) -> None:
+    """The first column names every field of the class."""
+    text = (REFERENCE / "json.md").read_text(encoding="utf-8")
+    section = re.split(r"(?m)^## ", text.partition(f"## {heading}\n")[2])[0]
+    rows = re.findall(r"(?m)^\| (`[^|]*) \|", section)
+    assert {name for row in rows for name in re.findall(r"`(\w+)`", row)} == fields
 
 
 def test_exit_codes() -> None:
@@ -160,6 +177,13 @@ def test_named_modules_exist() -> None:
     for path in sorted((PROJECT / "benchmarks").glob("*/*.py")):
         if path.name != "__init__.py":
             assert path.stem in text, path.name
+
+
+def test_bench_runs_modules_that_exist() -> None:
+    from benchmarks.__main__ import MEASUREMENTS
+
+    for name, *_ in MEASUREMENTS:
+        assert importlib.util.find_spec(f"benchmarks.{name}"), name
 
 
 def test_paths_of_the_contributing_guide_exist() -> None:
