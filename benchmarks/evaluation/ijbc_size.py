@@ -57,12 +57,12 @@ def write_lists(
     mates = np.concatenate(
         [np.stack([np.full(len(mine), who), mine], 1) for who, mine in enumerate(by_subject)]
     )[:GENUINE]
-    strangers = np.stack(
+    impostors = np.stack(
         [rng.integers(0, SUBJECTS, pairs), rng.integers(SUBJECTS, len(subjects), pairs)], axis=1
     )
-    strangers = strangers[subjects[strangers[:, 0]] != subjects[strangers[:, 1]]]
-    strangers = strangers[: pairs - len(mates)]
-    both = np.concatenate([mates, strangers])
+    impostors = impostors[subjects[impostors[:, 0]] != subjects[impostors[:, 1]]]
+    impostors = impostors[: pairs - len(mates)]
+    both = np.concatenate([mates, impostors])
     same = (np.arange(len(both)) < len(mates)).astype(np.int8)
     order = np.argsort(both[:, 0], kind="stable")  # by gallery template, as the official list is
     columns = {"a": templates[both[order, 0]], "b": templates[both[order, 1]], "same": same[order]}

@@ -81,12 +81,12 @@ def _plan_clips(
     plan: ClipPlan,
     rng: np.random.Generator,
 ) -> list[Clip]:
-    def stranger() -> tuple[str, Path]:
+    def other_person() -> tuple[str, Path]:
         name = extras[int(rng.integers(len(extras)))]
         return name, photos[name][0]
 
     def shot(first: tuple[str, Path]) -> Shot:
-        company = [stranger() for _ in range(int(rng.choice([0, 1, 2], p=[0.4, 0.4, 0.2])))]
+        company = [other_person() for _ in range(int(rng.choice([0, 1, 2], p=[0.4, 0.4, 0.2])))]
         cast_ = [first, *company]
         order = rng.permutation(len(cast_))
         return Shot(
@@ -98,7 +98,7 @@ def _plan_clips(
     filmed = [(name, file) for name in present for file in photos[name][QUERIES:][:PHOTOS]]
     order = rng.permutation(len(filmed))
     clips = [[shot(filmed[n]) for n in order[at : at + 3]] for at in range(0, len(order), 3)]
-    clips += [[shot(stranger()) for _ in range(3)] for _ in range(plan.distractors)]
+    clips += [[shot(other_person()) for _ in range(3)] for _ in range(plan.distractors)]
     return [Clip(f"clip-{n:03d}.mp4", tuple(shots)) for n, shots in enumerate(clips)]
 
 
