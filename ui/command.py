@@ -38,8 +38,8 @@ def register(registry: Registry) -> None:
     metavar="SECRET",
     default=lambda: os.environ.get(TOKEN_VARIABLE),
     show_default=False,
-    help="secret that visitors must type, 16 characters or more; better in the environment as "
-    "VIDSEARCH_UI_TOKEN, where no list of processes shows it",
+    help="secret that visitors must enter, 16 characters or more; the environment variable "
+    "VIDSEARCH_UI_TOKEN is safer, because lists of processes show command lines",
 )
 @click.option(
     "--oidc",
@@ -57,8 +57,8 @@ def ui(
 ) -> int:
     """Open a catalog in the browser.
 
-    Only this machine can reach the app, unless --address says otherwise, which demands --token or
-    --oidc. Nothing is sent anywhere.
+    By default, only this machine can reach the app; another --address needs --token or --oidc. The
+    app sends nothing to other servers.
     """
     from ui.server.launch import run
     from ui.server.oidc import require_provider
@@ -81,12 +81,12 @@ def ui(
     sign_in = "a token" if settings.token else "OpenID Connect" if settings.oidc else "no sign-in"
     print(f"vidsearch is at {url} ({reach}; {sign_in}). Ctrl-C ends it.", flush=True)
     if not is_local(address):
-        print("The connection is not encrypted: put it behind a server that speaks HTTPS.")
+        print("The connection is not encrypted; run the app behind an HTTPS proxy.")
     return run(settings, browser=not no_browser)
 
 
 def _folder(name: str) -> str:
     path = Path(name).resolve()
     if not path.is_dir():
-        raise ConfigError(f"--root {name!r} is not a folder; name one that exists")
+        raise ConfigError(f"--root {name!r} is not a folder; name an existing folder")
     return str(path)

@@ -84,7 +84,7 @@ def check_subset(folder: Path) -> str:
     from vidsearch.evaluation.metrics.angles import unit_rows
     from vidsearch.evaluation.metrics.distractors import (
         StreamPlan,
-        allowed,
+        allowed_false_accepts,
         blocks_of,
         distractor_result,
         stream,
@@ -97,7 +97,9 @@ def check_subset(folder: Path) -> str:
     rows = np.asarray(np.load(folder / "gallery.npy", mmap_mode="r")[:SUBSET_GALLERY], np.float32)
     labels = np.arange(len(probes)) // PER_PERSON
     far = 1e-5
-    plan = StreamPlan(tail=allowed(far, len(probes) * len(rows)) + 1, gallery_block=700)
+    plan = StreamPlan(
+        tail=allowed_false_accepts(far, len(probes) * len(rows)) + 1, gallery_block=700
+    )
     seen = stream(probes, labels, blocks_of(rows, None, 700), plan)
     seen = with_mates_among_probes(seen, probes, labels)
     found = distractor_result(seen, far=far, fpr=FPR)
@@ -109,7 +111,7 @@ def check_subset(folder: Path) -> str:
     best = np.sort(impostors.max(axis=1))[::-1]
     searches = np.broadcast_to(np.arange(len(labels))[:, None], same.shape)[same]
     first = genuine > impostors.max(axis=1)[searches]
-    id_tpr = (first & (genuine > best[allowed(FPR, len(labels))])).mean()
+    id_tpr = (first & (genuine > best[allowed_false_accepts(FPR, len(labels))])).mean()
     streamed = np.array([found.ver_tar, found.rank_k[0], found.id_tpr])
     plain = np.array([point.tar, first.mean(), id_tpr])
     off = np.rint(np.abs(streamed - plain) * len(genuine)).astype(int)

@@ -38,20 +38,20 @@ def _positive_gib(_: click.Context, __: click.Parameter, value: float | None) ->
     metavar="SOURCE...",
     nargs=-1,
     required=True,
-    help="video file, folder (searched recursively), glob, URI, or @list.txt (one a line)",
+    help="video file, folder (searched recursively), glob, URI, or @list.txt (one per line)",
 )
 @click.option(
     "--model", metavar="PACK", help="model pack (default: the catalog's; 'open' for a new one)"
 )
 @click.option("--sample-fps", metavar="F", default=2.0, help="frames sampled per second")
 @workers(
-    "number of processes (default: one a core, as memory allows); 1 works in this process, where "
-    "one video that crashes or hangs the decoder ends or stops everything"
+    "number of processes (default: one per core, as memory allows); 1 works in this process, where "
+    "a video that crashes or hangs the decoder ends or blocks the whole run"
 )
 @click.option(
     "--isolate",
     is_flag=True,
-    help="with one worker, start it in a process of its own (as without --workers)",
+    help="start a single worker in a separate process (the default without --workers)",
 )
 @scheduler
 @options.device
@@ -62,7 +62,7 @@ def _positive_gib(_: click.Context, __: click.Parameter, value: float | None) ->
     "--timeout-per-video-minute",
     metavar="S",
     default=300.0,
-    help="seconds of work after which a minute of video counts as hung",
+    help="longest processing time of one minute of video, seconds",
 )
 @click.option(
     "--worker-memory",
@@ -92,11 +92,11 @@ def _positive_gib(_: click.Context, __: click.Parameter, value: float | None) ->
     flag_value=60.0,
     help="look again every S seconds (60) for new and changed files, until Ctrl-C",
 )
-@click.option("--log", metavar="FILE", help="append messages to a file, one a line")
+@click.option("--log", metavar="FILE", help="append messages to a file, one per line")
 @click.option(
     "--again",
     is_flag=True,
-    help="index videos again that are indexed already, e.g. with another --sample-fps",
+    help="index already indexed videos again, e.g. with another --sample-fps",
 )
 @options.print_report_as_json
 def index(
@@ -120,8 +120,8 @@ def index(
 ) -> int:
     """Index videos into a catalog.
 
-    Videos that are indexed already are skipped: repeat the command after an interruption or when
-    there are new files.
+    Already indexed videos are skipped. Repeat the command after an interruption or when there are
+    new files.
     """
     from pipelines.cluster.config import ClusterConfig
     from pipelines.stages.options import IndexConfig
@@ -176,7 +176,7 @@ def _run(
             _print(report, as_json)
     except RunStopped as stopped:
         print(
-            f"vidsearch: stopped: {_videos(stopped.report.indexed)} done in this run and kept, "
+            f"vidsearch: stopped: {_videos(stopped.report.indexed)} indexed in this run and saved, "
             f"{stopped.left} left; repeat the command to continue",
             file=sys.stderr,
         )

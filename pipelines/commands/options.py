@@ -18,7 +18,7 @@ def _at_least_one(_: click.Context, __: click.Parameter, value: int | None) -> i
     return value
 
 
-def workers(help_text: str = "number of processes (default: one a core)") -> Callable[[F], F]:
+def workers(help_text: str = "number of processes (default: one per core)") -> Callable[[F], F]:
     """Return a decorator that adds ``--workers``, checked to be at least 1."""
     return click.option("--workers", metavar="N", type=int, callback=_at_least_one, help=help_text)
 
@@ -33,7 +33,7 @@ def worker_count(given: int | None, *, elsewhere: bool) -> int:
 
     Args:
         given: Value of ``--workers``; None: one per core, as memory allows.
-        elsewhere: Another machine does the work, or no worker is needed: one process by default.
+        elsewhere: True if other machines do the work or no worker is needed; 1 by default then.
     """
     if given is not None:
         return given

@@ -18,7 +18,7 @@ from vidsearch.errors import ConfigError
 @click.argument(
     "raw",
     metavar="[RAW]",
-    nargs=-1,  # Optional although OUT follows; at most one is accepted.
+    nargs=-1,  # Optional, although OUT follows it; at most one value is accepted.
     help="folder that holds one folder of photos per identity",
 )
 @click.argument("out", metavar="OUT", help="folder of the training set; must be new")
@@ -36,7 +36,7 @@ from vidsearch.errors import ConfigError
     help="permitted use of the photos",
 )
 @click.option(
-    "--held-out", metavar="SHARE", default=0.1, help="share of identities that training never sees"
+    "--held-out", metavar="SHARE", default=0.1, help="share of identities held out from training"
 )
 @click.option("--min-faces", metavar="N", default=2, help="leave out identities with fewer faces")
 @click.option(

@@ -25,19 +25,19 @@ SOME_LOST, WORSE = 3, 5
 
 @command(
     "reembed",
-    "give a catalog another model, from its stored faces",
-    epilog="Exit status 5: MAP fell, the old model stays in use.",
+    "embed the stored faces of a catalog with another model",
+    epilog="Exit status 5: MAP fell; the catalog still uses the old model.",
 )
 @options.catalog
-@click.option("--model", metavar="PACK", required=True, help="the other pack")
+@click.option("--model", metavar="PACK", required=True, help="the new pack")
 @click.option(
     "--labels",
     metavar="FILE",
     type=Path,
-    help="CSV of the people seen in each video, as for 'evaluate retrieval'; the new model goes "
-    "live only if MAP does not fall",
+    help="CSV of the people visible in each video, as for 'evaluate retrieval'; the new model is "
+    "used only if MAP does not fall",
 )
-@click.option("--force", is_flag=True, help="go live even if MAP falls")
+@click.option("--force", is_flag=True, help="use the new model even if MAP falls")
 @workers()
 @scheduler
 @options.device
@@ -54,15 +54,17 @@ def reembed(
 ) -> int:
     """Embed the stored faces of a catalog with another pack, without decoding a video.
 
-    The result goes live if it is no worse; until then the catalog stays unchanged. Repeat the
-    command to continue a run that was stopped.
+    The catalog switches to the new model if MAP does not fall; until then it stays unchanged.
+    Repeat the command to continue a run that was stopped.
     """
     from pipelines.cluster.config import ClusterConfig
     from pipelines.reembed import ReembedOptions
     from pipelines.reembed import reembed as reembed_catalog
 
     if force and labels is None:
-        raise ConfigError("--force overrides what --labels measure; leave it out, or name labels")
+        raise ConfigError(
+            "--force overrides the measurement of --labels; remove --force, or add --labels FILE"
+        )
     settings = ReembedOptions(
         labels=labels,
         force=force,
@@ -77,8 +79,8 @@ def reembed(
     report = reembed_catalog(catalog, model, settings, show_progress=True)
     for video in report.lost_videos:
         print(
-            f"vidsearch: video {printable(video)} has tracks whose stored faces are damaged; they "
-            "cannot be found any more: index it again with --again",
+            f"vidsearch: video {printable(video)} has tracks whose stored faces are damaged; "
+            "searches no longer find these tracks: index the video again with --again",
             file=sys.stderr,
         )
     print(json.dumps(report.to_json()) if as_json else describe(report))
@@ -100,27 +102,29 @@ def describe(report: ReembedReport) -> str:
     if report.unreadable:
         lines.append(f"{report.unreadable} stored faces are damaged and were left out.")
     if report.stored is not None:
-        lines += _quality(report.stored)
+        lines += _stored_face_lines(report.stored)
     if report.map is not None:
-        found = report.map
-        queries = "query" if found.queries == 1 else "queries"
+        comparison = report.map
+        queries = "query" if comparison.queries == 1 else "queries"
         lines.append(
-            f"MAP@100 of {found.queries} labelled {queries}: {found.old:.4f} before, "
-            f"{found.new:.4f} now ({found.change:+.4f})."
+            f"MAP@100 of {comparison.queries} labelled {queries}: {comparison.old:.4f} before, "
+            f"{comparison.new:.4f} now ({comparison.change:+.4f})."
         )
     else:
-        lines.append("Not measured: pass --labels to go live only if MAP does not fall.")
+        lines.append("Not measured: pass --labels to switch models only if MAP does not fall.")
     if report.live:
-        lines.append(f"In use now: {report.new_model}. The vectors of {report.old_model} are gone.")
+        lines.append(
+            f"In use now: {report.new_model}. The vectors of {report.old_model} were deleted."
+        )
     else:
         lines.append(
-            f"Not in use: MAP fell. {report.old_model} stays, nothing was changed; --force would "
-            "go live all the same."
+            f"Not in use: MAP fell. The catalog still uses {report.old_model} and is unchanged; "
+            "pass --force to switch anyway."
         )
     return "\n".join(lines)
 
 
-def _quality(stored: StoredFaceFit) -> list[str]:
+def _stored_face_lines(stored: StoredFaceFit) -> list[str]:
     if stored.outside < 0.005 and abs(stored.scale - 1) <= 0.005:
         return []
     lines = [
@@ -131,7 +135,7 @@ def _quality(stored: StoredFaceFit) -> list[str]:
     ]
     if stored.scale > 1.005:
         lines.append(
-            "The detail that this size needs was never stored: indexing again would be better."
+            "The stored faces lack the detail of this size; index the videos again to add it."
         )
     if stored.outside >= 0.005:
         lines.append(

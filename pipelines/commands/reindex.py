@@ -19,7 +19,7 @@ from vidsearch.commands.app import command
 def reindex(catalog: str, scheduler: str | None) -> int:
     """Rebuild the search index from the catalog's tables.
 
-    Searches can run meanwhile.
+    Searches can run during the rebuild.
     """
     from pipelines.reindex import reindex as rebuild
     from vidsearch.commands.catalog import describe_index

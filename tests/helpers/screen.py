@@ -71,7 +71,7 @@ class Screen:
 
     def judge(self, hit: int, verdict: str) -> None:
         """Press Same or Not of a hit, counted from 0."""
-        title = {"same": "This is the person", "not": "This is somebody else"}[verdict]
+        title = {"same": "This is the person", "not": "This is another person"}[verdict]
         self.settled()
         self.page.get_by_title(title).nth(hit).click()
 
@@ -83,7 +83,7 @@ class Screen:
     def only_some_videos(self) -> None:
         """Open the box of filters, or close it."""
         self.settled()
-        self.page.get_by_text("Only some videos").click()
+        self.page.get_by_text("Filter videos").click()
 
     def choose_folder(self, folder: str) -> None:
         self._choose("Folders", folder)
@@ -152,7 +152,7 @@ class Screen:
         """Choose a video, ask to forget it and confirm."""
         self._choose("A video", name)
         self.page.get_by_role("button", name="Forget this video").click()
-        self.page.get_by_role("button", name="Erase it for good").click()
+        self.page.get_by_role("button", name="Erase permanently").click()
 
     def _choose(self, label: str, option: str) -> None:
         """Choose from a list; drawing the page closes the list, so retry."""

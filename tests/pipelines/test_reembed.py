@@ -532,7 +532,7 @@ def test_mistakes_are_one_line(
 ) -> None:
     cases = (
         (["--model", "nonsense"], "nonsense' is neither built in (open"),
-        (["--model", "open", "--force"], "--force overrides what --labels measure"),
+        (["--model", "open", "--force"], "--force overrides the measurement of --labels"),
         (["--model", str(packs / "tiny"), "--labels", "no.csv"], "'no.csv' cannot be read"),
         (["--model", "open", "--workers", "0"], "--workers must be at least 1"),
     )

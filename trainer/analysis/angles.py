@@ -221,8 +221,8 @@ def _measure(
     labels = dataset.labels[embedded]
     if len(np.unique(labels)) < 2:
         raise TrainingSetError(
-            f"{dataset.name!r} ({part}) shows fewer than two people, so there is no angle between "
-            "people; name another set"
+            f"{dataset.name!r} ({part}) shows fewer than two people; an angle between people "
+            "needs two: name another set"
         )
     weights = model.weights if part == "train" else None
     if weights is not None:

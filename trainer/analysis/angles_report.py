@@ -47,12 +47,12 @@ def angles_report(measured: MeasuredAngles, options: AngleOptions) -> Report:
     Raises:
         TrainingError: The histograms of the run cannot be read.
     """
-    intervals = {found.part: _intervals(found) for found in measured.sets}
+    intervals = {measured_set.part: _intervals(measured_set) for measured_set in measured.sets}
     model = measured.model
     return Report(
         kind="angles",
         title=f"Angles of {model.name}",
-        lead=" ".join(_lead(found) for found in measured.sets),
+        lead=" ".join(_lead(measured_set) for measured_set in measured.sets),
         conventions=CONVENTIONS,
         headlines=tuple(
             Headline(
@@ -60,24 +60,28 @@ def angles_report(measured: MeasuredAngles, options: AngleOptions) -> Report:
                 f"{line.mean:.2f}°",
                 f"95 % interval {line.low:.2f} to {line.high:.2f}",
             )
-            for part, lines in intervals.items()
-            for name, line in lines.items()
+            for part, intervals_by_name in intervals.items()
+            for name, line in intervals_by_name.items()
         ),
         metrics={
-            found.part: {
-                **asdict(found.values.statistics()),
+            measured_set.part: {
+                **asdict(measured_set.values.statistics()),
                 "intervals_95": {
-                    name: [line.low, line.high] for name, line in intervals[found.part].items()
+                    name: [line.low, line.high]
+                    for name, line in intervals[measured_set.part].items()
                 },
-                "genuine_pairs_in_set": found.pairs.genuine_in_set,
-                PAIR_HISTOGRAM: _histogram(found),
-                "broken_faces": found.broken,
+                "genuine_pairs_in_set": measured_set.pairs.genuine_in_set,
+                PAIR_HISTOGRAM: _histogram(measured_set),
+                "broken_faces": measured_set.broken,
             }
-            for found in measured.sets
+            for measured_set in measured.sets
         },
         provenance=Provenance(
             configuration={**asdict(options), MODEL_NAME: model.name, **model.configuration},
-            data={f"{found.part} ({found.name})": found.sha256 for found in measured.sets},
+            data={
+                f"{measured_set.part} ({measured_set.name})": measured_set.sha256
+                for measured_set in measured.sets
+            },
             model_id=model.model_id,
             pack_files=model.files,
             elapsed_s=measured.elapsed_s,
@@ -86,43 +90,47 @@ def angles_report(measured: MeasuredAngles, options: AngleOptions) -> Report:
     )
 
 
-def _histogram(found: MeasuredSet) -> dict[str, Any]:
+def _histogram(measured_set: MeasuredSet) -> dict[str, Any]:
     """Return counts of pairs by angle; ``evaluate figures`` draws Figure 6 from them."""
     edges = np.arange(0, 181)
     return {
         "bin_deg": 1,
-        GENUINE: np.histogram(found.pairs.genuine, edges)[0],
-        IMPOSTOR: np.histogram(found.pairs.impostor, edges)[0],
+        GENUINE: np.histogram(measured_set.pairs.genuine, edges)[0],
+        IMPOSTOR: np.histogram(measured_set.pairs.impostor, edges)[0],
     }
 
 
-def _lead(found: MeasuredSet) -> str:
+def _lead(measured_set: MeasuredSet) -> str:
     text = (
-        f"{found.part.capitalize()}: {len(found.values.intra):,} faces of "
-        f"{len(found.people):,} people of {found.name}."
+        f"{measured_set.part.capitalize()}: {len(measured_set.values.intra):,} faces of "
+        f"{len(measured_set.people):,} people of {measured_set.name}."
     )
-    return f"{text} {found.broken:,} faces could not be decoded." if found.broken else text
+    return (
+        f"{text} {measured_set.broken:,} faces could not be decoded."
+        if measured_set.broken
+        else text
+    )
 
 
-def _intervals(found: MeasuredSet) -> dict[str, Interval]:
-    values = found.values
-    lines = {}
+def _intervals(measured_set: MeasuredSet) -> dict[str, Interval]:
+    values = measured_set.values
+    intervals_by_name = {}
     if values.w_ec is not None and values.w_inter is not None:
-        lines["w_ec"] = bootstrap_mean(values.w_ec)
-        lines["w_inter"] = bootstrap_mean(values.w_inter)
-    lines["intra"] = bootstrap_mean(values.intra, values.rows.tolist())
-    lines["inter"] = bootstrap_mean(values.inter)
-    return lines
+        intervals_by_name["w_ec"] = bootstrap_mean(values.w_ec)
+        intervals_by_name["w_inter"] = bootstrap_mean(values.w_inter)
+    intervals_by_name["intra"] = bootstrap_mean(values.intra, values.rows.tolist())
+    intervals_by_name["inter"] = bootstrap_mean(values.inter)
+    return intervals_by_name
 
 
 def _sections(
     measured: MeasuredAngles, intervals: dict[str, dict[str, Interval]]
 ) -> tuple[Section, ...]:
     rows: list[tuple[Any, ...]] = []
-    for found in measured.sets:
-        numbers = found.values.statistics()
+    for measured_set in measured.sets:
+        numbers = measured_set.values.statistics()
         angles = (numbers.w_ec, numbers.w_inter, numbers.intra, numbers.inter)
-        rows.append((found.part, *angles, numbers.embeddings, numbers.identities))
+        rows.append((measured_set.part, *angles, numbers.embeddings, numbers.identities))
     table = ReportTable(
         "table-3",
         "Angle statistics as in the paper's Table 3, degrees",
@@ -136,14 +144,16 @@ def _sections(
         ("set", "angle", "mean", "from", "to"),
         tuple(
             (part, _STATISTICS[name], line.mean, line.low, line.high)
-            for part, lines in intervals.items()
-            for name, line in lines.items()
+            for part, intervals_by_name in intervals.items()
+            for name, line in intervals_by_name.items()
         ),
         digits=2,
     )
     note = ""
     if measured.model.weights is None:
-        note = "A pack, or a loss without classes, has no class weights: there is no W."
+        note = (
+            "A pack, or a loss without classes, has no class weights; W-EC and W-Inter are missing."
+        )
     sections = [
         Section("Table 3", note, (table, bounds)),
         Section("Pairs", "", (_pair_figure(measured),)),

@@ -1,7 +1,8 @@
 """Figures 3 to 9 of the ArcFace paper, drawn from runs and evaluation reports.
 
-Figures 4b and 5 show formulas. Figure 3 is trained when it is drawn. Figure 4a needs a run. Figures
-6 to 9 need reports, for similarities and labels of pairs and for rank-k rates.
+Figures 4b and 5 show formulas. The networks of Figure 3 are trained when the figure is drawn.
+Figure 4a needs a run. Figures 6 to 9 need reports with similarities and labels of pairs, or with
+rank-k rates.
 """
 
 from __future__ import annotations
@@ -31,9 +32,9 @@ from vidsearch.evaluation.report.angle_figures import (
     AngleCounts,
     Angles,
     angle_panels,
+    circle_embeddings,
     degrees_of,
     theta_distributions,
-    toy_embeddings,
 )
 from vidsearch.evaluation.report.figures import cmc, roc_curves
 from vidsearch.evaluation.report.margin_figures import decision_margins, target_logits
@@ -118,7 +119,7 @@ Draw = Callable[[FigureOptions, Sequence[StoredReport]], Figure | None]
 def _figure3(options: FigureOptions, _: Sequence[StoredReport]) -> Figure:
     from trainer.analysis.figure3 import figure3_panels
 
-    return toy_embeddings(figure3_panels(options.steps))
+    return circle_embeddings(figure3_panels(options.steps))
 
 
 def _target_angles(options: FigureOptions, _: Sequence[StoredReport]) -> Figure | None:
@@ -134,11 +135,11 @@ def _decision_margins(_: FigureOptions, __: Sequence[StoredReport]) -> Figure:
     return decision_margins()
 
 
-def _losses(_: FigureOptions, reports: Sequence[StoredReport]) -> Figure | None:
+def _angles_by_model(_: FigureOptions, reports: Sequence[StoredReport]) -> Figure | None:
     """Draw Figure 6: one data set, several models.
 
-    Reports on angles are preferred: they count all genuine pairs and many impostor pairs. Their
-    test set is drawn, or their training set if they have no test set.
+    Reports on angles are preferred, because they count all genuine pairs and many impostor pairs.
+    The panel shows the test set, or the training set if the report has no test set.
     """
     panels: dict[str, Panel] = {}
     for report in reports:
@@ -147,21 +148,21 @@ def _losses(_: FigureOptions, reports: Sequence[StoredReport]) -> Figure | None:
             part = results["test" if "test" in results else "train"][PAIR_HISTOGRAM]
             settings = report.document.get("configuration", {})
             name = str(settings.get(MODEL_NAME, "")) or report.folder.name
-            panels[_unused(name, panels)] = _stored(part)
+            panels[_unused_name(name, panels)] = _stored_counts(part)
     if not panels:
-        panels = _pair_panels(reports, _model)
+        panels = _pair_panels(reports, _model_name)
     caption = "Figure 6: angles of genuine (red) and impostor (blue) pairs, a panel for each model."
     return angle_panels(panels, name="figure-6-losses", caption=caption) if panels else None
 
 
-def _sets(_: FigureOptions, reports: Sequence[StoredReport]) -> Figure | None:
+def _angles_by_dataset(_: FigureOptions, reports: Sequence[StoredReport]) -> Figure | None:
     """Draw Figure 7: one model, several data sets."""
-    panels = _pair_panels(reports, _dataset)
+    panels = _pair_panels(reports, _dataset_name)
     caption = "Figure 7: angles of genuine (red) and impostor (blue) pairs, a panel for each set."
     return angle_panels(panels, name="figure-7-sets", caption=caption) if panels else None
 
 
-def _stored(histogram: dict[str, Any]) -> Panel:
+def _stored_counts(histogram: dict[str, Any]) -> Panel:
     edges = np.linspace(0, 180, len(histogram[GENUINE]) + 1)
     genuine, impostor = (np.array(histogram[kind], float) for kind in (GENUINE, IMPOSTOR))
     return AngleCounts(edges, genuine), AngleCounts(edges, impostor)
@@ -171,28 +172,28 @@ def _pair_panels(
     reports: Sequence[StoredReport], name: Callable[[StoredReport], str]
 ) -> dict[str, Panel]:
     panels: dict[str, Panel] = {}
-    for report, (similarities, issame) in _pairs(reports):
+    for report, (similarities, issame) in _reports_with_pairs(reports):
         embedded = similarities > -1  # -1 marks a pair with a missing face
         degrees, genuine = degrees_of(similarities[embedded]), issame[embedded]
-        panels[_unused(name(report), panels)] = degrees[genuine], degrees[~genuine]
+        panels[_unused_name(name(report), panels)] = degrees[genuine], degrees[~genuine]
     return panels
 
 
-def _ranks(_: FigureOptions, reports: Sequence[StoredReport]) -> Figure | None:
+def _distractor_rank_curves(_: FigureOptions, reports: Sequence[StoredReport]) -> Figure | None:
     """Draw Figure 8, left: rank-k rates of reports on distractors."""
     curves: dict[str, NDArray[np.float64]] = {}
     for report in reports:
         results = report.document.get("metrics", {})
         for rows, result in results.items() if report.kind == "distractors" else ():
             name = report.folder.name if rows == "all" else f"{report.folder.name}, {rows}"
-            curves[_unused(name, curves)] = np.array(result["rank_k"], np.float64)
+            curves[_unused_name(name, curves)] = np.array(result["rank_k"], np.float64)
     return cmc(curves) if curves else None
 
 
 def _distractor_rocs(_: FigureOptions, reports: Sequence[StoredReport]) -> Figure | None:
     """Draw Figure 8, right: ROC curves of reports on distractors."""
     curves: dict[str, tuple[NDArray[np.float64], NDArray[np.float64]]] = {}
-    least = 1.0
+    smallest_far = 1.0
     for report in reports:
         results = report.document.get("metrics", {})
         for rows, result in results.items() if report.kind == "distractors" else ():
@@ -200,23 +201,26 @@ def _distractor_rocs(_: FigureOptions, reports: Sequence[StoredReport]) -> Figur
             far, tar = (np.array(curve[name], np.float64) for name in ("far", "tar"))
             if (far > 0).sum() > 1:
                 name = report.folder.name if rows == "all" else f"{report.folder.name}, {rows}"
-                curves[_unused(name, curves)] = far, tar
-                least = min(least, float(far[far > 0][0]))
-    return roc_curves(curves, least_far=least, name="figure-8-roc") if curves else None
+                curves[_unused_name(name, curves)] = far, tar
+                smallest_far = min(smallest_far, float(far[far > 0][0]))
+    return roc_curves(curves, least_far=smallest_far, name="figure-8-roc") if curves else None
 
 
-def _rocs(_: FigureOptions, reports: Sequence[StoredReport]) -> Figure | None:
+def _verification_rocs(_: FigureOptions, reports: Sequence[StoredReport]) -> Figure | None:
     """Draw Figure 9: ROC curves of reports on verification."""
     curves: dict[str, tuple[NDArray[np.float64], NDArray[np.float64]]] = {}
-    least = 1.0
-    for report, (similarities, genuine) in _pairs(reports):
+    smallest_far = 1.0
+    for report, (similarities, genuine) in _reports_with_pairs(reports):
         curve = roc(similarities, genuine)
-        curves[_unused(f"{_dataset(report)}, {_model(report)}", curves)] = curve.far, curve.tar
-        least = min(least, 1 / max(int((~genuine).sum()), 1))
-    return roc_curves(curves, least_far=least) if curves else None
+        curves[_unused_name(f"{_dataset_name(report)}, {_model_name(report)}", curves)] = (
+            curve.far,
+            curve.tar,
+        )
+        smallest_far = min(smallest_far, 1 / max(int((~genuine).sum()), 1))
+    return roc_curves(curves, least_far=smallest_far) if curves else None
 
 
-def _pairs(
+def _reports_with_pairs(
     reports: Sequence[StoredReport],
 ) -> list[tuple[StoredReport, tuple[NDArray[np.float64], NDArray[np.bool_]]]]:
     """Return the reports with pairs: similarities (P,), and True (P,) for genuine pairs."""
@@ -231,18 +235,18 @@ def _pairs(
     return found
 
 
-def _model(report: StoredReport) -> str:
+def _model_name(report: StoredReport) -> str:
     name = str(report.document.get("model", {}).get("model_id", ""))
     return name if name else report.folder.name
 
 
-def _dataset(report: StoredReport) -> str:
-    """Return the name of the data set; reports of version 0.1 state none: their folder's name."""
+def _dataset_name(report: StoredReport) -> str:
+    """Return the name of the data set; for reports of version 0.1, the name of the folder."""
     return report.dataset if report.dataset else report.folder.name
 
 
-def _unused(name: str, taken: Iterable[str]) -> str:
-    """Return the name, with a number if another panel or curve has it already."""
+def _unused_name(name: str, taken: Iterable[str]) -> str:
+    """Return the name, with a number if another panel or curve already has this name."""
     names = set(taken)
     number = 1
     unused = name
@@ -257,10 +261,10 @@ _DRAW: dict[str, tuple[Draw, ...]] = {
     "4a": (_target_angles,),
     "4b": (_target_logits,),
     "5": (_decision_margins,),
-    "6": (_losses,),
-    "7": (_sets,),
-    "8": (_ranks, _distractor_rocs),
-    "9": (_rocs,),
+    "6": (_angles_by_model,),
+    "7": (_angles_by_dataset,),
+    "8": (_distractor_rank_curves, _distractor_rocs),
+    "9": (_verification_rocs,),
 }
 _NEEDS_PAIRS = (
     "a report with pairs: add --report FOLDER that 'vidsearch evaluate verification' wrote"

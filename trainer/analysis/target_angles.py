@@ -12,14 +12,14 @@ from vidsearch.evaluation.report.angle_figures import AngleCounts
 from vidsearch.training_runs import ANGLES, AnglesLine
 
 LEAST_FACES = 1000
-"""Faces behind one curve: it sums as many logged batches as this needs."""
+"""Number of faces that one curve needs; a curve sums several logged batches to reach it."""
 
 
 def target_angle_histograms(run: Path) -> dict[str, AngleCounts]:
     """Return the distribution of target angles at the start, middle and end of a run.
 
-    A curve sums as many logged batches as ``LEAST_FACES`` needs, but at most a third of them, so
-    no batch is in two curves.
+    A curve sums enough logged batches for ``LEAST_FACES`` faces, but at most a third of all
+    batches, so no batch is in two curves.
 
     Args:
         run: Folder of the run.
@@ -38,7 +38,7 @@ def target_angle_histograms(run: Path) -> dict[str, AngleCounts]:
     if not path.is_file():
         return {}
     lines = [
-        _parsed(text, f"{path}, line {number}")
+        _parse_line(text, f"{path}, line {number}")
         for number, text in enumerate(path.read_text(encoding="utf-8").splitlines(), 1)
     ]
     if len(lines) < 3:
@@ -60,7 +60,7 @@ def target_angle_histograms(run: Path) -> dict[str, AngleCounts]:
     }
 
 
-def _parsed(text: str, location: str) -> AnglesLine:
+def _parse_line(text: str, location: str) -> AnglesLine:
     try:
         line = AnglesLine.from_json(json.loads(text))
     except (ValueError, KeyError, TypeError) as error:

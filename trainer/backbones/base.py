@@ -63,7 +63,7 @@ class Backbone(nn.Module):
         self._frozen_stages = 0
 
     def stages(self) -> Sequence[nn.Module]:
-        """Return the parts that can be frozen, from the input on; the last outputs embeddings."""
+        """Return the parts that can be frozen, input first; the last part outputs embeddings."""
         raise NotImplementedError
 
     def normalise(self, faces: Tensor) -> Tensor:
@@ -106,7 +106,7 @@ class Backbone(nn.Module):
         return self
 
     def run_blocks(self, blocks: Iterable[nn.Module], value: Tensor) -> Tensor:
-        """Apply blocks one after the other, with activations recomputed if configured.
+        """Apply blocks in order, with activations recomputed if configured.
 
         Args:
             blocks: The blocks.

@@ -52,7 +52,9 @@ class MobileFaceNet(Backbone):
         last = scaled(512, width)
         self.output = nn.Sequential(
             _convolution(before, last, kernel=1),
-            _convolution(last, last, kernel=input_size // 16, groups=last, linear=True, padding=0),
+            _convolution(
+                last, last, kernel=input_size // 16, groups=last, linear=True, padding_px=0
+            ),
             nn.Flatten(),
             nn.Linear(last, embedding_size, bias=False),
             nn.BatchNorm1d(embedding_size),
@@ -96,11 +98,11 @@ def _convolution(
     stride: int = 1,
     groups: int = 1,
     linear: bool = False,
-    padding: int | None = None,
+    padding_px: int | None = None,
 ) -> nn.Sequential:
-    around = padding if padding is not None else kernel // 2
+    padding = padding_px if padding_px is not None else kernel // 2
     parts: list[nn.Module] = [
-        nn.Conv2d(before, after, kernel, stride, around, groups=groups, bias=False),
+        nn.Conv2d(before, after, kernel, stride, padding, groups=groups, bias=False),
         nn.BatchNorm2d(after),
     ]
     if not linear:

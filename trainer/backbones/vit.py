@@ -1,7 +1,7 @@
 """Small vision transformer for 112 x 112 faces.
 
-Source: Dosovitskiy et al. 2021, "An image is worth 16x16 words". Different from it, the output is
-the mean over patches, followed by BN-FC-BN as in the ArcFace paper, instead of a class token.
+Source: Dosovitskiy et al. 2021, "An image is worth 16x16 words". Instead of a class token, the
+output is the mean over patches, followed by BN-FC-BN as in the ArcFace paper.
 """
 
 from __future__ import annotations

@@ -18,15 +18,15 @@ from vidsearch.commands.evaluate.options import finish, output
 @click.argument(
     "dataset",
     metavar="DATASET",
-    help="training set, as 'vidsearch train' takes it; its held-out people are the test set",
+    help="training set, as for 'vidsearch train'; its held-out people are the test set",
 )
 @click.option("--test", metavar="DATASET", default="", show_default=False, help="another test set")
-@click.option("--people", metavar="N", default=0, help="number of people of each set; 0: all")
+@click.option("--people", metavar="N", default=0, help="number of people in each set; 0: all")
 @click.option(
     "--pairs",
     metavar="N",
     default=500_000,
-    help="greatest number of pairs of a kind in the histograms",
+    help="largest number of genuine pairs, and of impostor pairs, in the histograms",
 )
 @click.option(
     "--device", metavar="DEVICE", default="auto", help="device for a pack: auto, cpu, cuda"
@@ -44,8 +44,8 @@ def angles(
 ) -> int:
     """Measure the angle statistics of the ArcFace paper's Table 3, in degrees.
 
-    They are measured on the training set and on people held out from training, with the histograms
-    of Figures 4a and 6.
+    The angles are measured on the training set and on people held out from training. The report
+    has the histograms of Figures 4a and 6.
     """
     from tqdm import tqdm
 

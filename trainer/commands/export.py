@@ -36,9 +36,13 @@ if TYPE_CHECKING:
     show_default="the training set's",
     help="licence of the weights",
 )
-@click.option("--commercial-use", is_flag=True, help="that licence allows commercial use")
+@click.option("--commercial-use", is_flag=True, help="the licence allows commercial use")
 @click.option(
-    "--held-out", metavar="SET", default="", show_default="the run's", help="other held-out people"
+    "--held-out",
+    metavar="SET",
+    default="",
+    show_default="the run's",
+    help="another set of held-out people",
 )
 @options.print_report_as_json
 def export(
@@ -53,7 +57,7 @@ def export(
     held_out: str,
     as_json: bool,
 ) -> int:
-    """Make a pack that 'vidsearch index --model' takes.
+    """Make a pack for 'vidsearch index --model'.
 
     The ONNX file is compared with the network and calibrated on people held out from training.
     """

@@ -65,20 +65,24 @@ class Overrides:
 )
 @click.option("--pairs", metavar="FILE", help="LFW-style pairs.txt of the photos of --validate")
 @click.option(
-    "--export", "pack", metavar="PACK", type=Path, help="at the end, make a pack as 'export' does"
+    "--export",
+    "pack",
+    metavar="PACK",
+    type=Path,
+    help="at the end, make a pack as 'vidsearch export' does",
 )
 @click.option(
     "--precision",
     type=click.Choice(["float32", "float16", "int8"]),
     default="float32",
-    help="precision of that pack",
+    help="precision of the pack of --export",
 )
 @click.option(
     "--licence",
     metavar="LICENCE",
     default="",
     show_default="the training set's",
-    help="licence of that pack",
+    help="licence of the pack of --export",
 )
 @click.option("--resume", is_flag=True, help="continue from the latest checkpoint")
 @click.option("--device", metavar="D", help="auto, cpu or cuda (default: the config's)")
@@ -120,7 +124,7 @@ def train(
         print(to_toml(config), end="")
         return 0
     if out is None:
-        raise ConfigError("--out RUN is missing: the folder that checkpoints and metrics go to")
+        raise ConfigError("--out RUN is missing; name the folder for checkpoints and metrics")
     options = None
     if pack is not None:
         from trainer.export.pack import ExportOptions, pack_name
@@ -198,8 +202,8 @@ def _print(
         return
     ending = {
         "finished": "finished",
-        "early": "stopped early, it got no better",
-        "interrupted": "interrupted; the same command with --resume goes on",
+        "early": "stopped early: the verification accuracy stopped rising",
+        "interrupted": "interrupted; repeat the command with --resume to continue",
     }[report.ended]
     best = "" if report.accuracy is None else f", best verification accuracy {report.accuracy:.4f}"
     loss = "" if math.isnan(report.loss) else f", loss {report.loss:.4f}"
@@ -217,6 +221,6 @@ def _list_recipes() -> None:
     from trainer.config.loss import NAMED_LOSSES
     from trainer.config.recipes import RECIPES
 
-    for name, make in RECIPES.items():
-        print(f"{name:22} {(make.__doc__ or '').splitlines()[0]}")
+    for name, build_config in RECIPES.items():
+        print(f"{name:22} {(build_config.__doc__ or '').splitlines()[0]}")
     print(f"\nlosses (--loss): {', '.join(NAMED_LOSSES)}")

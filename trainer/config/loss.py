@@ -71,8 +71,8 @@ class LossConfig:
         triplet: Weight of the triplet loss on angles; 0 leaves it out.
         triplet_margin_rad: Margin of the triplet loss, radians.
         triplet_mining: Selection of the triplets of a batch, see ``trainer.head.triplet``.
-        sub_centres: Weight vectors of a class. The nearest one counts, so mislabelled faces can
-            gather at a sub-centre (Deng et al. 2020, "Sub-center ArcFace").
+        sub_centres: Number of weight vectors of a class. The nearest vector gives the logit, so
+            mislabelled faces can gather at a sub-centre (Deng et al. 2020, "Sub-center ArcFace").
     """
 
     kind: Kind = "margin"

@@ -32,7 +32,7 @@ def read_config(path: Path) -> TrainConfig:
 
     Raises:
         ConfigError: The file cannot be read, is not TOML, names an unknown field, or has a value of
-            the wrong type or one that breaks a rule.
+            the wrong type or out of range.
     """
     try:
         text = path.read_text(encoding="utf-8")
@@ -173,7 +173,7 @@ def _value(hint: Any, value: Any, name: str) -> Any:
     if origin is dict and isinstance(value, dict):
         return {key: _value(arguments[1], item, f"{name}.{key}") for key, item in value.items()}
     if hint is float and isinstance(value, int) and not isinstance(value, bool):
-        # A backbone option may be a count (input_size, depth): a whole number stays one.
+        # A backbone option may be a count (input_size, depth): a whole number stays an int.
         return value if name.startswith("backbone.options.") else float(value)
     if hint in (int, float, str, bool) and type(value) is hint:
         return value

@@ -74,16 +74,18 @@ class Augmentation:
         return np.ascontiguousarray(face)
 
 
-def _shifted(face: Image, most: int, x: float, y: float) -> Image:
+def _shifted(face: Image, max_shift_px: int, x: float, y: float) -> Image:
     side = len(face)
-    left, top = (min(int(draw * (2 * most + 1)), 2 * most) for draw in (x, y))
-    padded = np.pad(face, ((most, most), (most, most), (0, 0)), mode="edge")
+    left, top = (min(int(draw * (2 * max_shift_px + 1)), 2 * max_shift_px) for draw in (x, y))
+    padded = np.pad(
+        face, ((max_shift_px, max_shift_px), (max_shift_px, max_shift_px), (0, 0)), mode="edge"
+    )
     return padded[top : top + side, left : left + side]
 
 
 def _recoloured(face: Image, amounts: np.ndarray[tuple[int], np.dtype[np.float64]]) -> Image:
-    bright, contrast, saturation = 0.6 + 0.8 * amounts
-    value = face.astype(np.float32) * np.float32(bright)
+    brightness, contrast, saturation = 0.6 + 0.8 * amounts
+    value = face.astype(np.float32) * np.float32(brightness)
     value = (value - value.mean()) * np.float32(contrast) + value.mean()
     grey = value @ np.array([0.299, 0.587, 0.114], np.float32)  # ITU-R BT.601 luma
     value = grey[..., None] + (value - grey[..., None]) * np.float32(saturation)
@@ -117,10 +119,10 @@ def _compressed(face: Image, quality: int) -> Image:
 def _erased(face: Image, area: float, rng: np.random.Generator) -> Image:
     side = len(face)
     ratio = np.exp(rng.uniform(-1, 1) * np.log(3.0))  # 1:3 to 3:1
-    high = int(np.clip(round(side * np.sqrt(area * ratio)), 1, side))
-    wide = int(np.clip(round(side * np.sqrt(area / ratio)), 1, side))
-    top, left = rng.integers(0, side - high + 1), rng.integers(0, side - wide + 1)
+    height = int(np.clip(round(side * np.sqrt(area * ratio)), 1, side))
+    width = int(np.clip(round(side * np.sqrt(area / ratio)), 1, side))
+    top, left = rng.integers(0, side - height + 1), rng.integers(0, side - width + 1)
     changed = face.copy()
-    noise = rng.integers(0, 256, (high, wide, 3), dtype=np.uint8)
-    changed[top : top + high, left : left + wide] = noise
+    noise = rng.integers(0, 256, (height, width, 3), dtype=np.uint8)
+    changed[top : top + height, left : left + width] = noise
     return changed

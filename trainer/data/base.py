@@ -98,7 +98,7 @@ def check_learnable(dataset: FaceDataset) -> None:
         bad = int(labels[(labels < 0) | (labels >= classes)][0])
         raise TrainingSetError(
             f"training set {dataset.name!r}: label {bad} is outside 0..{classes - 1}, the "
-            f"{classes} identities that it states; make the set again with: vidsearch prepare"
+            f"labels of its {classes} identities; make the set again with: vidsearch prepare"
         )
     if classes < 2:
         raise TrainingSetError(
@@ -114,6 +114,6 @@ def check_learnable(dataset: FaceDataset) -> None:
         )
     if counts.max() < 2:
         raise TrainingSetError(
-            f"training set {dataset.name!r} has one face an identity; training needs several "
+            f"training set {dataset.name!r} has one face per identity; training needs several "
             "photos of one person: add photos of the same people"
         )

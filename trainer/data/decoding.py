@@ -30,6 +30,6 @@ def decode_face(encoded: bytes, name: str, size: int) -> Image:
     if decoded is None:
         raise BrokenFaceError(f"{name}: not an image that can be decoded ({len(encoded)} bytes)")
     if decoded.shape != (size, size, 3):
-        high, wide = decoded.shape[:2]
-        raise BrokenFaceError(f"{name}: {wide} x {high} pixels where {size} x {size} are expected")
+        height, width = decoded.shape[:2]
+        raise BrokenFaceError(f"{name}: {width} x {height} pixels; expected {size} x {size}")
     return np.ascontiguousarray(decoded[..., ::-1])

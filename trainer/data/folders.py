@@ -40,7 +40,7 @@ class FolderDataset:
         self.name = manifest.name if manifest is not None else folder.resolve().name
         self.licence = manifest.licence if manifest is not None else ""
         self._folder = folder
-        self.identities, self._files, self.labels = _listed(folder)
+        self.identities, self._files, self.labels = _list_faces(folder)
         self.template: AlignmentTemplate = (
             manifest.template if manifest is not None else template_of_size(self._side(), self.name)
         )
@@ -68,20 +68,20 @@ class FolderDataset:
             image = cv2.imdecode(np.fromfile(self.path(index), np.uint8), cv2.IMREAD_COLOR)
             if image is None:
                 continue
-            high, wide = image.shape[:2]
-            if high != wide:
+            height, width = image.shape[:2]
+            if height != width:
                 raise TrainingSetError(
-                    f"{self.path(index)} has {wide} x {high} pixels, so it is not an aligned face; "
+                    f"{self.path(index)} has {width} x {height} pixels; an aligned face is square: "
                     f"make a training set of raw photos with: vidsearch prepare {self._folder} OUT"
                 )
-            return int(high)
+            return int(height)
         raise TrainingSetError(
             f"training set {self.name!r}: none of the first {min(len(self), _PROBED_FACES)} images "
             "can be decoded; check the folder"
         )
 
 
-def _listed(folder: Path) -> tuple[tuple[str, ...], list[str], NDArray[np.int64]]:
+def _list_faces(folder: Path) -> tuple[tuple[str, ...], list[str], NDArray[np.int64]]:
     try:
         names = sorted(
             entry.name
@@ -91,11 +91,11 @@ def _listed(folder: Path) -> tuple[tuple[str, ...], list[str], NDArray[np.int64]
     except OSError as error:
         raise TrainingSetError(
             f"training set {folder} cannot be read ({error.strerror}); name a folder with one "
-            "sub-folder an identity"
+            "sub-folder per identity"
         ) from error
     if not names:
         raise TrainingSetError(
-            f"training set {folder} has no sub-folders; it must hold one folder an identity"
+            f"training set {folder} has no sub-folders; it must hold one folder per identity"
         )
     files: list[str] = []
     labels: list[int] = []

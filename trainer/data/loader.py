@@ -1,4 +1,4 @@
-"""Endless batches for training: the same for one seed, for any number of processes."""
+"""Endless batches for training; they depend on the seed, not on the number of processes."""
 
 from __future__ import annotations
 
@@ -91,7 +91,7 @@ class FaceLoader:
             raise TrainingSetError(f"training set {dataset.name!r} holds no faces; check the path")
 
     def batches(self, start_step: int = 0) -> Generator[Batch, None, None]:
-        """Yield this rank's share of global batch ``start_step`` and of all later ones.
+        """Yield this rank's share of global batch ``start_step`` and of every later global batch.
 
         Close the generator to end the decoding processes.
 

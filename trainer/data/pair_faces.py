@@ -30,8 +30,8 @@ PhotoKind = Literal["detect", "aligned"]
 class PairFaces:
     """Faces of a verification set, aligned on access.
 
-    Photos are searched with the detector of the ``open`` pack. The face nearest to the centre
-    counts, as in ``vidsearch evaluate verification``.
+    The detector of the ``open`` pack finds the faces of a photo. The face nearest to the centre
+    is used, as in ``vidsearch evaluate verification``.
 
     Args:
         pairs: The verification set.

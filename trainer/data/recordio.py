@@ -119,7 +119,7 @@ class RecordFile:
 
     def _bytes(self, position: int, length: int, record: int) -> bytes:
         if position < 0 or position + length > self.size:
-            raise self._corrupt(record, f"it ends beyond the file's {self.size} bytes")
+            raise self._corrupt(record, f"the record ends beyond the file's {self.size} bytes")
         found = os.pread(self._descriptor, length, position)
         if len(found) != length:
             raise self._corrupt(record, f"{len(found)} of {length} bytes could be read")

@@ -84,7 +84,7 @@ class RecordDataset:
         record = self._file.read(offsets[0])
         if not record.flagged or record.data:
             return None
-        if len(record.labels) < 2 or not _whole(record.labels[:2]):
+        if len(record.labels) < 2 or not _are_whole_numbers(record.labels[:2]):
             raise TrainingSetError(
                 f"{self._path}: record 0 must hold two whole numbers; got "
                 f"{record.labels[:4].tolist()}; download the set again"
@@ -104,7 +104,7 @@ class RecordDataset:
         for identity in range(images_end, identities_end):
             record = self._file.read(self._offset(offsets, identity))
             ends = record.labels[:2]
-            if not record.flagged or len(ends) < 2 or not _whole(ends):
+            if not record.flagged or len(ends) < 2 or not _are_whole_numbers(ends):
                 raise TrainingSetError(
                     f"{self._path}: record {identity} must hold an identity's range of images; "
                     "download the set again"
@@ -139,14 +139,14 @@ class RecordDataset:
     def _offset(self, offsets: dict[int, int], key: int) -> int:
         if key not in offsets:
             raise TrainingSetError(
-                f"{self._path.with_suffix('.idx')} does not say where record {key} is; copy or "
+                f"{self._path.with_suffix('.idx')} has no offset of record {key}; copy or "
                 "download the file again"
             )
         return offsets[key]
 
     def _label(self, offset: int, key: int) -> float:
         labels = self._file.read(offset).labels
-        if not _whole(labels[:1]):
+        if not _are_whole_numbers(labels[:1]):
             raise TrainingSetError(
                 f"{self._path}: record {key} has label {labels[0]:g}; labels must be whole "
                 f"numbers from 0 to {_EXACT_FLOAT32}; make the set again"
@@ -172,7 +172,7 @@ class RecordDataset:
         )
 
 
-def _whole(labels: NDArray[np.float32]) -> bool:
+def _are_whole_numbers(labels: NDArray[np.float32]) -> bool:
     return bool(
         np.isfinite(labels).all()
         and (labels == np.floor(labels)).all()

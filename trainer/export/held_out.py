@@ -115,23 +115,26 @@ def calibrate(similarities: NDArray[np.float64], measured: HeldOutPairs, name: s
         name: Name of the validation set.
     """
     fitted_on = f"held-out people of {name}"
-    whole = fit_calibration(similarities, measured.issame, fitted_on=fitted_on, balance=True)
+    calibration = fit_calibration(similarities, measured.issame, fitted_on=fitted_on, balance=True)
     half = np.random.default_rng(0).random(int(measured.people.max()) + 1) < 0.5
     sides = half[measured.people[measured.left]], half[measured.people[measured.right]]
-    here, there = sides[0] & sides[1], ~sides[0] & ~sides[1]
-    for part in (here, there):
+    first_half, second_half = sides[0] & sides[1], ~sides[0] & ~sides[1]
+    for part in (first_half, second_half):
         genuine = measured.issame[part].sum()
         if not _FEWEST_PAIRS <= genuine <= part.sum() - _FEWEST_PAIRS:
-            return whole
-    first = fit_calibration(
-        similarities[here], measured.issame[here], fitted_on=fitted_on, balance=True
+            return calibration
+    half_calibration = fit_calibration(
+        similarities[first_half], measured.issame[first_half], fitted_on=fitted_on, balance=True
     )
     error = expected_calibration_error(
-        first.confidence(similarities[there], prior=float(measured.issame[there].mean())),
-        measured.issame[there],
+        half_calibration.confidence(
+            similarities[second_half], prior=float(measured.issame[second_half].mean())
+        ),
+        measured.issame[second_half],
     )
     return replace(
-        whole,
-        checked_on=f"a fit on half of these people, on the other half ({int(there.sum())} pairs)",
+        calibration,
+        checked_on="a fit on half of these people, on the other half "
+        f"({int(second_half.sum())} pairs)",
         expected_calibration_error=error,
     )

@@ -44,7 +44,7 @@ def write_onnx(backbone: nn.Module, side: int, path: Path) -> None:
 
     example = torch.zeros(2, 3, side, side)
     try:
-        with _quiet():
+        with _suppressed_messages():
             torch.onnx.export(
                 backbone.cpu().eval(),
                 (example,),
@@ -95,8 +95,8 @@ def run_onnx(path: Path, planes: Matrix) -> Matrix:
     from vidsearch.device import CPU, open_onnx
 
     session = open_onnx(path, CPU)
-    (found,) = session.run([OUTPUT], {INPUT: planes})
-    return np.asarray(found, np.float32)
+    (embeddings,) = session.run([OUTPUT], {INPUT: planes})
+    return np.asarray(embeddings, np.float32)
 
 
 def to_half(source: Path, path: Path) -> None:
@@ -112,7 +112,7 @@ def to_half(source: Path, path: Path) -> None:
     import onnx
 
     try:
-        with _quiet():
+        with _suppressed_messages():
             from onnxruntime.transformers.float16 import convert_float_to_float16
 
             half = convert_float_to_float16(onnx.load(str(source)), keep_io_types=True)
@@ -135,7 +135,7 @@ def to_int8(source: Path, path: Path, planes: Matrix) -> None:
         ExportError: The network cannot be converted.
     """
     try:
-        with _quiet():
+        with _suppressed_messages():
             from onnxruntime.quantization import CalibrationDataReader, QuantType, quantize_static
 
             class Faces(CalibrationDataReader):  # type: ignore[misc]
@@ -161,7 +161,7 @@ def to_int8(source: Path, path: Path, planes: Matrix) -> None:
 
 
 @contextmanager
-def _quiet() -> Iterator[None]:
+def _suppressed_messages() -> Iterator[None]:
     """Suppress warnings and log messages of the exporters."""
     level = logging.root.level
     logging.root.setLevel(logging.ERROR)

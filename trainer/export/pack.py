@@ -49,7 +49,7 @@ class NoHeldOutIdentitiesError(ConfigError):
 
     def __init__(self, remedy: str) -> None:
         super().__init__(
-            "a pack states probabilities, which are fitted on people that training never saw, and "
+            "the probabilities of a pack are calibrated on people outside the training set, and "
             f"this run has no validation set; pass {remedy}"
         )
 
@@ -139,7 +139,9 @@ def export_pack(run: Path, out: Path, options: ExportOptions | None = None) -> E
     out.parent.mkdir(parents=True, exist_ok=True)
     staged = Path(tempfile.mkdtemp(prefix=f".{out.name}.", suffix=".part", dir=out.parent))
     try:
-        report = _fill(staged, name, backbone, (training, held_out), len(identities), settings)
+        report = _write_pack(
+            staged, name, backbone, (training, held_out), len(identities), settings
+        )
         staged.chmod(0o755)
         staged.rename(out)
     except BaseException:
@@ -156,10 +158,15 @@ def pack_name(out: Path, options: ExportOptions) -> str:
     """
     if out.exists():
         raise ConfigError(f"{out} exists already; name a new folder for the pack")
-    return options.name if options.name else _plain_name(out)
+    if options.name:
+        return options.name
+    name = re.sub(r"[^a-z0-9_.-]+", "-", out.name.lower()).strip("-.")
+    if not NAME_RULE.fullmatch(name):
+        raise ConfigError(f"{out.name!r} does not give a valid pack name; pass --name")
+    return name
 
 
-def _fill(
+def _write_pack(
     folder: Path,
     name: str,
     backbone: Backbone,
@@ -169,10 +176,10 @@ def _fill(
 ) -> ExportReport:
     training, held_out = sets
     measured = decode_pairs(held_out, options.pairs)
-    whole = folder / "float32.onnx"
-    write_onnx(backbone, training.template.size, whole)
+    float32_file = folder / "float32.onnx"
+    write_onnx(backbone, training.template.size, float32_file)
     compared = measured.faces[:_COMPARED_FACES]
-    difference = largest_difference(backbone, backbone.spec.normalisation, whole, compared)
+    difference = largest_difference(backbone, backbone.spec.normalisation, float32_file, compared)
     if not difference <= TOLERANCE:
         raise ExportError(
             f"the ONNX file differs from the network by {difference:.2g} of an embedding's length, "
@@ -184,14 +191,13 @@ def _fill(
         template=training.template,
         normalisation=backbone.spec.normalisation,
     )
-    in_float32 = similarities_of(whole, config, measured)
+    similarities = in_float32 = similarities_of(float32_file, config, measured)
     file = folder / EMBEDDER_FILE
-    similarities = in_float32
     if options.precision == "float32":
-        whole.rename(file)
+        float32_file.rename(file)
     else:
-        _smaller(whole, file, training, config, options)
-        whole.unlink()
+        _reduce_precision(float32_file, file, training, config, options)
+        float32_file.unlink()
         similarities = similarities_of(file, config, measured)
     report = ExportReport(
         onnx_difference=difference,
@@ -205,11 +211,13 @@ def _fill(
         identities=identities,
     )
     (folder / REPORT_FILE).write_text(json.dumps(asdict(report), indent=2) + "\n")
-    detector, files = _detector(options.detector, folder)
+    detector, files = _base_detector(options.detector, folder)
+    stated = training.licence if training.licence else "not stated"
+    licence = options.licence or f"as the training set {training.name} allows: {stated}"
     pack = ModelPack(
         name=name,
         version=options.version,
-        licence=options.licence if options.licence else _licence_of(training),
+        licence=licence,
         licence_url="",
         licence_notes=f"trained on {training.name}: {len(training)} faces of {identities} people",
         commercial_use=options.commercial_use,
@@ -230,11 +238,15 @@ def _fill(
     return report
 
 
-def _smaller(
-    whole: Path, path: Path, training: FaceDataset, config: EmbedderConfig, options: ExportOptions
+def _reduce_precision(
+    float32_file: Path,
+    path: Path,
+    training: FaceDataset,
+    config: EmbedderConfig,
+    options: ExportOptions,
 ) -> None:
     if options.precision == "float16":
-        to_half(whole, path)
+        to_half(float32_file, path)
         return
     chosen = np.random.default_rng(0).permutation(len(training))
     faces: list[Any] = []
@@ -245,10 +257,10 @@ def _smaller(
             faces.append(training.aligned_face(index))
         except BrokenFaceError:
             continue  # training has already reported broken faces
-    to_int8(whole, path, config.normalisation.apply(np.stack(faces)))
+    to_int8(float32_file, path, config.normalisation.apply(np.stack(faces)))
 
 
-def _detector(pack: str, folder: Path) -> tuple[DetectorSpec, tuple[PackFile, ...]]:
+def _base_detector(pack: str, folder: Path) -> tuple[DetectorSpec, tuple[PackFile, ...]]:
     """Return the detector of a base pack; its file, if any, is copied into the folder."""
     from vidsearch.models.open_pack import OPEN
     from vidsearch.models.registry import read_user_pack
@@ -263,15 +275,3 @@ def _detector(pack: str, folder: Path) -> tuple[DetectorSpec, tuple[PackFile, ..
         return base.detector, ()
     shutil.copyfile(Path(pack) / base.detector.file, folder / base.detector.file)
     return base.detector, (base.file(base.detector.file),)
-
-
-def _licence_of(training: FaceDataset) -> str:
-    stated = training.licence if training.licence else "not stated"
-    return f"as the training set {training.name} allows: {stated}"
-
-
-def _plain_name(out: Path) -> str:
-    name = re.sub(r"[^a-z0-9_.-]+", "-", out.name.lower()).strip("-.")
-    if not NAME_RULE.fullmatch(name):
-        raise ConfigError(f"{out.name!r} gives no name for a pack; pass --name")
-    return name

@@ -103,7 +103,7 @@ class ClassHead(nn.Module):
         """Check that every label is one of the classes.
 
         Args:
-            labels: (B,) on the CPU: reading them from a GPU would synchronise it.
+            labels: (B,) on the CPU: reading labels from a GPU would synchronise the GPU.
 
         Raises:
             TrainingSetError: A label is not one of the classes.
@@ -116,7 +116,7 @@ class ClassHead(nn.Module):
             )
 
     def begin_step(self, labels: Tensor, step: int) -> None:
-        """Sample the classes of a step; does nothing unless the head :attr:`samples`.
+        """Sample the classes of a step; do nothing if a step uses all classes.
 
         Args:
             labels: (N,) labels of the whole global batch, with all accumulated parts.
@@ -127,11 +127,11 @@ class ClassHead(nn.Module):
         draws = torch.Generator(device=self.weight.device)
         draws.manual_seed(hash((self.seed, step, self.local_classes.start)) & 0x7FFFFFFFFFFFFFFF)
         keys = torch.rand(len(self.local_classes), generator=draws, device=self.weight.device)
-        here = (
+        positive_rows = (
             labels[(labels >= self.local_classes.start) & (labels < self.local_classes.stop)]
             - self.local_classes.start
         )
-        keys[here] = 2.0
+        keys[positive_rows] = 2.0
         positives = int((keys == 2.0).sum())
         count = max(positives, round(self.config.sample_rate * len(self.local_classes)))
         self.active_rows = keys.topk(count).indices.sort().values

@@ -50,9 +50,9 @@ def angle_of(cosine: Tensor) -> Tensor:
     Returns:
         Radians, same shape; float32, or float64 for float64.
     """
-    inside = _inside(upcast_half(cosine))
+    clamped = _clamped(upcast_half(cosine))
     # atan2 of sine and cosine: its derivative is more accurate near 0 and pi than that of acos.
-    return torch.atan2(_sine(inside), inside)
+    return torch.atan2(_sine(clamped), clamped)
 
 
 def target_logit(cosine: Tensor, margin: Margin) -> Tensor:
@@ -84,12 +84,12 @@ def target_logit(cosine: Tensor, margin: Margin) -> Tensor:
 
 def _with_margin(cosine: Tensor, margin: Margin) -> Tensor:
     """Return cos(f theta + m), and the selected logit beyond pi."""
-    inside = _inside(cosine)
+    clamped = _clamped(cosine)
     shift = margin.angle_margin_rad
     if margin.angle_factor == 1:
-        value = inside * math.cos(shift) - _sine(inside) * math.sin(shift)
+        value = clamped * math.cos(shift) - _sine(clamped) * math.sin(shift)
     else:
-        value = torch.cos(margin.angle_factor * angle_of(inside) + shift)
+        value = torch.cos(margin.angle_factor * angle_of(clamped) + shift)
     if margin.beyond_pi == "formula":
         return value
     if margin.beyond_pi == "easy":
@@ -106,7 +106,7 @@ def upcast_half(value: Tensor) -> Tensor:
     return value.float() if value.dtype in (torch.float16, torch.bfloat16) else value
 
 
-def _inside(cosine: Tensor) -> Tensor:
+def _clamped(cosine: Tensor) -> Tensor:
     """Clamp the value but not the gradient: a face at a limit still has a gradient."""
     clamped = cosine.detach().clamp(-_LARGEST_COSINE, _LARGEST_COSINE)
     return clamped + (cosine - cosine.detach())

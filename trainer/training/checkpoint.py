@@ -146,7 +146,7 @@ def delete_best(run: Path) -> None:
 
 
 def restore(manifest: CheckpointManifest, model: TrainStep) -> None:
-    """Load a checkpoint into a model, for any number of ranks that wrote it.
+    """Load a checkpoint into a model; any number of ranks may have written the checkpoint.
 
     Raises:
         CheckpointError: A file is damaged, or of another architecture.
@@ -200,7 +200,7 @@ def load_backbone(path: str | Path) -> tuple[Backbone, TrainConfig, tuple[str, .
             verification accuracy, or the latest one if the run had no validation.
 
     Raises:
-        CheckpointError: The path is neither, or a file is damaged.
+        CheckpointError: The path is neither a run nor a checkpoint, or a file is damaged.
     """
     folder = find_checkpoint(Path(path))
     if folder is None:
@@ -277,11 +277,11 @@ def check_same_run(
         "backbone.frozen_stages": (old.backbone.frozen_stages, new.backbone.frozen_stages),
         "head.sample_rate < 1": (old.head.sample_rate < 1, new.head.sample_rate < 1),
     }
-    for name, (before, now) in fixed.items():
-        if before != now:
+    for name, (old_value, new_value) in fixed.items():
+        if old_value != new_value:
             raise ConfigError(
-                f"a run cannot change {name} when it resumes: it was {before}, now {now}; restore "
-                "it, or start a new run in another --out"
+                f"a run cannot change {name} when it resumes: it was {old_value}, now {new_value}; "
+                "restore the old value, or start a new run in another --out"
             )
     if tuple(manifest.read("identities.json")) != identities:
         raise CheckpointError(

@@ -98,7 +98,7 @@ def read_checkpoint_manifest(folder: Path) -> CheckpointManifest:
     try:
         table = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
         written = table["format"]
-        manifest = _parsed(folder, table) if written == FORMAT else None
+        manifest = _parse_manifest(folder, table) if written == FORMAT else None
     except MALFORMED as error:
         raise CheckpointError(
             f"{folder} is not a checkpoint ({type(error).__name__}: {first_line(error)}); name a "
@@ -112,7 +112,7 @@ def read_checkpoint_manifest(folder: Path) -> CheckpointManifest:
     return manifest
 
 
-def _parsed(folder: Path, table: dict[str, Any]) -> CheckpointManifest:
+def _parse_manifest(folder: Path, table: dict[str, Any]) -> CheckpointManifest:
     accuracy = table["accuracy"]
     head = tuple((str(n), int(a), int(b)) for n, a, b in table["head"])
     if any(Path(name).name != name for name, _, _ in head):

@@ -16,11 +16,11 @@ from ui.service.runs import TrainingRun
 COLOURS = ("#2a8aa3", "#cf6a3c", "#5f9d4f", "#8a63c9", "#b0851a", "#c0488f")
 _HEIGHT = 300
 _LEGEND = 50
-Drawn: TypeAlias = alt.Chart | alt.LayerChart | alt.FacetChart
+AnyChart: TypeAlias = alt.Chart | alt.LayerChart | alt.FacetChart
 _GREY = "#8996a3"
 
 
-def curve_chart(curve: Curve) -> Drawn:
+def curve_chart(curve: Curve) -> AnyChart:
     """Return the chart of a report's curve."""
     table = pd.concat(
         [pd.DataFrame({"x": x, "y": y, "line": name}) for name, (x, y) in curve.lines.items()]
@@ -38,19 +38,19 @@ def curve_chart(curve: Curve) -> Drawn:
         ],
     )
     if curve.shape == "area":
-        drawn = base.mark_area(opacity=0.45, interpolate="step", line=True).encode(
+        chart = base.mark_area(opacity=0.45, interpolate="step", line=True).encode(
             y=alt.Y("y:Q", title=curve.y, stack=None)
         )
     elif curve.shape == "step":
-        drawn = base.mark_line(interpolate="step-after", strokeWidth=2.5)
+        chart = base.mark_line(interpolate="step-after", strokeWidth=2.5)
     elif curve.shape == "points":
-        drawn = base.mark_line(strokeWidth=2.5, point=alt.OverlayMarkDef(size=45))
+        chart = base.mark_line(strokeWidth=2.5, point=alt.OverlayMarkDef(size=45))
     else:
-        drawn = base.mark_line(strokeWidth=2.5)
-    return _finished(drawn, _HEIGHT + _LEGEND * (len(names) > 1))
+        chart = base.mark_line(strokeWidth=2.5)
+    return _interactive(chart, _HEIGHT + _LEGEND * (len(names) > 1))
 
 
-def interval_chart(intervals: Intervals, *, zero: bool = False) -> Drawn:
+def interval_chart(intervals: Intervals, *, zero: bool = False) -> AnyChart:
     """Return a chart of values as dots and their intervals as lines, one row each.
 
     Args:
@@ -82,13 +82,13 @@ def interval_chart(intervals: Intervals, *, zero: bool = False) -> Drawn:
     if zero:
         line = alt.Chart(pd.DataFrame({"zero": [0.0]})).mark_rule(color=_GREY, strokeDash=[4, 3])
         layers.insert(0, line.encode(x="zero:Q"))
-    return _finished(alt.layer(*layers), 34 * len(intervals.labels) + 80)
+    return _interactive(alt.layer(*layers), 34 * len(intervals.labels) + 80)
 
 
 def run_chart(
     run: TrainingRun, names: Sequence[str], y: str, *, log_y: bool = False
-) -> Drawn | None:
-    """Return metrics of a run over its steps; None while none is logged."""
+) -> AnyChart | None:
+    """Return metrics of a run over its steps; None if none of them is logged."""
     logged = [name for name in names if name in run.columns]
     if not logged:
         return None
@@ -114,10 +114,10 @@ def run_chart(
             ],
         )
     )
-    return _finished(chart, _HEIGHT + _LEGEND * (len(logged) > 1))
+    return _interactive(chart, _HEIGHT + _LEGEND * (len(logged) > 1))
 
 
-def validation_chart(run: TrainingRun) -> Drawn | None:
+def validation_chart(run: TrainingRun) -> AnyChart | None:
     """Return verification accuracy over the steps, with one standard deviation over folds."""
     if not run.validations:
         return None
@@ -147,10 +147,10 @@ def validation_chart(run: TrainingRun) -> Drawn | None:
             alt.Tooltip("std:Q", title="standard deviation over folds", format=".4f"),
         ],
     )
-    return _finished(alt.layer(band, line, dots), _HEIGHT + _LEGEND)
+    return _interactive(alt.layer(band, line, dots), _HEIGHT + _LEGEND)
 
 
-def angle_map(run: TrainingRun) -> Drawn | None:
+def angle_map(run: TrainingRun) -> AnyChart | None:
     """Return a heat map of angles between faces and their class: one column per logged step."""
     if len(run.angles) < 2:
         return None
@@ -183,10 +183,10 @@ def angle_map(run: TrainingRun) -> Drawn | None:
             ],
         )
     )
-    return _finished(chart, _HEIGHT + _LEGEND)
+    return _interactive(chart, _HEIGHT + _LEGEND)
 
 
-def angle_chart(run: TrainingRun) -> Drawn | None:
+def angle_chart(run: TrainingRun) -> AnyChart | None:
     """Return the angle histograms at the start, in the middle and now (Figure 4a of the paper)."""
     if not run.angles:
         return None
@@ -213,6 +213,6 @@ def _colour(column: str, names: Sequence[str]) -> Any:
     )
 
 
-def _finished(chart: Any, height: int) -> Drawn:
-    movable: Drawn = chart.properties(height=height).interactive(bind_y=False)
-    return movable
+def _interactive(chart: Any, height: int) -> AnyChart:
+    interactive: AnyChart = chart.properties(height=height).interactive(bind_y=False)
+    return interactive

@@ -2,13 +2,13 @@ export default function ({ data, parentElement, setTriggerValue }) {
   const root = parentElement.querySelector(".vs");
   if (root.dataset.stamp !== data.stamp) {
     const focused = root.getRootNode().activeElement;
-    const marks = focused && root.contains(focused) ? { ...focused.dataset } : null;
+    const focusedData = focused && root.contains(focused) ? { ...focused.dataset } : null;
     root.dataset.stamp = data.stamp;
     root.innerHTML = data.html;
-    if (marks) focusAgain(root, marks);
-    for (const video of root.querySelectorAll("video[data-start]")) start(video);
+    if (focusedData) restoreFocus(root, focusedData);
+    for (const video of root.querySelectorAll("video[data-start]")) startVideo(video);
   }
-  root.onkeydown = alongTimeline;
+  root.onkeydown = moveAlongTimeline;
   root.onclick = (event) => {
     const button = event.target.closest("[data-act]");
     if (!button) return;
@@ -25,9 +25,9 @@ export default function ({ data, parentElement, setTriggerValue }) {
     const files = [...(event.clipboardData?.files || [])];
     const input = document.querySelector('[data-testid="stFileUploader"] input[type="file"]');
     if (!files.length || !input) return;
-    const box = new DataTransfer();
-    files.forEach((file) => box.items.add(file));
-    input.files = box.files;
+    const transfer = new DataTransfer();
+    files.forEach((file) => transfer.items.add(file));
+    input.files = transfer.files;
     input.dispatchEvent(new Event("change", { bubbles: true }));
     event.preventDefault();
   };
@@ -35,35 +35,35 @@ export default function ({ data, parentElement, setTriggerValue }) {
   return () => document.removeEventListener("paste", paste);
 }
 
-// New HTML took the place of the button that was just pressed: whoever uses the keyboard goes on
-// from the one that does the same.
-function focusAgain(root, marks) {
-  const same = (button) => Object.keys(marks).every((name) => button.dataset[name] === marks[name]);
-  [...root.querySelectorAll("[data-act]")].find(same)?.focus({ preventScroll: true });
+// The new HTML replaces the pressed button: focus the button with the same data.
+function restoreFocus(root, focusedData) {
+  const hasSameData = (button) =>
+    Object.entries(focusedData).every(([name, value]) => button.dataset[name] === value);
+  [...root.querySelectorAll("[data-act]")].find(hasSameData)?.focus({ preventScroll: true });
 }
 
-function alongTimeline(event) {
+function moveAlongTimeline(event) {
   const strip = event.target.closest?.(".strip");
   if (!strip) return;
   const bars = [...strip.querySelectorAll(".bar")];
-  const at = bars.indexOf(event.target);
-  const to = {
-    ArrowRight: at + 1,
-    ArrowLeft: at - 1,
+  const current = bars.indexOf(event.target);
+  const next = {
+    ArrowRight: current + 1,
+    ArrowLeft: current - 1,
     Home: 0,
     End: bars.length - 1,
   }[event.key];
-  if (to === undefined || at < 0) return;
+  if (next === undefined || current < 0) return;
   event.preventDefault();
-  bars[Math.min(Math.max(to, 0), bars.length - 1)].focus();
+  bars[Math.min(Math.max(next, 0), bars.length - 1)].focus();
 }
 
-function start(video) {
-  const at = Number(video.dataset.start);
+function startVideo(video) {
+  const startS = Number(video.dataset.start);
   video.addEventListener(
     "loadedmetadata",
     () => {
-      video.currentTime = at;
+      video.currentTime = startS;
       video.play().catch(() => {});
     },
     { once: true }

@@ -19,7 +19,7 @@ def clickable(html: str, key: str, **data: Any) -> dict[str, str] | None:
     """Show HTML; return the ``data-`` attributes of the button just pressed, or None.
 
     Args:
-        html: Trusted HTML: all foreign text in it must be escaped already.
+        html: Trusted HTML; names and other text in it must be escaped already.
         key: Name of the component, unique on the page.
         data: Further values for the script; ``paste=True`` passes pasted photos to the uploader.
     """

@@ -43,14 +43,14 @@ def indexers() -> Indexers:
     return shared.indexers()
 
 
-def readable() -> tuple[str, ...]:
+def readable_folders() -> tuple[str, ...]:
     """Return the folders below which reports and training runs may be opened."""
-    return allowed_folders.readable(settings().catalog, settings().roots)
+    return allowed_folders.readable_folders(settings().catalog, settings().roots)
 
 
 @contextmanager
 def errors_shown() -> Iterator[None]:
-    """Show errors of the block as one line each, without a traceback."""
+    """Show an error of the block as one line, without a traceback."""
     try:
         yield
     except VidsearchError as error:

@@ -7,7 +7,7 @@ import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
-from ui.components.timeline import Bar, bars_of, strip
+from ui.components.timeline import Bar, bars_of, timeline
 from vidsearch.datatypes import Hit
 from vidsearch.results.result import SearchResult, VideoHits, by_video
 from vidsearch.results.sentences import count_of_hits
@@ -36,7 +36,7 @@ def markdown(text: str) -> str:
     return _MARKDOWN.sub(r"\\\1", printable(text))
 
 
-def picture(jpeg: bytes | None, alt: str, css: str = "face") -> str:
+def image_element(jpeg: bytes | None, alt: str, css: str = "face") -> str:
     """Return an ``img`` element with an embedded JPEG, or a placeholder without one."""
     if jpeg is None or not jpeg.startswith(b"\xff\xd8\xff"):
         return f'<div class="{css} none" role="img" aria-label="{text(alt)}">no image</div>'
@@ -79,17 +79,17 @@ def photo_with_faces(
             f'data-face="{index}" aria-pressed="{pressed}" aria-label="{label}" title="{label}" '
             f'style="{position}"><span>{index + 1}</span></button>'
         )
-    image = picture(jpeg, "Your photo", "photo")
+    image = image_element(jpeg, "Your photo", "photo")
     return f'<div class="photo-frame">{image}{"".join(buttons)}</div>'
 
 
 def results(result: SearchResult, marks: Marks) -> str:
     """Return all hits grouped by video, likely hits first."""
     likely, weaker = by_video(result.likely), by_video(result.weaker)
-    parts = [_group(group, result, marks) for group in likely]
+    parts = [_video_article(group, result, marks) for group in likely]
     if weaker:
         heading = counted(len(result.weaker), "weaker hit")
-        inside = "".join(_group(group, result, marks) for group in weaker)
+        inside = "".join(_video_article(group, result, marks) for group in weaker)
         parts.append(
             f"<details{'' if likely else ' open'}><summary>{heading} "
             f'<span class="quiet">probably other people</span></summary>{inside}</details>'
@@ -99,18 +99,18 @@ def results(result: SearchResult, marks: Marks) -> str:
 
 def hit_list(hits: Sequence[Hit], result: SearchResult, marks: Marks) -> str:
     """Return hits as cards, without a frame per video."""
-    cards = "".join(_card(hit, result.thumbnails.get(hit.track_id), marks) for hit in hits)
+    cards = "".join(_hit_card(hit, result.thumbnails.get(hit.track_id), marks) for hit in hits)
     return f'<ol class="cards">{cards}</ol>'
 
 
-def _group(group: VideoHits, result: SearchResult, marks: Marks) -> str:
+def _video_article(group: VideoHits, result: SearchResult, marks: Marks) -> str:
     duration_s = result.durations_s.get(group.video_id)
     length = f" &middot; {clock(duration_s)} of video" if duration_s is not None else ""
     folder, slash, file = group.video.rpartition("/")
     return (
         f'<article aria-label="{text(file)}"><header><h3><bdi>{text(file)}</bdi></h3>'
         f'<p class="quiet">{count_of_hits(group)}{length}<br><bdi>{text(folder + slash)}</bdi></p>'
-        f"</header>{strip(bars_of(group.hits), duration_s, 'play', file)}"
+        f"</header>{timeline(bars_of(group.hits), duration_s, 'play', file)}"
         f"{hit_list(group.hits, result, marks)}</article>"
     )
 
@@ -123,13 +123,13 @@ def badge(confidence: float) -> str:
     )
 
 
-def _card(hit: Hit, jpeg: bytes | None, marks: Marks) -> str:
+def _hit_card(hit: Hit, jpeg: bytes | None, marks: Marks) -> str:
     start, end = clock(hit.span.start_s), clock(hit.span.end_s)
     confirmed, rejected = hit.track_id in marks.confirmed, hit.track_id in marks.rejected
     track = f'data-track="{text(hit.track_id)}"'
     person = f'<p class="person">{text(hit.person)}</p>' if hit.person is not None else ""
     state = " confirmed" if confirmed else " rejected" if rejected else ""
-    face = picture(jpeg, f"Face at {clock(hit.best_s)}")
+    face = image_element(jpeg, f"Face at {clock(hit.best_s)}")
     return (
         f'<li class="card{state}">'
         f'<button type="button" class="play" data-act="play" {track} '
@@ -137,10 +137,10 @@ def _card(hit: Hit, jpeg: bytes | None, marks: Marks) -> str:
         f'</button><div class="facts"><p class="span">{start} &ndash; {end}</p>{person}'
         f"<p>{badge(hit.confidence)}</p>"
         f'<div class="acts">'
-        f'<button type="button" data-act="same" {track} aria-pressed="{_aria(confirmed)}" '
+        f'<button type="button" data-act="same" {track} aria-pressed="{_aria_boolean(confirmed)}" '
         f'title="This is the person">&#10003; Same</button>'
-        f'<button type="button" data-act="not" {track} aria-pressed="{_aria(rejected)}" '
-        f'title="This is somebody else">&#10005; Not</button>'
+        f'<button type="button" data-act="not" {track} aria-pressed="{_aria_boolean(rejected)}" '
+        f'title="This is another person">&#10005; Not</button>'
         f'<button type="button" data-act="more" {track} title="Search with this face">More like '
         "this</button></div></div></li>"
     )
@@ -165,12 +165,13 @@ def appearances(cards: Sequence[TrackCard], durations_s: Mapping[str, float | No
         faces = "".join(
             f'<li><button type="button" class="play" data-act="play" '
             f'data-track="{text(card.track_id)}" aria-label="Play from '
-            f'{clock(card.span.start_s)}">{picture(card.jpeg, f"Face at {clock(card.best_s)}")}'
+            f'{clock(card.span.start_s)}">'
+            f"{image_element(card.jpeg, f'Face at {clock(card.best_s)}')}"
             f'<span class="triangle" aria-hidden="true"></span></button>'
             f'<p class="span">{clock(card.span.start_s)}</p></li>'
             for card in group
         )
-        line = strip(bars_of_cards(group), durations_s.get(video_id), "play", file)
+        line = timeline(bars_of_cards(group), durations_s.get(video_id), "play", file)
         parts.append(
             f'<article aria-label="{text(file)}"><header><h3><bdi>{text(file)}</bdi></h3>'
             f'<p class="quiet"><bdi>{text(folder + slash)}</bdi></p></header>{line}'
@@ -188,14 +189,15 @@ def chooser(tracks: Sequence[tuple[str, bytes | None, str]], chosen: Collection[
     """
     cards = "".join(
         f'<li><button type="button" data-act="choose" data-track="{text(track_id)}" '
-        f'aria-pressed="{_aria(track_id in chosen)}">{picture(jpeg, "Face in " + caption)}'
+        f'aria-pressed="{_aria_boolean(track_id in chosen)}">'
+        f"{image_element(jpeg, 'Face in ' + caption)}"
         f"<span>{text(caption)}</span></button></li>"
         for track_id, jpeg, caption in tracks
     )
     return f'<ol class="chooser">{cards}</ol>'
 
 
-def _aria(value: bool) -> str:
+def _aria_boolean(value: bool) -> str:
     return "true" if value else "false"
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ui.components.markup import picture
-from vidsearch.evaluation.report import Headline, Picture, PictureRows
+from ui.components.markup import image_element
+from vidsearch.evaluation.report import Headline, ImageRows, ReportImage
 from vidsearch.text.html import text
 
 
@@ -19,11 +19,11 @@ def headlines(lines: Sequence[Headline]) -> str:
     return f'<dl class="vs-headlines">{cards}</dl>'
 
 
-def picture_rows(block: PictureRows) -> str:
+def image_rows(block: ImageRows) -> str:
     """Return rows of small images, such as the worst queries with their hits."""
     rows = "".join(
         f'<section><h4><bdi>{text(row.title)}</bdi></h4><p class="note">{text(row.note)}</p>'
-        f"<ul>{''.join(_small(item) for item in row.pictures)}</ul></section>"
+        f"<ul>{''.join(_captioned_image(item) for item in row.images)}</ul></section>"
         for row in block.rows
     )
     return f'<div class="vs-pictures"><p class="note">{text(block.caption)}</p>{rows}</div>'
@@ -32,6 +32,6 @@ def picture_rows(block: PictureRows) -> str:
 _TONES = {"plain": "", "good": "Right: ", "bad": "Wrong: "}
 
 
-def _small(item: Picture) -> str:
-    image = picture(item.jpeg, _TONES[item.tone] + item.label)
+def _captioned_image(item: ReportImage) -> str:
+    image = image_element(item.jpeg, _TONES[item.tone] + item.label)
     return f'<li class="{item.tone}">{image}<p><bdi>{text(item.label)}</bdi></p></li>'

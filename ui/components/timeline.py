@@ -18,15 +18,15 @@ class Bar:
         track_id: Track that the button plays.
         start_s: Start, seconds.
         end_s: End, seconds.
-        words: Description for screen readers.
+        description: Description for screen readers.
         css: Class of the colour.
-        weight: Of two overlapping bars, the heavier lies on top.
+        weight: Of two overlapping bars, the bar with the larger weight is on top.
     """
 
     track_id: str
     start_s: float
     end_s: float
-    words: str
+    description: str
     css: str
     weight: float = 0.0
 
@@ -46,7 +46,7 @@ def bars_of(hits: Sequence[Hit]) -> tuple[Bar, ...]:
     )
 
 
-def strip(
+def timeline(
     bars: Sequence[Bar], duration_s: float | None, act: str, name: str = "", playing: str = ""
 ) -> str:
     """Return the timeline of one video: a button per bar, placed and sized by its time span.
@@ -63,18 +63,18 @@ def strip(
     if not duration_s or duration_s <= 0 or not bars:
         return ""
     length = max(duration_s, *(bar.end_s for bar in bars))
-    by_weight = sorted(bars, key=lambda bar: bar.weight)
-    order = {bar.track_id: index for index, bar in enumerate(by_weight)}
+    bars_by_weight = sorted(bars, key=lambda bar: bar.weight)
+    order = {bar.track_id: index for index, bar in enumerate(bars_by_weight)}
     buttons = []
     for bar in sorted(bars, key=lambda bar: (bar.start_s, bar.end_s)):
         left = 100 * min(max(bar.start_s / length, 0), 1)
-        wide = 100 * min(max((bar.end_s - bar.start_s) / length, 0), 1)
-        label = f"Play from {clock(bar.start_s)}, {bar.words}, until {clock(bar.end_s)}"
+        width = 100 * min(max((bar.end_s - bar.start_s) / length, 0), 1)
+        label = f"Play from {clock(bar.start_s)}, {bar.description}, until {clock(bar.end_s)}"
         now = bar.track_id == playing
         buttons.append(
             f'<button type="button" class="bar {bar.css}{" now" if now else ""}" '
             f'data-act="{act}" data-track="{text(bar.track_id)}" data-at="{bar.start_s:.3f}" '
-            f'style="left:min({left:.2f}%, calc(100% - 8px));width:max({wide:.2f}%, 8px);'
+            f'style="left:min({left:.2f}%, calc(100% - 8px));width:max({width:.2f}%, 8px);'
             f'z-index:{1 + order[bar.track_id]}" '
             f'aria-label="{text(label)}" title="{text(label)}"'
             f"{' aria-current=true' if now else ''}></button>"

@@ -32,22 +32,22 @@ def render() -> None:
     """Draw the page."""
     st.title("Archive", anchor=False)
     with errors_shown():
-        _numbers(Archive(catalog()).status())
+        _show_metrics(Archive(catalog()).status())
     with errors_shown():
-        _running()
+        _show_jobs()
     with errors_shown():
-        _add()
+        _add_videos()
     with errors_shown():
-        _videos()
+        _list_videos()
     with errors_shown():
         _forget()
 
 
-def _numbers(status: ArchiveStatus) -> None:
+def _show_metrics(status: ArchiveStatus) -> None:
     searchable = status.videos["indexed"] + status.videos["partial"]
     columns = st.columns(4)
     columns[0].metric("Searchable videos", f"{searchable:,}")
-    columns[1].metric("Searchable", clock(status.duration_s))
+    columns[1].metric("Searchable time", clock(status.duration_s))
     columns[2].metric("Tracks of faces", f"{status.tracks:,}")
     columns[3].metric("Named people", f"{status.people:,}")
     if not any(status.videos.values()):
@@ -55,9 +55,9 @@ def _numbers(status: ArchiveStatus) -> None:
     poor = 100 * status.faces_too_poor / status.faces if status.faces else 0.0
     st.caption(
         f"{100 * status.share_read:.4g} % of these videos was read. Of {status.faces:,} faces "
-        f"seen, {poor:.2g} % are too small or too blurred to be matched. Model "
+        f"detected, {poor:.2g} % are too small or too blurred to be matched. Model "
         f"{markdown(status.model_id)}; index {markdown(status.index.kind)}, "
-        f"{status.index.pending:,} tracks searched beside it."
+        f"{status.index.pending:,} tracks not in the index yet."
     )
     for title, problems in (
         ("could not be indexed", status.failures),
@@ -79,30 +79,30 @@ def _problems(problems: tuple[VideoProblem, ...]) -> None:
 
 
 @st.fragment(run_every=3.0)
-def _running() -> None:
+def _show_jobs() -> None:
     found = jobs(catalog())
     for name, status, error_line in indexers().ended():
         if status not in (0, 3):
             st.error(f"Indexing {markdown(name)} ended: {markdown(error_line)}")
-    busy = [job for job in found if job.state == "running"]
+    running_jobs = [job for job in found if job.state == "running"]
     waiting = indexers().running()
-    if not busy and waiting:
+    if not running_jobs and waiting:
         st.info(f"Starting to index {markdown(', '.join(waiting))} ...", icon=":material/sync:")
-    for job in busy:
-        left = f", about {clock(job.left_s)} left" if job.left_s is not None else ""
+    for job in running_jobs:
+        remaining_time = f", about {clock(job.left_s)} left" if job.left_s is not None else ""
         st.progress(
             min(job.finished / job.videos, 1.0) if job.videos else 0.0,
             f"Indexing: {job.finished} of {counted(job.videos, 'video')}, {job.failed} failed, "
-            f"{counted(job.tracks, 'track')}{left}",
+            f"{counted(job.tracks, 'track')}{remaining_time}",
         )
     past = [job for job in found if job.state != "running"]
     if past:
         with st.expander("Earlier runs", icon=":material/history:"):
-            rows = pd.DataFrame([_row(job) for job in past])
+            rows = pd.DataFrame([_job_row(job) for job in past])
             st.dataframe(rows, hide_index=True, width="stretch")
 
 
-def _row(job: Job) -> dict[str, str | int]:
+def _job_row(job: Job) -> dict[str, str | int]:
     return {
         "Started": job.started.strftime("%Y-%m-%d %H:%M"),
         "Outcome": _STATES.get(job.state, job.state),
@@ -113,7 +113,7 @@ def _row(job: Job) -> dict[str, str | int]:
     }
 
 
-def _add() -> None:
+def _add_videos() -> None:
     st.subheader("Add videos", anchor=False)
     roots = settings().roots
     if not roots:
@@ -133,7 +133,7 @@ def _add() -> None:
                 st.toast("Started.", icon=":material/play_arrow:")
 
 
-def _videos() -> None:
+def _list_videos() -> None:
     rows = catalog().videos(["video_id", "uri", "status", "duration_s", "tracks", "indexed_at"])
     if not rows.num_rows:
         st.info("The archive is empty.", icon=":material/inventory_2:")
@@ -156,17 +156,17 @@ def _videos() -> None:
 def _forget() -> None:
     st.subheader("Forget", anchor=False)
     st.caption(
-        "Erases rows, faces and vectors for good, searches the whole catalog for remaining traces, "
-        "and writes a receipt. It cannot be undone."
+        "Erases rows, faces and vectors, searches the whole catalog for remaining traces, and "
+        "writes a receipt. Erasing cannot be undone."
     )
     if (receipt := st.session_state.pop("receipt", None)) is not None:
-        st.success("Erased. The receipt lies in the catalog's folder 'receipts'.")
+        st.success("Erased. The receipt is in the catalog's folder 'receipts'.")
         st.json(receipt)
     rows = catalog().videos(["video_id", "uri"]).sort_by("uri").to_pylist()
     names = {row["video_id"]: printable(row["uri"]) for row in rows}
     people = judgements(catalog()).names
-    left, right = st.columns(2)
-    with left:
+    left_column, right_column = st.columns(2)
+    with left_column:
         video = st.selectbox(
             "A video",
             list(names),
@@ -177,7 +177,7 @@ def _forget() -> None:
         )
         if video is not None and st.button("Forget this video ...", key="ask_video"):
             st.session_state["asking"] = (video, names[video], False)
-    with right:
+    with right_column:
         person = st.selectbox(
             "A person, with all confirmed faces",
             list(people),
@@ -189,23 +189,25 @@ def _forget() -> None:
         if person is not None and st.button("Forget this person ...", key="ask_person"):
             st.session_state["asking"] = (person, people[person], True)
     if "asking" in st.session_state:
-        _ask(*st.session_state["asking"])
+        _confirm_erasure(*st.session_state["asking"])
 
 
-def _ask(identity: str, name: str, is_person: bool) -> None:
+def _confirm_erasure(identity: str, name: str, is_person: bool) -> None:
     with st.container(border=True):
         consequence = (
             "The name, every verdict, and every confirmed track and face are erased."
             if is_person
-            else "The video file stays: remove it too, or the next indexing adds it again."
+            else "The video file is not deleted. Delete it too, or the next run indexes it again."
         )
-        st.warning(f"Forget **{markdown(name)}** for good? {consequence}", icon=":material/delete:")
+        st.warning(
+            f"Erase **{markdown(name)}** permanently? {consequence}", icon=":material/delete:"
+        )
         with st.container(horizontal=True):
-            really = st.button("Erase it for good", type="primary", key="really")
-            if st.button("Keep it", key="keep"):
+            confirmed = st.button("Erase permanently", type="primary", key="really")
+            if st.button("Cancel", key="keep"):
                 del st.session_state["asking"]
                 st.rerun()
-    if really:
+    if confirmed:
         del st.session_state["asking"]
         with st.spinner("Erasing, then searching for remaining traces ..."):
             receipt = (forget_person if is_person else forget_video)(catalog(), identity)

@@ -9,9 +9,9 @@ import pandas as pd
 import streamlit as st
 
 from ui.components.charts import curve_chart, interval_chart
-from ui.components.context import errors_shown, readable
+from ui.components.context import errors_shown, readable_folders
 from ui.components.markup import markdown
-from ui.components.report_markup import headlines, picture_rows
+from ui.components.report_markup import headlines, image_rows
 from ui.service.curves import Curve, Intervals, curves, intervals
 from ui.service.reports import (
     RESAMPLES,
@@ -23,7 +23,7 @@ from ui.service.reports import (
     provenance,
     written_at,
 )
-from vidsearch.evaluation.report import Figure, PictureRows, ReportTable
+from vidsearch.evaluation.report import Figure, ImageRows, ReportTable
 from vidsearch.evaluation.report.report import Block
 from vidsearch.evaluation.report.tables import to_html
 from vidsearch.text.html import text
@@ -35,12 +35,12 @@ _MAX_CACHED = 4
 
 
 @st.cache_data(ttl=_LIST_TTL_S, show_spinner="Looking for reports ...")
-def _found(allowed: tuple[str, ...]) -> tuple[ListedReport, ...]:
+def _listed_reports(allowed: tuple[str, ...]) -> tuple[ListedReport, ...]:
     return list_reports(allowed)
 
 
 @st.cache_resource(max_entries=_MAX_CACHED, show_spinner="Reading the report ...")
-def _read(
+def _read_report(
     folder: str,
     allowed: tuple[str, ...],
     stamp: int,  # noqa: ARG001 (part of the cache key: a rewritten report is read again)
@@ -52,35 +52,36 @@ def _read(
 def render() -> None:
     """Draw the page."""
     st.title("Evaluation", anchor=False)
-    allowed = readable()
-    found = _found(allowed)
+    allowed = readable_folders()
+    found = _listed_reports(allowed)
     with errors_shown():
         reading, comparing = st.tabs(["Read a report", "Compare two"])
         with reading, errors_shown():
-            folder = _choose(found, "Report", "report")
+            folder = _choose_report(found, "Report", "report")
             if folder:
-                _report(*_read(folder, allowed, written_at(folder, allowed)))
+                _show_report(*_read_report(folder, allowed, written_at(folder, allowed)))
             else:
-                _nothing(found, allowed)
+                _show_no_report(found, allowed)
         with comparing, errors_shown():
-            _compare(found, allowed)
+            _show_comparison(found, allowed)
 
 
-def _nothing(found: Sequence[ListedReport], allowed: Sequence[str]) -> None:
+def _show_no_report(found: Sequence[ListedReport], allowed: Sequence[str]) -> None:
     if found:
         return
-    where = ", ".join(map(markdown, allowed)) if allowed else "no folder is allowed"
+    searched = ", ".join(map(markdown, allowed)) if allowed else "no folder is allowed"
     st.info(
-        f"No report yet (searched: {where}). `vidsearch evaluate` writes one; keep it in a folder "
-        "**reports** beside the catalog, or start the app with **--root FOLDER**.",
+        f"No report yet (searched: {searched}). `vidsearch evaluate` writes one; keep it in a "
+        "folder **reports** beside the catalog, or start the app with **--root FOLDER**.",
         icon=":material/monitoring:",
     )
     st.code(
-        "vidsearch evaluate retrieval CATALOG --labels labels.csv --out reports/mine", language=None
+        "vidsearch evaluate retrieval CATALOG --labels labels.csv --out reports/first",
+        language=None,
     )
 
 
-def _choose(found: Sequence[ListedReport], label: str, key: str, default: int = 0) -> str:
+def _choose_report(found: Sequence[ListedReport], label: str, key: str, default: int = 0) -> str:
     """Show a box to choose or name a report; return its folder, or empty text.
 
     Args:
@@ -91,7 +92,7 @@ def _choose(found: Sequence[ListedReport], label: str, key: str, default: int = 
     """
     reports = {str(report.folder): report for report in found}
 
-    def entry(folder: str) -> str:
+    def label_of(folder: str) -> str:
         if folder == _OTHER:
             return "Another folder ..."
         report = reports[folder]
@@ -99,13 +100,13 @@ def _choose(found: Sequence[ListedReport], label: str, key: str, default: int = 
 
     if not reports:
         return st.text_input("Folder of a report on the server", key=f"{key}-folder").strip()
-    folder = st.selectbox(label, [*reports, _OTHER], index=default, format_func=entry, key=key)
+    folder = st.selectbox(label, [*reports, _OTHER], index=default, format_func=label_of, key=key)
     if folder == _OTHER:
         folder = st.text_input("Folder of a report on the server", key=f"{key}-folder").strip()
     return folder
 
 
-def _report(report: OpenedReport, found: Sequence[Curve]) -> None:
+def _show_report(report: OpenedReport, found: Sequence[Curve]) -> None:
     stored = report.stored
     st.subheader(markdown(stored.title), anchor=False)
     if report.lead:
@@ -123,32 +124,32 @@ def _report(report: OpenedReport, found: Sequence[Curve]) -> None:
         if section.text:
             st.write(markdown(section.text))
         for block in section.blocks:
-            _block(block, drawn)
+            _show_block(block, drawn)
     if drawn:
         st.subheader("Curves", divider="gray", anchor=False)
         columns = st.columns(2, gap="large")
         for number, curve in enumerate(drawn.values()):
             with columns[number % 2]:
-                _draw(curve)
-    with st.expander("Where these figures come from", icon=":material/fact_check:"):
+                _show_curve(curve)
+    with st.expander("Provenance of the figures", icon=":material/fact_check:"):
         for line in stored.document.get("conventions", []):
             st.caption(markdown(str(line)))
         rows = [{"": name, "value": value} for name, value in provenance(stored).items()]
         st.dataframe(pd.DataFrame(rows), hide_index=True, width="stretch")
 
 
-def _block(block: Block, drawn: dict[str, Curve]) -> None:
+def _show_block(block: Block, drawn: dict[str, Curve]) -> None:
     if isinstance(block, ReportTable):
-        _table(block)
-    elif isinstance(block, PictureRows):
-        st.html(picture_rows(block))
+        _show_table(block)
+    elif isinstance(block, ImageRows):
+        st.html(image_rows(block))
     elif block.name.removeprefix("figure-8-") in drawn:
-        _draw(drawn.pop(block.name.removeprefix("figure-8-")))
+        _show_curve(drawn.pop(block.name.removeprefix("figure-8-")))
     elif block.svg:
-        _figure(block)
+        _show_figure(block)
 
 
-def _figure(figure: Figure) -> None:
+def _show_figure(figure: Figure) -> None:
     # An SVG inside an img element runs no script and fetches nothing.
     data = base64.b64encode(figure.svg.encode()).decode("ascii")
     st.html(
@@ -157,19 +158,19 @@ def _figure(figure: Figure) -> None:
     )
 
 
-def _draw(curve: Curve) -> None:
+def _show_curve(curve: Curve) -> None:
     st.markdown(f"**{markdown(curve.title)}**")
     st.altair_chart(curve_chart(curve), width="stretch", key=f"curve-{curve.name}")
 
 
-def _table(table: ReportTable) -> None:
+def _show_table(table: ReportTable) -> None:
     found = intervals(table)
     if found is not None:
         st.altair_chart(interval_chart(found), width="stretch", key=f"intervals-{table.name}")
     st.html(to_html(table))
 
 
-def _compare(found: Sequence[ListedReport], allowed: Sequence[str]) -> None:
+def _show_comparison(found: Sequence[ListedReport], allowed: Sequence[str]) -> None:
     if len(found) < 2:
         st.info(
             "Two reports of one kind over the same data can be compared, for example before and "
@@ -181,9 +182,9 @@ def _compare(found: Sequence[ListedReport], allowed: Sequence[str]) -> None:
     # Default: the newest report, and the next older one of the same kind.
     older = [row for row, report in enumerate(found) if row and report.kind == found[0].kind]
     with left:
-        a = _choose(found, "A", "compare-a", default=older[0] if older else 1)
+        a = _choose_report(found, "A", "compare-a", default=older[0] if older else 1)
     with right:
-        b = _choose(found, "B: is it better?", "compare-b")
+        b = _choose_report(found, "B", "compare-b")
     if not a or not b or not st.button("Compare", type="primary", key="compare"):
         st.caption(
             f"Paired bootstrap: both reports are scored on the same {RESAMPLES:,} resamples of "

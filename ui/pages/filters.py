@@ -18,38 +18,38 @@ from vidsearch.search.query import QueryFace
 def request_for(
     videos: pa.Table, faces: tuple[QueryFace, ...], more: tuple[str, ...]
 ) -> tuple[SearchRequest, DeltaGenerator]:
-    """Show the filters; return the request and the empty element beside the threshold."""
+    """Show the filters; return the request and the empty element below the threshold."""
     st.session_state.setdefault("least", 0.1)
-    least = st.slider(
-        "Least confidence",
+    min_confidence = st.slider(
+        "Minimum confidence",
         0.0,
         1.0,
         step=0.05,
         key="least",
         help="The probability that a hit shows the person, if one track in a hundred does.",
     )
-    beside = st.empty()
-    top = st.slider("How many hits at most", 10, 300, 50, 10, key="top")
+    note = st.empty()
+    top = st.slider("Maximum number of hits", 10, 300, 50, 10, key="top")
     request = SearchRequest(
         faces=() if more else faces,
         tracks=tuple(more),
         person_id=st.session_state.get("person"),
         top=top,
-        min_confidence=least,
+        min_confidence=min_confidence,
     )
-    box = st.expander(
-        "Only some videos", icon=":material/filter_alt:", key="only_some", on_change="rerun"
+    expander = st.expander(
+        "Filter videos", icon=":material/filter_alt:", key="only_some", on_change="rerun"
     )
     # Built only when opened: most searches do not filter, and a list of ten thousand names is slow.
     # Once opened it stays built, because Streamlit drops the values of removed widgets.
-    if box.open or st.session_state.get("narrowed"):
+    if expander.open or st.session_state.get("narrowed"):
         st.session_state["narrowed"] = True
-        with box:
-            request = _narrowed(request, videos.to_pylist())
-    return request, beside
+        with expander:
+            request = _with_video_filters(request, videos.to_pylist())
+    return request, note
 
 
-def _narrowed(request: SearchRequest, videos: list[dict[str, Any]]) -> SearchRequest:
+def _with_video_filters(request: SearchRequest, videos: list[dict[str, Any]]) -> SearchRequest:
     """Show the filters of videos; return the request with them."""
     # Text operations only: this runs after every click, and an archive can hold 10,000 names.
     folders = sorted({row["uri"].rpartition("/")[0] or "/" for row in videos})
@@ -66,7 +66,7 @@ def _narrowed(request: SearchRequest, videos: list[dict[str, Any]]) -> SearchReq
     until = st.date_input("Changed until", value=None, key="until")
     lengths = [row["duration_s"] / 60 for row in videos if row["duration_s"]]
     longest = float(int(max(lengths, default=0)) + 1)
-    least_min, most_min = st.slider(
+    shortest_min, longest_min = st.slider(
         "Length of the video, minutes", 0.0, longest, (0.0, longest), key="lengths"
     )
     search_filter = SearchFilter(
@@ -80,6 +80,6 @@ def _narrowed(request: SearchRequest, videos: list[dict[str, Any]]) -> SearchReq
     return replace(
         request,
         search_filter=search_filter,
-        shortest_s=60 * least_min,
-        longest_s=60 * most_min if most_min < longest else None,
+        shortest_s=60 * shortest_min,
+        longest_s=60 * longest_min if longest_min < longest else None,
     )

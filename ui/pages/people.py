@@ -37,15 +37,15 @@ def render() -> None:
         verdicts = judgements(catalog())
         named, unknown = st.tabs([f"Named ({len(verdicts.names)})", "Not named yet"])
         with named, errors_shown():
-            _named(verdicts)
+            _show_named(verdicts)
         with unknown, errors_shown():
-            _unknown(verdicts)
+            _show_unknown(verdicts)
 
 
-def _named(verdicts: Judgements) -> None:
+def _show_named(verdicts: Judgements) -> None:
     if not verdicts.names:
         st.info(
-            "Nobody is named yet. Name faces under **Not named yet**, or judge hits of a search.",
+            "No person is named yet. Name faces under **Not named yet**, or judge search hits.",
             icon=":material/badge:",
         )
         return
@@ -62,16 +62,16 @@ def _named(verdicts: Judgements) -> None:
     cards = track_cards(catalog(), tracks)
     left, right = st.columns([2, 1], gap="large")
     with left:
-        _appearances(verdicts.names[person], cards)
-        with st.expander("Is one of them somebody else?", icon=":material/person_remove:"):
-            chosen = _choose(cards, f"of-{person}", ())
-            _change(person, chosen)
+        _show_appearances(verdicts.names[person], cards)
+        with st.expander("Correct wrong appearances", icon=":material/person_remove:"):
+            chosen = _choose_tracks(cards, f"of-{person}", ())
+            _correct_appearances(person, chosen)
     with right:
-        _about(verdicts, person, cards)
+        _person_actions(verdicts, person, cards)
     _training_set(verdicts)
 
 
-def _appearances(name: str, cards: Sequence[TrackCard]) -> None:
+def _show_appearances(name: str, cards: Sequence[TrackCard]) -> None:
     """Show the appearances of a person by video, with buttons to play them."""
     videos = catalog().videos(
         ["video_id", "duration_s"], video_ids=sorted({card.video_id for card in cards})
@@ -88,13 +88,13 @@ def _appearances(name: str, cards: Sequence[TrackCard]) -> None:
     pressed = clickable(appearances(cards, durations), "appearances")
     card = next((c for c in cards if pressed and c.track_id == pressed.get("track")), None)
     if card is not None:
-        of_video = bars_of_cards([c for c in cards if c.video_id == card.video_id])
+        bars = bars_of_cards([c for c in cards if c.video_id == card.video_id])
         facts = (f"{name}, confirmed",)
         moment = Moment(card.track_id, card.video, card.span, card.best_s, card.box_xyxy, facts)
-        play_moment(moment, of_video, durations.get(card.video_id))
+        play_moment(moment, bars, durations.get(card.video_id))
 
 
-def _about(verdicts: Judgements, person: str, cards: Sequence[TrackCard]) -> None:
+def _person_actions(verdicts: Judgements, person: str, cards: Sequence[TrackCard]) -> None:
     name = st.text_input("Name", value=verdicts.names[person], key=f"rename-{person}")
     if name.strip() and name != verdicts.names[person]:
         rename_person(catalog(), person, name)
@@ -109,14 +109,14 @@ def _about(verdicts: Judgements, person: str, cards: Sequence[TrackCard]) -> Non
     others = [other for other in verdicts.names if other != person]
     if others:
         other = st.selectbox(
-            "Is the same person as",
+            "Same person as",
             others,
             index=None,
             format_func=verdicts.names.__getitem__,
             placeholder="Choose a person",
             key=f"merge-{person}",
         )
-        if other is not None and st.button("Make them one", key="merge"):
+        if other is not None and st.button("Merge", key="merge"):
             merge_people(catalog(), person, other)
             st.rerun()
     st.markdown("**Seen together with**")
@@ -157,22 +157,22 @@ def _training_set(verdicts: Judgements) -> None:
         )
 
 
-def _change(person: str, chosen: frozenset[str]) -> None:
+def _correct_appearances(person: str, chosen: frozenset[str]) -> None:
     """Reject chosen appearances of a person, or move them to another person."""
     if not chosen:
-        st.caption("Choose appearances that are somebody else.")
+        st.caption("Choose appearances of other people.")
         return
     with st.container(horizontal=True, vertical_alignment="bottom"):
         if st.button(f"Not this person ({len(chosen)})", key="not_person"):
             judge(catalog(), chosen, person, same=False)
-            _forget_choice()
-        name = st.text_input("Or somebody else, by name", key="split_name")
+            _clear_choices()
+        name = st.text_input("Name of the other person", key="split_name")
         if st.button("Make another person", key="split", disabled=not name.strip()):
             split_person(catalog(), person, sorted(chosen), name)
-            _forget_choice()
+            _clear_choices()
 
 
-def _unknown(verdicts: Judgements) -> None:
+def _show_unknown(verdicts: Judgements) -> None:
     found = unknown_people(catalog(), searcher().calibration)
     if not found.clusters:
         st.info("No unknown faces.", icon=":material/done_all:")
@@ -187,7 +187,7 @@ def _unknown(verdicts: Judgements) -> None:
         key = cluster[0].track_id
         with st.container(border=True):
             ids = frozenset(card.track_id for card in cluster)
-            chosen = _choose(cluster, f"cluster-{key}", ids)
+            chosen = _choose_tracks(cluster, f"cluster-{key}", ids)
             with st.form(f"name-{key}", border=False):
                 name = st.selectbox(
                     "Who is this?",
@@ -211,10 +211,12 @@ def _give_name(verdicts: Judgements, name: str | None, chosen: Collection[str]) 
     same = [person for person, existing in verdicts.names.items() if existing == name]
     person = same[0] if same else add_person(catalog(), name)
     judge(catalog(), chosen, person, same=True)
-    _forget_choice()
+    _clear_choices()
 
 
-def _choose(cards: Sequence[TrackCard], key: str, initial: Collection[str]) -> frozenset[str]:
+def _choose_tracks(
+    cards: Sequence[TrackCard], key: str, initial: Collection[str]
+) -> frozenset[str]:
     """Show faces as toggle buttons; return the ids of the chosen tracks."""
     choices: dict[str, frozenset[str]] = st.session_state.setdefault("track_choices", {})
     chosen = choices.get(key, frozenset(initial)) & {card.track_id for card in cards}
@@ -229,6 +231,6 @@ def _choose(cards: Sequence[TrackCard], key: str, initial: Collection[str]) -> f
     return chosen
 
 
-def _forget_choice() -> None:
+def _clear_choices() -> None:
     st.session_state.pop("track_choices", None)
     st.rerun()

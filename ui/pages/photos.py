@@ -23,7 +23,7 @@ def chosen_faces() -> tuple[QueryFace, ...]:
             "Photos of one person",
             accept_multiple_files=True,
             key="photos",
-            help="Several photos of one person make one better query.",
+            help="Several photos of one person are combined into one query.",
         )
         or []
     )
@@ -49,13 +49,13 @@ def chosen_faces() -> tuple[QueryFace, ...]:
                 with st.spinner("Looking for faces ..."):
                     found = searcher().faces(upload.getvalue(), upload.name)
                 recent.put(key, found)
-            face = _pick(found, number, key)
+            face = _choose_face(found, number, key)
             if face is not None:
                 chosen.append(face)
     return tuple(chosen)
 
 
-def _pick(found: DisplayedPhoto, number: int, key: str) -> QueryFace | None:
+def _choose_face(found: DisplayedPhoto, number: int, key: str) -> QueryFace | None:
     if not found.faces:
         st.warning(
             f"No face found in {markdown(found.name)}. Use a photo that shows the face from "

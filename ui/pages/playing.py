@@ -11,7 +11,7 @@ import streamlit as st
 from ui.components.clickable import clickable
 from ui.components.context import cutter, errors_shown
 from ui.components.markup import markdown, player
-from ui.components.timeline import Bar, bars_of, strip
+from ui.components.timeline import Bar, bars_of, timeline
 from ui.service.media_tokens import MEDIA_TOKENS
 from vidsearch.datatypes import Hit, TimeSpan, Vector
 from vidsearch.results.result import SearchResult
@@ -72,21 +72,23 @@ def _dialog(moment: Moment, bars: tuple[Bar, ...], duration_s: float | None) -> 
     with errors_shown():
         with st.spinner("Preparing the video ..."):
             playing = cutter().play(moment.video, moment.span.start_s, moment.span.end_s)
-        keys: dict[str, str] = st.session_state.setdefault("film_keys", {})
+        keys: dict[str, str] = st.session_state.setdefault("media_keys", {})
         key = keys.get(str(playing.served.path))
         if key is None or MEDIA_TOKENS.find(key) is None:
             key = keys[str(playing.served.path)] = MEDIA_TOKENS.put(playing.served)
-        line = "" if playing.clip else strip(bars, duration_s, "seek", name, moment.track_id)
+        bars_html = (
+            "" if playing.clip else timeline(bars, duration_s, "seek", name, moment.track_id)
+        )
         label = f"{name} from {clock(moment.span.start_s)}"
-        video, beside = st.columns([2, 1], gap="medium")
+        video, side_column = st.columns([2, 1], gap="medium")
         with video:
-            clickable(player(key, playing.at_s, label) + line, f"player-{moment.track_id}")
+            clickable(player(key, playing.at_s, label) + bars_html, f"player-{moment.track_id}")
             if playing.clip:
                 st.caption(
                     f"A clip that starts at {clock(playing.offset_s)} of the video: "
                     "browsers cannot play this file directly."
                 )
-        with beside:
+        with side_column:
             image = draw_boxes(still(moment.video, moment.best_s), [moment.box_xyxy])
             st.image(jpeg(image), caption=f"Best face at {clock(moment.best_s)}", width="stretch")
             st.html(f'<p class="vs-facts">{"<br>".join(map(text, moment.facts))}</p>')

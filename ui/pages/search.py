@@ -18,9 +18,9 @@ from ui.pages.photos import chosen_faces
 from ui.pages.playing import play
 from ui.service import verdicts
 from ui.service.running_jobs import being_indexed
-from vidsearch.catalog.people import judgements
+from vidsearch.catalog.people import judgements, rename_person
 from vidsearch.photo.query_warning import WarningCode
-from vidsearch.results import as_edl as cut_lists
+from vidsearch.results import as_edl
 from vidsearch.results.as_csv import to_csv
 from vidsearch.results.as_html import to_html
 from vidsearch.results.as_json import to_json
@@ -40,15 +40,15 @@ _EMPTY = "Nothing is searchable yet: the Archive page adds videos."
 _STEPS = """<ol class="vs-steps">
 <li><strong>Give a photo</strong><span>Several photos of one person find more.</span></li>
 <li><strong>Pick the face</strong><span>The largest is chosen; click another.</span></li>
-<li><strong>See where</strong><span>Every appearance: time, confidence, and the video.</span></li>
-<li><strong>Judge</strong><span>Same or Not: the next search is better.</span></li>
+<li><strong>See the appearances</strong><span>Each with time, confidence and video.</span></li>
+<li><strong>Judge</strong><span>The next search uses your answers, Same or Not.</span></li>
 </ol>"""
 
 
 def render() -> None:
     """Draw the page."""
     st.title("Who are you looking for?", anchor=False)
-    _being_indexed()
+    _show_indexing()
     rows = catalog().videos(["video_id", "uri", "duration_s", "status", "tracks", "read_s"])
     videos = rows.filter(pc.not_equal(rows["status"], "failed"))
     left, right = st.columns([1, 2], gap="large")
@@ -56,20 +56,20 @@ def render() -> None:
         faces = chosen_faces()
         more = st.session_state.get("more", ())
         if more:
-            _more_banner()
-        request = beside = None
+            _show_track_query()
+        request = note = None
         if faces or more:
-            request, beside = request_for(videos, faces, more)
+            request, note = request_for(videos, faces, more)
     with right, errors_shown():
         if not videos.num_rows:
-            _nothing_yet()
-        elif request is None or beside is None:
-            _invitation(videos)
+            _show_empty_archive()
+        elif request is None or note is None:
+            _show_instructions(videos)
         else:
-            _answer(request, beside)
+            _show_result(request, note)
 
 
-def _being_indexed() -> None:
+def _show_indexing() -> None:
     job = being_indexed(catalog())
     if job is not None:
         st.info(
@@ -79,20 +79,20 @@ def _being_indexed() -> None:
         )
 
 
-def _nothing_yet() -> None:
+def _show_empty_archive() -> None:
     st.info(
         "Nothing is searchable yet. Index a folder of videos on the **Archive** page.",
         icon=":material/inventory_2:",
     )
-    _link("archive_page", "Go to the archive", ":material/video_library:")
+    _page_link("archive_page", "Go to the archive", ":material/video_library:")
 
 
-def _link(page: str, label: str, icon: str) -> None:
+def _page_link(page: str, label: str, icon: str) -> None:
     if page in st.session_state:
         st.page_link(st.session_state[page], label=label, icon=icon)
 
 
-def _more_banner() -> None:
+def _show_track_query() -> None:
     st.info("Searching with faces from the archive.", icon=":material/face:")
     if st.button("Back to my photos", key="drop_more"):
         st.session_state.pop("more", None)
@@ -100,39 +100,39 @@ def _more_banner() -> None:
         st.rerun()
 
 
-def _invitation(videos: pa.Table) -> None:
+def _show_instructions(videos: pa.Table) -> None:
     st.subheader("Drop a photo of a face", anchor=False)
     st.html(_STEPS)
     left, middle, right = st.columns(3)
     left.metric("Videos", f"{len(videos):,}")
-    middle.metric("Of video", clock(float(pc.sum(videos["read_s"], min_count=0).as_py())))
+    middle.metric("Duration", clock(float(pc.sum(videos["read_s"], min_count=0).as_py())))
     right.metric("Tracks of faces", f"{pc.sum(videos['tracks'], min_count=0).as_py():,}")
 
 
-def _answer(request: SearchRequest, beside: DeltaGenerator) -> None:
+def _show_result(request: SearchRequest, note: DeltaGenerator) -> None:
     answer = searcher().search(request)
     result = answer.result
     # Screen readers announce changes of an element with the role "status".
     st.html(f'<h2 role="status" class="vs-headline">{text(headline(result))}</h2>')
     st.caption(_coverage(result.coverage))
     if not result.coverage.complete:
-        _link("archive_page", "What could not be searched", ":material/report:")
-    _doubts(request, answer)
-    _false_hits(answer, request, beside)
+        _page_link("archive_page", "What could not be searched", ":material/report:")
+    _show_warnings(request, answer)
+    _show_expected_false_hits(answer, request, note)
     if not result.hits:
-        _no_hit(request)
+        _show_no_hit(request)
         if not answer.rejected:
             return
-    _person(request)
+    _show_person(request)
     marks = Marks(confirmed=answer.confirmed)
     if result.hits:
-        _act(clickable(results(result, marks), "results"), answer, request)
+        _perform_action(clickable(results(result, marks), "results"), answer, request)
     if answer.rejected:
         with st.expander(f"{counted(len(answer.rejected), 'hit')} you rejected"):
-            html = hit_list(answer.rejected, result, Marks(rejected=_ids(answer.rejected)))
-            _act(clickable(html, "rejected"), answer, request)
+            html = hit_list(answer.rejected, result, Marks(rejected=_track_ids(answer.rejected)))
+            _perform_action(clickable(html, "rejected"), answer, request)
     if result.hits:
-        _exports(answer)
+        _show_exports(answer)
 
 
 def _coverage(coverage: Coverage) -> str:
@@ -140,7 +140,7 @@ def _coverage(coverage: Coverage) -> str:
     return facts if coverage.tracks else f"{facts} {_EMPTY}"
 
 
-def _doubts(request: SearchRequest, answer: JudgedResult) -> None:
+def _show_warnings(request: SearchRequest, answer: JudgedResult) -> None:
     """Show warnings that concern the whole result."""
     if request.unreliable:
         st.warning(
@@ -153,7 +153,7 @@ def _doubts(request: SearchRequest, answer: JudgedResult) -> None:
             st.warning(markdown(warning_sentence(warning)), icon=":material/group:")
 
 
-def _no_hit(request: SearchRequest) -> None:
+def _show_no_hit(request: SearchRequest) -> None:
     st.info(
         "No searched face is similar enough. Try another photo or a lower confidence.",
         icon=":material/search_off:",
@@ -166,28 +166,30 @@ def _show_nearest() -> None:
     st.session_state["least"] = 0.0
 
 
-def _ids(hits: Any) -> frozenset[str]:
+def _track_ids(hits: Any) -> frozenset[str]:
     return frozenset(hit.track_id for hit in hits)
 
 
-def _false_hits(answer: JudgedResult, request: SearchRequest, beside: DeltaGenerator) -> None:
-    """Show beside the threshold the expected number of wrong hits above it."""
+def _show_expected_false_hits(
+    answer: JudgedResult, request: SearchRequest, note: DeltaGenerator
+) -> None:
+    """Show the expected number of wrong hits above the threshold."""
     hits = answer.result.hits
     estimate = answer.result.false_hit_estimate
     cautious = false_hits_sentence(estimate) if estimate is not None else None
     if not hits:
-        beside.caption(f"No hit reaches {request.min_confidence:.2f}.", help=cautious)
+        note.caption(f"No hit reaches {request.min_confidence:.2f}.", help=cautious)
         return
     count = answer.expected_wrong_hits
     expected = "fewer than 0.1" if count < 0.1 else f"about {count:.1f}"
-    beside.caption(
+    note.caption(
         f"Expected among the {counted(len(hits), 'hit')} shown: {expected} of other people (from "
         "the confidences, which assume that one track in a hundred is the person).",
         help=cautious,
     )
 
 
-def _person(request: SearchRequest) -> None:
+def _show_person(request: SearchRequest) -> None:
     """Show the person of the verdicts, with a box to rename the person."""
     judged = judgements(catalog())
     person_id = request.person_id if request.person_id in judged.names else None
@@ -197,7 +199,7 @@ def _person(request: SearchRequest) -> None:
     name = judged.names[person_id]
     new = st.text_input("Name of this person", value=name, key=f"name-{person_id}")
     if new.strip() and new != name:
-        verdicts.rename(catalog(), person_id, new)
+        rename_person(catalog(), person_id, new)
         st.rerun()
     rejected = len(judged.rejected.get(person_id, ()))
     st.caption(
@@ -206,7 +208,9 @@ def _person(request: SearchRequest) -> None:
     )
 
 
-def _act(pressed: dict[str, str] | None, answer: JudgedResult, request: SearchRequest) -> None:
+def _perform_action(
+    pressed: dict[str, str] | None, answer: JudgedResult, request: SearchRequest
+) -> None:
     """Perform the action of a pressed button."""
     if pressed is None:
         return
@@ -233,16 +237,16 @@ def _act(pressed: dict[str, str] | None, answer: JudgedResult, request: SearchRe
         st.rerun()
 
 
-def _exports(answer: JudgedResult) -> None:
+def _show_exports(answer: JudgedResult) -> None:
     result = answer.result
     st.subheader("Export the result", anchor=False)
     files = (
         ("Page", "hits.html", "text/html", lambda: to_html(result)),
         ("Table (CSV)", "hits.csv", "text/csv", lambda: to_csv(result)),
         ("JSON", "hits.json", "application/json", lambda: json.dumps(to_json(result))),
-        ("WebVTT", "hits.vtt", "text/vtt", lambda: cut_lists.to_webvtt(result)),
-        ("Cut list (EDL)", "hits.edl", "text/plain", lambda: cut_lists.to_edl(result)),
+        ("WebVTT", "hits.vtt", "text/vtt", lambda: as_edl.to_webvtt(result)),
+        ("Cut list (EDL)", "hits.edl", "text/plain", lambda: as_edl.to_edl(result)),
     )
     with st.container(horizontal=True):
-        for label, name, kind, make in files:
-            st.download_button(label, make, name, kind, key=f"export-{name}", on_click="ignore")
+        for label, name, kind, content in files:
+            st.download_button(label, content, name, kind, key=f"export-{name}", on_click="ignore")

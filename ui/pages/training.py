@@ -8,7 +8,7 @@ from pathlib import Path
 import streamlit as st
 
 from ui.components.charts import angle_chart, angle_map, run_chart, validation_chart
-from ui.components.context import errors_shown, readable
+from ui.components.context import errors_shown, readable_folders
 from ui.components.markup import markdown
 from ui.components.report_markup import headlines
 from ui.service.runs import TrainingRun, list_runs, read_run
@@ -21,29 +21,29 @@ _STATES = {"running": "Running", "finished": "Finished", "stopped": "Stopped ear
 
 
 @st.cache_data(ttl=_LIST_TTL_S, show_spinner="Looking for runs ...")
-def _found(allowed: tuple[str, ...]) -> tuple[Path, ...]:
+def _listed_runs(allowed: tuple[str, ...]) -> tuple[Path, ...]:
     return list_runs(allowed)
 
 
 def render() -> None:
     """Draw the page."""
     st.title("Training", anchor=False)
-    allowed = readable()
+    allowed = readable_folders()
     with errors_shown():
-        folder = _choose(_found(allowed), allowed)
+        folder = _choose_run(_listed_runs(allowed), allowed)
         if folder:
             running = read_run(folder, allowed).state == "running"
             # Only a running run is read again periodically.
-            st.fragment(_show, run_every=_REFRESH_S if running else None)(folder, allowed)
+            st.fragment(_show_run, run_every=_REFRESH_S if running else None)(folder, allowed)
 
 
-def _choose(found: Sequence[Path], allowed: Sequence[str]) -> str:
+def _choose_run(found: Sequence[Path], allowed: Sequence[str]) -> str:
     names = [str(folder) for folder in found]
     if not names:
-        where = ", ".join(map(markdown, allowed)) if allowed else "no folder is allowed"
+        searched = ", ".join(map(markdown, allowed)) if allowed else "no folder is allowed"
         st.info(
-            f"No training run yet (searched: {where}). `vidsearch train` writes one; keep it in a "
-            "folder **runs** beside the catalog, or start the app with **--root FOLDER**.",
+            f"No training run yet (searched: {searched}). `vidsearch train` writes one; keep it in "
+            "a folder **runs** beside the catalog, or start the app with **--root FOLDER**.",
             icon=":material/model_training:",
         )
         st.code("vidsearch train small_from_scratch FACES --out runs/first", language=None)
@@ -61,10 +61,10 @@ def _choose(found: Sequence[Path], allowed: Sequence[str]) -> str:
     return folder
 
 
-def _show(folder: str, allowed: Sequence[str]) -> None:
+def _show_run(folder: str, allowed: Sequence[str]) -> None:
     with errors_shown():
         run = read_run(folder, allowed)
-        _progress(run)
+        _show_progress(run)
         left, right = st.columns(2, gap="large")
         losses = [name for name in run.columns if name == "loss" or name.startswith("loss_")]
         charts = (
@@ -75,7 +75,7 @@ def _show(folder: str, allowed: Sequence[str]) -> None:
             ("Mean angle to the own class", run_chart(run, ["target_angle_deg"], "degrees")),
             ("Learning rate", run_chart(run, ["lr"], "learning rate")),
             ("Gradient norm", run_chart(run, ["gradient_norm"], "norm", log_y=True)),
-            ("Speed", run_chart(run, ["faces_per_s"], "faces a second")),
+            ("Speed", run_chart(run, ["faces_per_s"], "faces per second")),
         )
         available = [(title, chart) for title, chart in charts if chart is not None]
         for number, (title, chart) in enumerate(available):
@@ -84,14 +84,14 @@ def _show(folder: str, allowed: Sequence[str]) -> None:
                 st.altair_chart(chart, width="stretch", key=f"run-{title}")
         if not run.validations:
             st.caption(
-                "No validation yet: it needs held-out people (vidsearch train --held-out SET)."
+                "No validation yet: it needs held-out people (vidsearch train --validate SET)."
             )
         if run.config:
             with st.expander("Settings of this run", icon=":material/tune:"):
                 st.code(run.config, language="toml")
 
 
-def _progress(run: TrainingRun) -> None:
+def _show_progress(run: TrainingRun) -> None:
     numbers = [
         Headline("State", _STATES[run.state], f"last log line {run.written:%Y-%m-%d %H:%M:%S} UTC"),
         Headline("Step", f"{run.step:,}", f"of {run.steps:,}" if run.steps else ""),

@@ -1,1 +1,1 @@
-"""The script that Streamlit runs. Beside ``ui/pages`` Streamlit would list those as pages."""
+"""Folder of the start script; beside ``ui/pages``, Streamlit would list that folder as pages."""

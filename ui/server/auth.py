@@ -27,9 +27,11 @@ GUESS_S = 1.0
 """Delay after a wrong token, seconds; it slows brute force."""
 
 _FORM_BYTES, _FORM_S = 4096, 10.0
-_OPEN = {"/_stcore/health"}
-_READING = {"GET", "HEAD", "OPTIONS"}
-_OIDC_HIDES = re.compile(r"/(media|video|_stcore/(upload_file|metrics|agent|bidi-components))(/|$)")
+_PUBLIC_PATHS = {"/_stcore/health"}
+_SAFE_METHODS = {"GET", "HEAD", "OPTIONS"}
+_OIDC_PROTECTED = re.compile(
+    r"/(media|video|_stcore/(upload_file|metrics|agent|bidi-components))(/|$)"
+)
 """Paths closed to visitors who have not signed in with OIDC; the sign-in page needs all others."""
 
 _HEADERS = {
@@ -65,41 +67,41 @@ class AuthMiddleware:
         if scope["type"] not in {"http", "websocket"}:
             await self._app(scope, receive, send)
             return
-        answer = await self._answer(HTTPConnection(scope), scope, receive)
-        if answer is None:
+        response = await self._early_response(HTTPConnection(scope), scope, receive)
+        if response is None:
             await self._app(scope, receive, _with_headers(send))
         elif scope["type"] == "websocket":
             await send({"type": "websocket.close", "code": 1008})
         else:
-            await answer(scope, receive, _with_headers(send))
+            await response(scope, receive, _with_headers(send))
 
-    async def _answer(
+    async def _early_response(
         self, request: HTTPConnection, scope: Scope, receive: Receive
     ) -> Response | None:
         """Return the refusal or the sign-in page, or None if the app may answer."""
         host = request.headers.get("host", "")
         method = scope.get("method", "")
-        if not self._serves(host):
+        if not self._allows_host(host):
             return PlainTextResponse(
                 "This app answers requests for localhost only. To reach it by another name, start "
                 "it with --token or --oidc.",
                 status_code=421,
             )
-        if method not in _READING and not _same_origin(request.headers.get("origin"), host):
+        if method not in _SAFE_METHODS and not _same_origin(request.headers.get("origin"), host):
             return PlainTextResponse(
                 "Refused: the request comes from a page of another site.", status_code=403
             )
         path = scope["path"]
-        if path in _OPEN:
+        if path in _PUBLIC_PATHS:
             return None
-        if self._settings.token is not None and not self._admitted(request):
+        if self._settings.token is not None and not self._has_valid_cookie(request):
             return await self._sign_in(scope, receive)
-        hidden = self._settings.oidc and _OIDC_HIDES.match(path) is not None
-        if hidden and not self._has_signed_in(request.cookies):
+        protected = self._settings.oidc and _OIDC_PROTECTED.match(path) is not None
+        if protected and not self._has_signed_in(request.cookies):
             return PlainTextResponse("Sign in first.", status_code=401)
         return None
 
-    def _serves(self, host: str) -> bool:
+    def _allows_host(self, host: str) -> bool:
         """Return True if the request's host name is allowed.
 
         Without sign-in only local names are: this stops DNS rebinding, where a foreign name
@@ -117,7 +119,7 @@ class AuthMiddleware:
             return PlainTextResponse("Sign in first.", status_code=401)
         if scope["method"] == "POST":
             if self._settings.admits(await _submitted_token(Request(scope, receive))):
-                return self._let_in(scope)
+                return self._signed_in_redirect(scope)
             await asyncio.sleep(GUESS_S)
             return _page("The token is wrong.")
         accepts = HTTPConnection(scope).headers.get("accept", "")
@@ -125,30 +127,32 @@ class AuthMiddleware:
             return _page("")
         return PlainTextResponse("Sign in first.", status_code=401)
 
-    def _let_in(self, scope: Scope) -> Response:
+    def _signed_in_redirect(self, scope: Scope) -> Response:
         # Redirect to a page of this app only, never to a target of the caller's choice.
         path = scope["path"] if re.fullmatch(r"/[a-z]*", scope["path"]) else "/"
-        answer = RedirectResponse(path, status_code=303)
-        until = str(int(time.time()) + SIGNED_IN_S)
-        answer.set_cookie(
+        response = RedirectResponse(path, status_code=303)
+        expires = str(int(time.time()) + SIGNED_IN_S)
+        response.set_cookie(
             self._cookie,
-            f"{until}.{self._signature(until)}",
+            f"{expires}.{self._signature(expires)}",
             max_age=SIGNED_IN_S,
             httponly=True,
             samesite="lax",
             secure=scope["scheme"] == "https",
         )
-        return answer
+        return response
 
-    def _admitted(self, request: HTTPConnection) -> bool:
-        until, _, signature = request.cookies.get(self._cookie, "").partition(".")
-        expected = self._signature(until).encode()
+    def _has_valid_cookie(self, request: HTTPConnection) -> bool:
+        expires, _, signature = request.cookies.get(self._cookie, "").partition(".")
+        expected = self._signature(expires).encode()
         if not hmac.compare_digest(expected, signature.encode("utf-8", "replace")):
             return False
-        return time.time() < int(until)
+        return time.time() < int(expires)
 
-    def _signature(self, until: str) -> str:
-        return hmac.new(self._secret, until.encode("utf-8", "replace"), hashlib.sha256).hexdigest()
+    def _signature(self, expires: str) -> str:
+        return hmac.new(
+            self._secret, expires.encode("utf-8", "replace"), hashlib.sha256
+        ).hexdigest()
 
 
 def _same_origin(origin: str | None, host: str) -> bool:
@@ -174,9 +178,9 @@ async def _submitted_token(request: Request) -> str:
     return parse_qs(content.decode("utf-8", "replace")).get("token", [""])[0]
 
 
-def _page(fault: str) -> Response:
+def _page(error: str) -> Response:
     page = files("ui.server").joinpath("sign_in.html").read_text(encoding="utf-8")
-    content = page.replace("{fault}", escape(fault))
+    content = page.replace("{error}", escape(error))
     return HTMLResponse(content, status_code=401, headers={"Cache-Control": "no-store"})
 
 

@@ -72,21 +72,27 @@ def options(settings: UiSettings, *, browser: bool) -> dict[str, str]:
 
 def command(settings: UiSettings, *, browser: bool) -> list[str]:
     """Return the command line of the app's process; it holds no secret."""
-    words = [sys.executable, "-m", "streamlit", "run", str(Path(__file__).with_name("serve.py"))]
+    arguments = [
+        sys.executable,
+        "-m",
+        "streamlit",
+        "run",
+        str(Path(__file__).with_name("serve.py")),
+    ]
     for name, value in options(settings, browser=browser).items():
-        words.append(f"--{name}={value}")
-    return words
+        arguments.append(f"--{name}={value}")
+    return arguments
 
 
 def start(
     settings: UiSettings, *, browser: bool, output: IO[bytes] | None = None
 ) -> subprocess.Popen[bytes]:
-    """Start the app's process; it ends with this process, also when this one is killed.
+    """Start the app's process; it ends with this process, even if this process is killed.
 
     Args:
         settings: Settings of the app.
         browser: Open a browser window.
-        output: File for its standard output and error; None: those of this process.
+        output: File for standard output and error of the app; None: those of this process.
     """
     environment = {**os.environ, **settings.to_environment(), FOLLOW: "1"}
     environment.pop(TOKEN_VARIABLE, None)

@@ -32,11 +32,11 @@ class LoadingPage:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         page = scope["type"] == "http" and scope["method"] == "GET"
-        await self._app(scope, receive, _Filled(send) if page else send)
+        await self._app(scope, receive, _PageFiller(send) if page else send)
 
 
-class _Filled:
-    """Buffers an HTML page until it is complete, then sends it filled; passes all else through."""
+class _PageFiller:
+    """Buffers an HTML page until it is complete and sends it filled; forwards other messages."""
 
     def __init__(self, send: Send) -> None:
         self._send = send

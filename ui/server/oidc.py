@@ -22,7 +22,7 @@ REQUIRED_KEYS = (
 
 
 def secrets_files() -> tuple[Path, ...]:
-    """Return the secrets files that Streamlit reads; later files win."""
+    """Return the secrets files that Streamlit reads; a later file overrides an earlier file."""
     return tuple(folder / ".streamlit" / "secrets.toml" for folder in (Path.home(), Path.cwd()))
 
 
@@ -35,7 +35,7 @@ def require_provider(paths: tuple[Path, ...] | None = None) -> None:
     files = paths if paths is not None else secrets_files()
     auth: dict[str, Any] = {}
     for path in files:
-        auth |= _auth_of(path)
+        auth |= _read_auth_section(path)
     if not auth:
         raise ConfigError(
             f"--oidc needs a section [auth] in {' or '.join(map(str, files))}, with "
@@ -50,13 +50,13 @@ def require_provider(paths: tuple[Path, ...] | None = None) -> None:
         raise ConfigError("--oidc needs the package Authlib; pip install 'Authlib>=1.3.2'")
 
 
-def _auth_of(path: Path) -> dict[str, Any]:
+def _read_auth_section(path: Path) -> dict[str, Any]:
     try:
         section = tomllib.loads(path.read_text(encoding="utf-8")).get("auth", {})
     except FileNotFoundError:
         return {}
     except (OSError, ValueError) as error:
-        raise ConfigError(f"--oidc: '{path}' cannot be read ({error}); mend it") from error
+        raise ConfigError(f"--oidc: '{path}' cannot be read ({error}); correct the file") from error
     return section if isinstance(section, dict) else {}
 
 

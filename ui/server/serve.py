@@ -35,14 +35,14 @@ async def video(request: Request) -> Response:
 
 
 @asynccontextmanager
-async def _tidy(_: App) -> AsyncIterator[None]:
+async def _lifespan(_: App) -> AsyncIterator[None]:
     disable_nagle()
     yield
     remove_own()
 
 
 def _middleware() -> list[Middleware]:
-    """Return the middleware of the app; none where this module is only inspected."""
+    """Return the middleware of the app; none if the module is imported outside the app."""
     if VARIABLE not in os.environ:
         return []
     settings = UiSettings.from_environment(os.environ)
@@ -59,5 +59,5 @@ app = App(
     Path(__file__).parents[1] / "script" / "start.py",
     routes=[Route("/video/{key}", video)],
     middleware=_middleware(),
-    lifespan=_tidy,
+    lifespan=_lifespan,
 )

@@ -29,8 +29,8 @@ def disable_nagle() -> int:
 
 
 def _disable(listener: socket.socket) -> bool:
-    internet = listener.family in (socket.AF_INET, socket.AF_INET6)
-    if not internet or not listener.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN):
+    is_ip = listener.family in (socket.AF_INET, socket.AF_INET6)
+    if not is_ip or not listener.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN):
         return False
     listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     return True

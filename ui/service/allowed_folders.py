@@ -11,23 +11,27 @@ from vidsearch.text.printable import printable
 from vidsearch.video.source import is_remote
 
 DEFAULTS = ("reports", "runs")
-"""Folders beside the catalog and in the working directory that are always searched."""
+"""Folders beside the catalog and in the working directory that may always be opened."""
 
-_PARTS = ("tables", "figures", "pictures")
+_SUBFOLDERS = ("tables", "figures", "pictures")
 _MAX_DEPTH = 5
 _MAX_FOLDERS = 4000
 
 
-def readable(catalog: str, roots: Sequence[str], here: Path | None = None) -> tuple[str, ...]:
+def readable_folders(
+    catalog: str, roots: Sequence[str], working_folder: Path | None = None
+) -> tuple[str, ...]:
     """Return the folders below which reports and training runs may be opened.
 
     Args:
         catalog: Folder or address of the catalog.
         roots: Folders given when the app was started.
-        here: Working directory; None: that of the process.
+        working_folder: Working directory; None: that of the process.
     """
     beside = [] if is_remote(catalog) else [Path(catalog).resolve().parent]
-    candidates = [base / name for base in (*beside, here or Path.cwd()) for name in DEFAULTS]
+    candidates = [
+        base / name for base in (*beside, working_folder or Path.cwd()) for name in DEFAULTS
+    ]
     # The folder 'runs' of a catalog holds event logs of indexing, not training runs.
     event_logs = Path(catalog).resolve() / "runs" if not is_remote(catalog) else None
     folders = [path.resolve() for path in candidates if path.is_dir()]
@@ -51,20 +55,19 @@ def folders_with(file: str, allowed: Sequence[str]) -> tuple[Path, ...]:
             entries = list(folder.iterdir())
             if (folder / file).is_file():
                 found[folder] = (folder / file).stat().st_mtime
-            inner = [e for e in entries if not e.name.startswith(".") and not e.is_symlink()]
+            searched = [e for e in entries if not e.name.startswith(".") and not e.is_symlink()]
             if depth < _MAX_DEPTH:
-                queue += [(entry, depth + 1) for entry in sorted(inner) if entry.is_dir()]
+                queue += [(entry, depth + 1) for entry in sorted(searched) if entry.is_dir()]
         except OSError:
             continue  # removed meanwhile, or not readable
     return tuple(sorted(found, key=lambda folder: (-found[folder], str(folder))))
 
 
-def opened(folder: str, allowed: Sequence[str]) -> Path:
+def checked_folder(folder: str, allowed: Sequence[str]) -> Path:
     """Return the real path of a folder that may be opened.
 
     Raises:
-        ConfigError: It is outside the allowed folders, does not exist, or holds links, which could
-            lead outside.
+        ConfigError: The folder is outside the allowed folders, does not exist, or holds links.
     """
     if not allowed:
         raise ConfigError(
@@ -73,8 +76,8 @@ def opened(folder: str, allowed: Sequence[str]) -> Path:
         )
     path = inside_roots(folder, allowed)
     try:
-        inner = [path, *(path / name for name in _PARTS if (path / name).is_dir())]
-        links = [entry for part in inner for entry in part.iterdir() if entry.is_symlink()]
+        searched = [path, *(path / name for name in _SUBFOLDERS if (path / name).is_dir())]
+        links = [entry for part in searched for entry in part.iterdir() if entry.is_symlink()]
     except OSError as error:
         raise ConfigError(f"'{printable(folder)}' cannot be read ({error.strerror})") from error
     if links:

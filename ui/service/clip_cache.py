@@ -8,7 +8,7 @@ from collections import OrderedDict
 from dataclasses import dataclass
 from pathlib import Path
 
-from ui.service.media_tokens import Served
+from ui.service.media_tokens import ServedFile
 from ui.service.temp_dirs import private_folder
 from vidsearch.video.clips import browser_media_type, cut_clip
 from vidsearch.video.source import local_path
@@ -17,7 +17,7 @@ CLIPS_IN_CACHE = 24
 
 
 @dataclass(frozen=True, slots=True)
-class Playing:
+class PlayerSource:
     """Parameters of a video player.
 
     Attributes:
@@ -27,14 +27,14 @@ class Playing:
         clip: True for a clip, False for the whole video.
     """
 
-    served: Served
+    served: ServedFile
     at_s: float
     offset_s: float
     clip: bool
 
 
 class ClipCutter:
-    """Cuts clips into its own folder and removes the least recently played ones.
+    """Cuts clips into a temporary folder and removes the least recently played clips.
 
     Args:
         capacity: Number of clips in the folder.
@@ -46,7 +46,7 @@ class ClipCutter:
         self._lock = threading.Lock()
         self._clips: OrderedDict[tuple[str, int], tuple[Path, float]] = OrderedDict()
 
-    def play(self, uri: str, start_s: float, end_s: float) -> Playing:
+    def play(self, uri: str, start_s: float, end_s: float) -> PlayerSource:
         """Return the player parameters for a moment of a video.
 
         Args:
@@ -59,7 +59,7 @@ class ClipCutter:
         """
         media_type = browser_media_type(uri)
         if media_type is not None:
-            return Playing(Served(local_path(uri), media_type), start_s, 0.0, clip=False)
+            return PlayerSource(ServedFile(local_path(uri), media_type), start_s, 0.0, clip=False)
         key = (uri, round(start_s * 10))
         with self._lock:
             if key not in self._clips:
@@ -70,4 +70,6 @@ class ClipCutter:
                     self._clips.popitem(last=False)[1][0].unlink(missing_ok=True)
             self._clips.move_to_end(key)
             path, offset_s = self._clips[key]
-        return Playing(Served(path, "video/mp4"), max(start_s - offset_s, 0.0), offset_s, clip=True)
+        return PlayerSource(
+            ServedFile(path, "video/mp4"), max(start_s - offset_s, 0.0), offset_s, clip=True
+        )

@@ -53,7 +53,7 @@ class Intervals:
 
 
 def curves(stored: StoredReport) -> tuple[Curve, ...]:
-    """Return every curve that can be drawn from what the report stored.
+    """Return every curve that can be drawn from the stored scores and metrics.
 
     Raises:
         ConfigError: Scores and metrics of the report contradict each other.
@@ -65,13 +65,13 @@ def curves(stored: StoredReport) -> tuple[Curve, ...]:
 
 
 def _curves(stored: StoredReport) -> tuple[Curve, ...]:
-    found: list[Curve] = []
+    result: list[Curve] = []
     scores = stored.scores
     if scores is not None and {"similarity", "genuine"} <= set(scores.columns):
-        found += _of_pairs(scores)
+        result += _pair_curves(scores)
     ranks = _rank_lines(stored.document.get("metrics") or {})
     if ranks:
-        found.append(
+        result.append(
             Curve(
                 "cmc",
                 "Right answer among the first k",
@@ -85,7 +85,7 @@ def _curves(stored: StoredReport) -> tuple[Curve, ...]:
     if scores is not None:
         precision = _precision_lines(scores)
         if precision:
-            found.append(
+            result.append(
                 Curve(
                     "precision",
                     "Average precision of every query, the worst first",
@@ -94,27 +94,27 @@ def _curves(stored: StoredReport) -> tuple[Curve, ...]:
                     precision,
                 )
             )
-    return tuple(found)
+    return tuple(result)
 
 
-def _of_pairs(scores: Scores) -> list[Curve]:
+def _pair_curves(scores: Scores) -> list[Curve]:
     similarity = np.asarray(scores.columns["similarity"], np.float64)
     genuine = np.asarray(scores.columns["genuine"], bool)
     if genuine.all() or not genuine.any():
         return []
-    found = roc(similarity, genuine)
+    result = roc(similarity, genuine)
     impostors = int((~genuine).sum())
-    far, tar = thinned(np.maximum(found.far, 1 / impostors), found.tar)
+    far, tar = thinned(np.maximum(result.far, 1 / impostors), result.tar)
     scored = similarity > -1  # a pair without a face has the score -1
     degrees = np.degrees(np.arccos(np.clip(similarity[scored], -1, 1)))
     edges = np.linspace(degrees.min(), max(degrees.max(), degrees.min() + 1e-6), _BINS + 1)
     middles = (edges[:-1] + edges[1:]) / 2
     angles = {
-        f"{name} ({int(which.sum()):,})": (
+        f"{name} ({int(mask.sum()):,})": (
             middles,
-            np.histogram(degrees[which], edges)[0] / max(int(which.sum()), 1),
+            np.histogram(degrees[mask], edges)[0] / max(int(mask.sum()), 1),
         )
-        for name, which in (
+        for name, mask in (
             ("genuine pairs", genuine[scored]),
             ("impostor pairs", ~genuine[scored]),
         )
@@ -133,7 +133,7 @@ def _of_pairs(scores: Scores) -> list[Curve]:
             "angles",
             "Angles between the two faces of a pair",
             "angle, degrees",
-            "share of its kind",
+            "share of pairs",
             angles,
             "area",
         ),

@@ -55,14 +55,14 @@ class Job:
 
 def jobs(catalog: Catalog, now: datetime | None = None) -> tuple[Job, ...]:
     """Return the latest 20 runs, newest first; logs that cannot be read are left out."""
-    moment = now if now is not None else datetime.now(UTC)
-    found = [_job(log, moment) for log in read_run_logs(catalog.root)]
+    current = now if now is not None else datetime.now(UTC)
+    found = [_job(log, current) for log in read_run_logs(catalog.root)]
     return tuple(sorted(found, key=lambda job: job.started, reverse=True)[:_MAX_RUNS])
 
 
 def _job(log: RunLog, now: datetime) -> Job:
-    silent = (now - log.last_event).total_seconds() > SILENT_AFTER_S
-    state = log.end if log.end is not None else "silent" if silent else "running"
+    is_silent = (now - log.last_event).total_seconds() > SILENT_AFTER_S
+    state = log.end if log.end is not None else "silent" if is_silent else "running"
     finished = log.indexed + log.failed
     left = None
     if state == "running" and finished:
@@ -96,12 +96,12 @@ def inside_roots(folder: str, roots: Sequence[str]) -> Path:
         f"'{printable(folder)}' is not a folder in {', '.join(map(str, allowed))}; choose another"
     )
     try:
-        real = Path(folder).resolve(strict=True)
+        resolved = Path(folder).resolve(strict=True)
     except (OSError, ValueError, RuntimeError) as error:
         raise outside from error
-    if not real.is_dir() or not any(real.is_relative_to(root) for root in allowed):
+    if not resolved.is_dir() or not any(resolved.is_relative_to(root) for root in allowed):
         raise outside
-    return real
+    return resolved
 
 
 class Indexers:

@@ -12,7 +12,7 @@ MAX_KEYS = 2000
 
 
 @dataclass(frozen=True, slots=True)
-class Served:
+class ServedFile:
     """A file with its media type, ready to be served."""
 
     path: Path
@@ -20,7 +20,7 @@ class Served:
 
 
 class MediaTokens:
-    """Unguessable keys of files; the least recently made keys expire.
+    """Unguessable keys of files; the oldest keys expire.
 
     A key is made only in a signed-in session, for a video of the catalog or a clip of it, so that
     no request can name a path.
@@ -29,9 +29,9 @@ class MediaTokens:
     def __init__(self, size: int = MAX_KEYS) -> None:
         self._size = size
         self._lock = threading.Lock()
-        self._files: OrderedDict[str, Served] = OrderedDict()
+        self._files: OrderedDict[str, ServedFile] = OrderedDict()
 
-    def put(self, served: Served) -> str:
+    def put(self, served: ServedFile) -> str:
         """Return a new key for a file."""
         key = secrets.token_urlsafe(32)
         with self._lock:
@@ -40,7 +40,7 @@ class MediaTokens:
                 self._files.popitem(last=False)
         return key
 
-    def find(self, key: str) -> Served | None:
+    def find(self, key: str) -> ServedFile | None:
         """Return the file of a key, or None."""
         with self._lock:
             return self._files.get(key)

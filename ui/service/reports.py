@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from ui.service.allowed_folders import folders_with, opened
+from ui.service.allowed_folders import checked_folder, folders_with
 from vidsearch.errors import ConfigError
 from vidsearch.evaluation.compare import compare_reports
 from vidsearch.evaluation.report import (
@@ -79,7 +79,7 @@ def written_at(folder: str, allowed: Sequence[str]) -> int:
         ConfigError: The folder is not allowed.
     """
     try:
-        return (opened(folder, allowed) / _METRICS).stat().st_mtime_ns
+        return (checked_folder(folder, allowed) / _METRICS).stat().st_mtime_ns
     except OSError:
         return 0
 
@@ -90,7 +90,7 @@ def open_report(folder: str, allowed: Sequence[str]) -> OpenedReport:
     Raises:
         ConfigError: The folder is not allowed, holds no report, or the report is damaged.
     """
-    path = opened(folder, allowed)
+    path = checked_folder(folder, allowed)
     stored = read_report(path)
     outline = read_outline(path)
     if outline is not None:
@@ -106,7 +106,7 @@ def compare_folders(a: str, b: str, allowed: Sequence[str]) -> Report:
     Raises:
         ConfigError: A report cannot be opened, or the two cannot be compared.
     """
-    first, second = (read_report(opened(folder, allowed)) for folder in (a, b))
+    first, second = (read_report(checked_folder(folder, allowed)) for folder in (a, b))
     if first.folder == second.folder:
         raise ConfigError("choose two different reports; A and B are the same report")
     return compare_reports(first, second, resamples=RESAMPLES)

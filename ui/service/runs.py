@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ui.service.allowed_folders import folders_with, opened
+from ui.service.allowed_folders import checked_folder, folders_with
 from vidsearch.errors import ConfigError
 from vidsearch.text.printable import printable
 from vidsearch.training_runs import (
@@ -80,7 +80,7 @@ def read_run(folder: str, allowed: Sequence[str], now: datetime | None = None) -
     Raises:
         ConfigError: The folder is not allowed, or holds no run.
     """
-    path = opened(folder, allowed)
+    path = checked_folder(folder, allowed)
     try:
         return _read(path, now or datetime.now(UTC))
     except OSError as error:
@@ -101,8 +101,8 @@ def _read(path: Path, now: datetime) -> TrainingRun:
     step = max(steps_written, default=0)
     steps = settings.get("steps")
     steps = steps if isinstance(steps, int) else None
-    quiet = (now - written).total_seconds() > QUIET_AFTER_S
-    state = "running" if not quiet else "stopped"
+    is_silent = (now - written).total_seconds() > QUIET_AFTER_S
+    state = "running" if not is_silent else "stopped"
     return TrainingRun(
         folder=path,
         state="finished" if steps is not None and step >= steps else state,
@@ -114,7 +114,7 @@ def _read(path: Path, now: datetime) -> TrainingRun:
         angles=_histograms(angles),
         bin_deg=angles[-1].bin_deg if angles else 2.0,
         config=config,
-        about=_about(settings),
+        about=_main_settings(settings),
     )
 
 
@@ -156,21 +156,21 @@ def _histograms(lines: Sequence[AnglesLine]) -> tuple[tuple[int, NDArray[np.floa
     return tuple(found)
 
 
-def _about(settings: dict[str, Any]) -> dict[str, str]:
+def _main_settings(settings: dict[str, Any]) -> dict[str, str]:
     def group(name: str) -> dict[str, Any]:
         part = settings.get(name)
         return part if isinstance(part, dict) else {}
 
     settings_shown = {
         "Backbone": group("backbone").get("name"),
-        "Loss": _loss(group("loss")),
+        "Loss": _loss_name(group("loss")),
         "Batch": settings.get("batch"),
         "Training set": group("data").get("path"),
     }
     return {name: str(value) for name, value in settings_shown.items() if value not in (None, "")}
 
 
-def _loss(loss: dict[str, Any]) -> str:
+def _loss_name(loss: dict[str, Any]) -> str:
     """Return a short name of a loss: kind, margins m1, m2, m3 and further terms."""
     words = [str(loss["kind"])] if "kind" in loss else []
     margin = loss.get("margin")

@@ -24,10 +24,10 @@ class UiSettings:
 
     Attributes:
         catalog: Folder of the catalog.
-        address: Address the server listens on.
-        port: Port it listens on.
+        address: Listening address of the server.
+        port: Listening port of the server.
         roots: Folders below which videos may be indexed and reports opened, absolute.
-        token: Secret that visitors must type; None: no token.
+        token: Secret that visitors must enter; None: no token.
         oidc: Visitors sign in with the OpenID Connect provider of Streamlit's secrets.
     """
 
@@ -54,7 +54,7 @@ class UiSettings:
             )
 
     def admits(self, token: str) -> bool:
-        """Return True if this is the token; compares in constant time."""
+        """Return True if the text is the token; the comparison takes constant time."""
         if self.token is None:
             return False
         return hmac.compare_digest(self.token.encode(), token.encode("utf-8", "replace"))

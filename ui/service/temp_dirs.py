@@ -23,7 +23,7 @@ _own_folders: list[Path] = []
 def private_folder(parent: Path | None = None) -> Path:
     """Return a new folder that only this user can read; it is removed when the process ends.
 
-    Folders left by killed processes are removed first. A living process holds a lock on its
+    Folders left by killed processes are removed first. A running process holds a lock on its
     folder; the system releases the lock when a process dies.
 
     Args:

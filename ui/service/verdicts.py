@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable
 
 from vidsearch.catalog import Catalog
-from vidsearch.catalog.people import add_person, judge, judgements, rename_person
+from vidsearch.catalog.people import add_person, judge, judgements
 
 UNNAMED = "Unnamed person"
 
@@ -44,12 +44,3 @@ def next_name(names: Iterable[str]) -> str:
         if (found := re.fullmatch(rf"{UNNAMED} (\d+)", str(name))) is not None
     ]
     return f"{UNNAMED} {max(numbers, default=0) + 1}"
-
-
-def rename(catalog: Catalog, person_id: str, name: str) -> None:
-    """Rename a person.
-
-    Raises:
-        ConfigError: The name is empty or too long.
-    """
-    rename_person(catalog, person_id, name)

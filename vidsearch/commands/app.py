@@ -81,7 +81,7 @@ class Command(click.Command):
                 ctx.fail(f"missing {', '.join(p.get_error_hint(ctx) for p in missing)}")
             raise
         except click.UsageError as error:
-            error.ctx = ctx  # Click leaves it out for a flag with a value.
+            error.ctx = ctx  # Click sets no context for a flag with a value.
             raise
         given = [
             parameter.opts[0]
@@ -137,7 +137,7 @@ class Group(click.Group):
 
 
 def usage_line(error: click.ClickException) -> str:
-    """Return a wrong usage as one line: command, mistake, where the help is."""
+    """Return a usage error as one line: the command, the error and the help command."""
     path = "vidsearch"
     if isinstance(error, click.UsageError) and error.ctx is not None:
         path = error.ctx.command_path
@@ -156,26 +156,26 @@ def _normalised(ctx: click.Context, tokens: Sequence[str]) -> list[str]:
     """
     options: list[str] = []
     positionals: list[str] = []
-    left = list(tokens)
-    while left:
-        token = left.pop(0)
+    remaining = list(tokens)
+    while remaining:
+        token = remaining.pop(0)
         if token == "--":  # noqa: S105 (not a password)
-            positionals += left
+            positionals += remaining
             break
         if token.startswith("--"):
-            options += _long_option(ctx, token, left)
+            options += _long_option(ctx, token, remaining)
         elif _is_option(token):
             options.append(token)
         else:
             positionals.append(token)
             if not ctx.allow_interspersed_args:
-                positionals += left
+                positionals += remaining
                 break
     return [*options, "--", *positionals] if positionals else options
 
 
-def _long_option(ctx: click.Context, token: str, left: list[str]) -> Iterator[str]:
-    """Yield one long option in full, with the values that it takes off ``left``."""
+def _long_option(ctx: click.Context, token: str, remaining: list[str]) -> Iterator[str]:
+    """Yield one long option in full, with its values, which are removed from ``remaining``."""
     name, equals, value = token.partition("=")
     option = _find_option(ctx, name)
     if option is None:
@@ -186,19 +186,19 @@ def _long_option(ctx: click.Context, token: str, left: list[str]) -> Iterator[st
         yield f"{name}={value}"
     elif option.is_flag:
         yield name
-    elif left and not _is_option(left[0]):
-        yield f"{name}={left.pop(0)}"
+    elif remaining and not _is_option(remaining[0]):
+        yield f"{name}={remaining.pop(0)}"
     elif isinstance(option, Option) and option.value_is_optional:
         yield name
     else:
         raise click.BadOptionUsage(name, f"option '{name}' requires an argument", ctx=ctx)
     if isinstance(option, Option) and option.several:
-        while left and not _is_option(left[0]):
-            yield f"{name}={left.pop(0)}"
+        while remaining and not _is_option(remaining[0]):
+            yield f"{name}={remaining.pop(0)}"
 
 
 def _find_option(ctx: click.Context, name: str) -> click.Option | None:
-    """Return the option with this name, or the only one that begins so; None: unknown."""
+    """Return the option with this name or unambiguous prefix; None for an unknown name."""
     spellings = {
         spelling: parameter
         for parameter in ctx.command.get_params(ctx)

@@ -58,8 +58,8 @@ def forget(catalog: str, video: str | None, person: str | None) -> int:
     """Erase a video or a person from a catalog for good.
 
     The whole catalog is then searched for remaining traces, and a receipt is written into its
-    folder 'receipts'. The video file itself stays: remove it too, or it is indexed again. For a
-    person, the name, every verdict, and every confirmed track and face are erased.
+    folder 'receipts'. The video file is not deleted: delete it too, or the next run indexes it
+    again. For a person, the name, every verdict, and every confirmed track and face are erased.
     """
     from dataclasses import asdict
 
@@ -82,7 +82,7 @@ def describe(status: ArchiveStatus) -> str:
         "Videos      {indexed} indexed, {partial} read in part, {failed} failed".format(**videos),
         f"Searchable  {_length(status.duration_s)} of video; {status.tracks} tracks",
         f"Decoded     {100 * status.share_read:.4g} % of that video",
-        f"Faces       {status.faces} seen; {status.faces_too_poor} too small or blurred to match",
+        f"Faces       {status.faces} detected; {status.faces_too_poor} too small or too blurred",
         f"People      {status.people} named",
         f"Index       {describe_index(status.index)}",
     ]
@@ -96,7 +96,7 @@ def describe(status: ArchiveStatus) -> str:
 def describe_index(index: IndexStatus) -> str:
     """Return an index's kind, time of its build and backlog as text."""
     built = "never built" if index.built is None else f"built {index.built}"
-    return f"{index.kind}, {built}, {index.pending} tracks searched beside it"
+    return f"{index.kind}, {built}, {index.pending} tracks not in it yet"
 
 
 def _length(seconds: float) -> str:

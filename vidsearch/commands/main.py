@@ -76,7 +76,7 @@ class _LineFormatter(logging.Formatter):
 
 @contextmanager
 def _logging_to_stderr(level: int) -> Iterator[None]:
-    """Write the messages of our own packages to standard error, and no other library's."""
+    """Write the messages of our own packages, but of no other library, to standard error."""
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(_LineFormatter())
     loggers = [logging.getLogger(name) for name in ("vidsearch", "pipelines", "trainer", "ui")]
@@ -107,14 +107,12 @@ def main(argv: Sequence[str] | None = None) -> int:
         print("vidsearch: stopped; repeat the command to continue", file=sys.stderr)
         return INTERRUPTED
     except BrokenPipeError:
-        # The reader (head, less) has ended; redirect stdout so that Python's exit stays quiet.
+        # The reader (head, less) has ended; redirect stdout to avoid an error at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 128 + signal.SIGPIPE
     except OSError as error:
         # The disk is full, or a folder is missing: print the system's message on one line.
-        remedy = (
-            "" if str(error).strip() else "; repeat the command, with -v to see how far it gets"
-        )
+        remedy = "" if str(error).strip() else "; repeat the command with -v to see its progress"
         print(f"vidsearch: {printable(reason(error))}{remedy}", file=sys.stderr)
         return VidsearchError.exit_status
     return status

@@ -26,7 +26,7 @@ HEADER = ("pack", "commercial use", "dim", "verified", "licence", "files")
     metavar="[FOLDER]...",
     nargs=-1,
     type=Path,
-    help="packs of your own: folders with pack.toml",
+    help="your own packs: folders with pack.toml",
 )
 @options.print_json
 def models(folders: tuple[Path, ...], as_json: bool) -> int:
@@ -60,8 +60,8 @@ def table(statuses: list[PackStatus]) -> str:
         "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
         for row in rows
     ]
-    complaints = [printable(status.problem) for status in statuses if status.problem]
-    return "\n".join([*lines, *([""] if complaints else []), *complaints])
+    problems = [printable(status.problem) for status in statuses if status.problem]
+    return "\n".join([*lines, *([""] if problems else []), *problems])
 
 
 def _row(status: PackStatus) -> tuple[str, ...]:
@@ -70,7 +70,7 @@ def _row(status: PackStatus) -> tuple[str, ...]:
         status.name,
         commercial,
         str(status.dim) if status.dim is not None else "?",
-        "yes" if status.verified else "NO" if status.installed else "not here",
+        "yes" if status.verified else "NO" if status.installed else "missing",
         status.licence if status.licence else "unknown",
         status.location,
     )

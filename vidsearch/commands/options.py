@@ -15,7 +15,7 @@ processes = click.option(
     "--processes",
     metavar="N",
     default=os.cpu_count() or 1,
-    show_default="one a core",
+    show_default="one per core",
     help="number of processes",
 )
 print_json = click.option("--json", "as_json", is_flag=True, help="print one JSON object")

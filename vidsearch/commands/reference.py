@@ -69,7 +69,9 @@ class CommandHelp:
 def command_reference() -> Iterator[CommandHelp]:
     """Yield every installed command, each group before its sub-commands."""
     app = build_app()
-    yield from _walk(app, click.Context(app, info_name="vidsearch", **app.context_settings))
+    yield from _walk_commands(
+        app, click.Context(app, info_name="vidsearch", **app.context_settings)
+    )
 
 
 def to_markdown() -> str:
@@ -80,7 +82,7 @@ def to_markdown() -> str:
     return "\n".join(lines).rstrip() + "\n"
 
 
-def _walk(command: click.Command, context: click.Context) -> Iterator[CommandHelp]:
+def _walk_commands(command: click.Command, context: click.Context) -> Iterator[CommandHelp]:
     names = command.list_commands(context) if isinstance(command, click.Group) else []
     parameters = command.get_params(context)
     yield CommandHelp(
@@ -90,18 +92,22 @@ def _walk(command: click.Command, context: click.Context) -> Iterator[CommandHel
         help=_paragraphs(command.help),
         epilog=_paragraphs(command.epilog),
         arguments=tuple(
-            _described(p, context) for p in parameters if isinstance(p, click.Argument)
+            _parameter_help(p, context) for p in parameters if isinstance(p, click.Argument)
         ),
-        options=tuple(_described(p, context) for p in parameters if isinstance(p, click.Option)),
+        options=tuple(
+            _parameter_help(p, context) for p in parameters if isinstance(p, click.Option)
+        ),
         commands=tuple(names),
     )
     if isinstance(command, click.Group):
         for name in names:
             child = command.commands[name]
-            yield from _walk(child, click.Context(child, info_name=name, parent=context))
+            yield from _walk_commands(child, click.Context(child, info_name=name, parent=context))
 
 
-def _described(parameter: click.Argument | click.Option, context: click.Context) -> ParameterHelp:
+def _parameter_help(
+    parameter: click.Argument | click.Option, context: click.Context
+) -> ParameterHelp:
     is_option = isinstance(parameter, click.Option)
     is_flag = isinstance(parameter, click.Option) and parameter.is_flag
     extra: dict[str, Any] = (
@@ -133,10 +139,12 @@ def _paragraphs(text: str | None) -> str:
 def _section(command: CommandHelp) -> list[str]:
     level = "#" * (1 + len(command.path.split()))
     lines = [f"{level} {command.path}", "", "```text", command.usage, "```", ""]
-    lines += [_text(command.help), ""]
+    lines += [_escaped_text(command.help), ""]
     if command.arguments:
         lines += ["| Argument | Meaning |", "|---|---|"]
-        lines += [f"| `{_code(a.metavar)}` | {_text(a.help)} |" for a in command.arguments]
+        lines += [
+            f"| `{_escaped_code(a.metavar)}` | {_escaped_text(a.help)} |" for a in command.arguments
+        ]
         lines.append("")
     sections = dict.fromkeys(["Options", *(option.section for option in command.options)])
     for section in sections:
@@ -145,8 +153,8 @@ def _section(command: CommandHelp) -> list[str]:
             if option.section == section:
                 spelling = f"{', '.join(option.names)} {option.metavar}".strip()
                 text = f"{option.help} (required)" if option.required else option.help
-                default = "" if option.default is None else f"`{_code(option.default)}`"
-                lines.append(f"| `{_code(spelling)}` | {_text(text)} | {default} |")
+                default = "" if option.default is None else f"`{_escaped_code(option.default)}`"
+                lines.append(f"| `{_escaped_code(spelling)}` | {_escaped_text(text)} | {default} |")
         lines.append("")
     if command.commands:
         lines += [f"Commands: {', '.join(f'`{name}`' for name in command.commands)}.", ""]
@@ -155,11 +163,11 @@ def _section(command: CommandHelp) -> list[str]:
     return lines
 
 
-def _code(text: str) -> str:
+def _escaped_code(text: str) -> str:
     return text.replace("|", r"\|")
 
 
-def _text(text: str) -> str:
+def _escaped_text(text: str) -> str:
     return re.sub(r"([|*<])", r"\\\1", text)
 
 

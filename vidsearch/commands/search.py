@@ -49,8 +49,7 @@ _format = functools.partial(click.option, cls=Option, section="Output (at most o
 @_filter(
     "--since",
     metavar="TIME",
-    help="videos whose file was changed at this time or later (ISO 8601; UTC where no zone is "
-    "given)",
+    help="videos whose file was changed at this time or later (ISO 8601; UTC if no zone is given)",
 )
 @_filter("--until", metavar="TIME", help="videos whose file was changed before this time")
 @_format("--json", "as_json", is_flag=True, help="print one JSON object")
@@ -73,7 +72,7 @@ def search(
 ) -> int:
     """Find every appearance of the person in these photos.
 
-    Several photos of one person make one better query.
+    Several photos of one person are combined into one query.
     """
     from vidsearch.catalog import Catalog
     from vidsearch.search.filter import SearchFilter, parse_time
@@ -87,9 +86,9 @@ def search(
         face=face,
         thumbnails=html is not None,
         search_filter=SearchFilter(
-            # A name without a file here is an id, or the full path of a video that was removed.
-            videos=tuple(_full(name) if Path(name).exists() else name for name in videos),
-            folders=tuple(map(_full, folders)),
+            # A name that is not a local file is an id, or the full path of a removed video.
+            videos=tuple(_absolute(name) if Path(name).exists() else name for name in videos),
+            folders=tuple(map(_absolute, folders)),
             since=parse_time(since) if since is not None else None,
             until=parse_time(until) if until is not None else None,
         ),
@@ -99,7 +98,7 @@ def search(
     return 0
 
 
-def _full(name: str) -> str:
+def _absolute(name: str) -> str:
     return name if "://" in name else os.path.abspath(name)  # noqa: PTH100 (keeps links)
 
 

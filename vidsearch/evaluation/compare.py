@@ -60,7 +60,7 @@ def compare_reports(
     measures = [measure for measure in scores_a.measures if measure.name in names_b]
     if not measures:
         raise ConfigError(f"{a.folder} and {b.folder} have no measure in common")
-    found = [
+    comparisons = [
         (
             measure,
             compare(
@@ -74,7 +74,7 @@ def compare_reports(
         for measure in measures
     ]
     left_out = max(len(scores_a.columns["id"]), len(scores_b.columns["id"])) - len(rows_a)
-    return _report(a, b, found, (len(rows_a), left_out, resamples, seed, started))
+    return _report(a, b, comparisons, (len(rows_a), left_out, resamples, seed, started))
 
 
 def verdict(measure: Measure, comparison: Comparison) -> str:
@@ -87,8 +87,8 @@ def verdict(measure: Measure, comparison: Comparison) -> str:
 def _comparable(a: StoredReport, b: StoredReport) -> tuple[Scores, Scores]:
     if a.kind != b.kind:
         raise ConfigError(
-            f"{a.folder} is a report on {a.kind}, {b.folder} one on {b.kind}; compare reports of "
-            "one kind"
+            f"{a.folder} is a report on {a.kind}, {b.folder} is a report on {b.kind}; compare "
+            "reports of one kind"
         )
     for report in (a, b):
         if report.scores is None:
@@ -108,7 +108,7 @@ def _shared_rows(a: Scores, b: Scores) -> tuple[NDArray[np.intp], NDArray[np.int
     if not shared:
         raise ConfigError(
             f"the reports share no {a.unit}: they were made from different data; evaluate both on "
-            "the same"
+            "the same data"
         )
     rows = np.array(shared, np.intp)
     return rows[:, 0], rows[:, 1]
@@ -146,7 +146,7 @@ def _weighted(measure: Measure, scores: Scores, rows: NDArray[np.intp]) -> Weigh
 def _report(
     a: StoredReport,
     b: StoredReport,
-    found: list[tuple[Measure, Comparison]],
+    comparisons: list[tuple[Measure, Comparison]],
     counts: tuple[int, int, int, int, float],
 ) -> Report:
     rows, left_out, resamples, seed, started = counts
@@ -166,7 +166,7 @@ def _report(
             f"{line.difference:+.4f}",
             f"95 % interval {line.low:+.4f} to {line.high:+.4f}",
         )
-        for measure, line in found
+        for measure, line in comparisons
     ]
     sides = ReportTable(
         "sides",
@@ -188,7 +188,7 @@ def _report(
         lead=notes,
         conventions=(CONVENTION, *(str(line) for line in a.document.get("conventions", []))),
         headlines=tuple(headlines),
-        metrics={measure.name: _numbers(measure, line) for measure, line in found},
+        metrics={measure.name: _numbers(measure, line) for measure, line in comparisons},
         provenance=Provenance(
             configuration={
                 "a": str(a.folder),
@@ -204,8 +204,8 @@ def _report(
             elapsed_s=time.perf_counter() - started,
         ),
         sections=(
-            Section("Side by side", "", (sides, _table(found))),
-            Section("Differences", "", (_figure(found),)),
+            Section("Side by side", "", (sides, _table(comparisons))),
+            Section("Differences", "", (_figure(comparisons),)),
         ),
     )
 
@@ -222,30 +222,32 @@ def _numbers(measure: Measure, line: Comparison) -> dict[str, Any]:
     }
 
 
-def _table(found: list[tuple[Measure, Comparison]]) -> ReportTable:
+def _table(comparisons: list[tuple[Measure, Comparison]]) -> ReportTable:
     return ReportTable(
         "comparison",
         "B minus A, with 95 % intervals",
         ("measure", "A", "B", "difference", "from", "to", "B above A", "verdict"),
         tuple(
             (m.name, c.a, c.b, c.difference, c.low, c.high, c.b_above, verdict(m, c))
-            for m, c in found
+            for m, c in comparisons
         ),
     )
 
 
-def _figure(found: list[tuple[Measure, Comparison]]) -> Figure:
-    with svg_figure(size_in=(6.4, 1.0 + 0.45 * len(found))) as figure:
+def _figure(comparisons: list[tuple[Measure, Comparison]]) -> Figure:
+    with svg_figure(size_in=(6.4, 1.0 + 0.45 * len(comparisons))) as figure:
         axes = figure.axes[0]
-        for row, (measure, line) in enumerate(reversed(found)):
+        for row, (measure, line) in enumerate(reversed(comparisons)):
             colour = COLOURS[7] if line.low <= 0 <= line.high else COLOURS[0]
             if verdict(measure, line) == "A is better":
                 colour = COLOURS[1]
             axes.plot([line.low, line.high], [row, row], color=colour, linewidth=3)
             axes.plot([line.difference], [row], "o", color=colour, markersize=7)
         axes.axvline(0, color=INK, linewidth=1)
-        axes.set_yticks(range(len(found)), [measure.name for measure, _ in reversed(found)])
-        axes.set_ylim(-0.6, len(found) - 0.4)
+        axes.set_yticks(
+            range(len(comparisons)), [measure.name for measure, _ in reversed(comparisons)]
+        )
+        axes.set_ylim(-0.6, len(comparisons) - 0.4)
         axes.grid(visible=False, axis="y")
         axes.set_xlabel("B minus A")
     caption = "Difference of every measure (dot) and its 95 % interval (line); 0: no difference."

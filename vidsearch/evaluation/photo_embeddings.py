@@ -1,6 +1,6 @@
 """Raw embeddings of photos: detect the face, align it, embed it and its mirror image, and sum.
 
-Of several faces in a photo, the one nearest its centre is used, as in the making of these data
+Of several faces in a photo, the face nearest to its centre is used, as in the making of these data
 sets. Photos are distributed over processes, each with its own models.
 """
 
@@ -115,19 +115,21 @@ def _exists(photo: Path) -> bool:
         return False
 
 
-_Embedded: TypeAlias = tuple[Matrix, NDArray[np.bool_]]
+_ChunkEmbeddings: TypeAlias = tuple[Matrix, NDArray[np.bool_]]
 _Job: TypeAlias = tuple[Photo, Landmarks | None]
 
 
 def _embedded_chunks(
     chunks: Sequence[Sequence[_Job]], options: EmbeddingOptions
-) -> Iterator[_Embedded]:
+) -> Iterator[_ChunkEmbeddings]:
     from tqdm import tqdm
 
     embed = functools.partial(_embed_chunk, options=options)
     # disable=None: the bar is displayed on a terminal only.
-    hide = None if options.show_progress else True
-    bar = functools.partial(tqdm, total=len(chunks), desc="photos", unit=f"x{CHUNK}", disable=hide)
+    disable = None if options.show_progress else True
+    bar = functools.partial(
+        tqdm, total=len(chunks), desc="photos", unit=f"x{CHUNK}", disable=disable
+    )
     if options.processes == 1 or len(chunks) < 2:
         yield from bar(map(embed, chunks))
         return
@@ -137,16 +139,16 @@ def _embedded_chunks(
 
 
 @cache
-def _loaded(model: str, device: str) -> LoadedPack:
+def _cached_pack(model: str, device: str) -> LoadedPack:
     import cv2
 
     cv2.setNumThreads(1)
     return load_pack(model, resolve_device(device), announce=False)
 
 
-def _embed_chunk(jobs: Sequence[_Job], options: EmbeddingOptions) -> _Embedded:
+def _embed_chunk(jobs: Sequence[_Job], options: EmbeddingOptions) -> _ChunkEmbeddings:
     """Return the (N, D) raw embeddings of a chunk, and (N,) True for unreadable photos."""
-    pack = _loaded(options.model, options.device)
+    pack = _cached_pack(options.model, options.device)
     unreadable = np.zeros(len(jobs), bool)
     faces: list[AlignedFaces] = []
     size = pack.embedder.template.size
@@ -157,7 +159,7 @@ def _embed_chunk(jobs: Sequence[_Job], options: EmbeddingOptions) -> _Embedded:
             unreadable[row] = True
             faces.append(np.empty((0, size, size, 3), np.uint8))
             continue
-        faces.append(_face(opened, landmarks, pack, options))
+        faces.append(_aligned_faces(opened, landmarks, pack, options))
     raw = np.zeros((len(jobs), pack.embedder.dim), np.float32)
     rows = [row for row, face in enumerate(faces) if len(face)]
     if rows:
@@ -165,7 +167,7 @@ def _embed_chunk(jobs: Sequence[_Job], options: EmbeddingOptions) -> _Embedded:
     return raw, unreadable
 
 
-def _face(
+def _aligned_faces(
     opened: OpenedPhoto, landmarks: Landmarks | None, pack: LoadedPack, options: EmbeddingOptions
 ) -> AlignedFaces:
     image, template = opened.image, pack.embedder.template
@@ -180,7 +182,7 @@ def _face(
 def mirror_sum(aligned: AlignedFaces, pack: LoadedPack) -> Matrix:
     """Return the raw embedding of each face plus that of its mirror image.
 
-    A pack with ``mirror`` averages both itself; its result differs by a constant factor.
+    A pack with ``mirror`` averages both embeddings; its result differs by a constant factor.
 
     Args:
         aligned: (N, S, S, 3) uint8 RGB.

@@ -57,7 +57,7 @@ class SetOptions:
         if self.min_faces < 1:
             raise ConfigError(f"min_faces must be at least 1; got {self.min_faces}")
         if not self.name.strip():
-            raise ConfigError("a training set needs a name; got nothing")
+            raise ConfigError("a training set needs a name; got an empty name")
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,7 @@
 Two aligned faces are near-duplicates if their perceptual hashes differ in at most ``MAX_BITS`` of
 64 **and** the pack's confidence that they show one person is at least ``MIN_CONFIDENCE``. The hash
 alone would join two people in similar light. The embedding alone would join different photos of one
-person, which training needs.
+person, but training needs these photos.
 """
 
 from __future__ import annotations
@@ -79,5 +79,5 @@ def near_duplicates(
     cosines = np.einsum(
         "nd,nd->n", embeddings[left].astype(np.float64), embeddings[right].astype(np.float64)
     )
-    sure = confidence(cosines) >= MIN_CONFIDENCE
-    return [pair for pair, is_sure in zip(pairs, sure, strict=True) if is_sure]
+    is_confident = confidence(cosines) >= MIN_CONFIDENCE
+    return [pair for pair, confident in zip(pairs, is_confident, strict=True) if confident]

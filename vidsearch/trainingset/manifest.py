@@ -76,7 +76,7 @@ def read_set_manifest(folder: Path) -> TrainingSetManifest:
     path = folder / MANIFEST
     try:
         with path.open("rb") as stream:
-            return _parsed(json.loads(stream.read(MAX_BYTES)))
+            return _parse_manifest(json.loads(stream.read(MAX_BYTES)))
     except OSError as error:
         raise TrainingSetError(
             f"{path} cannot be read ({error.strerror}); name a folder made by vidsearch prepare"
@@ -108,7 +108,7 @@ def template_of_size(size: int, name: str) -> AlignmentTemplate:
     )
 
 
-def _parsed(values: Any) -> TrainingSetManifest:
+def _parse_manifest(values: Any) -> TrainingSetManifest:
     if not isinstance(values, dict):
         raise TypeError("not a JSON object")
     if values["format"] != FORMAT:

@@ -47,7 +47,7 @@ def stray_label(root: Path) -> Path:
         (lambda p: folders(p, {"a": 2}), "holds one identity ('a'); a classifier needs at least"),
         (
             lambda p: folders(p, {"a": 1, "b": 1}),
-            "has one face an identity; training needs",
+            "has one face per identity; training needs",
         ),
         (stray_label, "record 2 has label 3.35544e+07; labels must be whole numbers from 0"),
         (

@@ -193,7 +193,7 @@ def test_sets_that_cannot_be_learned_are_refused(dataset: Faces, message: str) -
 
 def test_one_face_a_class_is_refused() -> None:
     check_learnable(faces(5))
-    with pytest.raises(TrainingSetError, match="one face an identity"):
+    with pytest.raises(TrainingSetError, match="one face per identity"):
         check_learnable(faces(4))
 
 

@@ -73,7 +73,7 @@ def test_broken_files_are_named(tmp_path: Path) -> None:
     dataset = open_dataset(root)
     with pytest.raises(BrokenFaceError, match=r"1\.png: not an image .*13 bytes"):
         dataset.aligned_face(1)
-    with pytest.raises(BrokenFaceError, match="64 x 64 pixels where 112 x 112"):
+    with pytest.raises(BrokenFaceError, match="64 x 64 pixels; expected 112 x 112"):
         dataset.aligned_face(2)
 
 

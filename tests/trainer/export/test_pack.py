@@ -107,7 +107,7 @@ def test_mistakes_are_named_and_leave_nothing(run: Path, tmp_path: Path) -> None
         export_pack(run / "run", tmp_path / "there")
     with pytest.raises(CheckpointError):
         export_pack(tmp_path / "there", tmp_path / "new")
-    with pytest.raises(ConfigError, match="gives no name for a pack"):
+    with pytest.raises(ConfigError, match="does not give a valid pack name"):
         export_pack(run / "run", tmp_path / "___")
     with pytest.raises(ConfigError, match="--detector must be"):
         export_pack(run / "run", tmp_path / "new", ExportOptions(detector="nothing"))

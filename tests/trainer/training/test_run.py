@@ -396,7 +396,7 @@ def test_a_folder_without_a_run_is_no_model(tmp_path: Path) -> None:
             synthetic_people(each=1),
             [],
             TrainingSetError,
-            "one face an identity",
+            "one face per identity",
         ),
         (PEOPLE, ["speed.accumulation=7"], ConfigError, "fewer than two faces to each of 7 parts"),
         (PEOPLE, ["backbone.options.input_size=48"], TrainingSetError, "takes 48"),

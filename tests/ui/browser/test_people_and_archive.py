@@ -37,7 +37,7 @@ def test_a_folder_is_indexed_and_a_video_forgotten(
     screen.go("Search")
     screen.go("Archive")
     screen.forget_video("copy.mp4")
-    screen.says("Erased. The receipt lies")
+    screen.says("Erased. The receipt is")
     assert videos(served, "copy.mp4") == []
     receipts = sorted((Path(served.catalog) / "receipts").iterdir())
     assert json.loads(receipts[-1].read_text())["found"] == 0

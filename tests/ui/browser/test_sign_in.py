@@ -34,7 +34,7 @@ def test_the_token_lets_a_visitor_in(browser: Browser, made: Path, tmp_path: Pat
             expect(page.get_by_role("heading", name="People", level=1)).to_be_visible()
             other = stranger.new_page()
             other.goto(server.url, timeout=STEP_MS)
-            Screen(other).says("Type the token it was started with.")
+            Screen(other).says("Enter the token of the app.")
         finally:
             context.close()
             stranger.close()

@@ -14,9 +14,9 @@ from ui.components.markup import (
     Marks,
     chooser,
     hit_list,
+    image_element,
     markdown,
     photo_with_faces,
-    picture,
     player,
     results,
 )
@@ -140,7 +140,7 @@ def test_a_hit_shows_its_own_thumbnail() -> None:
 
 @pytest.mark.parametrize("content", [None, b"", b"<svg onload=alert(1)>", b"\x89PNG"])
 def test_other_bytes_than_a_jpeg_are_no_image(content: bytes | None) -> None:
-    html = picture(content, 'a"b')
+    html = image_element(content, 'a"b')
     assert "<img" not in html
     assert 'aria-label="a&quot;b"' in html
 

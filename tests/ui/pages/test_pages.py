@@ -150,7 +150,7 @@ def test_a_named_person_has_a_page(app_over: Start, own: Path) -> None:
     app_over(own)
     page = AppTest.from_string("from ui.pages.people import render\nrender()", default_timeout=60)
     page.run()
-    assert "Nobody is named yet" in words(page)
+    assert "No person is named yet" in words(page)
     catalog = Catalog.open(own)
     track = catalog.tracks(["track_id"])["track_id"][0].as_py()
     judge(catalog, [track], add_person(catalog, "Ada <b>"), same=True)

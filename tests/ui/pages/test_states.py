@@ -15,7 +15,7 @@ from streamlit.testing.v1 import AppTest
 
 from pipelines.demo.people import load_pictures
 from ui.components.markup import appearances
-from ui.components.timeline import Bar, strip
+from ui.components.timeline import Bar, timeline
 from ui.service.labelled_photos import labelled_faces, verdicts_csv
 from vidsearch.catalog import Catalog
 from vidsearch.catalog.people import add_person, judge, judgements
@@ -158,7 +158,7 @@ def test_names_cannot_become_markup() -> None:
     )
     for html in (
         appearances([card], {"v": 10.0}),
-        strip([Bar("t", 1, 2, nasty, "likely")], 10.0, "play", nasty),
+        timeline([Bar("t", 1, 2, nasty, "likely")], 10.0, "play", nasty),
     ):
         assert "<script" not in html
         assert "&lt;script&gt;" in html
@@ -166,12 +166,12 @@ def test_names_cannot_become_markup() -> None:
 
 def test_a_timeline_is_in_the_order_of_time_with_the_best_on_top() -> None:
     bars = [Bar("b", 5, 6, "likely", "likely", 0.9), Bar("a", 1, 9, "unlikely", "unlikely", 0.1)]
-    html = strip(bars, 10.0, "seek", "film", playing="b")
+    html = timeline(bars, 10.0, "seek", "film", playing="b")
     assert html.index('data-track="a"') < html.index('data-track="b"')
     assert "left:min(10.00%, calc(100% - 8px));width:max(80.00%, 8px);z-index:1" in html
     assert 'aria-label="Timeline of film, 2 appearances"' in html
     assert html.count("aria-current=true") == 1
-    assert strip(bars, None, "seek") == "" == strip([], 10.0, "seek")
+    assert timeline(bars, None, "seek") == "" == timeline([], 10.0, "seek")
 
 
 def test_verdicts_as_a_table_and_as_a_training_set(catalog: Catalog) -> None:

@@ -11,7 +11,7 @@ from starlette.routing import Route, Router
 from starlette.types import Message
 
 from ui.server.serve import video
-from ui.service.media_tokens import MEDIA_TOKENS, Served
+from ui.service.media_tokens import MEDIA_TOKENS, ServedFile
 
 CONTENT = bytes(range(200))
 ROUTER = Router([Route("/video/{key}", video)])
@@ -21,7 +21,7 @@ ROUTER = Router([Route("/video/{key}", video)])
 def key(tmp_path: Path) -> str:
     path = tmp_path / "film.mp4"
     path.write_bytes(CONTENT)
-    return MEDIA_TOKENS.put(Served(path, "video/mp4"))
+    return MEDIA_TOKENS.put(ServedFile(path, "video/mp4"))
 
 
 def get(path: str, method: str = "GET", **headers: str) -> tuple[int, dict[str, str], bytes]:

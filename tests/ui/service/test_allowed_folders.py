@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from ui.service.allowed_folders import folders_with, opened, readable
+from ui.service.allowed_folders import checked_folder, folders_with, readable_folders
 from vidsearch.errors import ConfigError
 
 NAME = "metrics.json"
@@ -61,7 +61,7 @@ def test_a_folder_that_vanished_hides_no_other(tmp_path: Path) -> None:
 def test_a_root_reached_by_two_names_is_one_folder(tmp_path: Path) -> None:
     (tmp_path / "data" / "reports").mkdir(parents=True)
     (tmp_path / "link").symlink_to(tmp_path / "data")
-    found = readable(
+    found = readable_folders(
         str(tmp_path / "data" / "catalog"),
         [str(tmp_path / "link" / "reports"), str(tmp_path / "data" / "reports")],
         tmp_path,
@@ -73,23 +73,23 @@ def test_the_event_logs_of_the_catalog_are_no_training_runs(tmp_path: Path) -> N
     # The app is started inside the catalog: its folder 'runs' is then below the working directory.
     catalog = tmp_path / "catalog"
     (catalog / "runs").mkdir(parents=True)
-    assert readable(str(catalog), [], catalog) == ()
+    assert readable_folders(str(catalog), [], catalog) == ()
 
 
 def test_a_link_in_a_report_part_is_named(tmp_path: Path) -> None:
     report = tmp_path / "report"
     (report / "figures").mkdir(parents=True)
-    assert opened(str(report), [str(tmp_path)]) == report
+    assert checked_folder(str(report), [str(tmp_path)]) == report
     (report / "figures" / "roc\n.svg").symlink_to("/etc/hostname")
     with pytest.raises(ConfigError, match=r"roc\\n.svg' is a link"):
-        opened(str(report), [str(tmp_path)])
+        checked_folder(str(report), [str(tmp_path)])
 
 
 def test_a_real_path_is_returned_for_a_link_inside_the_roots(tmp_path: Path) -> None:
     report = tmp_path / "deep" / "report"
     report.mkdir(parents=True)
     (tmp_path / "latest").symlink_to(report)
-    assert opened(str(tmp_path / "latest"), [str(tmp_path)]) == report
+    assert checked_folder(str(tmp_path / "latest"), [str(tmp_path)]) == report
 
 
 def test_an_unreadable_folder_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -98,4 +98,4 @@ def test_an_unreadable_folder_is_one_line(tmp_path: Path, monkeypatch: pytest.Mo
 
     monkeypatch.setattr(Path, "iterdir", refuse)  # root, who may run the tests, reads every folder
     with pytest.raises(ConfigError, match=r"cannot be read \(Permission denied\)"):
-        opened(str(tmp_path), [str(tmp_path)])
+        checked_folder(str(tmp_path), [str(tmp_path)])

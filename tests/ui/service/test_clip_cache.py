@@ -8,14 +8,18 @@ import pytest
 
 from tests.helpers import videos
 from ui.service.clip_cache import ClipCutter
-from ui.service.media_tokens import Served
+from ui.service.media_tokens import ServedFile
 from vidsearch.errors import VideoError
 
 
 def test_a_file_that_browsers_play_is_not_cut(tmp_path: Path) -> None:
     path = videos.write_video(tmp_path / "a.mp4", videos.VideoSpec(frames=20))
     playing = ClipCutter().play(str(path), 1.0, 1.5)
-    assert (playing.served, playing.at_s, playing.clip) == (Served(path, "video/mp4"), 1.0, False)
+    assert (playing.served, playing.at_s, playing.clip) == (
+        ServedFile(path, "video/mp4"),
+        1.0,
+        False,
+    )
 
 
 def test_the_least_recently_played_clip_is_removed(tmp_path: Path) -> None:

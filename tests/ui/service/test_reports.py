@@ -13,18 +13,18 @@ from PIL import Image
 from streamlit.testing.v1 import AppTest
 
 from ui.components.charts import curve_chart, interval_chart
-from ui.service.allowed_folders import readable
+from ui.service.allowed_folders import readable_folders
 from ui.service.curves import curves, intervals, thinned
 from ui.service.reports import compare_folders, list_reports, open_report, provenance
 from vidsearch.errors import ConfigError
 from vidsearch.evaluation.report import (
     Headline,
+    ImageRow,
+    ImageRows,
     Measure,
-    Picture,
-    PictureRow,
-    PictureRows,
     Provenance,
     Report,
+    ReportImage,
     ReportTable,
     Scores,
     Section,
@@ -66,13 +66,13 @@ def report_of(similarity: list[float], title: str = "Pairs <b>") -> Report:
                 "Worst errors",
                 "Look.",
                 (
-                    PictureRows(
+                    ImageRows(
                         "The worst",
                         (
-                            PictureRow(
+                            ImageRow(
                                 "<script>Ann",
                                 "cosine 0.1",
-                                (Picture(jpeg.getvalue(), "rank 1", "bad"),),
+                                (ReportImage(jpeg.getvalue(), "rank 1", "bad"),),
                             ),
                         ),
                     ),
@@ -139,9 +139,9 @@ def test_reports_beside_the_catalog_need_no_root(tmp_path: Path) -> None:
     (tmp_path / "catalog" / "runs").mkdir(parents=True)
     here = tmp_path / "elsewhere"
     (here / "runs").mkdir(parents=True)
-    places = readable(str(tmp_path / "catalog"), [str(tmp_path / "x")], here)
+    places = readable_folders(str(tmp_path / "catalog"), [str(tmp_path / "x")], here)
     assert places == (str(tmp_path / "x"), str(tmp_path / "reports"), str(here / "runs"))
-    assert readable("s3://bucket/catalog", [], tmp_path) == (str(tmp_path / "reports"),)
+    assert readable_folders("s3://bucket/catalog", [], tmp_path) == (str(tmp_path / "reports"),)
 
 
 def test_a_report_is_read_back(root: Path) -> None:

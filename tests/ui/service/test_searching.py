@@ -13,9 +13,9 @@ from PIL import Image as Pillow
 from pipelines.demo.people import load_pictures
 from ui.service import shared
 from ui.service.searching import ArchiveSearcher, RecentFaces
-from ui.service.verdicts import judge_hit, rename
+from ui.service.verdicts import judge_hit
 from vidsearch.catalog import Catalog
-from vidsearch.catalog.people import judgements
+from vidsearch.catalog.people import judgements, rename_person
 from vidsearch.errors import CatalogError, ConfigError, PhotoError
 from vidsearch.results import as_edl as cut_lists
 from vidsearch.search.filter import SearchFilter
@@ -83,7 +83,7 @@ def test_a_confirmed_track_makes_its_own_person_likelier(
     query = (face(searcher, made, "red-shirt"),)
     first = searcher.search(SearchRequest(faces=query)).result.hits[0]
     person = judge_hit(catalog, first.track_id, None, same=True)
-    rename(catalog, person, "Player <i>in red</i>")
+    rename_person(catalog, person, "Player <i>in red</i>")
     second = searcher.search(SearchRequest(faces=query, person_id=person)).result.hits[0]
     assert second.track_id == first.track_id
     assert second.similarity > first.similarity

@@ -9,7 +9,7 @@ import pytest
 
 from tests.helpers.synthetic_catalog import DIM, MODEL_ID, make_video
 from ui.service.labelled_photos import labelled_faces, verdicts_csv
-from ui.service.verdicts import judge_hit, next_name, rename
+from ui.service.verdicts import judge_hit, next_name
 from vidsearch.catalog import Catalog, CatalogWriter
 from vidsearch.catalog.people import add_person, judge, judgements, rename_person
 from vidsearch.errors import ConfigError
@@ -77,7 +77,7 @@ def test_an_unknown_track_is_refused(catalog: Catalog) -> None:
 def test_an_empty_name_keeps_the_old_one(catalog: Catalog) -> None:
     ada = add_person(catalog, "Ada")
     with pytest.raises(ConfigError, match="name"):
-        rename(catalog, ada, " ")
+        rename_person(catalog, ada, " ")
     assert judgements(catalog).names == {ada: "Ada"}
 
 

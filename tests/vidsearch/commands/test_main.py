@@ -116,7 +116,7 @@ def test_the_reference_as_markdown() -> None:
     assert "#### vidsearch evaluate retrieval\n" in text
     assert "| `--top K` | at most K hits | `100` |" in text
     assert "| `--decoder [pyav\\|decord]` | video backend | `pyav` |" in text
-    assert "| `--labels FILE` | CSV of the people seen in each video (required) |  |" in text
+    assert "| `--labels FILE` | CSV of the people visible in each video (required) |  |" in text
     assert "folder \\<person>/\\<photo>" in text
 
 
@@ -150,7 +150,7 @@ def raising(error: BaseException) -> Callable[[], int]:
         (
             OSError(),
             2,
-            f"vidsearch: {reason(OSError())}; repeat the command, with -v to see how far it gets",
+            f"vidsearch: {reason(OSError())}; repeat the command with -v to see its progress",
         ),
     ],
 )

@@ -11,12 +11,12 @@ from PIL import Image
 from vidsearch.evaluation.report import (
     Figure,
     Headline,
+    ImageRow,
+    ImageRows,
     Measure,
-    Picture,
-    PictureRow,
-    PictureRows,
     Provenance,
     Report,
+    ReportImage,
     ReportTable,
     Scores,
     Section,
@@ -48,15 +48,15 @@ def make_report(right: list[int], similarity: list[float], **changes: object) ->
                 (
                     ReportTable("numbers", "All", ("name", "x"), (("a|b", 0.123456), ("c", None))),
                     Figure("line", "A line", made.svg),
-                    PictureRows(
+                    ImageRows(
                         "Worst",
                         (
-                            PictureRow(
+                            ImageRow(
                                 "Ann",
                                 "AP 0.1",
                                 (
-                                    Picture(jpeg.getvalue(), "1", "bad"),
-                                    Picture(None, "2", "good"),
+                                    ReportImage(jpeg.getvalue(), "1", "bad"),
+                                    ReportImage(None, "2", "good"),
                                 ),
                             ),
                         ),

@@ -162,7 +162,7 @@ def test_command_prints_a_table(
     lines = capsys.readouterr().out.splitlines()
     assert lines[0].split() == ["pack", "commercial", "use", "dim", "verified", "licence", "files"]
     assert lines[1].split()[:4] == ["open", "yes", "128", "yes"]
-    assert "not here" in lines[2]
+    assert "missing" in lines[2]
     assert "non-commercial" in lines[2]
     assert "line\\nbreak" in lines[8]
     assert lines[9] == ""

@@ -43,12 +43,12 @@ photos = click.option(
     "--photos",
     type=click.Choice(["each", "together"]),
     default="each",
-    help="each photo is one query, or all photos of a person make one query",
+    help="one query per photo, or one query of all photos of a person",
 )
 
 
 def file_option(name: str, help_text: str, *, required: bool = False) -> Callable[[F], F]:
-    """Return a decorator that adds an option which takes a path of a file."""
+    """Return a decorator that adds an option for the path of a file."""
     return click.option(name, metavar="FILE", type=Path, required=required, help=help_text)
 
 

@@ -27,8 +27,8 @@ def group() -> Group:
     """Return a new, empty group ``evaluate``."""
     return Group(
         "evaluate",
-        help="Measure accuracy by a protocol of the field. Each writes a folder: metrics.json, "
-        "tables, figures and report.html.",
+        help="Measure accuracy by a protocol of the field. Each protocol writes a folder with "
+        "metrics.json, tables, figures and report.html.",
         short_help="measure accuracy by the protocols of the field",
         subcommand_metavar="PROTOCOL ...",
         no_args_is_help=False,

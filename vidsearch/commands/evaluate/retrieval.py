@@ -16,7 +16,7 @@ from vidsearch.errors import ConfigError
 @command("retrieval", "MAP@100 of the search over your own archive")
 @options.catalog
 @click.option(
-    "--labels", metavar="FILE", required=True, help="CSV of the people seen in each video"
+    "--labels", metavar="FILE", required=True, help="CSV of the people visible in each video"
 )
 @photos
 @click.option("--worst", metavar="N", default=8, help="number of worst queries to show")

@@ -19,7 +19,7 @@ from vidsearch.commands.evaluate.options import file_option, finish, output
 @file_option(
     "--embeddings", ".npy, or .parquet with a column 'embedding': raw, mirrored face added"
 )
-@file_option("--save-embeddings", ".npy to write the embeddings of --images to")
+@file_option("--save-embeddings", ".npy file for the embeddings of --images")
 @click.option(
     "--gallery",
     "galleries",
@@ -32,7 +32,7 @@ from vidsearch.commands.evaluate.options import file_option, finish, output
 @click.option(
     "--halves",
     is_flag=True,
-    help="a row of --embeddings holds the embedding and, after it, that of the mirrored face",
+    help="a row of --embeddings holds two embeddings: the face, then the mirrored face",
 )
 @click.option(
     "--detection-scores", is_flag=True, help="weigh every embedding by its detection score"

@@ -29,7 +29,7 @@ class LabelledSet:
 
     Attributes:
         clips: Name of each clip.
-        identities: Identity of each clip; empty text for a distractor, which is only ranked.
+        identities: Identity of each clip; empty text for a distractor. Distractors are only ranked.
         training: (N,) True for training clips; the others are ranked.
         spaces: (N, D) float32 templates of unit length, one matrix per pack.
         context: (N, C) float32 whole-frame descriptors, or None.
@@ -97,7 +97,7 @@ def from_folder(
         progress: Wraps the list of photos, e.g. ``tqdm``.
 
     Raises:
-        ConfigError: No sub-folder, no face in any photo, or a set that ``LabelledSet`` refuses.
+        ConfigError: No sub-folder, no face in any photo, or a breach of a ``LabelledSet`` rule.
         PhotoError: A photo cannot be read.
     """
     path = Path(folder)
@@ -134,15 +134,15 @@ def from_folder(
 
 
 def _parts(
-    people: dict[str, list[Path]], test_share: float, least: int
+    people: dict[str, list[Path]], test_share: float, least_photos: int
 ) -> list[tuple[str, Path, bool]]:
     parts = []
     for name, files in people.items():
-        if len(files) < least:
+        if len(files) < least_photos:
             parts += [("", file, False) for file in files]
             continue
-        tested = min(max(round(len(files) * test_share), 1), len(files) - 1)
-        cut = len(files) - tested
+        test_photos = min(max(round(len(files) * test_share), 1), len(files) - 1)
+        cut = len(files) - test_photos
         parts += [(name, file, number < cut) for number, file in enumerate(files)]
     return parts
 
@@ -174,7 +174,7 @@ def from_parquet(paths: Sequence[str | os.PathLike[str]]) -> LabelledSet:
     first = tables[0]
     clips = first["clip"].to_pylist()
     if len(set(clips)) != len(clips):
-        raise ConfigError(f"{str(paths[0])!r} names a clip twice; one row a clip")
+        raise ConfigError(f"{str(paths[0])!r} names a clip twice; write one row per clip")
     for path, table in zip(paths[1:], tables[1:], strict=True):
         if table["clip"].to_pylist() != clips:
             raise ConfigError(f"{str(path)!r} has other clips than {str(paths[0])!r}")

@@ -33,11 +33,11 @@ def colour_and_edges(image: Image) -> Matrix:
     colours = cv2.calcHist([hsv], [0, 1, 2], None, [8, 4, 4], [0, 180, 0, 256, 0, 256]).ravel()
     grey = cv2.cvtColor(small, cv2.COLOR_RGB2GRAY).astype(np.float32)
     across, down = cv2.Sobel(grey, cv2.CV_32F, 1, 0), cv2.Sobel(grey, cv2.CV_32F, 0, 1)
-    strength, angle = np.hypot(across, down), np.arctan2(down, across)
+    magnitude, angle = np.hypot(across, down), np.arctan2(down, across)
     bins = np.minimum(((angle + np.pi) / (2 * np.pi) * 8).astype(np.intp), 7)
     cell = np.arange(_SIDE) // (_SIDE // 4)
-    where = (cell[:, None] * 4 + cell[None, :]) * 8 + bins
-    edges = np.bincount(where.ravel(), strength.ravel(), minlength=128)
+    bin_of_pixel = (cell[:, None] * 4 + cell[None, :]) * 8 + bins
+    edges = np.bincount(bin_of_pixel.ravel(), magnitude.ravel(), minlength=128)
     parts = [np.sqrt(part / max(float(part.sum()), 1e-9)) for part in (colours, edges)]
     return np.concatenate(parts).astype(np.float32)
 
@@ -69,12 +69,12 @@ def onnx_classifier(path: str | os.PathLike[str]) -> Callable[[Image], Matrix]:
             f"--classifier {os.fspath(path)!r} takes {[i.shape for i in inputs]}; expected one "
             "input (N, 3, H, W)"
         )
-    high, wide = (side if isinstance(side, int) else 224 for side in shape[2:])
+    height, width = (side if isinstance(side, int) else 224 for side in shape[2:])
 
     def describe(image: Image) -> Matrix:
-        resized = cv2.resize(image, (wide, high), interpolation=cv2.INTER_AREA)
+        resized = cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA)
         batch = (resized.astype(np.float32) / 255 - _IMAGENET_MEAN) / _IMAGENET_STD
-        found = session.run(None, {inputs[0].name: batch.transpose(2, 0, 1)[None]})[0]
-        return np.asarray(found, np.float32).reshape(-1)
+        output = session.run(None, {inputs[0].name: batch.transpose(2, 0, 1)[None]})[0]
+        return np.asarray(output, np.float32).reshape(-1)
 
     return describe

@@ -57,8 +57,8 @@ def measure_steps(data: LabelledSet, options: AblationOptions) -> list[Step]:
         ArcFace, section 3.3 (iQIYI-VID) and Table 9.
     """
     steps: list[Step] = []
-    cosines = [_by_cosine(data, space) for space in data.spaces]
-    several = options.ensemble and len(data.spaces) > 1
+    cosines = [_centre_cosines(data, space) for space in data.spaces]
+    is_ensemble = options.ensemble and len(data.spaces) > 1
 
     def add(name: str, ranking: str, scores: Matrix) -> None:
         steps.append(Step(name, ranking, _figures(data, scores)))
@@ -66,23 +66,23 @@ def measure_steps(data: LabelledSet, options: AblationOptions) -> list[Step]:
     add("feature centre", "cosine", cosines[0])
     nets: list[NetOutput] = []
     if options.mlp:
-        spaces = data.spaces if several else data.spaces[:1]
+        spaces = data.spaces if is_ensemble else data.spaces[:1]
         targets = _targets(data)
         nets = [train_and_apply(space, targets, data.training, options.net) for space in spaces]
-        add("+ MLP", "cosine of its descriptor", _by_cosine(data, nets[0].descriptors))
+        add("+ MLP", "cosine of its descriptor", _centre_cosines(data, nets[0].descriptors))
         add("+ MLP", "class score", nets[0].scores.T)
-    if several:
+    if is_ensemble:
         if not nets:
             add("+ ensemble", "cosine", _sum(cosines))
         else:
-            own = [_by_cosine(data, net.descriptors) for net in nets]
-            add("+ ensemble", "cosine of its descriptor", _sum(own))
+            descriptor_cosines = [_centre_cosines(data, net.descriptors) for net in nets]
+            add("+ ensemble", "cosine of its descriptor", _sum(descriptor_cosines))
             add("+ ensemble", "class score", _sum([net.scores.T for net in nets]))
     if options.context and data.context is not None:
         parts = [net.descriptors for net in nets] if nets else list(data.spaces)
         fused = np.concatenate([*parts, normalise(data.context)], axis=1)
         context_net = train_and_apply(fused, _targets(data), data.training, options.net)
-        add("+ context", "cosine of its descriptor", _by_cosine(data, context_net.descriptors))
+        add("+ context", "cosine of its descriptor", _centre_cosines(data, context_net.descriptors))
         face_scores = [net.scores.T for net in nets]
         add("+ context", "class score", _sum([*face_scores, context_net.scores.T]))
     return steps
@@ -94,7 +94,7 @@ def _targets(data: LabelledSet) -> np.ndarray[Any, np.dtype[np.int64]]:
     return np.array([number.get(name, 0) for name in data.identities], np.int64)
 
 
-def _by_cosine(data: LabelledSet, space: Matrix) -> Matrix:
+def _centre_cosines(data: LabelledSet, space: Matrix) -> Matrix:
     """Return (classes, N) cosines of every clip with the centre of a class's training clips."""
     targets = _targets(data)
     centres = np.zeros((len(data.classes), space.shape[1]), np.float32)

@@ -84,20 +84,20 @@ def train_and_apply(
             parameters, lr=config.learning_rate, weight_decay=config.weight_decay
         )
         steps = config.epochs * max(-(-len(rows) // config.batch), 1)
-        falling = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, steps)
+        scheduler = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, steps)
         for _ in range(config.epochs):
             for part in torch.split(rows[torch.randperm(len(rows))], config.batch):
                 loss = torch.nn.functional.cross_entropy(head(hidden(standard[part])), labels[part])
                 optimiser.zero_grad()
                 loss.backward()  # type: ignore[no-untyped-call,unused-ignore]
                 optimiser.step()
-                falling.step()
+                scheduler.step()
         hidden.eval()
         with torch.no_grad():
-            described = hidden(standard)
-            scores = torch.log_softmax(head(described), dim=1)
+            descriptors = hidden(standard)
+            scores = torch.log_softmax(head(descriptors), dim=1)
     return NetOutput(
-        normalise(described.numpy().astype(np.float32)), scores.numpy().astype(np.float32)
+        normalise(descriptors.numpy().astype(np.float32)), scores.numpy().astype(np.float32)
     )
 
 

@@ -24,7 +24,7 @@ from vidsearch.evaluation.report.ranked_retrieval import SOURCES
 
 CONVENTIONS = (
     "Ablation: ArcFace, Table 9; an identity is a query, known by its training clips",
-    "All clips of the test part are ranked, those of other people included",
+    "All clips of the test part are ranked, including those of other people",
     "Ensemble: cosines, or class scores, summed over packs",
     "Context: a network over the packs' descriptors and the whole-frame descriptor",
 )

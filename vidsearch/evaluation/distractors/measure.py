@@ -15,9 +15,9 @@ from vidsearch.evaluation.metrics.angles import unit_rows
 from vidsearch.evaluation.metrics.distractors import (
     DISTRACTOR,
     DistractorResult,
-    Streamed,
     StreamPlan,
-    allowed,
+    StreamResult,
+    allowed_false_accepts,
     distractor_result,
     merge,
     stream,
@@ -93,8 +93,8 @@ class Mapper(Protocol):
     """A ``map`` over gallery parts: the built-in one, or one that uses a cluster."""
 
     def __call__(
-        self, function: Callable[[GalleryPart], Streamed], parts: Sequence[GalleryPart], /
-    ) -> Iterable[Streamed]:
+        self, function: Callable[[GalleryPart], StreamResult], parts: Sequence[GalleryPart], /
+    ) -> Iterable[StreamResult]:
         """Return ``function(part)`` of every part, in any order."""
         ...
 
@@ -140,7 +140,7 @@ def measure_rows(
     if not keep_probes.any() or not keep_gallery.any():
         raise ConfigError("no probe or no gallery row is left; check the noise lists")
     pairs = int(keep_probes.sum()) * int(keep_gallery.sum())
-    plan = StreamPlan(tail=allowed(options.far, pairs) + 1, ranks=options.ranks)
+    plan = StreamPlan(tail=allowed_false_accepts(options.far, pairs) + 1, ranks=options.ranks)
     parts = [
         GalleryPart(
             probes=options.probes.absolute(),
@@ -155,7 +155,7 @@ def measure_rows(
         )
         for top in range(0, len(keep_gallery), PART_ROWS)
     ]
-    streamed: Streamed | None = None
+    streamed: StreamResult | None = None
     results = mapper(stream_part, parts)
     for part in tqdm(results, total=len(parts), desc="gallery", unit="part", disable=None):
         streamed = part if streamed is None else merge([streamed, part], plan)
@@ -167,7 +167,7 @@ def measure_rows(
     return RowFigures(distractor_result(streamed, far=options.far, fpr=options.fpr), far, tar)
 
 
-def stream_part(part: GalleryPart) -> Streamed:
+def stream_part(part: GalleryPart) -> StreamResult:
     """Compare all probes with one part of the gallery.
 
     Raises:
@@ -198,7 +198,7 @@ def _blocks(
             yield block, part.subjects[top - part.start : end - part.start][keep]
 
 
-def tail_roc(streamed: Streamed, points: int = _ROC_POINTS) -> tuple[Floats, Floats]:
+def tail_roc(streamed: StreamResult, points: int = _ROC_POINTS) -> tuple[Floats, Floats]:
     """Return the low end of the ROC, which the highest impostor similarities determine exactly.
 
     A point that allows n false accepts has its threshold just above the (n + 1)-th highest impostor

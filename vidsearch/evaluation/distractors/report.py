@@ -16,7 +16,7 @@ CONVENTIONS = (
     "a genuine pair is one search: probe against mate and all impostors; ties count against it",
     "Ver: TAR above the n + 1 st highest impostor similarity, n = floor(FAR x impostor pairs)",
     "Id at FPR: mate first, and above the n + 1 st highest of the probes' best impostors",
-    "there n = floor(FPR x probes), as in the Trillion-Pairs challenge",
+    "at that FPR, n = floor(FPR x probes), as in the Trillion-Pairs challenge",
     "R: rows of the noise lists left out of probes and gallery (MegaFace)",
     "thresholds are exact: the highest similarities are kept, not a histogram",
 )
@@ -103,8 +103,8 @@ def _sections(options: DistractorOptions, figures: Mapping[str, RowFigures]) -> 
         sections.append(Section("CMC", "", (cmc(curves),)))
     rates = {name: (row.far, row.tar) for name, row in figures.items() if (row.far > 0).sum() > 1}
     if rates:
-        least = min(float(far[far > 0][0]) for far, _ in rates.values())
-        text = f"Up to FAR {options.far:g}: impostor similarities below it are not kept."
-        figure = roc_curves(rates, least_far=least, name="figure-8-roc")
+        smallest_far = min(float(far[far > 0][0]) for far, _ in rates.values())
+        text = f"Up to FAR {options.far:g}: lower impostor similarities are not kept."
+        figure = roc_curves(rates, least_far=smallest_far, name="figure-8-roc")
         sections.append(Section("ROC", text, (figure,)))
     return tuple(sections)

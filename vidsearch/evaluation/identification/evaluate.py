@@ -51,8 +51,8 @@ def read_folders(folder: Path) -> PhotoFolders:
     """
     folder_name = printable(str(folder))
     try:
-        inside = sorted(path for path in folder.iterdir() if path.is_dir())
-        people = [path for path in inside if not path.name.startswith(".")]
+        subfolders = sorted(path for path in folder.iterdir() if path.is_dir())
+        people = [path for path in subfolders if not path.name.startswith(".")]
         photos = [
             sorted(p for p in person.iterdir() if p.suffix.lower() in PHOTO_ENDINGS)
             for person in people
@@ -85,7 +85,7 @@ def evaluate_identification(
         gallery_folder: ``<person>/<photo>`` of the enrolled people.
         probe_folder: ``<person>/<photo>`` of the probes. The same folder name means the same
             person.
-        queries: ``each``: every probe photo is a search; ``together``: every person is one.
+        queries: ``each``: one search per probe photo; ``together``: one search per person.
         options: Pack and device.
 
     Raises:
@@ -95,8 +95,8 @@ def evaluate_identification(
     gallery, probes = read_folders(gallery_folder), read_folders(probe_folder)
     if not set(gallery.people) & set(probes.people):
         raise ConfigError(
-            f"no folder of {printable(str(probe_folder))} has the name of one in "
-            f"{printable(str(gallery_folder))}: the same person needs the same name in both"
+            f"no folder name of {printable(str(probe_folder))} is also in "
+            f"{printable(str(gallery_folder))}; a person needs the same folder name in both"
         )
     embedded = embed_photos((*gallery.photos, *probes.photos), options)
     gallery_photos, probe_photos = _split(embedded, len(gallery.photos))

@@ -24,7 +24,7 @@ from vidsearch.models.registry import load_pack
 _CONVENTIONS = (
     "gallery: one template per person, the centre of the raw embeddings of the folder's photos",
     "embedding: raw embedding plus that of the mirrored face, then L2-normalised; cosine",
-    "of several faces in a photo, the one nearest its centre is used",
+    "of several faces in a photo, the face nearest to its centre is used",
     "a probe without a face is never found, and never a false alarm",
     *CONVENTIONS,
 )

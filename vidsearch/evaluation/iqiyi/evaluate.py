@@ -28,7 +28,7 @@ def evaluate_results(truth_file: str, results_file: str) -> Report:
         kind="retrieval",
         title=f"iQIYI-VID: {Path(results_file).name}",
         lead="The official score of a result file. Published leader-board scores come from "
-        "closed-set classifiers trained on the same identities: a photo query is another task.",
+        "closed-set classifiers trained on the same identities: a photo query is a different task.",
         conventions=SOURCES,
         headlines=figures.headlines(),
         metrics=figures.metrics()
@@ -60,7 +60,7 @@ def _notes(scored: ScoredLists) -> str:
     if scored.without_clips:
         notes.append(
             f"{len(scored.without_clips):,} identities have an answer but no clip in the ground "
-            "truth: the official script divides by zero, here they score 0."
+            "truth: the official script divides by zero; here they score 0."
         )
     if scored.duplicates:
         notes.append(f"{scored.duplicates:,} repeated clips were dropped, the first kept.")

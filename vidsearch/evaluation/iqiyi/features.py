@@ -16,12 +16,12 @@ from vidsearch.errors import ConfigError
 from vidsearch.storage.files import replaced_atomically
 from vidsearch.storage.safe_pickle import load_plain_pickle
 
-_CLIPS_A_GROUP = 500
+_CLIPS_PER_GROUP = 500
 _FIELDS = "frame, [x1, y1, x2, y2], detection score, quality score, embedding"
 
 
 @dataclass(frozen=True, slots=True)
-class Converted:
+class ConversionCounts:
     """Counts of a conversion.
 
     Attributes:
@@ -37,7 +37,9 @@ class Converted:
     dim: int
 
 
-def convert_features(source: str | os.PathLike[str], target: str | os.PathLike[str]) -> Converted:
+def convert_features(
+    source: str | os.PathLike[str], target: str | os.PathLike[str]
+) -> ConversionCounts:
     """Write the pickle of the release as Parquet, one row per face, with unchanged numbers.
 
     Columns: ``clip``, ``frame``, ``box_xyxy``, ``score``, ``quality``, ``embedding`` (float16). The
@@ -73,7 +75,7 @@ def convert_features(source: str | os.PathLike[str], target: str | os.PathLike[s
             f"{os.fspath(target)!r} cannot be written ({error.strerror}); name another file"
         ) from error
     empty = sum(not len(rows) for rows in content.values())
-    return Converted(len(content), faces, empty, dim)
+    return ConversionCounts(len(content), faces, empty, dim)
 
 
 def _schema(dim: int) -> pa.Schema:
@@ -90,9 +92,9 @@ def _schema(dim: int) -> pa.Schema:
 
 
 def _dim(content: Mapping[Any, Any]) -> int:
-    odd = [clip for clip, rows in content.items() if not isinstance(rows, list | tuple)]
-    if odd:
-        raise ConfigError(f"clip {_name(odd[0])!r}: expected a list of faces")
+    not_lists = [clip for clip, rows in content.items() if not isinstance(rows, list | tuple)]
+    if not_lists:
+        raise ConfigError(f"clip {_clip_name(not_lists[0])!r}: expected a list of faces")
     for clip, rows in content.items():
         for number, row in enumerate(rows):
             return len(_checked_row(clip, number, row)[4])
@@ -104,20 +106,20 @@ def _checked_row(clip: Any, number: int, row: Any) -> Sequence[Any]:
     flat = isinstance(vector, np.ndarray) and vector.ndim == 1 and vector.dtype.kind == "f"
     plain = isinstance(vector, list | tuple) and all(isinstance(x, int | float) for x in vector)
     if vector is None or not (flat or plain) or not len(vector):
-        raise ConfigError(f"clip {_name(clip)!r}, face {number}: expected [{_FIELDS}]")
+        raise ConfigError(f"clip {_clip_name(clip)!r}, face {number}: expected [{_FIELDS}]")
     return [*row]
 
 
-def _name(clip: Any) -> str:
+def _clip_name(clip: Any) -> str:
     text = clip.decode("utf-8", "replace") if isinstance(clip, bytes) else str(clip)
     return text.encode("utf-8", "replace").decode("utf-8")  # no lone surrogates
 
 
 def _tables(content: Mapping[Any, Any], schema: pa.Schema, dim: int) -> Iterator[pa.Table]:
     clips = list(content)
-    for start in range(0, len(clips), _CLIPS_A_GROUP):
+    for start in range(0, len(clips), _CLIPS_PER_GROUP):
         columns: dict[str, list[Any]] = {name: [] for name in schema.names}
-        for clip in clips[start : start + _CLIPS_A_GROUP]:
+        for clip in clips[start : start + _CLIPS_PER_GROUP]:
             for number, row in enumerate(content[clip]):
                 _append(columns, clip, number, _checked_row(clip, number, row), dim)
         if columns["clip"]:
@@ -131,23 +133,25 @@ def _append(
     columns: dict[str, list[Any]], clip: Any, number: int, row: Sequence[Any], dim: int
 ) -> None:
     frame, box, score, quality, vector = row
-    where = f"clip {_name(clip)!r}, face {number}"
+    location = f"clip {_clip_name(clip)!r}, face {number}"
     try:
         with np.errstate(over="ignore"):  # overflow gives infinity, which is refused below
             values = np.asarray(vector, np.float16)
         plain = [float(side) for side in box]
         frame_number, detection, face_quality = int(frame), float(score), float(quality)
     except (TypeError, ValueError, OverflowError):
-        raise ConfigError(f"{where}: expected [{_FIELDS}]") from None
+        raise ConfigError(f"{location}: expected [{_FIELDS}]") from None
     if values.shape != (dim,):
-        raise ConfigError(f"{where}: embedding of {values.size} numbers; the others have {dim}")
+        raise ConfigError(f"{location}: embedding of {values.size} numbers; the others have {dim}")
     if len(plain) != 4:
-        raise ConfigError(f"{where}: a box of {len(plain)} numbers; expected 4")
+        raise ConfigError(f"{location}: a box of {len(plain)} numbers; expected 4")
     if not 0 <= frame_number < 2**63:
-        raise ConfigError(f"{where}: frame {frame_number} must not be negative or above 2^63 - 1")
+        raise ConfigError(
+            f"{location}: frame {frame_number} must not be negative or above 2^63 - 1"
+        )
     if not np.isfinite(values).all() or not np.isfinite([*plain, detection, face_quality]).all():
-        raise ConfigError(f"{where}: a number that is not finite; leave this face out")
-    columns["clip"].append(_name(clip))
+        raise ConfigError(f"{location}: a number that is not finite; leave this face out")
+    columns["clip"].append(_clip_name(clip))
     columns["frame"].append(frame_number)
     columns["box_xyxy"].append(plain)
     columns["score"].append(detection)

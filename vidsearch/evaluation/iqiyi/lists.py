@@ -26,7 +26,7 @@ class ScoredLists:
         rankings: One row per identity.
         missing: Ids without a line in the results; they score 0.
         without_clips: Ids without a clip in the ground truth, but with a line in the results. The
-            official script divides by zero here; we score 0.
+            official script divides by zero for these ids; here they score 0.
         duplicates: Number of clips dropped as repetitions within their line.
     """
 

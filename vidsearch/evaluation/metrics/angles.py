@@ -276,7 +276,7 @@ def unit_rows(name: str, vectors: Vectors) -> Matrix:
 
 def _check_classes(present: NDArray[np.integer], weights: Matrix, dim: int) -> None:
     if weights.shape[1] != dim:
-        raise ShapeError(f"weights have {weights.shape[1]} numbers a row, embeddings {dim}")
+        raise ShapeError(f"weights have {weights.shape[1]} numbers per row, embeddings {dim}")
     if present[0] < 0 or present[-1] >= len(weights):
         raise ShapeError(
             f"labels must be rows of the {len(weights)} weights; got {present[0]} to {present[-1]}"

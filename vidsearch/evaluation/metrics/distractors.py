@@ -53,7 +53,7 @@ class StreamPlan:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Streamed:
+class StreamResult:
     """Result of streaming a part of the gallery.
 
     Attributes:
@@ -71,7 +71,7 @@ class Streamed:
     genuine: Floats32 = field(repr=False)
 
 
-def allowed(far: float, pairs: int) -> int:
+def allowed_false_accepts(far: float, pairs: int) -> int:
     """Return the number of false accepts that a rate allows, tolerant to rounding of the product.
 
     Raises:
@@ -84,7 +84,7 @@ def allowed(far: float, pairs: int) -> int:
 
 def stream(
     probes: Matrix, labels: Labels, blocks: Blocks, plan: StreamPlan, offset: int = 0
-) -> Streamed:
+) -> StreamResult:
     """Compare every probe with every row of the blocks, in memory that does not depend on G.
 
     Args:
@@ -117,22 +117,22 @@ def stream(
         pairs += len(unit) * len(probes)
         mates = _mates(ranked, order, subjects)
         for top in range(0, len(probes), plan.probe_block):
-            here = slice(top, min(top + plan.probe_block, len(probes)))
-            similarities = probes[here] @ unit.T
-            in_block = (mates[0] >= here.start) & (mates[0] < here.stop)
+            block_rows = slice(top, min(top + plan.probe_block, len(probes)))
+            similarities = probes[block_rows] @ unit.T
+            in_block = (mates[0] >= block_rows.start) & (mates[0] < block_rows.stop)
             genuine_cells = mates[0][in_block] - top, mates[1][in_block]
             found.append((mates[0][in_block], similarities[genuine_cells]))
             similarities[genuine_cells] = -np.inf
             tail.add(similarities)
-            _raise_best(best[here], similarities)
+            _insert_best(best[block_rows], similarities)
     genuine_probe = (
         np.concatenate([probe for probe, _ in found]) if found else np.empty(0, np.int64)
     )
     genuine = np.concatenate([value for _, value in found]) if found else np.empty(0, np.float32)
-    return Streamed(pairs - len(genuine), tail.sorted(), best, genuine_probe, genuine)
+    return StreamResult(pairs - len(genuine), tail.sorted(), best, genuine_probe, genuine)
 
 
-def merge(parts: Sequence[Streamed], plan: StreamPlan) -> Streamed:
+def merge(parts: Sequence[StreamResult], plan: StreamPlan) -> StreamResult:
     """Return the result of one pass over the galleries of all parts.
 
     Raises:
@@ -142,7 +142,7 @@ def merge(parts: Sequence[Streamed], plan: StreamPlan) -> Streamed:
         raise ConfigError("there is nothing to merge")
     tail = np.sort(np.concatenate([part.tail for part in parts]))[::-1][: plan.tail]
     best = np.sort(np.concatenate([part.best for part in parts], axis=1), axis=1)[:, ::-1]
-    return Streamed(
+    return StreamResult(
         sum(part.impostors for part in parts),
         tail,
         np.ascontiguousarray(best[:, : plan.ranks]),
@@ -167,7 +167,7 @@ def blocks_of(rows: Matrix, labels: Labels | None, size: int = GALLERY_BLOCK) ->
             yield block, labels[start : start + size]
 
 
-def with_mates_among_probes(streamed: Streamed, probes: Matrix, labels: Labels) -> Streamed:
+def with_mates_among_probes(streamed: StreamResult, probes: Matrix, labels: Labels) -> StreamResult:
     """Add every pair of two different probes of one subject as a genuine pair.
 
     For galleries of distractors only: each other photo of the subject is the mate in turn.
@@ -226,7 +226,7 @@ class _Tail:
         return np.sort(self._highest)[::-1]
 
 
-def _raise_best(best: Floats32, block: Floats32) -> None:
+def _insert_best(best: Floats32, block: Floats32) -> None:
     """Insert the block's values into each row's highest values, descending."""
     ranks = best.shape[1]
     if ranks == 1:
@@ -270,7 +270,7 @@ class DistractorResult:
     id_tpr: float
 
 
-def distractor_result(streamed: Streamed, *, far: float, fpr: float) -> DistractorResult:
+def distractor_result(streamed: StreamResult, *, far: float, fpr: float) -> DistractorResult:
     """Return the figures of a streamed comparison.
 
     Every genuine pair is one search: the probe against its mate and all its impostors. The mate is
@@ -295,16 +295,16 @@ def distractor_result(streamed: Streamed, *, far: float, fpr: float) -> Distract
             f"pairs of both kinds are needed; got {len(streamed.genuine)} genuine and "
             f"{streamed.impostors} impostor"
         )
-    count = allowed(far, streamed.impostors)
+    count = allowed_false_accepts(far, streamed.impostors)
     if count < streamed.impostors and count >= len(streamed.tail):
         raise ConfigError(
             f"FAR {far:g} of {streamed.impostors} pairs needs the {count + 1} highest impostor "
             f"similarities; only {len(streamed.tail)} were kept"
         )
-    bar = float(streamed.tail[count]) if count < streamed.impostors else -np.inf
+    threshold = float(streamed.tail[count]) if count < streamed.impostors else -np.inf
     first = np.sort(streamed.best[:, 0])[::-1]
-    alarms = allowed(fpr, len(first))
-    id_bar = float(first[alarms]) if alarms < len(first) else -np.inf
+    allowed_alarms = allowed_false_accepts(fpr, len(first))
+    id_threshold = float(first[allowed_alarms]) if allowed_alarms < len(first) else -np.inf
     better_impostors = (streamed.best[streamed.genuine_probe] >= streamed.genuine[:, None]).sum(
         axis=1
     )
@@ -315,9 +315,9 @@ def distractor_result(streamed: Streamed, *, far: float, fpr: float) -> Distract
         impostors=streamed.impostors,
         rank_k=tuple(float((better_impostors < k).mean()) for k in range(1, longest + 1)),
         ver_far=far,
-        ver_threshold=bar,
-        ver_tar=float((streamed.genuine > bar).mean()),
+        ver_threshold=threshold,
+        ver_tar=float((streamed.genuine > threshold).mean()),
         id_fpr=fpr,
-        id_threshold=id_bar,
-        id_tpr=float(((better_impostors == 0) & (streamed.genuine > id_bar)).mean()),
+        id_threshold=id_threshold,
+        id_tpr=float(((better_impostors == 0) & (streamed.genuine > id_threshold)).mean()),
     )

@@ -1,4 +1,4 @@
-"""1:N identification: probes searched in a gallery that holds one template a subject."""
+"""1:N identification: probes searched in a gallery that holds one template per subject."""
 
 from __future__ import annotations
 
@@ -97,16 +97,18 @@ def search(
     mate = np.full(len(probes), -np.inf)
     other = np.full(len(probes), -np.inf)
     for top in range(0, len(probes), _PROBE_BLOCK):
-        here = np.arange(top, min(top + _PROBE_BLOCK, len(probes)))
-        similarities = (probes[here] @ gallery.T).astype(np.float32).astype(np.float64)
+        block_rows = np.arange(top, min(top + _PROBE_BLOCK, len(probes)))
+        similarities = (probes[block_rows] @ gallery.T).astype(np.float32).astype(np.float64)
         similarities[:, ~gallery_found] = -np.inf
-        mated_here = mated[here]
-        own = mate_of[here[mated_here]]
-        mate[here[mated_here]] = similarities[mated_here, own]
-        similarities[mated_here, own] = -np.inf
-        other[here] = similarities.max(axis=1)
-        ahead = (similarities[mated_here] >= mate[here[mated_here], None]).sum(axis=1)
-        ranks[here[mated_here]] = np.where(gallery_found[own], 1 + ahead, NO_ANSWER)
+        mated_rows = mated[block_rows]
+        own = mate_of[block_rows[mated_rows]]
+        mate[block_rows[mated_rows]] = similarities[mated_rows, own]
+        similarities[mated_rows, own] = -np.inf
+        other[block_rows] = similarities.max(axis=1)
+        better_subjects = (similarities[mated_rows] >= mate[block_rows[mated_rows], None]).sum(
+            axis=1
+        )
+        ranks[block_rows[mated_rows]] = np.where(gallery_found[own], 1 + better_subjects, NO_ANSWER)
     for values, no_value in ((ranks, NO_ANSWER), (mate, -np.inf), (other, -np.inf)):
         values[~probe_found] = no_value
     return Searches(mated, ranks, mate, other)
@@ -134,5 +136,5 @@ def _check(probes: Floats, subjects: Labels, gallery: Floats, enrolled: Labels) 
     if (counts > 1).any():
         raise ConfigError(
             f"subject {int(values[counts > 1][0])} has {int(counts.max())} templates in one "
-            "gallery; one a subject is expected"
+            "gallery; one per subject is expected"
         )

@@ -72,11 +72,11 @@ def tpir_at_fpir(
         raise ConfigError("similarities must be numbers; got NaN")
     allowed = int(np.floor(fpir * len(absent) * (1 + 1e-12)))
     # Only a score strictly above the highest forbidden alarm is accepted.
-    falling = np.sort(absent)[::-1]
-    bar = falling[allowed] if allowed < len(falling) else -np.inf
-    counts = flags & (mated > bar)
-    # The lowest equivalent threshold is the lowest score above the bar.
-    above = np.concatenate([mated[counts], absent[absent > bar]])
+    descending = np.sort(absent)[::-1]
+    highest_forbidden = descending[allowed] if allowed < len(descending) else -np.inf
+    counts = flags & (mated > highest_forbidden)
+    # The lowest equivalent threshold is the lowest score above the highest forbidden alarm.
+    above = np.concatenate([mated[counts], absent[absent > highest_forbidden]])
     threshold = float(above.min()) if len(above) else float("inf")
     return OpenSetPoint(
         threshold=threshold,

@@ -128,10 +128,10 @@ def resampled(
     rng = np.random.default_rng(seed)
     drawn = []
     for _ in range(resamples):
-        times = rng.multinomial(count, np.full(count, 1 / count)).astype(np.float64)
-        weights = times[groups[0]]
+        draws = rng.multinomial(count, np.full(count, 1 / count)).astype(np.float64)
+        weights = draws[groups[0]]
         if len(groups) > 1:
-            weights = np.where(groups[0] == groups[1], weights, weights * times[groups[1]])
+            weights = np.where(groups[0] == groups[1], weights, weights * draws[groups[1]])
         values = [measure(weights) for measure in measures]
         if np.isfinite(values).all():
             drawn.append(values)
@@ -173,7 +173,7 @@ def weighted_tar(similarities: ArrayLike, genuine: ArrayLike, *, far: float) -> 
         genuine: (N,) True for genuine pairs.
         far: Highest false accept rate, in [0, 1].
     """
-    counts = _counts(similarities, genuine)
+    counts = _weighted_accepts(similarities, genuine)
 
     def tar(weights: Floats) -> float:
         true_accepts, false_accepts = counts(weights)
@@ -192,7 +192,7 @@ def weighted_equal_error_rate(similarities: ArrayLike, genuine: ArrayLike) -> We
         similarities: (N,) similarities, higher is closer.
         genuine: (N,) True for genuine pairs.
     """
-    counts = _counts(similarities, genuine)
+    counts = _weighted_accepts(similarities, genuine)
 
     def rate(weights: Floats) -> float:
         true_accepts, false_accepts = counts(weights)
@@ -203,7 +203,7 @@ def weighted_equal_error_rate(similarities: ArrayLike, genuine: ArrayLike) -> We
     return rate
 
 
-def _counts(
+def _weighted_accepts(
     similarities: ArrayLike, genuine: ArrayLike
 ) -> Callable[[Floats], tuple[NDArray[np.int64], NDArray[np.int64]]]:
     scores, labels = checked_pairs(similarities, genuine)
@@ -212,12 +212,12 @@ def _counts(
     ends = np.append(np.flatnonzero(ranked[1:] != ranked[:-1]), len(ranked) - 1)
 
     def counts(weights: Floats) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        here = weights[order]
-        genuine_here = np.cumsum(np.where(same, here, 0.0))[ends]
-        impostor_here = np.cumsum(np.where(same, 0.0, here))[ends]
+        ordered_weights = weights[order]
+        genuine_counts = np.cumsum(np.where(same, ordered_weights, 0.0))[ends]
+        impostor_counts = np.cumsum(np.where(same, 0.0, ordered_weights))[ends]
         return (
-            np.append(0, genuine_here).astype(np.int64),
-            np.append(0, impostor_here).astype(np.int64),
+            np.append(0, genuine_counts).astype(np.int64),
+            np.append(0, impostor_counts).astype(np.int64),
         )
 
     return counts

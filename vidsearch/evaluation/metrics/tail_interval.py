@@ -19,7 +19,7 @@ from vidsearch.models.pair_scores import checked_pairs
 Floats = NDArray[np.float64]
 Rows = NDArray[np.intp]
 
-_ROOM = 20
+_TAIL_FACTOR = 20
 """Tail size in units of the allowed false accepts.
 
 A resample whose allowed false accepts lie beyond the tail is skipped, as is one without genuine
@@ -66,17 +66,17 @@ def tar_intervals(
     rng = np.random.default_rng(seed)
     drawn: dict[float, list[float]] = {far: [] for far in fars}
     for _ in range(resamples):
-        times = rng.multinomial(people, np.full(people, 1 / people)).astype(np.float64)
-        weights = np.where(first == second, times[first], times[first] * times[second])
+        draws = rng.multinomial(people, np.full(people, 1 / people)).astype(np.float64)
+        weights = np.where(first == second, draws[first], draws[first] * draws[second])
         genuine = np.cumsum(np.where(same, weights, 0.0))[ends]
         impostor = np.cumsum(np.where(same, 0.0, weights))[ends]
-        everything = total(times)
-        if not genuine[-1] or not everything:
+        total_impostor = total(draws)
+        if not genuine[-1] or not total_impostor:
             continue
         true_accepts = np.concatenate([[0], genuine, genuine[-1:]]).astype(np.int64)
-        false_accepts = np.concatenate([[0], impostor, [everything]]).astype(np.int64)
+        false_accepts = np.concatenate([[0], impostor, [total_impostor]]).astype(np.int64)
         for far in fars:
-            if partial and far * everything * (1 + 1e-12) >= impostor[-1]:
+            if partial and far * total_impostor * (1 + 1e-12) >= impostor[-1]:
                 continue  # the allowed false accepts of this draw lie beyond the tail
             point = operating_point(unused_thresholds, true_accepts, false_accepts, far=far)
             drawn[far].append(point.tar)
@@ -91,7 +91,7 @@ def tar_intervals(
 def _tail(scores: Floats, labels: NDArray[np.bool_], far: float) -> tuple[Rows, bool]:
     """Return the rows of genuine pairs and highest impostors; True if impostors are left out."""
     impostors = np.flatnonzero(~labels)
-    count = _MIN_TAIL + int(_ROOM * far * len(impostors))
+    count = _MIN_TAIL + int(_TAIL_FACTOR * far * len(impostors))
     if count >= len(impostors):
         return np.arange(len(scores)), False
     values = scores[impostors]
@@ -106,14 +106,14 @@ def _impostor_weight(
     from scipy.sparse import coo_array
 
     first, second = (group[~labels].astype(np.int32) for group in groups)
-    alone = first == second
-    single = np.bincount(first[alone], minlength=people).astype(np.float64)
-    single_pairs = np.ones(int((~alone).sum()), np.float32)
-    ends = first[~alone], second[~alone]
+    same_person = first == second
+    same_person_pairs = np.bincount(first[same_person], minlength=people).astype(np.float64)
+    single_pairs = np.ones(int((~same_person).sum()), np.float32)
+    ends = first[~same_person], second[~same_person]
     counts = coo_array((single_pairs, ends), shape=(people, people)).tocsr()
     table = counts.astype(np.float64)
 
-    def weight(times: Floats) -> float:
-        return float(times @ (table @ times) + single @ times)
+    def weight(draws: Floats) -> float:
+        return float(draws @ (table @ draws) + same_person_pairs @ draws)
 
     return weight

@@ -70,8 +70,8 @@ def media_weights(
         [0.5, 0.5, 1.0]
     """
     weights = np.zeros(len(templates))
-    both = templates[usable].astype(np.int64) << 32 | media[usable].astype(np.int64)
-    _, group, counts = np.unique(both, return_inverse=True, return_counts=True)
+    template_and_medium = templates[usable].astype(np.int64) << 32 | media[usable].astype(np.int64)
+    _, group, counts = np.unique(template_and_medium, return_inverse=True, return_counts=True)
     weights[usable] = 1 / counts[group]
     if scores is not None:
         weights[usable] *= scores[usable]
@@ -97,10 +97,10 @@ def pool_templates(
     ids, owner = np.unique(templates, return_inverse=True)
     sums: Floats | None = None
     for start, block in blocks:
-        here = slice(start, start + len(block))
+        block_rows = slice(start, start + len(block))
         if sums is None:
             sums = np.zeros((len(ids), block.shape[1]))
-        _add(sums, owner[here], weights[here], block, start)
+        _add_block(sums, owner[block_rows], weights[block_rows], block, start)
     if sums is None:
         raise ShapeError("templates need at least one embedding; got none")
     norms = np.linalg.norm(sums, axis=1)
@@ -109,7 +109,7 @@ def pool_templates(
     return Templates(ids, sums, found)
 
 
-def _add(sums: Floats, owner: Rows, weights: Floats, block: Matrix, start: int) -> None:
+def _add_block(sums: Floats, owner: Rows, weights: Floats, block: Matrix, start: int) -> None:
     weighted_rows = np.flatnonzero(weights)
     wrong = weighted_rows[~np.isfinite(block[weighted_rows]).all(axis=1)]
     if len(wrong):
@@ -151,8 +151,13 @@ def pair_similarities(
 
     def compare(start: int, stop: int) -> None:
         for top in range(start, stop, PAIR_BLOCK):
-            here = slice(top, min(top + PAIR_BLOCK, stop))
-            np.einsum("nd,nd->n", unit[first[here]], unit[second[here]], out=scores[here])
+            block_rows = slice(top, min(top + PAIR_BLOCK, stop))
+            np.einsum(
+                "nd,nd->n",
+                unit[first[block_rows]],
+                unit[second[block_rows]],
+                out=scores[block_rows],
+            )
 
     step = -(-len(first) // threads) or 1
     starts = range(0, len(first), step)

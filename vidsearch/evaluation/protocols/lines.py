@@ -78,14 +78,14 @@ def read_table(path: Path, columns: Mapping[str, Kind], expected: str) -> dict[s
             f"{printable(str(path))} cannot be read ({reason}); check the path"
         ) from error
     except pa.ArrowInvalid:
-        return _read_slowly(path, columns, expected)
+        return _read_by_line(path, columns, expected)
     if not len(table):
-        return _read_slowly(path, columns, expected)  # raises: the file has no line
+        return _read_by_line(path, columns, expected)  # raises: the file has no line
     found = {name: table[name].to_numpy() for name in columns}
     for name, kind in columns.items():
         negative = kind.startswith("int") and bool((found[name] < 0).any())
         if negative or _has_blank(found[name], kind):
-            return _read_slowly(path, columns, expected)
+            return _read_by_line(path, columns, expected)
     return found
 
 
@@ -93,7 +93,9 @@ def _has_blank(column: NDArray[Any], kind: Kind) -> bool:
     return kind == "str" and any(not text or text.isspace() for text in column)
 
 
-def _read_slowly(path: Path, columns: Mapping[str, Kind], expected: str) -> dict[str, NDArray[Any]]:
+def _read_by_line(
+    path: Path, columns: Mapping[str, Kind], expected: str
+) -> dict[str, NDArray[Any]]:
     """Read line by line: accepts any run of blanks, and reports the malformed line."""
     found: dict[str, list[Any]] = {name: [] for name in columns}
     for number, line in read_lines(path):

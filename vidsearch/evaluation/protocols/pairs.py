@@ -138,26 +138,31 @@ def read_lfw_pairs(pairs: Path, photos: Path) -> PairSet:
     number, header = next(lines, (1, ""))
     fields = header.split()
     if not (1 <= len(fields) <= 2 and all(_COUNT.fullmatch(field) for field in fields)):
-        malformed(pairs, number, header, "the number of folds and of pairs of each kind a fold")
-    folds, each = (int(fields[0]), int(fields[1])) if len(fields) == 2 else (1, int(fields[0]))
+        malformed(pairs, number, header, "the number of folds and of pairs of each kind per fold")
+    folds, fold_pairs = (
+        (int(fields[0]), int(fields[1])) if len(fields) == 2 else (1, int(fields[0]))
+    )
     rows: dict[tuple[str, int], int] = {}
-    found: list[tuple[int, int, bool, str, str]] = []
+    rows_of_pairs: list[tuple[int, int, bool, str, str]] = []
     for number, line in lines:
         a, b = _lfw_pair(pairs, number, line)
         same = a[0] == b[0]
         indices = [rows.setdefault(side, len(rows)) for side in (a, b)]
-        found.append((indices[0], indices[1], same, a[0], b[0]))
-    if len(found) != 2 * folds * each or not found:
+        rows_of_pairs.append((indices[0], indices[1], same, a[0], b[0]))
+    if len(rows_of_pairs) != 2 * folds * fold_pairs or not rows_of_pairs:
         raise ConfigError(
-            f"{printable(str(pairs))} must hold {2 * folds * each} pairs as its first line states "
-            f"({folds} folds of {each} genuine and {each} impostor); got {len(found)}"
+            f"{printable(str(pairs))} must hold {2 * folds * fold_pairs} pairs as its first line "
+            f"states ({folds} folds of {fold_pairs} genuine and {fold_pairs} impostor); got "
+            f"{len(rows_of_pairs)}"
         )
     if not photos.is_dir():
         raise ConfigError(
             f"{printable(str(photos))} is not a folder; name the folder of LFW's photos"
         )
     names = [f"{name}/{name}_{index:04d}.jpg" for name, index in rows]
-    first, second, issame = (np.array(column) for column in list(zip(*found, strict=True))[:3])
+    first, second, issame = (
+        np.array(column) for column in list(zip(*rows_of_pairs, strict=True))[:3]
+    )
     return PairSet(
         name="LFW",
         items=tuple((photos / name,) for name in names),
@@ -165,7 +170,7 @@ def read_lfw_pairs(pairs: Path, photos: Path) -> PairSet:
         first=first,
         second=second,
         issame=issame,
-        people=tuple((line[3], line[4]) for line in found),
+        people=tuple((line[3], line[4]) for line in rows_of_pairs),
         folds=folds,
         aligned=False,
         data={pairs.name: file_sha256(pairs)},
@@ -205,7 +210,7 @@ def read_ytf(splits: Path, videos: Path, folds: int = 10) -> PairSet:
         Wolf et al. 2011, ``splits.txt``; the sixth field as in public evaluations of the set.
     """
     rows: dict[str, int] = {}
-    found: list[tuple[int, int, bool, str, str]] = []
+    rows_of_pairs: list[tuple[int, int, bool, str, str]] = []
     numbers: list[int] = []
     for number, line in read_lines(splits):
         fields = [field.strip() for field in line.split(",")]
@@ -215,21 +220,23 @@ def read_ytf(splits: Path, videos: Path, folds: int = 10) -> PairSet:
         counted = all(_COUNT.fullmatch(field) for field in fields[:2])
         if len(fields) not in (5, 6) or not counted or not {*fields[4:]} <= {"0", "1"}:
             malformed(splits, number, line, expected)
-        videos_here = fields[2:4]
-        if not all(_VIDEO.fullmatch(video) and ".." not in video for video in videos_here):
+        video_names = fields[2:4]
+        if not all(_VIDEO.fullmatch(video) and ".." not in video for video in video_names):
             malformed(splits, number, line, expected)
         if numbers and int(fields[0]) < numbers[-1]:
             malformed(splits, number, line, "consecutive folds")
         numbers.append(int(fields[0]))
-        a, b = (rows.setdefault(video, len(rows)) for video in videos_here)
-        people = [video.partition("/")[0] for video in videos_here]
-        found.append((a, b, fields[-1] == "1", people[0], people[1]))
+        a, b = (rows.setdefault(video, len(rows)) for video in video_names)
+        people = [video.partition("/")[0] for video in video_names]
+        rows_of_pairs.append((a, b, fields[-1] == "1", people[0], people[1]))
     sizes = np.unique(numbers, return_counts=True)[1]
     if len(sizes) != folds or len(set(sizes.tolist())) != 1:
         raise ConfigError(
             f"{printable(str(splits))} must hold {folds} folds of equal size; got {sizes.tolist()}"
         )
-    first, second, issame = (np.array(column) for column in list(zip(*found, strict=True))[:3])
+    first, second, issame = (
+        np.array(column) for column in list(zip(*rows_of_pairs, strict=True))[:3]
+    )
     return PairSet(
         name="YTF",
         items=tuple(_frames(videos, name) for name in rows),
@@ -237,7 +244,7 @@ def read_ytf(splits: Path, videos: Path, folds: int = 10) -> PairSet:
         first=first,
         second=second,
         issame=issame,
-        people=tuple((line[3], line[4]) for line in found),
+        people=tuple((line[3], line[4]) for line in rows_of_pairs),
         folds=folds,
         aligned=False,
         data={splits.name: file_sha256(splits)},

@@ -12,7 +12,7 @@ from vidsearch.faces.geometry.align import ARCFACE_112, AlignmentTemplate, align
 def central_face(image: Image, detector: Detector, template: AlignmentTemplate) -> AlignedFaces:
     """Return the face nearest the photo's centre, aligned.
 
-    In these sets the person named is at the centre of the photo.
+    In these sets the named person is at the centre of the photo.
 
     Args:
         image: (H, W, 3) uint8 RGB.

@@ -28,7 +28,7 @@ def open_vectors(path: Path) -> Matrix:
         reason = error.strerror or str(error)
         raise ConfigError(f"{file_name} cannot be read ({reason}); check the path") from error
     except Exception as error:
-        # NumPy evaluates the header as Python, so a damaged one can raise almost any exception.
+        # NumPy evaluates the header as Python, so a damaged header can raise almost any exception.
         reason = printable(str(error).partition("\n")[0] or type(error).__name__)
         raise ConfigError(
             f"{file_name} is not a .npy file of numbers ({reason}); write it with numpy.save"

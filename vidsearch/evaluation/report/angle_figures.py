@@ -1,4 +1,4 @@
-"""Figures 3 (toy example), 4a (target angles in training), 6 and 7 (angles of pairs) of ArcFace.
+"""Figures 3 (embeddings on a circle), 4a (target angles), 6 and 7 (angles of pairs) of ArcFace.
 
 Numbers and meaning follow Deng et al. 2019.
 """
@@ -21,7 +21,7 @@ Angles: TypeAlias = "ArrayLike | AngleCounts"
 _BINS = 90
 _COLUMNS = 3
 _MAX_SAMPLES = 120
-"""Samples per identity in Figure 3; it keeps the file small."""
+"""Largest number of samples per identity in Figure 3; it limits the size of the file."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -50,7 +50,7 @@ class AngleCounts:
         return float((centres * self.counts).sum() / self.counts.sum())
 
 
-def toy_embeddings(panels: Mapping[str, tuple[ArrayLike, ArrayLike]]) -> Figure:
+def circle_embeddings(panels: Mapping[str, tuple[ArrayLike, ArrayLike]]) -> Figure:
     """Draw Figure 3: two-dimensional embeddings on the circle, a line to each identity's centre.
 
     All samples lie on the circle. They are spread outwards in their order, so that a dense arc
@@ -61,17 +61,17 @@ def toy_embeddings(panels: Mapping[str, tuple[ArrayLike, ArrayLike]]) -> Figure:
     """
     with svg_figure(size_in=(3.7 * len(panels), 4.0), grid=(1, len(panels))) as figure:
         for axes, (name, (points, labels)) in zip(figure.axes, panels.items(), strict=True):
-            unit = _unit(points)
+            unit = _unit_rows(points)
             identities = np.asarray(labels)
             for number, identity in enumerate(np.unique(identities)):
                 colour = COLOURS[number % len(COLOURS)]
-                here = unit[identities == identity]
-                some = np.unique(np.linspace(0, len(here) - 1, _MAX_SAMPLES).astype(int))
-                centre = here.sum(axis=0)
+                samples = unit[identities == identity]
+                chosen_rows = np.unique(np.linspace(0, len(samples) - 1, _MAX_SAMPLES).astype(int))
+                centre = samples.sum(axis=0)
                 centre /= np.linalg.norm(centre)
-                spread = 1 + 0.1 * np.linspace(0, 1, len(some))[:, None]
+                spread = 1 + 0.1 * np.linspace(0, 1, len(chosen_rows))[:, None]
                 # A path of very short strokes with round ends takes a tenth of the bytes of dots.
-                dots = np.repeat(here[some] * spread, 3, axis=0)
+                dots = np.repeat(samples[chosen_rows] * spread, 3, axis=0)
                 dots[1::3] *= 1.004
                 dots[2::3] = np.nan
                 axes.plot(*dots.T, color=colour, linewidth=2.6, alpha=0.75, solid_capstyle="round")
@@ -80,7 +80,7 @@ def toy_embeddings(panels: Mapping[str, tuple[ArrayLike, ArrayLike]]) -> Figure:
             axes.set(aspect="equal", xlim=(-1.34, 1.34), ylim=(-1.34, 1.34), title=name)
             axes.set_axis_off()
     caption = (
-        "Figure 3: two-dimensional embeddings of the toy identities, normalised. Dots: samples "
+        "Figure 3: two-dimensional embeddings of the identities, normalised. Dots: samples "
         f"(at most {_MAX_SAMPLES} of an identity, spread outwards from the circle so that all are "
         "visible). Lines: centre direction of each identity."
     )
@@ -131,14 +131,14 @@ def angle_panels(panels: Mapping[str, tuple[Angles, Angles]], *, name: str, capt
     """
     columns = min(len(panels), _COLUMNS)
     rows = -(-len(panels) // columns)
-    sides = _counted(panels)
-    ends = _ends(sides)
+    sides = _as_histograms(panels)
+    limits = _axis_limits(sides)
     size = (6.4, 4.0) if len(panels) == 1 else (3.6 * columns, 2.9 * rows)
     with svg_figure(size_in=size, grid=(rows, columns)) as figure:
         panel_axes = zip(figure.axes, sides.items(), strict=False)
         for number, (axes, (title, pair)) in enumerate(panel_axes):
             _pair_histogram(axes, pair)
-            axes.set(title=title, xlim=ends, ylim=(0, 1.3 * axes.dataLim.ymax))
+            axes.set(title=title, xlim=limits, ylim=(0, 1.3 * axes.dataLim.ymax))
             axes.legend(fontsize=10 if len(panels) == 1 else 7.5, loc="upper left")
             if number + columns >= len(panels):
                 axes.set_xlabel("angle, degrees")
@@ -174,7 +174,9 @@ def degrees_of(similarities: ArrayLike) -> Floats:
     return np.degrees(np.arccos(np.clip(np.asarray(similarities, np.float64), -1, 1)))
 
 
-def _counted(panels: Mapping[str, tuple[Angles, Angles]]) -> dict[str, list[AngleCounts | None]]:
+def _as_histograms(
+    panels: Mapping[str, tuple[Angles, Angles]],
+) -> dict[str, list[AngleCounts | None]]:
     """Return histograms with the same bins in all panels; None for a side without a pair."""
     lists = [
         np.asarray(side, np.float64)
@@ -197,7 +199,7 @@ def _histogram(side: Angles, bins: Floats) -> AngleCounts | None:
     return AngleCounts(bins, counts) if counts.sum() else None
 
 
-def _ends(panels: Mapping[str, Sequence[AngleCounts | None]]) -> tuple[float, float]:
+def _axis_limits(panels: Mapping[str, Sequence[AngleCounts | None]]) -> tuple[float, float]:
     sides = [side for pair in panels.values() for side in pair if side is not None]
     if not sides:
         raise ShapeError("a figure of angles needs at least one pair; got none")
@@ -216,6 +218,6 @@ def _pair_histogram(axes: Any, pair: Sequence[AngleCounts | None]) -> None:
             axes.stairs(share, side.edges_deg, color=colour, fill=True, alpha=0.55, label=label)
 
 
-def _unit(points: ArrayLike) -> Floats:
+def _unit_rows(points: ArrayLike) -> Floats:
     table = np.asarray(points, np.float64)
     return np.asarray(table / np.linalg.norm(table, axis=1, keepdims=True))

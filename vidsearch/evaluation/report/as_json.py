@@ -11,16 +11,16 @@ from vidsearch.evaluation.report.report import (
     Block,
     Figure,
     Headline,
-    Picture,
-    PictureRow,
-    PictureRows,
+    ImageRow,
+    ImageRows,
     Report,
+    ReportImage,
     ReportTable,
     Section,
 )
 
 OUTLINE = "outline.json"
-PICTURES = "pictures"
+IMAGE_FOLDER = "pictures"
 _JPEG_MARK = b"\xff\xd8\xff"
 
 
@@ -45,9 +45,9 @@ def write_outline(folder: Path, report: Report) -> None:
     text = json.dumps(outline, indent=1, ensure_ascii=False, default=_python_number)
     (folder / OUTLINE).write_text(text + "\n", encoding="utf-8")
     if jpegs:
-        (folder / PICTURES).mkdir()
+        (folder / IMAGE_FOLDER).mkdir()
     for number, jpeg in enumerate(jpegs, start=1):
-        (folder / PICTURES / f"{number:04d}.jpg").write_bytes(jpeg)
+        (folder / IMAGE_FOLDER / f"{number:04d}.jpg").write_bytes(jpeg)
 
 
 def _block(block: Block, jpegs: list[bytes]) -> dict[str, Any]:
@@ -66,19 +66,19 @@ def _block(block: Block, jpegs: list[bytes]) -> dict[str, Any]:
         {
             "title": row.title,
             "note": row.note,
-            "pictures": [_picture(picture, jpegs) for picture in row.pictures],
+            "pictures": [_image_entry(image, jpegs) for image in row.images],
         }
         for row in block.rows
     ]
     return {"kind": "pictures", "caption": block.caption, "rows": rows}
 
 
-def _picture(picture: Picture, jpegs: list[bytes]) -> dict[str, Any]:
+def _image_entry(image: ReportImage, jpegs: list[bytes]) -> dict[str, Any]:
     number = None
-    if picture.jpeg is not None and picture.jpeg.startswith(_JPEG_MARK):
-        jpegs.append(picture.jpeg)
+    if image.jpeg is not None and image.jpeg.startswith(_JPEG_MARK):
+        jpegs.append(image.jpeg)
         number = len(jpegs)
-    return {"number": number, "label": picture.label, "tone": picture.tone}
+    return {"number": number, "label": image.label, "tone": image.tone}
 
 
 def _python_number(value: Any) -> Any:
@@ -123,17 +123,17 @@ def _read_block(block: dict[str, Any], folder: Path) -> Block:
     if block["kind"] == "figure":
         # ``Figure`` checks that the name is a plain file stem, before any file is opened.
         empty = Figure(block["name"], block["caption"], "")
-        svg = _bytes(folder / "figures" / f"{empty.name}.svg")
+        svg = _read_if_exists(folder / "figures" / f"{empty.name}.svg")
         return Figure(empty.name, empty.caption, (svg or b"").decode("utf-8", "replace"))
-    return PictureRows(
+    return ImageRows(
         block["caption"],
         tuple(
-            PictureRow(
+            ImageRow(
                 row["title"],
                 row["note"],
                 tuple(
-                    Picture(_jpeg(picture["number"], folder), picture["label"], picture["tone"])
-                    for picture in row["pictures"]
+                    ReportImage(_jpeg(image["number"], folder), image["label"], image["tone"])
+                    for image in row["pictures"]
                 ),
             )
             for row in block["rows"]
@@ -142,10 +142,14 @@ def _read_block(block: dict[str, Any], folder: Path) -> Block:
 
 
 def _jpeg(number: int | None, folder: Path) -> bytes | None:
-    return _bytes(folder / PICTURES / f"{int(number):04d}.jpg") if number is not None else None
+    return (
+        _read_if_exists(folder / IMAGE_FOLDER / f"{int(number):04d}.jpg")
+        if number is not None
+        else None
+    )
 
 
-def _bytes(path: Path) -> bytes | None:
+def _read_if_exists(path: Path) -> bytes | None:
     try:
         return path.read_bytes()
     except FileNotFoundError:

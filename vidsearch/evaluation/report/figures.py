@@ -55,8 +55,8 @@ def roc_curves(
             axes.step(x, y, where="post", color=COLOURS[number % len(COLOURS)], label=label)
             lowest = min(lowest, float(y[0]))
         axes.set(xscale="log", xlabel="false accept rate", ylabel="true accept rate")
-        most = max(float(far[-1]) for far, _ in curves.values())
-        axes.set(xlim=(least_far, most), ylim=(max(0.0, lowest - 0.05), 1.005))
+        largest_far = max(float(far[-1]) for far, _ in curves.values())
+        axes.set(xlim=(least_far, largest_far), ylim=(max(0.0, lowest - 0.05), 1.005))
         axes.legend(loc="lower right")
     caption = "Receiver operating characteristic: true accept rate over false accept rate."
     return Figure(name, caption, figure.svg)

@@ -10,7 +10,7 @@ from importlib.resources import files
 from typing import Any
 
 from vidsearch.evaluation.report import tables
-from vidsearch.evaluation.report.report import Figure, Headline, Picture, Report, ReportTable
+from vidsearch.evaluation.report.report import Figure, Headline, Report, ReportImage, ReportTable
 from vidsearch.text.html import document
 from vidsearch.text.templates import render
 from vidsearch.version import __version__
@@ -54,11 +54,11 @@ def _bar(line: Headline) -> dict[str, str] | None:
     }
 
 
-def _jpeg_data(picture: Picture) -> str | None:
+def _jpeg_data(image: ReportImage) -> str | None:
     """Return an image as base64, or None if there is no JPEG."""
-    if picture.jpeg is None or not picture.jpeg.startswith(_JPEG_MARK):
+    if image.jpeg is None or not image.jpeg.startswith(_JPEG_MARK):
         return None
-    return base64.b64encode(picture.jpeg).decode("ascii")
+    return base64.b64encode(image.jpeg).decode("ascii")
 
 
 def _provenance(report: Report) -> dict[str, dict[str, str]]:

@@ -69,7 +69,7 @@ def read_report(folder: str | os.PathLike[str]) -> StoredReport:
         raise ConfigError(f"{path / METRICS} is damaged ({error!r}); evaluate again") from error
 
 
-def _scores(folder: Path, about: dict[str, Any]) -> Scores:
+def _scores(folder: Path, layout: dict[str, Any]) -> Scores:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -80,8 +80,8 @@ def _scores(folder: Path, about: dict[str, Any]) -> Scores:
             f"{folder / SCORES} cannot be read ({str(error).splitlines()[0]}); evaluate again"
         ) from error
     return Scores(
-        unit=about["unit"],
+        unit=layout["unit"],
         columns={name: table[name].to_numpy(zero_copy_only=False) for name in table.column_names},
-        measures=tuple(Measure(**measure) for measure in about["measures"]),
-        identities=tuple(about["identities"]),
+        measures=tuple(Measure(**measure) for measure in layout["measures"]),
+        identities=tuple(layout["identities"]),
     )

@@ -86,7 +86,7 @@ class Figure:
 
 
 @dataclass(frozen=True, slots=True)
-class Picture:
+class ReportImage:
     """One small photo.
 
     Attributes:
@@ -101,23 +101,23 @@ class Picture:
 
 
 @dataclass(frozen=True, slots=True)
-class PictureRow:
+class ImageRow:
     """A row of small photos, such as a query and its hits."""
 
     title: str
     note: str
-    pictures: tuple[Picture, ...]
+    images: tuple[ReportImage, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class PictureRows:
+class ImageRows:
     """Rows of small photos below one caption."""
 
     caption: str
-    rows: tuple[PictureRow, ...]
+    rows: tuple[ImageRow, ...]
 
 
-Block: TypeAlias = ReportTable | Figure | PictureRows
+Block: TypeAlias = ReportTable | Figure | ImageRows
 
 
 @dataclass(frozen=True, slots=True)

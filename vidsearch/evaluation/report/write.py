@@ -59,7 +59,7 @@ def write_report(report: Report, folder: str | os.PathLike[str]) -> Path:
         target.absolute().parent.mkdir(parents=True, exist_ok=True)
         partial = Path(tempfile.mkdtemp(prefix=".report-", dir=target.absolute().parent))
         try:
-            _fill(partial, report)
+            _write_files(partial, report)
             _publish(partial, target)
         finally:
             shutil.rmtree(partial, ignore_errors=True)
@@ -83,7 +83,7 @@ def _publish(partial: Path, target: Path) -> None:
     shutil.rmtree(old, ignore_errors=True)
 
 
-def _fill(folder: Path, report: Report) -> None:
+def _write_files(folder: Path, report: Report) -> None:
     (folder / METRICS).write_text(
         json.dumps(_metrics(report), indent=2, ensure_ascii=False, allow_nan=False) + "\n",
         encoding="utf-8",

@@ -98,31 +98,33 @@ def read_labels(path: str | os.PathLike[str], catalog: Catalog) -> Labels:
     people: dict[str, LabelledPerson] = {}
     timed = True
     for number, row in _rows(file):
-        where = f"'{printable(str(path))}', line {number}"
+        location = f"'{printable(str(path))}', line {number}"
         photo, name, video = row["photo"], row["person"], row["video"]
         if not photo and not name:
-            raise ConfigError(f"{where}: neither a photo nor a person; expected one of them")
+            raise ConfigError(f"{location}: neither a photo nor a person; expected one of them")
         person = people.setdefault(name if name else photo, LabelledPerson(number))
         if photo:
             photo_path = str(file.parent / photo)
             if not Path(photo_path).is_file():
-                raise ConfigError(f"{where}: photo {photo_path!r} does not exist; check the path")
+                raise ConfigError(
+                    f"{location}: photo {photo_path!r} does not exist; check the path"
+                )
             if photo_path not in person.photos:
                 person.photos.append(photo_path)
         if video:
-            video_id = _video(video, videos, file.parent, where)
+            video_id = _video(video, videos, file.parent, location)
             spans = person.spans.setdefault(video_id, [])
-            span = _span(row["start"], row["end"], where)
+            span = _span(row["start"], row["end"], location)
             timed = timed and span is not None
             if span is not None and span not in spans:
                 spans.append(span)
         elif row["start"] or row["end"]:
-            raise ConfigError(f"{where}: a time without a video; name the video")
-    _check(people, path)
+            raise ConfigError(f"{location}: a time without a video; name the video")
+    _check_people(people, path)
     return Labels(people, timed)
 
 
-def _check(people: Mapping[str, LabelledPerson], path: str | os.PathLike[str]) -> None:
+def _check_people(people: Mapping[str, LabelledPerson], path: str | os.PathLike[str]) -> None:
     for identity, person in people.items():
         if not person.photos:
             raise ConfigError(
@@ -180,33 +182,33 @@ def _video_names(catalog: Catalog) -> dict[str, set[str]]:
     return names
 
 
-def _video(name: str, videos: Mapping[str, set[str]], folder: Path, where: str) -> str:
+def _video(name: str, videos: Mapping[str, set[str]], folder: Path, location: str) -> str:
     absolute = os.path.abspath(folder / name) if "://" not in name else name  # noqa: PTH100
     found = videos.get(name) or videos.get(absolute) or set()
     if len(found) == 1:
         return next(iter(found))
     if found:
         raise ConfigError(
-            f"{where}: {len(found)} videos have the name {name!r}; write the full path or the id"
+            f"{location}: {len(found)} videos have the name {name!r}; write the full path or the id"
         )
     raise ConfigError(
-        f"{where}: video {name!r} is not in the catalog; index it, or write its path as "
+        f"{location}: video {name!r} is not in the catalog; index it, or write its path as "
         "'vidsearch search --json' prints it"
     )
 
 
-def _span(start: str, end: str, where: str) -> TimeSpan | None:
+def _span(start: str, end: str, location: str) -> TimeSpan | None:
     if not start and not end:
         return None
     if not start or not end:
-        raise ConfigError(f"{where}: expected both start and end, or neither")
-    first, last = _seconds(start, where), _seconds(end, where)
+        raise ConfigError(f"{location}: expected both start and end, or neither")
+    first, last = _seconds(start, location), _seconds(end, location)
     if not last > first:
-        raise ConfigError(f"{where}: end {end!r} must lie after start {start!r}")
+        raise ConfigError(f"{location}: end {end!r} must lie after start {start!r}")
     return TimeSpan(first, last)
 
 
-def _seconds(text: str, where: str) -> float:
+def _seconds(text: str, location: str) -> float:
     try:
         parts: Sequence[float] = [float(part) for part in text.split(":")]
     except ValueError:
@@ -215,5 +217,5 @@ def _seconds(text: str, where: str) -> float:
     for part in parts:
         total = total * 60 + part
     if not 1 <= len(parts) <= 3 or not math.isfinite(total) or min(parts) < 0:
-        raise ConfigError(f"{where}: time {text!r}; expected seconds or h:mm:ss")
+        raise ConfigError(f"{location}: time {text!r}; expected seconds or h:mm:ss")
     return total

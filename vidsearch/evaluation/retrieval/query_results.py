@@ -19,7 +19,7 @@ class QueryResult:
 
     Attributes:
         query: The query.
-        hits: Tracks, best first, enough for ``LIMIT`` videos if the archive has so many.
+        hits: Tracks, best first: enough for ``LIMIT`` videos, or all tracks of the archive.
         quality: Quality of the poorest query face; 0 without a face.
         face_height: Height of the poorest query face, pixels of the photo; 0 without a face.
         face_jpeg: JPEG of the first query face.
@@ -90,9 +90,9 @@ def video_flags(result: QueryResult, person: LabelledPerson) -> list[bool]:
 def moment_flags(result: QueryResult, person: LabelledPerson) -> list[bool]:
     """Return one flag per ranked track: True if it finds a labelled appearance.
 
-    A track finds a labelled time span if their overlap is at least half of the shorter of both and
+    A track finds a labelled time span if their overlap is at least half of the shorter span and
     no better track has found the span. A track that covers only spans already found is dropped,
-    like a duplicate. Two people visible at the same time cannot be told apart by time.
+    like a duplicate. Two people visible at the same time cannot be distinguished by time.
     """
     open_spans: dict[str, list[TimeSpan]] = {
         video: list(spans) for video, spans in person.spans.items()

@@ -25,12 +25,11 @@ from vidsearch.evaluation.retrieval.worst_queries import worst_queries
 from vidsearch.models.registry import LoadedPack
 
 OPEN_SET = (
-    "TPIR at FPIR: rank 1, by similarity of the best video; absent people are those without a "
-    "labelled video"
+    "TPIR at FPIR: rank 1, by similarity of the best video; an absent person has no labelled video"
 )
 MOMENTS = (
     "Moments: a labelled time is found by the best track whose overlap is at least half of the "
-    "shorter of both; later tracks over the same time are dropped"
+    "shorter span; later tracks over the same time are dropped"
 )
 
 
@@ -115,7 +114,7 @@ def _lead(result: RetrievalResult, tracks: int, videos: int, without_face: int) 
     people = len({r.query.identity for r in result.present})
     text = (
         f"{len(result.present):,} queries for {people:,} people in {videos:,} videos "
-        f"({tracks:,} tracks), and {len(result.absent):,} for people who are in none of them."
+        f"({tracks:,} tracks), and {len(result.absent):,} for people who are in no video."
     )
     if without_face:
         text += f" No face was found in {without_face:,} photos: their queries count as not found."
@@ -155,8 +154,8 @@ def _sections(
         sections.append(
             Section(
                 "Times at which the person is visible",
-                f"Every labelled time is to be found by a track. {MOMENTS}. Two people visible at "
-                "the same time cannot be told apart by time.",
+                f"A track must find every labelled time. {MOMENTS}. Two people visible at the same "
+                "time cannot be distinguished by time.",
                 (_moments_table(result.moments),),
             )
         )

@@ -10,7 +10,7 @@ import numpy as np
 
 from vidsearch.catalog import Catalog
 from vidsearch.datatypes import Hit
-from vidsearch.evaluation.report import Picture, PictureRow, PictureRows, Section
+from vidsearch.evaluation.report import ImageRow, ImageRows, ReportImage, Section
 from vidsearch.evaluation.report.ranked_retrieval import RetrievalFigures
 from vidsearch.evaluation.retrieval.labels import LabelledPerson, Labels
 from vidsearch.evaluation.retrieval.query_results import QueryResult, best_hits_by_video
@@ -52,24 +52,26 @@ def worst_queries(
     if not order[:count]:
         return None
     worst = [
-        _errors(results[row], float(precision[row]), labels.people[results[row].query.identity])
+        _query_errors(
+            results[row], float(precision[row]), labels.people[results[row].query.identity]
+        )
         for row in order[:count]
     ]
     track_ids = {hit.track_id for query in worst for _, hit in query.false_hits}
     track_ids |= {best[1].track_id for query in worst for _, best in query.missed if best}
     faces = catalog.snapshot().best_faces(track_ids)
-    names = _names(catalog, {video for query in worst for video, _ in query.missed})
-    rows = tuple(_row(query, faces, names) for query in worst)
+    names = _video_file_names(catalog, {video for query in worst for video, _ in query.missed})
+    rows = tuple(_image_row(query, faces, names) for query in worst)
     return Section(
         "The worst queries",
-        "Red frames: other people (or labels that lack an appearance) ranked above a right video. "
-        "Green frames: right videos that were ranked too low or not found, with their track that "
+        "Red borders: other people (or labels that lack an appearance) ranked above a right video. "
+        "Green borders: right videos that were ranked too low or not found, with their track that "
         "is nearest to the query.",
-        (PictureRows("Lowest average precision (truncated) first", rows),),
+        (ImageRows("Lowest average precision (truncated) first", rows),),
     )
 
 
-def _errors(result: QueryResult, average_precision: float, person: LabelledPerson) -> _Errors:
+def _query_errors(result: QueryResult, average_precision: float, person: LabelledPerson) -> _Errors:
     ranks = best_hits_by_video([result])[result.query.name]
     last = max((rank for video, (rank, _) in ranks.items() if video in person.spans), default=0)
     false_hits = [
@@ -86,7 +88,7 @@ def _errors(result: QueryResult, average_precision: float, person: LabelledPerso
     return _Errors(result, average_precision, person, false_hits[:_EXAMPLES], missed[:_EXAMPLES])
 
 
-def _row(query: _Errors, faces: dict[str, bytes], names: dict[str, str]) -> PictureRow:
+def _image_row(query: _Errors, faces: dict[str, bytes], names: dict[str, str]) -> ImageRow:
     result = query.result
     title = result.query.identity
     if result.query.name != result.query.identity:
@@ -94,27 +96,27 @@ def _row(query: _Errors, faces: dict[str, bytes], names: dict[str, str]) -> Pict
     note = (
         f"average precision {query.average_precision:.3f}, {len(query.person.spans):,} right videos"
     )
-    return PictureRow(
+    return ImageRow(
         title,
         note if result.hits else f"{note}; no face was found in the photo",
         (
-            Picture(result.face_jpeg, "searched for"),
+            ReportImage(result.face_jpeg, "searched for"),
             *(
-                Picture(faces.get(hit.track_id), _label(rank, hit), "bad")
+                ReportImage(faces.get(hit.track_id), _label(rank, hit), "bad")
                 for rank, hit in query.false_hits
             ),
-            *(_missed_picture(video, best, faces, names) for video, best in query.missed),
+            *(_missed_image(video, best, faces, names) for video, best in query.missed),
         ),
     )
 
 
-def _missed_picture(
+def _missed_image(
     video: str, best: tuple[int, Hit] | None, faces: dict[str, bytes], names: dict[str, str]
-) -> Picture:
+) -> ReportImage:
     if best is None:
-        return Picture(None, f"not found: {names.get(video, video)}", "good")
+        return ReportImage(None, f"not found: {names.get(video, video)}", "good")
     rank, hit = best
-    return Picture(faces.get(hit.track_id), f"only {_label(rank, hit)}", "good")
+    return ReportImage(faces.get(hit.track_id), f"only {_label(rank, hit)}", "good")
 
 
 def _label(rank: int, hit: Hit) -> str:
@@ -122,6 +124,6 @@ def _label(rank: int, hit: Hit) -> str:
     return f"rank {rank}, {confidence_number(hit.confidence)}: {name} {clock(hit.best_s)}"
 
 
-def _names(catalog: Catalog, video_ids: Collection[str]) -> dict[str, str]:
+def _video_file_names(catalog: Catalog, video_ids: Collection[str]) -> dict[str, str]:
     rows = catalog.videos(["video_id", "uri"], video_ids=video_ids).to_pylist()
     return {row["video_id"]: PurePosixPath(row["uri"]).name for row in rows}

@@ -70,7 +70,7 @@ class TemplateOptions:
         if bool(self.galleries) != (self.probes is not None):
             raise ConfigError("identification needs both --gallery and --probes")
         if self.pairs is None and not self.galleries:
-            raise ConfigError("nothing to measure: name --pairs, or --gallery and --probes")
+            raise ConfigError("nothing to measure; name --pairs, or --gallery and --probes")
         if self.halves and self.embeddings is None:
             raise ConfigError("--halves describes --embeddings, which are not named")
         if self.save_embeddings is not None and self.images is None:
@@ -121,7 +121,7 @@ def read_template_set(options: TemplateOptions, embedding: EmbeddingOptions) -> 
     pairs = None if options.pairs is None else read_template_pairs(options.pairs, ids)
     galleries = tuple(read_subjects(path, ids) for path in options.galleries)
     probes = None if options.probes is None else read_subjects(options.probes, ids)
-    templates, without = _pooled(options, embedding, media, faces)
+    templates, without = _pool(options, embedding, media, faces)
     return TemplateSet(
         templates,
         len(media.templates),
@@ -133,7 +133,7 @@ def read_template_set(options: TemplateOptions, embedding: EmbeddingOptions) -> 
     )
 
 
-def _pooled(
+def _pool(
     options: TemplateOptions, embedding: EmbeddingOptions, media: MediaList, faces: FaceList | None
 ) -> tuple[Templates, int]:
     if options.embeddings is not None:
@@ -149,7 +149,7 @@ def _pooled(
     else:
         assert options.images is not None
         assert faces is not None
-        raw, usable = _embedded(options, embedding, media.images, faces)
+        raw, usable = _embed_images(options, embedding, media.images, faces)
         blocks = iter([(0, raw)])
     scores = faces.scores if faces is not None and options.detection_scores else None
     weights = media_weights(media.templates, media.media, usable, scores)
@@ -175,7 +175,7 @@ class _StoredEmbeddings:
             yield start, block[:, :half] + block[:, half:] if self._halves else block
 
 
-def _embedded(
+def _embed_images(
     options: TemplateOptions,
     embedding: EmbeddingOptions,
     names: NDArray[np.object_],
@@ -193,11 +193,11 @@ def _embedded(
             "check --images"
         )
     if options.save_embeddings is not None:
-        _save(options.save_embeddings, found.raw)
+        _save_embeddings(options.save_embeddings, found.raw)
     return found.raw, found.found
 
 
-def _save(path: Path, raw: Matrix) -> None:
+def _save_embeddings(path: Path, raw: Matrix) -> None:
     try:
         with replaced_atomically(path) as temporary, temporary.open("wb") as stream:
             np.save(stream, raw)

@@ -156,8 +156,8 @@ def _sections(figures: TemplateFigures) -> tuple[Section, ...]:
     sections = []
     verification, galleries = figures.verification, figures.galleries
     if verification is not None:
-        least = max(1 / verification.impostor, 1e-7)
-        curve = roc_curves({"1:1": (verification.far, verification.tar)}, least_far=least)
+        smallest_far = max(1 / verification.impostor, 1e-7)
+        curve = roc_curves({"1:1": (verification.far, verification.tar)}, least_far=smallest_far)
         sections.append(Section("Verification 1:1", "", (_rates_table(verification), curve)))
     if galleries:
         blocks = [tables.identification_table(galleries), tables.intervals_table(galleries)]

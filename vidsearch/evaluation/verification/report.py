@@ -29,12 +29,12 @@ from vidsearch.evaluation.photo_embeddings import EmbeddingOptions
 from vidsearch.evaluation.protocols.pairs import PairSet
 from vidsearch.evaluation.report import (
     Headline,
+    ImageRow,
+    ImageRows,
     Measure,
-    Picture,
-    PictureRow,
-    PictureRows,
     Provenance,
     Report,
+    ReportImage,
     ReportTable,
     Scores,
     Section,
@@ -91,7 +91,7 @@ def verification_report(
     """
     pairs, similarities = scored.pairs, scored.similarities
     accuracy = folded_accuracy(similarities, pairs.issame, folds=pairs.folds)
-    right = _right(similarities, pairs, accuracy)
+    right = _decided_correctly(similarities, pairs, accuracy)
     points = {far: tar_at_far(similarities, pairs.issame, far=far) for far in FARS}
     error = equal_error_rate(similarities, pairs.issame)
     groups = _groups(pairs)
@@ -133,7 +133,7 @@ def verification_report(
     )
 
 
-def _right(
+def _decided_correctly(
     similarities: NDArray[np.float64], pairs: PairSet, accuracy: FoldedAccuracy
 ) -> NDArray[np.float64]:
     """Return (N,) 1 for pairs decided correctly at the threshold of their fold, else 0."""
@@ -174,7 +174,7 @@ def _lead(scored: ScoredPairs) -> str:
         "folds."
     )
     unusable = (
-        (scored.without_face, "show no face that was found"),
+        (scored.without_face, "have no detected face"),
         (scored.missing, "are missing"),
         (scored.unreadable, "cannot be read"),
     )
@@ -238,7 +238,7 @@ def _sections(
             similarities[with_faces], pairs.issame[with_faces], title=pairs.name, name="angles"
         ),
     )
-    text = "The histogram leaves out pairs with an image without a face; nothing else does."
+    text = "Only the histogram leaves out pairs with an image without a face."
     return (
         Section("Operating points", "", (rates, folds)),
         Section("Curves", text if not with_faces.all() else "", curves),
@@ -258,17 +258,19 @@ def _worst_errors(scored: ScoredPairs, right: NDArray[np.float64]) -> tuple[Sect
         examples = tuple(_pair_row(scored, int(row)) for row in worst[:_MAX_ERRORS])
         if examples:
             worst_of = f"{caption}: the {len(examples)} worst of {len(rows)}"
-            blocks.append(PictureRows(worst_of, examples))
+            blocks.append(ImageRows(worst_of, examples))
     return (Section("Worst errors", "", tuple(blocks)),) if blocks else ()
 
 
-def _pair_row(scored: ScoredPairs, row: int) -> PictureRow:
+def _pair_row(scored: ScoredPairs, row: int) -> ImageRow:
     pairs = scored.pairs
     both = (int(pairs.first[row]), int(pairs.second[row]))
     similarity = scored.similarities[row]
     note = "no face found" if similarity == NO_FACE_SIMILARITY else f"cosine {similarity:.3f}"
-    pictures = tuple(Picture(_thumbnail(pairs.items[item][0]), pairs.names[item]) for item in both)
-    return PictureRow(f"Pair {row + 1}", note, pictures)
+    images = tuple(
+        ReportImage(_thumbnail(pairs.items[item][0]), pairs.names[item]) for item in both
+    )
+    return ImageRow(f"Pair {row + 1}", note, images)
 
 
 def _thumbnail(photo: Path | bytes, side: int = 120) -> bytes | None:

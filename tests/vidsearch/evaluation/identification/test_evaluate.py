@@ -80,4 +80,4 @@ def test_wrong_folders(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> No
     (tmp_path / "gallery" / "Ann" / "1.jpg").touch()
     (tmp_path / "probes" / "Bob").mkdir()
     (tmp_path / "probes" / "Bob" / "1.jpg").touch()
-    assert "the same person needs the same name in both" in complaint()
+    assert "a person needs the same folder name in both" in complaint()

@@ -83,7 +83,7 @@ def test_tiny_angles_keep_their_precision() -> None:
         (np.array([[1, 0], [0, 0]]), [0, 1], None, "not zero; row 1"),
         (circle(0, 180, 90), [0, 0, 1], None, "centres of identities"),
         (circle(0, 90), [0, 2], circle(0, 90), "rows of the 2 weights; got 0 to 2"),
-        (circle(0, 90), [0, 1], np.eye(3), "weights have 3 numbers a row, embeddings 2"),
+        (circle(0, 90), [0, 1], np.eye(3), "weights have 3 numbers per row, embeddings 2"),
         (np.zeros((0, 2)), [], None, "table of vectors"),
     ],
 )

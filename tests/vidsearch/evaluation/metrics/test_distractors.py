@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 from vidsearch.errors import ConfigError, ShapeError
 from vidsearch.evaluation.metrics.distractors import (
     DISTRACTOR,
-    Streamed,
     StreamPlan,
-    allowed,
+    StreamResult,
+    allowed_false_accepts,
     blocks_of,
     distractor_result,
     merge,
@@ -66,7 +66,7 @@ def test_threshold_is_that_of_all_pairs(seed: int, far: float) -> None:
     rng = np.random.default_rng(seed)
     probes, rows = exact_rows(rng, 6), exact_rows(rng, 20)
     labels, subjects = np.arange(6), np.concatenate([np.arange(6), np.full(14, DISTRACTOR)])
-    plan = StreamPlan(tail=allowed(far, 6 * 19) + 1, ranks=3)
+    plan = StreamPlan(tail=allowed_false_accepts(far, 6 * 19) + 1, ranks=3)
     found = distractor_result(
         stream(probes, labels, blocks_of(rows, subjects, 4), plan), far=far, fpr=0.2
     )
@@ -87,7 +87,7 @@ def f32(values: object) -> np.ndarray:
 
 def test_hand_worked() -> None:
     # Two probes; their mates' similarities 0.9 and 0.5, impostors' (0.8, 0.1) and (0.6, 0.4).
-    seen = Streamed(
+    seen = StreamResult(
         4,
         f32([0.8, 0.6, 0.4, 0.1]),
         f32([[0.8, 0.1], [0.6, 0.4]]),
@@ -117,7 +117,7 @@ def test_mates_among_probes() -> None:
 
 
 def test_a_short_tail_is_refused() -> None:
-    seen = Streamed(100, f32([0.5]), f32([[0.5]]), np.array([0]), f32([0.9]))
+    seen = StreamResult(100, f32([0.5]), f32([[0.5]]), np.array([0]), f32([0.9]))
     assert distractor_result(seen, far=0.001, fpr=0).ver_tar == 1
     with pytest.raises(ConfigError, match=r"needs the 11 highest.*only 1 were kept"):
         distractor_result(seen, far=0.1, fpr=0)
@@ -140,4 +140,4 @@ def test_bad_input() -> None:
     with pytest.raises(ConfigError, match="nothing to merge"):
         merge([], plan)
     with pytest.raises(ConfigError, match="must lie in"):
-        allowed(2, 10)
+        allowed_false_accepts(2, 10)

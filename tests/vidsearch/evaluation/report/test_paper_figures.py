@@ -13,9 +13,9 @@ from vidsearch.evaluation.report.angle_figures import (
     AngleCounts,
     angle_histogram,
     angle_panels,
+    circle_embeddings,
     degrees_of,
     theta_distributions,
-    toy_embeddings,
 )
 from vidsearch.evaluation.report.figures import cmc, roc_curves, roc_of_pairs
 from vidsearch.evaluation.report.margin_figures import (
@@ -79,7 +79,7 @@ def test_toy_draws_every_sample_and_centre() -> None:
     angles = np.radians(np.repeat([10.0, 100.0, 220.0], 40) + np.tile(np.linspace(-8, 8, 40), 3))
     points = np.stack([np.cos(angles), np.sin(angles)], axis=1) * np.linspace(1, 9, 120)[:, None]
     labels = np.repeat([3, 5, 7], 40)
-    figure = toy_embeddings({"Softmax": (points, labels), "ArcFace": (points, labels)})
+    figure = circle_embeddings({"Softmax": (points, labels), "ArcFace": (points, labels)})
     assert is_vector(figure)
     assert texts(figure).split().count("5") == 2
     # A stroke a sample, and a line to each centre.

@@ -52,7 +52,7 @@ def test_page_needs_nothing_else(report: Report, tmp_path: Path) -> None:
     linked = re.findall(r'(?:src|href)="([^"]{0,40})', page)
     assert linked
     assert all(link.startswith("data:image/") for link in linked)
-    assert "no picture" in page  # a frame without one
+    assert "no image" in page  # a frame without one
     assert "0.1235" in page  # rounded where people read
 
 

@@ -11,7 +11,7 @@ import pytest
 from vidsearch.catalog import Catalog
 from vidsearch.datatypes import Hit, TimeSpan
 from vidsearch.evaluation.metrics.retrieval import Rankings
-from vidsearch.evaluation.report import PictureRows
+from vidsearch.evaluation.report import ImageRows
 from vidsearch.evaluation.report.ranked_retrieval import RetrievalFigures
 from vidsearch.evaluation.retrieval import slices
 from vidsearch.evaluation.retrieval.labels import LabelledPerson, Labels, Query
@@ -105,15 +105,15 @@ def test_worst_queries_show_false_hits_and_missed_videos(present: list[QueryResu
     section = worst_queries(present, figures, LABELS, CATALOG, 5)
     assert section is not None
     (block,) = section.blocks
-    assert isinstance(block, PictureRows)
+    assert isinstance(block, ImageRows)
     bob, ann = block.rows
     assert bob.note.endswith("no face was found in the photo")
-    assert [picture.label for picture in bob.pictures] == ["searched for", "not found: c.mp4"]
-    labels = [picture.label for picture in ann.pictures]
+    assert [image.label for image in bob.images] == ["searched for", "not found: c.mp4"]
+    labels = [image.label for image in ann.images]
     assert labels[1].startswith("rank 2, ")
     assert labels[2:] == ["not found: d.mp4"]  # b is at rank 3 of 3 right videos
-    assert [picture.tone for picture in ann.pictures] == ["plain", "bad", "good"]
-    assert ann.pictures[1].jpeg == b"c-track0"
+    assert [image.tone for image in ann.images] == ["plain", "bad", "good"]
+    assert ann.images[1].jpeg == b"c-track0"
 
 
 def test_perfect_queries_have_no_section(present: list[QueryResult]) -> None:

@@ -13,7 +13,7 @@ from PIL import Image
 
 from vidsearch.evaluation.photo_embeddings import EmbeddingOptions
 from vidsearch.evaluation.protocols.pairs import PairSet
-from vidsearch.evaluation.report import PictureRows, Report
+from vidsearch.evaluation.report import ImageRows, Report
 from vidsearch.evaluation.verification.report import (
     NO_FACE_SIMILARITY,
     ScoredPairs,
@@ -60,7 +60,7 @@ def test_figures_by_hand(tmp_path: Path) -> None:
     assert (made.metrics["items_without_face"], made.metrics["items_missing"]) == (1, 2)
     assert made.provenance.dataset == "Made"
     assert made.provenance.pack == "open"
-    assert "1 show no face that was found" in made.lead
+    assert "1 have no detected face" in made.lead
     assert "2 are missing" in made.lead
     assert "cannot be read" not in made.lead
 
@@ -69,11 +69,11 @@ def test_worst_errors_have_both_photos(tmp_path: Path) -> None:
     (blocks,) = (
         s.blocks for s in report(tmp_path, people=False).sections if s.title == "Worst errors"
     )
-    accepted, rejected = (block for block in blocks if isinstance(block, PictureRows))
+    accepted, rejected = (block for block in blocks if isinstance(block, ImageRows))
     assert accepted.caption == "Impostor pairs that were accepted: the 1 worst of 1"
     assert [row.title for row in accepted.rows] == ["Pair 4"]
     assert [row.note for row in rejected.rows] == ["no face found"]
-    jpeg = accepted.rows[0].pictures[0].jpeg
+    jpeg = accepted.rows[0].images[0].jpeg
     assert jpeg is not None
     assert max(Image.open(io.BytesIO(jpeg)).size) == 120
 
