@@ -123,6 +123,8 @@ class Workspace:
         _write_program(programs / "python", "")
         self._environment = {
             **os.environ,
+            "COLUMNS": "100",  # text output wraps at the width of the terminal
+            "LINES": "24",
             "PATH": f"{programs}{os.pathsep}{os.environ['PATH']}",
             "PYTHONPATH": str(PROJECT),
             "PYTHONUNBUFFERED": "1",
