@@ -171,7 +171,7 @@ class Archive:
         return ArchiveStatus(**fields, index=index_status(self.catalog, snapshot))
 
     def forget(self, video_id: str) -> VideoReceipt:
-        """Erase a video's rows, faces and vectors for good, and prove the erasure.
+        """Erase a video's rows, faces and vectors permanently, and prove the erasure.
 
         Args:
             video_id: Hash of the video's content, as in ``Hit.video_id``.
@@ -187,7 +187,7 @@ class Archive:
         return forget_video(self.catalog, video_id)
 
     def forget_person(self, person: str) -> PersonReceipt:
-        """Erase a person's name, verdicts, tracks and faces for good; prove the erasure.
+        """Erase a person's name, verdicts, tracks and faces permanently, with proof.
 
         Args:
             person: ``person_id``, or the name where only one person has it.

@@ -208,7 +208,7 @@ class Catalog:
         track_ids: Collection[str] | None = None,
         video_ids: Collection[str] | None = None,
     ) -> pa.Table:
-        """Return all tracks or those selected (columns: ``schema.tracks_schema``).
+        """Return all tracks or the selected tracks (columns: ``schema.tracks_schema``).
 
         Raises:
             CatalogError: The table is missing or damaged.

@@ -1,4 +1,4 @@
-"""Named people, and verdicts on whether a track shows a person.
+"""Named people, and verdicts: a track shows a person, or does not.
 
 Verdicts are appended and never changed; only merging people and erasure delete verdicts. Of several
 verdicts on the same track and person, the latest counts. A track belongs to the person of its
@@ -117,7 +117,7 @@ def judge(catalog: Catalog, track_ids: Collection[str], person_id: str, *, same:
 
 
 def merge_people(catalog: Catalog, keep: str, other: str) -> None:
-    """Merge two people: the tracks of ``other`` become those of ``keep``.
+    """Merge two people: the tracks of ``other`` become tracks of ``keep``.
 
     Raises:
         ConfigError: The catalog lacks one of the people, or both are the same person.
@@ -165,5 +165,5 @@ def _person_row(person_id: str, name: str) -> pa.Table:
 def _require_person(catalog: Catalog, person_id: str) -> None:
     if person_id not in catalog.people()["person_id"].to_pylist():
         raise ConfigError(
-            f"person {person_id!r} is not in the catalog; choose another, or add a person"
+            f"person {person_id!r} is not in the catalog; choose another person, or add one"
         )

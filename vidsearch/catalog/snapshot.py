@@ -75,7 +75,7 @@ class Snapshot:
     def videos(
         self, columns: Sequence[str] | None = None, video_ids: Collection[str] | None = None
     ) -> pa.Table:
-        """Return rows of ``videos``, all or those selected.
+        """Return rows of ``videos``, all or the selected rows.
 
         Raises:
             CatalogError: The table is missing or damaged.
@@ -88,7 +88,7 @@ class Snapshot:
         track_ids: Collection[str] | None = None,
         video_ids: Collection[str] | None = None,
     ) -> pa.Table:
-        """Return rows of ``tracks``, all or those selected.
+        """Return rows of ``tracks``, all or the selected rows.
 
         Raises:
             CatalogError: The table is missing or damaged.
@@ -104,7 +104,7 @@ class Snapshot:
         track_ids: Collection[str] | None = None,
         video_ids: Collection[str] | None = None,
     ) -> pa.Table:
-        """Return rows of ``faces``, all or those selected.
+        """Return rows of ``faces``, all or the selected rows.
 
         With ``track_ids``, the images of other tracks are not read.
 

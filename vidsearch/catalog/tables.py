@@ -175,7 +175,7 @@ class Table:
         commit(self.root, write)
 
     def merge(self, rows: pa.Table, key: str, replace_where: str) -> None:
-        """Add rows, or replace those with the same key where a condition holds, in one commit.
+        """Add rows, or replace rows with the same key where a condition holds, in one commit.
 
         Args:
             rows: Rows with all columns of the table.

@@ -10,7 +10,7 @@
 A folder is invisible until ``catalog.json`` names it, and ``catalog.json`` is written atomically. A
 killed run therefore leaves the old vectors or the new ones in use, never parts of both. The names
 of folders sort by time: folders older than the current one are superseded, newer ones are staged.
-``remove_superseded`` and ``discard_staged`` remove them for good.
+``remove_superseded`` and ``discard_staged`` remove them permanently.
 """
 
 from __future__ import annotations

@@ -78,7 +78,7 @@ def new_run_id() -> str:
 
 
 class CatalogWriter:
-    """Collects indexed videos and commits them in batches; leaving the context commits the rest.
+    """Collects indexed videos and commits them in batches, the last batch on leaving the context.
 
     A writer belongs to one thread. Any number of writers, processes and machines may write to the
     same catalog.

@@ -92,7 +92,7 @@ def erase(catalog: Catalog, selection: Selection) -> Erasure:
         CatalogError: A trace is left; the message names the file.
         CatalogWriteError: The catalog cannot be written.
     """
-    # Vectors of other models include those of the erased faces.
+    # Vectors of other models include vectors of the erased faces.
     remove_superseded(catalog)
     discard_staged(catalog)
     rows = selection.delete_rows()

@@ -15,7 +15,7 @@ from vidsearch.text.printable import printable
 
 
 def forget_person(catalog: Catalog, person: str) -> PersonReceipt:
-    """Erase a person for good, and prove the erasure.
+    """Erase a person permanently, and prove the erasure.
 
     Tracks without a confirmed verdict for the person stay. The videos stay indexed. Only
     ``index --again`` on the same files restores the tracks.

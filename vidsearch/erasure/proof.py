@@ -28,7 +28,7 @@ class Traces:
         texts: Ids, paths and quoted names, as bytes.
         track_ids: Ids of the erased tracks.
         templates: (N, D) float32, templates of the erased tracks.
-        vectors: Bytes of those templates that no remaining track shares.
+        vectors: Bytes of the templates that no remaining track shares.
         names: Names of erased people. Short names occur by chance in arbitrary bytes, so they are
             compared with whole values of text columns only.
     """

@@ -13,7 +13,7 @@ from vidsearch.errors import ConfigError
 
 
 def forget_video(catalog: Catalog, video_id: str) -> VideoReceipt:
-    """Erase a video for good, and prove the erasure.
+    """Erase a video permanently, and prove the erasure.
 
     Args:
         catalog: The catalog; no run should index into it meanwhile.

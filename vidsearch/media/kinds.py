@@ -24,7 +24,7 @@ HEAD_BYTES: Final = 512
 Category: TypeAlias = Literal["image", "document", "video", "archive"]
 
 _CONVERT = "convert it to JPEG or PNG first"
-_STILL = "save a still image from it, and search with that"
+_STILL = "save a still image of it and search with the image"
 _EXPORT_PAGE = "export the page as JPEG or PNG"
 _UNPACK = "unpack it first"
 

@@ -63,7 +63,7 @@ class Calibration:
         if self.pairs < 0:
             raise ConfigError(f"calibration pairs must not be negative; got {self.pairs}")
         if not self.fitted_on:
-            raise ConfigError("calibration fitted_on must name the pairs it was fitted on")
+            raise ConfigError("calibration fitted_on must name the labelled pairs of the fit")
         error = self.expected_calibration_error
         if error is not None and not 0 <= error <= 1:
             raise ConfigError(

@@ -1,7 +1,7 @@
 """Safe reader of untrusted pickles: plain containers and NumPy arrays, no code execution.
 
 A pickle is a program, and the standard loader runs it. This loader allows the few functions that
-arrays need and refuses every other function by name, before it runs.
+arrays need and rejects every other function by name, before it runs.
 
 NumPy's own functions are not safe with untrusted arguments: a forged ``dtype`` makes them interpret
 bytes as pointers. Each allowed name is therefore replaced by a function of this module. These build

@@ -44,8 +44,8 @@ class SamplingConfig:
 class FrameSampler:
     """Iterates over the sampled frames of one video, once, in time order.
 
-    Frames are returned slightly late (at the third sample of a shot, or its end). At most about
-    ``3 * min_per_shot`` unconverted frames are held in memory.
+    Frames are returned slightly late: when their shot has ``min_per_shot`` samples, or ends. At most
+    about ``3 * min_per_shot`` unconverted frames are held in memory.
 
     Example:
         ::

@@ -82,7 +82,7 @@ class OpenedStream:
             if other.index not in indices:
                 other.discard = av.stream.Discard.all
         context = self.stream.codec_context
-        # Frames may become larger within a stream: the decoder rejects those that exceed the limit.
+        # Frames may become larger within a stream: the decoder rejects frames above the limit.
         context.options = {"max_pixels": str(self._max_pixels)}
         context.thread_count = threads
         if threads > 1:
@@ -145,7 +145,7 @@ def _reject_non_video(uri: str, head: bytes) -> None:
         )
     if is_playlist(head):
         raise VideoOpenError(
-            f"'{printable(uri)}' is a playlist, which only names other files; give those files "
+            f"'{printable(uri)}' is a playlist, which only names other files; give these files "
             "instead"
         )
 

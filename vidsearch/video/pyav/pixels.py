@@ -19,7 +19,7 @@ _SMOOTH = av.video.reformatter.Interpolation.BILINEAR
 class FrameConverter:
     """Converts the frames of one video, each to the upright size of the first frame.
 
-    A stream may change its size half-way. With one size, box coordinates stay comparable.
+    The frame size may change within a stream. With one size, box coordinates stay comparable.
 
     Attributes:
         size: Width and height of the upright frame with square pixels.

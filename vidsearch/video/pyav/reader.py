@@ -312,7 +312,7 @@ class PyAVReader(VideoReader):
         self._source.check()
 
     def _packets(self) -> Iterator[av.Packet[av.VideoStream]]:
-        """Yield the packets of the video stream; decode those of the audio stream on the way."""
+        """Yield the packets of the video stream; decode the packets of the audio stream."""
         failed = 0
         while self._opened is not None and failed < _MAX_READ_ERRORS:
             streams, audio = self._opened.streams, self._opened.audio

@@ -118,7 +118,7 @@ def _clock_seconds(text: str) -> float | None:
 
 
 def _indexed_frames(container: av.container.InputContainer, stream: av.VideoStream) -> int | None:
-    """Return the frames listed in an MP4's index, without those hidden by its edit list."""
+    """Return the number of frames in an MP4's index that its edit list does not hide."""
     if "mov" not in container.format.name or not stream.frames:
         return None
     entries = stream.index_entries
