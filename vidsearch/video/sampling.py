@@ -44,7 +44,7 @@ class SamplingConfig:
 class FrameSampler:
     """Iterates over the sampled frames of one video, once, in time order.
 
-    Frames are returned slightly late: when their shot has ``min_per_shot`` samples, or ends. At most
+    Frames are returned slightly late: when a shot has ``min_per_shot`` samples, or ends. At most
     about ``3 * min_per_shot`` unconverted frames are held in memory.
 
     Example:

@@ -122,7 +122,7 @@ def test_fit_refuses(similarities: list[float], issame: list[bool], rule: str) -
         ({"intercept": math.inf}, "intercept must be a finite number"),
         ({"genuine_share": 1.0}, "genuine_share must lie between"),
         ({"pairs": -1}, "pairs must not be negative"),
-        ({"fitted_on": ""}, "must name the pairs"),
+        ({"fitted_on": ""}, "must name the labelled pairs"),
         ({"expected_calibration_error": 1.5}, r"must lie in \[0, 1\]"),
     ],
 )
