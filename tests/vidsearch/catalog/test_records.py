@@ -1,0 +1,83 @@
+"""Records: ids of tracks, stored paths, and outcomes that contradict themselves."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from tests.helpers.synthetic_catalog import make_video
+from vidsearch.catalog.records import (
+    IndexedVideo,
+    VideoRecord,
+    storable_uri,
+    track_ids,
+    usable_uri,
+)
+from vidsearch.errors import ConfigError
+
+RECORD: dict[str, Any] = {
+    "video_id": "v",
+    "uri": "/a.mp4",
+    "size": 1,
+    "mtime_ns": 1,
+    "status": "indexed",
+    "model_id": "m",
+}
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"status": "lost"}, "status must be one of .*; got 'lost'"),
+        ({"video_id": ""}, "video_id must not be empty; it is, for '/a.mp4'"),
+        ({"status": "failed"}, "a failed video needs its reason"),
+        ({"status": "failed", "failure": ""}, "a failed video needs its reason"),
+    ],
+)
+def test_contradicting_outcomes(changes: dict[str, Any], message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        VideoRecord(**{**RECORD, **changes})
+
+
+def test_a_failed_video_has_no_tracks() -> None:
+    failed = VideoRecord(**{**RECORD, "status": "failed", "failure": "damaged"})
+    with pytest.raises(ConfigError, match="a failed video has no tracks"):
+        IndexedVideo(failed, make_video(0, tracks=1).tracks)
+
+
+def test_ids_differ_by_video_model_shot_and_start_only() -> None:
+    video = make_video(0, tracks=4)
+    ids = track_ids(video.video, video.tracks)
+    assert len(set(ids)) == 4
+    # Path, size and time of change are facts of a copy, not of the content.
+    moved = replace(video.video, uri="/moved.mp4", size=9, mtime_ns=9)
+    assert track_ids(moved, video.tracks) == ids
+    for other in (replace(video.video, video_id="w"), replace(video.video, model_id="n")):
+        assert not set(track_ids(other, video.tracks)) & set(ids)
+
+
+def test_a_twin_keeps_the_ids_of_the_others() -> None:
+    # The second of two equal tracks gets a number; all earlier ids stay what they were.
+    video = make_video(0, tracks=3)
+    doubled = (*video.tracks, video.tracks[1])
+    ids = track_ids(video.video, doubled)
+    assert ids[:3] == track_ids(video.video, video.tracks)
+    assert len(set(ids)) == 4
+
+
+@pytest.mark.parametrize(
+    ("stored", "usable"),
+    [
+        # Written by storable_uri: the byte E9 alone is not UTF-8.
+        ("file:///videos/caf%E9.mp4", "/videos/caf\udce9.mp4"),
+        # Given by a user: the file would have been stored as a plain path.
+        ("file:///videos/a%20b.mp4", "file:///videos/a%20b.mp4"),
+        ("file:///videos/caf%C3%A9.mp4", "file:///videos/caf%C3%A9.mp4"),
+        ("s3://bucket/caf%E9.mp4", "s3://bucket/caf%E9.mp4"),
+    ],
+)
+def test_only_our_own_urls_are_decoded(stored: str, usable: str) -> None:
+    assert usable_uri(stored) == usable
+    assert storable_uri(usable) == stored
