@@ -76,8 +76,12 @@ def frame(**changes: Any) -> Frame:
 
 
 def track(box: Any) -> Track:
-    template = Template(np.ones(2, np.float32), 1.0, "m")
-    return Track(TimeSpan(0, 1), 0.5, 0, 1, 0.5, box, template, ())
+    pooled = Template(np.ones(2, np.float32), 1.0, "m")
+    return Track(TimeSpan(0, 1), 0.5, 0, 1, 0.5, box, pooled, ())
+
+
+def template(vector: Any) -> Template:
+    return Template(vector, 1.0, "m")
 
 
 WRONG: list[tuple[Callable[[], object], str]] = [
@@ -92,7 +96,7 @@ WRONG: list[tuple[Callable[[], object], str]] = [
     (lambda: frame_faces(0, aligned_points=np.zeros(10, np.float32)), "aligned_points must be"),
     (lambda: kept_face(box_xyxy=np.zeros((1, 4), np.float32)), r"box_xyxy must be \(4\)"),
     (lambda: kept_face(embedding=np.zeros((1, 4), np.float32)), r"embedding must be \(N\)"),
-    (lambda: Template(np.ones(2), 1.0, "m"), "vector must be .* float32; got .* float64"),
+    (lambda: template(np.ones(2)), "vector must be .* float32; got .* float64"),
     (lambda: track(np.zeros(5, np.float32)), r"box_xyxy must be \(4\)"),
     (lambda: frame(image=np.zeros((2, 3), np.uint8)), r"image must be \(N, N, 3\) uint8"),
     (lambda: frame(image=np.zeros((2, 3, 3), np.float32)), "image must be .* got .* float32"),

@@ -89,6 +89,8 @@ def to_table(config: Any) -> dict[str, Any]:
             value = to_table(value)
         elif isinstance(value, tuple):
             value = list(value)
+        elif isinstance(value, dict):
+            value = dict(value)  # the caller may change the table, not the configuration
         table[field.name] = value
     return table
 

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 
 from vidsearch.faces.track.association import (
     Appearance,
@@ -87,12 +88,12 @@ def test_weight_of_appearance_between_the_limits() -> None:
 
 def test_the_poorer_face_of_a_pair_weighs_it() -> None:
     # Probability 3/4 for every pair: log 3. Qualities 0.4 and 0.5 weigh 1/4 and 1/2.
-    def three_quarters(similarity: np.ndarray[tuple[int, ...], np.dtype[np.float32]]) -> object:
+    def three_quarters(similarity: NDArray[np.float32]) -> NDArray[np.float64]:
         return np.full(similarity.shape, 0.75)
 
     faces = Appearance(np.eye(2, dtype=np.float32), np.array([0.4, 1.0], np.float32))
     tracklet = Appearance(np.eye(2, dtype=np.float32)[:1], np.array([0.5], np.float32))
-    found = appearance_log_odds([tracklet], faces, three_quarters)  # type: ignore[arg-type]
+    found = appearance_log_odds([tracklet], faces, three_quarters)
     assert found == pytest.approx(np.log(3) * np.array([[0.25, 0.5]]))
 
 
@@ -100,5 +101,9 @@ def test_the_most_similar_vector_of_a_tracklet_decides() -> None:
     faces = Appearance(np.array([[1, 0]], np.float32), np.ones(1, np.float32))
     turned = Appearance(np.array([[0, 1], [1, 0]], np.float32), np.ones(2, np.float32))
     away = Appearance(np.array([[0, 1]], np.float32), np.ones(1, np.float32))
-    found = appearance_log_odds([turned, away], faces, lambda cosine: 0.1 + 0.8 * cosine)
+
+    def from_one_to_nine_tenths(cosine: NDArray[np.float32]) -> NDArray[np.float64]:
+        return 0.1 + 0.8 * cosine.astype(np.float64)
+
+    found = appearance_log_odds([turned, away], faces, from_one_to_nine_tenths)
     assert found == pytest.approx(np.array([[math.log(9)], [-math.log(9)]]), rel=1e-5)
