@@ -64,4 +64,4 @@ def test_wrong_values_are_value_errors(kind: type[VidsearchError]) -> None:
 
 def test_an_error_is_never_without_words() -> None:
     assert reason(OSError("  disk full\n")) == "disk full"
-    assert reason(TimeoutError(" ")) == "TimeoutError without further words"
+    assert reason(TimeoutError(" ")).startswith("TimeoutError ")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 
 from pipelines.demo.camera_moves import (
@@ -28,7 +30,7 @@ def test_a_move_begins_and_ends_at_its_windows() -> None:
 
 def test_a_move_eases_in_and_out() -> None:
     widths = [x2 - x1 for x1, _, x2, _ in map(MOVE.window, range(MOVE.frames))]
-    steps = [a - b for a, b in zip(widths, widths[1:], strict=False)]
+    steps = [a - b for a, b in pairwise(widths)]
     assert all(step > 0 for step in steps)
     assert steps[0] < max(steps) / 5
     assert steps == pytest.approx(steps[::-1])

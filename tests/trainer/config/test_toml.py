@@ -42,7 +42,7 @@ def test_any_config_is_read_back_equal(
         ("[optim]\nlr = [0.1]", r"optim.lr must be a number; got \[0.1\]"),
         ("[data]\npath = 3", "data.path must be a text; got 3"),
         ("[schedule]\nmilestones = 5", "schedule.milestones must be a list; got 5"),
-        ("[schedule]\nmilestones = [1.5]", "schedule.milestones must be a whole number; got 1.5"),
+        ("[schedule]\nmilestones = [1.5]", "milestones must be a whole number; got 1.5"),
         ("[schedule]\nkind = []", r"schedule.kind must be one of .*; got \[\]"),
         ("optim = 3", "optim is a table of fields; got 3"),
         (

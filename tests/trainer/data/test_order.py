@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
@@ -12,7 +14,9 @@ GROUPS = st.lists(st.integers(0, 5), max_size=80).map(lambda sizes: np.cumsum([0
 
 
 @given(GROUPS, st.integers(0, 99), st.integers(0, 9))
-def test_each_face_once_with_groups_of_any_size(groups: np.ndarray, seed: int, epoch: int) -> None:  # type: ignore[type-arg]
+def test_each_face_once_with_groups_of_any_size(
+    groups: np.ndarray[Any, Any], seed: int, epoch: int
+) -> None:
     count = int(groups[-1])
     order = epoch_order(count, seed, epoch, groups.astype(np.int64))
     assert order.dtype == np.int64

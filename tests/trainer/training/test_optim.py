@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 import torch
@@ -137,6 +139,6 @@ def test_rates_rise_to_the_highest_then_never_rise(config: ScheduleConfig, steps
     assert all(0 <= factor <= 1 + 1e-12 for factor in factors)
     after = factors[config.warmup_steps :]
     assert after[0] == pytest.approx(1.0)
-    assert all(later <= earlier + 1e-12 for earlier, later in zip(after, after[1:], strict=False))
+    assert all(later <= earlier + 1e-12 for earlier, later in pairwise(after))
     if config.kind != "constant":
         assert lr_factor(config, steps, steps) == pytest.approx(config.end_factor)

@@ -23,7 +23,7 @@ def test_precisions_without_scaling_never_skip_an_update() -> None:
 def test_gradients_of_a_scaled_loss_are_those_of_the_loss() -> None:
     scaler = LossScaler(enabled=True)
     weight = torch.tensor([2.0], requires_grad=True)
-    scaler.scaled((3 * weight).sum()).backward()
+    scaler.scaled((3 * weight).sum()).backward()  # type: ignore[no-untyped-call]
     assert weight.grad is not None
     scaler.unscale([weight.grad])
     assert weight.grad.item() == 3.0

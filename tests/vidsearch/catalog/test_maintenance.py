@@ -9,7 +9,7 @@ import pyarrow as pa
 import pytest
 
 from vidsearch.catalog import Catalog, CatalogWriter, KnownFile
-from vidsearch.catalog.maintenance import remove_incomplete, repair, retire_replaced
+from vidsearch.catalog.maintenance import remove_incomplete, remove_replaced, repair
 from vidsearch.catalog.schema import FILES, file_rows, track_rows
 
 DIM = 16
@@ -38,21 +38,21 @@ def now_holds(catalog: Catalog, number: int, video_id: str) -> None:
 
 def test_a_video_whose_only_file_was_overwritten_is_retired(archive: Catalog) -> None:
     now_holds(archive, 1, "other content")
-    assert retire_replaced(archive) == 1
+    assert remove_replaced(archive) == 1
     assert video_ids(archive) == {"video-0000", "video-0002"}
-    assert retire_replaced(archive) == 0
+    assert remove_replaced(archive) == 0
 
 
 def test_a_copy_elsewhere_keeps_the_video(archive: Catalog) -> None:
     now_holds(archive, 1, "other content")
     archive.table("files").append(file_rows([KnownFile("/backup/1.mp4", 7, 7, "video-0001")]))
-    assert retire_replaced(archive) == 0
+    assert remove_replaced(archive) == 0
 
 
 def test_a_video_without_a_known_file_stays(archive: Catalog) -> None:
     # A run that was killed between two commits leaves a video without a row in ``files``.
     archive.table("files").delete("true")
-    assert retire_replaced(archive) == 0
+    assert remove_replaced(archive) == 0
     assert len(video_ids(archive)) == 3
 
 

@@ -31,9 +31,9 @@ RECORD: dict[str, Any] = {
     ("changes", "message"),
     [
         ({"status": "lost"}, "status must be one of .*; got 'lost'"),
-        ({"video_id": ""}, "video_id must not be empty; it is, for '/a.mp4'"),
-        ({"status": "failed"}, "a failed video needs its reason"),
-        ({"status": "failed", "failure": ""}, "a failed video needs its reason"),
+        ({"video_id": ""}, "video_id of '/a.mp4' must not be empty"),
+        ({"status": "failed"}, "failed video '/a.mp4' must state the reason"),
+        ({"status": "failed", "failure": ""}, "failed video '/a.mp4' must state the reason"),
     ],
 )
 def test_contradicting_outcomes(changes: dict[str, Any], message: str) -> None:
@@ -43,7 +43,7 @@ def test_contradicting_outcomes(changes: dict[str, Any], message: str) -> None:
 
 def test_a_failed_video_has_no_tracks() -> None:
     failed = VideoRecord(**{**RECORD, "status": "failed", "failure": "damaged"})
-    with pytest.raises(ConfigError, match="a failed video has no tracks"):
+    with pytest.raises(ConfigError, match="failed video '/a.mp4' must not have tracks; got 1"):
         IndexedVideo(failed, make_video(0, tracks=1).tracks)
 
 

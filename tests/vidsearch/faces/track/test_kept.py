@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from vidsearch.datatypes import KeptFace
-from vidsearch.faces.track.kept import best_first, thin
+from vidsearch.faces.track.kept import best_first, best_per_time_span
 
 POINTS = np.zeros((5, 2), np.float32)
 
@@ -26,12 +26,12 @@ def facts(faces: list[KeptFace] | tuple[KeptFace, ...]) -> list[tuple[float, flo
 def test_the_best_of_each_half_by_hand() -> None:
     # The best two faces both lie in the first half [0, 5); one comes from the second half.
     faces = [face(0, 0.9), face(1, 0.95), face(6, 0.2), face(10, 0.3)]
-    assert facts(thin(faces, 2)) == [(1, 0.95), (10, 0.3)]
+    assert facts(best_per_time_span(faces, 2)) == [(1, 0.95), (10, 0.3)]
 
 
 def test_of_equal_qualities_the_earlier_face_is_kept() -> None:
     faces = [face(3, 0.5), face(0, 0.5), face(10, 0.5), face(6, 0.5)]
-    assert facts(thin(faces, 2)) == [(0, 0.5), (6, 0.5)]
+    assert facts(best_per_time_span(faces, 2)) == [(0, 0.5), (6, 0.5)]
 
 
 FACES = st.lists(
@@ -47,17 +47,17 @@ def test_the_best_face_is_always_kept(
     pairs: list[tuple[int, float]], keep: int, random: Random
 ) -> None:
     faces = [face(*pair) for pair in pairs]
-    kept = thin(faces, keep)
+    kept = best_per_time_span(faces, keep)
     assert 1 <= len(kept) <= keep
     assert set(facts(kept)) <= set(facts(faces))
     assert max(facts(kept), key=lambda pair: pair[1])[1] == max(quality for _, quality in pairs)
     assert facts(kept) == sorted(facts(kept)), "in time order"
     random.shuffle(faces)
-    assert facts(thin(faces, keep)) == facts(kept)
+    assert facts(best_per_time_span(faces, keep)) == facts(kept)
 
 
 def test_faces_of_one_moment_leave_one() -> None:
-    assert facts(thin([face(1, 0.2), face(1, 0.8), face(1, 0.5)], 2)) == [(1, 0.8)]
+    assert facts(best_per_time_span([face(1, 0.2), face(1, 0.8), face(1, 0.5)], 2)) == [(1, 0.8)]
 
 
 def test_best_first_then_by_time() -> None:
