@@ -47,5 +47,5 @@ def test_bytes_that_are_no_image(content: bytes) -> None:
 
 def test_a_face_of_another_size_states_width_before_height() -> None:
     content = encoded(Pillow.new("RGB", (20, 30)), "PNG")
-    with pytest.raises(BrokenFaceError, match="a: 20 x 30 pixels.* 16 x 16"):
+    with pytest.raises(BrokenFaceError, match=r"a: 20 x 30 pixels.* 16 x 16"):
         decode_face(content, "a", 16)

@@ -65,7 +65,7 @@ def test_a_damaged_value_is_one_line(tmp_path: Path, changes: dict[str, Any], me
 
 
 def test_a_newer_format_is_not_taken_for_damage(tmp_path: Path) -> None:
-    with pytest.raises(CatalogVersionError, match="has format 3; .* up to 2; upgrade vidsearch"):
+    with pytest.raises(CatalogVersionError, match=r"has format 3; .* up to 2; upgrade vidsearch"):
         read(tmp_path, {"format": "vidsearch-catalog", "format_version": 3})
 
 

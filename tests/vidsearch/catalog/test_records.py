@@ -43,7 +43,7 @@ def test_contradicting_outcomes(changes: dict[str, Any], message: str) -> None:
 
 def test_a_failed_video_has_no_tracks() -> None:
     failed = VideoRecord(**{**RECORD, "status": "failed", "failure": "damaged"})
-    with pytest.raises(ConfigError, match="failed video '/a.mp4' must not have tracks; got 1"):
+    with pytest.raises(ConfigError, match=r"failed video '/a.mp4' must not have tracks; got 1"):
         IndexedVideo(failed, make_video(0, tracks=1).tracks)
 
 
