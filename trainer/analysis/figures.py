@@ -224,15 +224,15 @@ def _reports_with_pairs(
     reports: Sequence[StoredReport],
 ) -> list[tuple[StoredReport, tuple[NDArray[np.float64], NDArray[np.bool_]]]]:
     """Return the reports with pairs: similarities (P,), and True (P,) for genuine pairs."""
-    found = []
+    with_pairs = []
     for report in reports:
         columns = report.scores.columns if report.scores is not None else {}
         if {"similarity", "genuine"} <= columns.keys():
             similarities = np.asarray(columns["similarity"], np.float64)
             genuine = np.asarray(columns["genuine"], bool)
             if genuine.any() and not genuine.all():
-                found.append((report, (similarities, genuine)))
-    return found
+                with_pairs.append((report, (similarities, genuine)))
+    return with_pairs
 
 
 def _model_name(report: StoredReport) -> str:

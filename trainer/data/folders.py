@@ -100,16 +100,16 @@ def _list_faces(folder: Path) -> tuple[tuple[str, ...], list[str], NDArray[np.in
     files: list[str] = []
     labels: list[int] = []
     for label, name in enumerate(names):
-        found = sorted(
+        image_names = sorted(
             entry.name
             for entry in os.scandir(folder / name)
             if entry.name.lower().endswith(PHOTO_ENDINGS) and not entry.name.startswith(".")
         )
-        if not found:
+        if not image_names:
             raise TrainingSetError(
                 f"training set {folder}: identity {name!r} has no images; remove its folder or "
                 "add photos"
             )
-        files += found
-        labels += [label] * len(found)
+        files += image_names
+        labels += [label] * len(image_names)
     return tuple(names), files, np.array(labels, np.int64)

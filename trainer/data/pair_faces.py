@@ -82,10 +82,10 @@ class PairFaces:
             raise BrokenFaceError(str(error)) from error
         if self._aligned:
             return np.asarray(from_arcface(image, self.template)[0])
-        found = central_face(image, self._detector, self.template)
-        if not len(found):
+        faces = central_face(image, self._detector, self.template)
+        if not len(faces):
             raise BrokenFaceError(f"no face in {self._names[index]}")
-        return np.asarray(found[0])
+        return np.asarray(faces[0])
 
     def warn_of_shared_identities(self, training_identities: Collection[str]) -> None:
         """Log a warning if identities of the set are also in the training set."""

@@ -120,10 +120,10 @@ class RecordFile:
     def _bytes(self, position: int, length: int, record: int) -> bytes:
         if position < 0 or position + length > self.size:
             raise self._corrupt(record, f"the record ends beyond the file's {self.size} bytes")
-        found = os.pread(self._descriptor, length, position)
-        if len(found) != length:
-            raise self._corrupt(record, f"{len(found)} of {length} bytes could be read")
-        return found
+        content = os.pread(self._descriptor, length, position)
+        if len(content) != length:
+            raise self._corrupt(record, f"{len(content)} of {length} bytes could be read")
+        return content
 
     def _unpacked(self, data: bytes, offset: int) -> Record:
         if len(data) < _HEADER.size:
@@ -157,7 +157,7 @@ def read_index(path: Path) -> dict[int, int]:
             f"{path} cannot be read ({error.strerror}); an InsightFace set is a pair of files, "
             "NAME.rec and NAME.idx, in one folder"
         ) from error
-    found: dict[int, int] = {}
+    offsets: dict[int, int] = {}
     for number, line in enumerate(lines, 1):
         if not line.strip():
             continue
@@ -168,7 +168,7 @@ def read_index(path: Path) -> dict[int, int]:
                 f"{path}: line {number} must be two whole numbers; got {line[:40]!r}; copy or "
                 "download the file again"
             )
-        found[int(words[0])] = int(words[1])
-    if not found:
+        offsets[int(words[0])] = int(words[1])
+    if not offsets:
         raise TrainingSetError(f"{path} is empty; copy or download it again, with its .rec file")
-    return found
+    return offsets

@@ -71,14 +71,14 @@ def decode_pairs(dataset: ValidationSet, pairs: int) -> HeldOutPairs:
             if not isinstance(dataset, PairFaces):
                 raise ExportError(f"held-out set: {error}; remove this face") from error
     rows = np.array(sorted(faces), np.int64)
-    both = np.isin(drawn.left, rows) & np.isin(drawn.right, rows)
-    left, right = (np.searchsorted(rows, side[both]) for side in (drawn.left, drawn.right))
+    complete = np.isin(drawn.left, rows) & np.isin(drawn.right, rows)
+    left, right = (np.searchsorted(rows, side[complete]) for side in (drawn.left, drawn.right))
     return HeldOutPairs(
         np.stack([faces[i] for i in rows.tolist()]),
         dataset.labels[rows],
         left.astype(np.int64),
         right.astype(np.int64),
-        drawn.issame[both],
+        drawn.issame[complete],
     )
 
 

@@ -79,10 +79,15 @@ def largest_difference(
     with torch.no_grad():
         expected = backbone(torch.from_numpy(planes)).numpy()
     norms = np.linalg.norm(expected, axis=1, keepdims=True)
-    together = run_onnx(path, planes)
-    alone = np.concatenate([run_onnx(path, planes[i : i + 1]) for i in range(len(planes))])
+    batch_embeddings = run_onnx(path, planes)
+    single_embeddings = np.concatenate(
+        [run_onnx(path, planes[i : i + 1]) for i in range(len(planes))]
+    )
     scale = np.maximum(norms, np.finfo(np.float32).tiny)
-    return max(float((np.abs(found - expected) / scale).max()) for found in (together, alone))
+    return max(
+        float((np.abs(embeddings - expected) / scale).max())
+        for embeddings in (batch_embeddings, single_embeddings)
+    )
 
 
 def run_onnx(path: Path, planes: Matrix) -> Matrix:

@@ -244,7 +244,7 @@ def load_initial_weights(path: str, backbone: Backbone, config: TrainConfig) -> 
         backbone.load_state_dict(other.state_dict())
     except RuntimeError as error:
         raise CheckpointError(
-            f"checkpoint {path} holds {_architecture(found)}, this run asks for "
+            f"checkpoint {path} holds {_architecture(found)}, this run needs "
             f"{_architecture(own)}; "
             "set backbone.name, backbone.embedding_size and backbone.options to the checkpoint's"
         ) from error

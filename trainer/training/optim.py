@@ -33,12 +33,12 @@ def lr_factor(config: ScheduleConfig, step: int, steps: int) -> float:
     if config.kind == "step":
         return config.factor ** sum(step >= milestone for milestone in config.milestones)
     progress = (step - config.warmup_steps) / max(steps - config.warmup_steps, 1)
-    falling = (
+    decay = (
         (1 + math.cos(math.pi * progress)) / 2
         if config.kind == "cosine"
         else (1 - progress) ** config.power
     )
-    return config.end_factor + (1 - config.end_factor) * falling
+    return config.end_factor + (1 - config.end_factor) * decay
 
 
 def build_optimizer(

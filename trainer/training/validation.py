@@ -45,7 +45,7 @@ class Pairs:
 def draw_pairs(dataset: FaceDataset, genuine: int, seed: int) -> Pairs:
     """Draw genuine pairs, and as many impostor pairs.
 
-    Identities are drawn uniformly, whatever their number of faces.
+    Identities are drawn uniformly, independent of their number of faces.
 
     Args:
         dataset: Identities that are not in the training set.
@@ -59,17 +59,17 @@ def draw_pairs(dataset: FaceDataset, genuine: int, seed: int) -> Pairs:
     order = np.argsort(dataset.labels, kind="stable")
     _, starts = np.unique(dataset.labels[order], return_index=True)
     identities = np.split(order, starts[1:])
-    several = [faces for faces in identities if len(faces) > 1]
-    if len(identities) < 2 or not several:
+    with_pairs = [faces for faces in identities if len(faces) > 1]
+    if len(identities) < 2 or not with_pairs:
         raise TrainingSetError(
             f"validation set {dataset.name!r} needs two identities, and one with two faces; it has "
-            f"{len(identities)} and {len(several)}: hold out more (validation.held_out)"
+            f"{len(identities)} and {len(with_pairs)}: hold out more (validation.held_out)"
         )
-    possible = sum(len(faces) * (len(faces) - 1) // 2 for faces in several)
+    possible = sum(len(faces) * (len(faces) - 1) // 2 for faces in with_pairs)
     chosen: dict[tuple[int, int], bool] = {}
     count = min(genuine, possible)
     while len(chosen) < count:
-        faces = several[rng.integers(len(several))]
+        faces = with_pairs[rng.integers(len(with_pairs))]
         a, b = sorted(int(face) for face in rng.choice(faces, 2, replace=False))
         chosen[a, b] = True
     # All but tiny sets have enough impostor pairs; a pair may be drawn twice.
@@ -77,10 +77,10 @@ def draw_pairs(dataset: FaceDataset, genuine: int, seed: int) -> Pairs:
     for _ in range(count):
         first, second = rng.choice(len(identities), 2, replace=False)
         impostors.append((int(rng.choice(identities[first])), int(rng.choice(identities[second]))))
-    both = np.array([*chosen, *impostors], np.int64).reshape(-1, 2)
-    issame = np.arange(len(both)) < count
-    shuffled = rng.permutation(len(both))
-    return Pairs(both[shuffled, 0], both[shuffled, 1], issame[shuffled])
+    pairs = np.array([*chosen, *impostors], np.int64).reshape(-1, 2)
+    issame = np.arange(len(pairs)) < count
+    shuffled = rng.permutation(len(pairs))
+    return Pairs(pairs[shuffled, 0], pairs[shuffled, 1], issame[shuffled])
 
 
 def pairs_of(dataset: ValidationSet, genuine: int, seed: int) -> Pairs:

@@ -80,11 +80,11 @@ def _problems(problems: tuple[VideoProblem, ...]) -> None:
 
 @st.fragment(run_every=3.0)
 def _show_jobs() -> None:
-    found = jobs(catalog())
+    recent_jobs = jobs(catalog())
     for name, status, error_line in indexers().ended():
         if status not in (0, 3):
             st.error(f"Indexing {markdown(name)} ended: {markdown(error_line)}")
-    running_jobs = [job for job in found if job.state == "running"]
+    running_jobs = [job for job in recent_jobs if job.state == "running"]
     waiting = indexers().running()
     if not running_jobs and waiting:
         st.info(f"Starting to index {markdown(', '.join(waiting))} ...", icon=":material/sync:")
@@ -95,7 +95,7 @@ def _show_jobs() -> None:
             f"Indexing: {job.finished} of {counted(job.videos, 'video')}, {job.failed} failed, "
             f"{counted(job.tracks, 'track')}{remaining_time}",
         )
-    past = [job for job in found if job.state != "running"]
+    past = [job for job in recent_jobs if job.state != "running"]
     if past:
         with st.expander("Earlier runs", icon=":material/history:"):
             rows = pd.DataFrame([_job_row(job) for job in past])

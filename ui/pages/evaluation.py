@@ -53,21 +53,21 @@ def render() -> None:
     """Draw the page."""
     st.title("Evaluation", anchor=False)
     allowed = readable_folders()
-    found = _listed_reports(allowed)
+    listed = _listed_reports(allowed)
     with errors_shown():
         reading, comparing = st.tabs(["Read a report", "Compare two"])
         with reading, errors_shown():
-            folder = _choose_report(found, "Report", "report")
+            folder = _choose_report(listed, "Report", "report")
             if folder:
                 _show_report(*_read_report(folder, allowed, written_at(folder, allowed)))
             else:
-                _show_no_report(found, allowed)
+                _show_no_report(listed, allowed)
         with comparing, errors_shown():
-            _show_comparison(found, allowed)
+            _show_comparison(listed, allowed)
 
 
-def _show_no_report(found: Sequence[ListedReport], allowed: Sequence[str]) -> None:
-    if found:
+def _show_no_report(listed: Sequence[ListedReport], allowed: Sequence[str]) -> None:
+    if listed:
         return
     searched = ", ".join(map(markdown, allowed)) if allowed else "no folder is allowed"
     st.info(
@@ -81,16 +81,16 @@ def _show_no_report(found: Sequence[ListedReport], allowed: Sequence[str]) -> No
     )
 
 
-def _choose_report(found: Sequence[ListedReport], label: str, key: str, default: int = 0) -> str:
+def _choose_report(listed: Sequence[ListedReport], label: str, key: str, default: int = 0) -> str:
     """Show a box to choose or name a report; return its folder, or empty text.
 
     Args:
-        found: Reports, newest first.
+        listed: Reports, newest first.
         label: Label of the box.
         key: Key of the box, unique on the page.
         default: Index of the report chosen at first.
     """
-    reports = {str(report.folder): report for report in found}
+    reports = {str(report.folder): report for report in listed}
 
     def label_of(folder: str) -> str:
         if folder == _OTHER:
@@ -106,7 +106,7 @@ def _choose_report(found: Sequence[ListedReport], label: str, key: str, default:
     return folder
 
 
-def _show_report(report: OpenedReport, found: Sequence[Curve]) -> None:
+def _show_report(report: OpenedReport, report_curves: Sequence[Curve]) -> None:
     stored = report.stored
     st.subheader(markdown(stored.title), anchor=False)
     if report.lead:
@@ -118,7 +118,7 @@ def _show_report(report: OpenedReport, found: Sequence[Curve]) -> None:
         )
     if report.headlines:
         st.html(headlines(report.headlines))
-    drawn = {curve.name: curve for curve in found}
+    drawn = {curve.name: curve for curve in report_curves}
     for section in report.sections:
         st.subheader(markdown(section.title), divider="gray", anchor=False)
         if section.text:
@@ -164,14 +164,16 @@ def _show_curve(curve: Curve) -> None:
 
 
 def _show_table(table: ReportTable) -> None:
-    found = intervals(table)
-    if found is not None:
-        st.altair_chart(interval_chart(found), width="stretch", key=f"intervals-{table.name}")
+    table_intervals = intervals(table)
+    if table_intervals is not None:
+        st.altair_chart(
+            interval_chart(table_intervals), width="stretch", key=f"intervals-{table.name}"
+        )
     st.html(to_html(table))
 
 
-def _show_comparison(found: Sequence[ListedReport], allowed: Sequence[str]) -> None:
-    if len(found) < 2:
+def _show_comparison(listed: Sequence[ListedReport], allowed: Sequence[str]) -> None:
+    if len(listed) < 2:
         st.info(
             "Two reports of one kind over the same data can be compared, for example before and "
             "after a change of model.",
@@ -180,11 +182,11 @@ def _show_comparison(found: Sequence[ListedReport], allowed: Sequence[str]) -> N
         return
     left, right = st.columns(2)
     # Default: the newest report, and the next older one of the same kind.
-    older = [row for row, report in enumerate(found) if row and report.kind == found[0].kind]
+    older = [row for row, report in enumerate(listed) if row and report.kind == listed[0].kind]
     with left:
-        a = _choose_report(found, "A", "compare-a", default=older[0] if older else 1)
+        a = _choose_report(listed, "A", "compare-a", default=older[0] if older else 1)
     with right:
-        b = _choose_report(found, "B", "compare-b")
+        b = _choose_report(listed, "B", "compare-b")
     if not a or not b or not st.button("Compare", type="primary", key="compare"):
         st.caption(
             f"Paired bootstrap: both reports are scored on the same {RESAMPLES:,} resamples of "

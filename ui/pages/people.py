@@ -139,14 +139,15 @@ def _person_actions(verdicts: Judgements, person: str, cards: Sequence[TrackCard
 
 def _training_set(verdicts: Judgements) -> None:
     with st.expander("Train with these names", icon=":material/school:"):
-        found = labelled_faces(catalog(), verdicts)
-        rest = f" {counted(found.left_out, 'person', 'people')} with fewer are left out."
+        training_set = labelled_faces(catalog(), verdicts)
+        people = counted(training_set.people, "person", "people")
+        left_out = counted(training_set.left_out, "person", "people")
+        rest = f" {left_out} with fewer are left out." if training_set.left_out else ""
         st.write(
-            f"{counted(found.faces, 'stored face')} of "
-            f"{counted(found.people, 'person', 'people')} with {MIN_FACES} faces or more can be "
-            f"used for training.{rest if found.left_out else ''} This makes the training set:"
+            f"{counted(training_set.faces, 'stored face')} of {people} with {MIN_FACES} faces or "
+            f"more can be used for training.{rest} This command makes the training set:"
         )
-        st.code(found.command, language=None, wrap_lines=True)
+        st.code(training_set.command, language=None, wrap_lines=True)
         st.download_button(
             "All verdicts (CSV)",
             lambda: verdicts_csv(catalog()),
@@ -173,17 +174,18 @@ def _correct_appearances(person: str, chosen: frozenset[str]) -> None:
 
 
 def _show_unknown(verdicts: Judgements) -> None:
-    found = unknown_people(catalog(), searcher().calibration)
-    if not found.clusters:
+    unknown = unknown_people(catalog(), searcher().calibration)
+    if not unknown.clusters:
         st.info("No unknown faces.", icon=":material/done_all:")
         return
-    rest = f"; {found.left_out:,} less clear tracks are left out" if found.left_out else ""
+    rest = f"; {unknown.left_out:,} less clear tracks are left out" if unknown.left_out else ""
+    groups = counted(len(unknown.clusters), "group")
     st.caption(
-        f"{counted(found.clustered, 'track')} in {counted(len(found.clusters), 'group')}{rest}. "
+        f"{counted(unknown.clustered, 'track')} in {groups}{rest}. "
         "People visible at the same time are never grouped. Deselect wrong faces, then name the "
         "rest."
     )
-    for number, cluster in enumerate(found.clusters[:_MAX_GROUPS]):
+    for number, cluster in enumerate(unknown.clusters[:_MAX_GROUPS]):
         key = cluster[0].track_id
         with st.container(border=True):
             ids = frozenset(card.track_id for card in cluster)
@@ -199,9 +201,9 @@ def _show_unknown(verdicts: Judgements) -> None:
                 )
                 if st.form_submit_button(f"Name {counted(len(chosen), 'track')}", key=f"do-{key}"):
                     _give_name(verdicts, name, chosen)
-        if number + 1 == _MAX_GROUPS and len(found.clusters) > _MAX_GROUPS:
+        if number + 1 == _MAX_GROUPS and len(unknown.clusters) > _MAX_GROUPS:
             st.caption(
-                f"{len(found.clusters) - _MAX_GROUPS} more groups follow after these are named."
+                f"{len(unknown.clusters) - _MAX_GROUPS} more groups follow after these are named."
             )
 
 

@@ -30,9 +30,9 @@ def chosen_faces() -> tuple[QueryFace, ...]:
     clickable("", "paste", paste=True)
     st.caption("Drop, paste (Ctrl+V) or choose. Photos are deleted when you leave.")
     if st.toggle("Use the camera", key="use_camera"):
-        shot = st.camera_input("Take a photo of the face", key="camera")
-        if shot is not None:
-            uploads.append(shot)
+        camera_photo = st.camera_input("Take a photo of the face", key="camera")
+        if camera_photo is not None:
+            uploads.append(camera_photo)
     if len(uploads) > MAX_PHOTOS:
         st.caption(f"Only the first {MAX_PHOTOS} photos are used.")
         uploads = uploads[:MAX_PHOTOS]
@@ -44,39 +44,39 @@ def chosen_faces() -> tuple[QueryFace, ...]:
     chosen = []
     for number, (upload, key) in enumerate(zip(uploads, keys, strict=True)):
         with errors_shown():
-            found = recent.get(key)
-            if found is None:
+            photo = recent.get(key)
+            if photo is None:
                 with st.spinner("Looking for faces ..."):
-                    found = searcher().faces(upload.getvalue(), upload.name)
-                recent.put(key, found)
-            face = _choose_face(found, number, key)
+                    photo = searcher().faces(upload.getvalue(), upload.name)
+                recent.put(key, photo)
+            face = _choose_face(photo, number, key)
             if face is not None:
                 chosen.append(face)
     return tuple(chosen)
 
 
-def _choose_face(found: DisplayedPhoto, number: int, key: str) -> QueryFace | None:
-    if not found.faces:
+def _choose_face(photo: DisplayedPhoto, number: int, key: str) -> QueryFace | None:
+    if not photo.faces:
         st.warning(
-            f"No face found in {markdown(found.name)}. Use a photo that shows the face from "
+            f"No face found in {markdown(photo.name)}. Use a photo that shows the face from "
             "the front, large and in good light.",
             icon=":material/face_retouching_off:",
         )
         return None
     choices: dict[str, int] = st.session_state.setdefault("choices", {})
-    chosen = min(choices.get(key, 0), len(found.faces) - 1)
-    html = photo_with_faces(found.jpeg, found.size_wh, found.faces, chosen, number)
+    chosen = min(choices.get(key, 0), len(photo.faces) - 1)
+    html = photo_with_faces(photo.jpeg, photo.size_wh, photo.faces, chosen, number)
     pressed = clickable(html, f"photo-{number}-{key[:16]}")
     if pressed is not None and pressed.get("act") == "face" and int(pressed["face"]) != chosen:
         choices[key] = int(pressed["face"])
         st.session_state.pop("person", None)
         st.rerun()
-    if len(found.faces) > 1:
+    if len(photo.faces) > 1:
         st.caption(
-            f"{counted(len(found.faces), 'face')} found; face {chosen + 1} is used. Click "
+            f"{counted(len(photo.faces), 'face')} found; face {chosen + 1} is used. Click "
             "another face to use it."
         )
-    face = found.faces[chosen]
+    face = photo.faces[chosen]
     for warning in face.warnings:
         sentence = markdown(warning_sentence(warning))
         if face.unreliable:

@@ -37,8 +37,8 @@ def render() -> None:
             st.fragment(_show_run, run_every=_REFRESH_S if running else None)(folder, allowed)
 
 
-def _choose_run(found: Sequence[Path], allowed: Sequence[str]) -> str:
-    names = [str(folder) for folder in found]
+def _choose_run(listed: Sequence[Path], allowed: Sequence[str]) -> str:
+    names = [str(folder) for folder in listed]
     if not names:
         searched = ", ".join(map(markdown, allowed)) if allowed else "no folder is allowed"
         st.info(

@@ -56,8 +56,8 @@ class Job:
 def jobs(catalog: Catalog, now: datetime | None = None) -> tuple[Job, ...]:
     """Return the latest 20 runs, newest first; logs that cannot be read are left out."""
     current = now if now is not None else datetime.now(UTC)
-    found = [_job(log, current) for log in read_run_logs(catalog.root)]
-    return tuple(sorted(found, key=lambda job: job.started, reverse=True)[:_MAX_RUNS])
+    all_jobs = [_job(log, current) for log in read_run_logs(catalog.root)]
+    return tuple(sorted(all_jobs, key=lambda job: job.started, reverse=True)[:_MAX_RUNS])
 
 
 def _job(log: RunLog, now: datetime) -> Job:
@@ -148,10 +148,10 @@ class Indexers:
         """Return folder, exit status and last error line of ended processes, each once."""
         done = [entry for entry in self._running if entry[0].poll() is not None]
         self._running = [entry for entry in self._running if entry not in done]
-        found = []
+        results = []
         for child, errors, name in done:
             errors.seek(0)
             lines = errors.read().decode("utf-8", "replace").strip().splitlines()
             errors.close()
-            found.append((name, int(child.returncode), printable(lines[-1]) if lines else ""))
-        return found
+            results.append((name, int(child.returncode), printable(lines[-1]) if lines else ""))
+        return results

@@ -59,17 +59,17 @@ class OpenedReport:
 
 def list_reports(allowed: Sequence[str]) -> tuple[ListedReport, ...]:
     """Return the reports below the allowed folders, newest first; other folders are left out."""
-    found = []
+    reports = []
     for folder in folders_with(_METRICS, allowed):
         try:
             document = json.loads((folder / _METRICS).read_text(encoding="utf-8"))
             written = datetime.fromtimestamp((folder / _METRICS).stat().st_mtime, UTC)
             if "format" in document:
                 entry = ListedReport(folder, str(document["kind"]), str(document["title"]), written)
-                found.append(entry)
+                reports.append(entry)
         except (OSError, ValueError, KeyError, TypeError):
             continue  # a metrics.json of another program
-    return tuple(found)
+    return tuple(reports)
 
 
 def written_at(folder: str, allowed: Sequence[str]) -> int:

@@ -125,12 +125,12 @@ def _columns(
     for line in lines:
         for name, value in line.values.items():
             series.setdefault(name, []).append((line.step, value))
-    found = {}
+    columns = {}
     for name, pairs in series.items():
         steps = np.array([step for step, _ in pairs], np.int64)
         values = np.array([value for _, value in pairs], np.float64)
-        found[name] = _averaged(steps, values)
-    return found
+        columns[name] = _averaged(steps, values)
+    return columns
 
 
 def _averaged(
@@ -148,12 +148,12 @@ def _histograms(lines: Sequence[AnglesLine]) -> tuple[tuple[int, NDArray[np.floa
     bins = len(lines[-1].counts) if lines else 0
     usable = [line for line in lines if len(line.counts) == bins]
     rows = np.unique(np.linspace(0, len(usable) - 1, MAX_HISTOGRAMS).round().astype(np.intp))
-    found = []
+    histograms = []
     for row in rows if usable else ():
         counts = usable[row].counts
         if counts.sum() > 0:
-            found.append((usable[row].step, counts / counts.sum()))
-    return tuple(found)
+            histograms.append((usable[row].step, counts / counts.sum()))
+    return tuple(histograms)
 
 
 def _main_settings(settings: dict[str, Any]) -> dict[str, str]:

@@ -82,10 +82,10 @@ class ArchiveSearcher:
             PhotoError: The photo cannot be read.
         """
         with self._lock:
-            found = photo_faces(content, self._searcher.models, name)
-        height, width = found.photo.image.shape[:2]
-        display = jpeg(found.photo.image, DISPLAY_SIDE)
-        return DisplayedPhoto(found.photo.name, display, (width, height), found.faces)
+            detected = photo_faces(content, self._searcher.models, name)
+        height, width = detected.photo.image.shape[:2]
+        display = jpeg(detected.photo.image, DISPLAY_SIDE)
+        return DisplayedPhoto(detected.photo.name, display, (width, height), detected.faces)
 
     def search(self, request: SearchRequest) -> JudgedResult:
         """Search the current tables, with the verdicts on the person.

@@ -49,10 +49,10 @@ def catalog(uri: str) -> Catalog:
 
 def _file_stamp(uri: str) -> tuple[int, int] | None:
     try:
-        found = Path(uri, META_NAME).stat()
+        status = Path(uri, META_NAME).stat()
     except (OSError, ValueError):
         return None  # removed, or in an object store
-    return found.st_mtime_ns, found.st_ino
+    return status.st_mtime_ns, status.st_ino
 
 
 def warm(uri: str) -> None:

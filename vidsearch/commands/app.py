@@ -52,7 +52,7 @@ class Option(click.Option):
 
 
 class Command(click.Command):
-    """Command that takes unambiguous prefixes of long options and knows exclusive options.
+    """Command that accepts unambiguous prefixes of long options and checks exclusive options.
 
     Args:
         exclusive: Parameter names of options of which at most one may be given.

@@ -28,8 +28,8 @@ def status(catalog: str, as_json: bool) -> int:
     """
     from vidsearch.archive import Archive
 
-    found = Archive.open(catalog).status()
-    print(json.dumps(found.to_json()) if as_json else describe(found))
+    archive_status = Archive.open(catalog).status()
+    print(json.dumps(archive_status.to_json()) if as_json else describe(archive_status))
     return 0
 
 

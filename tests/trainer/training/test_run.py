@@ -361,7 +361,7 @@ def test_a_run_is_not_overwritten(whole_run: Path) -> None:
 
 def test_weights_of_another_architecture_are_refused(whole_run: Path, tmp_path: Path) -> None:
     settings = [f"backbone.weights={whole_run}", "backbone.embedding_size=8"]
-    with pytest.raises(CheckpointError, match=r"holds iresnet_tiny \(16 numbers.*asks for"):
+    with pytest.raises(CheckpointError, match=r"holds iresnet_tiny \(16 numbers.*this run needs"):
         run_in(tmp_path, override(tiny_config(), settings))
 
 

@@ -154,12 +154,14 @@ def _directions(weights: Vectors, present: NDArray[np.integer], centres: Matrix)
         directions = unit_rows("weights", table)
         _check_classes(present, directions, centres.shape[1])
         return directions
-    classes, several, dim = table.shape
-    apart = unit_rows("weights", table.reshape(-1, dim)).reshape(classes, several, dim)
-    directions = np.ascontiguousarray(apart[:, 0])
+    classes, sub_centres, dim = table.shape
+    unit_sub_centres = unit_rows("weights", table.reshape(-1, dim)).reshape(
+        classes, sub_centres, dim
+    )
+    directions = np.ascontiguousarray(unit_sub_centres[:, 0])
     _check_classes(present, directions, centres.shape[1])
-    nearest = np.einsum("ksd,kd->ks", apart[present], centres).argmax(axis=1)
-    directions[present] = apart[present, nearest]
+    nearest = np.einsum("ksd,kd->ks", unit_sub_centres[present], centres).argmax(axis=1)
+    directions[present] = unit_sub_centres[present, nearest]
     return directions
 
 
@@ -200,9 +202,9 @@ def degrees_between(a: Matrix, b: Matrix) -> Floats:
         Kahan 2006.
     """
     left, right = np.asarray(a, np.float64), np.asarray(b, np.float64)
-    apart = np.linalg.norm(left - right, axis=1)
-    together = np.linalg.norm(left + right, axis=1)
-    return np.asarray(np.degrees(2 * np.arctan2(apart, together)), np.float64)
+    difference_length = np.linalg.norm(left - right, axis=1)
+    sum_length = np.linalg.norm(left + right, axis=1)
+    return np.asarray(np.degrees(2 * np.arctan2(difference_length, sum_length)), np.float64)
 
 
 def smallest_angles(unit: Matrix, block: int = BLOCK) -> Floats:

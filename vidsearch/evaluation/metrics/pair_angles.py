@@ -90,13 +90,15 @@ def _impostor(people: NDArray[np.integer], most: int, rng: np.random.Generator) 
         if len(rows) > most:
             rows = np.sort(rng.choice(rows, most, replace=False))
         return first[rows], second[rows]
-    found = np.zeros(0, np.int64)
+    pair_codes = np.zeros(0, np.int64)
     for _ in range(100):  # many draws are needed if one person dominates the set
         a, b = rng.integers(0, count, (2, 2 * most))
         low, high = np.minimum(a, b), np.maximum(a, b)
-        fits = people[low] != people[high]
-        found = np.unique(np.concatenate([found, (low * np.int64(count) + high)[fits]]))
-        if len(found) >= most:
-            found = np.sort(rng.choice(found, most, replace=False))
+        is_impostor = people[low] != people[high]
+        pair_codes = np.unique(
+            np.concatenate([pair_codes, (low * np.int64(count) + high)[is_impostor]])
+        )
+        if len(pair_codes) >= most:
+            pair_codes = np.sort(rng.choice(pair_codes, most, replace=False))
             break
-    return (found // count).astype(np.intp), (found % count).astype(np.intp)
+    return (pair_codes // count).astype(np.intp), (pair_codes % count).astype(np.intp)

@@ -225,8 +225,8 @@ def recall_at(rankings: Rankings, k: int) -> Floats:
         ConfigError: ``k`` is below 1.
     """
     _check_rank("k", k)
-    found = rankings.hits[:, :k].sum(axis=1)
-    return np.asarray(found / np.maximum(rankings.relevant, 1), np.float64)
+    right_answers = rankings.hits[:, :k].sum(axis=1)
+    return np.asarray(right_answers / np.maximum(rankings.relevant, 1), np.float64)
 
 
 def deduplicated(items: Sequence[str]) -> list[str]:

@@ -95,8 +95,8 @@ def _tail(scores: Floats, labels: NDArray[np.bool_], far: float) -> tuple[Rows, 
     if count >= len(impostors):
         return np.arange(len(scores)), False
     values = scores[impostors]
-    bar = np.partition(values, len(values) - count)[len(values) - count]
-    return np.concatenate([np.flatnonzero(labels), impostors[values >= bar]]), True
+    lowest_kept = np.partition(values, len(values) - count)[len(values) - count]
+    return np.concatenate([np.flatnonzero(labels), impostors[values >= lowest_kept]]), True
 
 
 def _impostor_weight(

@@ -1,7 +1,7 @@
 """Templates of several media: pooling of their embeddings and comparison of template pairs.
 
 A template shows one subject in several media. A medium is a still image or a video. Frames of one
-video are correlated, so they are averaged first: a medium counts once, whatever its length.
+video are correlated, so they are averaged first: a medium counts once, independent of its length.
 """
 
 from __future__ import annotations

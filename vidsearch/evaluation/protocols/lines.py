@@ -81,12 +81,12 @@ def read_table(path: Path, columns: Mapping[str, Kind], expected: str) -> dict[s
         return _read_by_line(path, columns, expected)
     if not len(table):
         return _read_by_line(path, columns, expected)  # raises: the file has no line
-    found = {name: table[name].to_numpy() for name in columns}
+    arrays = {name: table[name].to_numpy() for name in columns}
     for name, kind in columns.items():
-        negative = kind.startswith("int") and bool((found[name] < 0).any())
-        if negative or _has_blank(found[name], kind):
+        negative = kind.startswith("int") and bool((arrays[name] < 0).any())
+        if negative or _has_blank(arrays[name], kind):
             return _read_by_line(path, columns, expected)
-    return found
+    return arrays
 
 
 def _has_blank(column: NDArray[Any], kind: Kind) -> bool:
@@ -97,7 +97,7 @@ def _read_by_line(
     path: Path, columns: Mapping[str, Kind], expected: str
 ) -> dict[str, NDArray[Any]]:
     """Read line by line: accepts any run of blanks, and reports the malformed line."""
-    found: dict[str, list[Any]] = {name: [] for name in columns}
+    values_of_column: dict[str, list[Any]] = {name: [] for name in columns}
     for number, line in read_lines(path):
         fields = line.split()
         if len(fields) != len(columns):
@@ -106,11 +106,11 @@ def _read_by_line(
             value = _value(text, kind)
             if value is None:
                 malformed(path, number, line, expected)
-            found[name].append(value)
-    if not found[next(iter(columns))]:
+            values_of_column[name].append(value)
+    if not values_of_column[next(iter(columns))]:
         raise ConfigError(f"{printable(str(path))} has no line; expected {expected}")
     return {
-        name: np.array(found[name], object if kind == "str" else kind)
+        name: np.array(values_of_column[name], object if kind == "str" else kind)
         for name, kind in columns.items()
     }
 

@@ -96,12 +96,12 @@ def read_media(path: Path) -> MediaList:
     Raises:
         ConfigError: The file cannot be read, or a line is not ``image template medium``.
     """
-    found = read_table(
+    table = read_table(
         path,
         {"image": "str", "template": "int32", "medium": "int32"},
         "'image template medium', ids being numbers",
     )
-    return MediaList(found["image"], found["template"], found["medium"])
+    return MediaList(table["image"], table["template"], table["medium"])
 
 
 def read_template_pairs(path: Path, templates: Ids) -> TemplatePairs:
@@ -116,18 +116,18 @@ def read_template_pairs(path: Path, templates: Ids) -> TemplatePairs:
             is not in the media list, or there is no genuine or no impostor pair.
     """
     expected = "'template template 0 or 1'"
-    found = read_table(path, {"first": "int32", "second": "int32", "issame": "int8"}, expected)
-    labels = found["issame"]
+    table = read_table(path, {"first": "int32", "second": "int32", "issame": "int8"}, expected)
+    labels = table["issame"]
     _check(path, (labels != 0) & (labels != 1), expected)
     for side in ("first", "second"):
-        _check(path, ~np.isin(found[side], templates), "templates of the media list")
+        _check(path, ~np.isin(table[side], templates), "templates of the media list")
     genuine = int(labels.sum())
     if not 0 < genuine < len(labels):
         raise ConfigError(
             f"{printable(str(path))} must hold pairs of both kinds; got {genuine} genuine and "
             f"{len(labels) - genuine} impostor"
         )
-    return TemplatePairs(found["first"], found["second"], labels.astype(bool))
+    return TemplatePairs(table["first"], table["second"], labels.astype(bool))
 
 
 def read_faces(path: Path, images: NDArray[np.object_]) -> FaceList:
@@ -144,9 +144,9 @@ def read_faces(path: Path, images: NDArray[np.object_]) -> FaceList:
     expected = "'image x1 y1 x2 y2 x3 y3 x4 y4 x5 y5 score', five different points"
     columns: dict[str, Kind] = {"image": "str"}
     columns |= dict.fromkeys((*_POINTS, "score"), "float64")
-    found = read_table(path, columns, expected)
-    points = np.stack([found[name] for name in _POINTS], axis=1)
-    scores = found["score"]
+    table = read_table(path, columns, expected)
+    points = np.stack([table[name] for name in _POINTS], axis=1)
+    scores = table["score"]
     spread = np.ptp(points.reshape(-1, 5, 2), axis=1).max(axis=1)  # not finite if a point is not
     _check(path, ~np.isfinite(spread) | (spread < 0.01) | ~np.isfinite(scores), expected)
     _check(path, scores < 0, "a detection score that is not negative")
@@ -155,11 +155,11 @@ def read_faces(path: Path, images: NDArray[np.object_]) -> FaceList:
             f"{printable(str(path))} must have the {len(images)} lines of the media list; got "
             f"{len(scores)}"
         )
-    other = np.flatnonzero(found["image"] != images)
+    other = np.flatnonzero(table["image"] != images)
     if len(other):
         row = int(other[0])
         malformed(path, *line_of_row(path, row), f"image {images[row]!r}, as in the media list")
-    return FaceList(found["image"], points.reshape(-1, 5, 2).astype(np.float32), scores)
+    return FaceList(table["image"], points.reshape(-1, 5, 2).astype(np.float32), scores)
 
 
 def read_subjects(path: Path, templates: Ids) -> Subjects:
@@ -176,7 +176,7 @@ def read_subjects(path: Path, templates: Ids) -> Subjects:
             has two subjects, or a template is not in the media list.
     """
     numbers = set(templates.tolist())
-    found: dict[int, int] = {}
+    subject_of_template: dict[int, int] = {}
     columns: tuple[int, int] | None = None
     for number, line in read_lines(path):
         fields = _fields(line)
@@ -191,12 +191,19 @@ def read_subjects(path: Path, templates: Ids) -> Subjects:
         template, subject = (int(fields[column]) for column in columns)
         if template not in numbers:
             malformed(path, number, line, "a template of the media list")
-        if found.setdefault(template, subject) != subject:
-            malformed(path, number, line, f"subject {found[template]}, as before, of its template")
-    if not found:
+        if subject_of_template.setdefault(template, subject) != subject:
+            malformed(
+                path,
+                number,
+                line,
+                f"subject {subject_of_template[template]}, as before, of its template",
+            )
+    if not subject_of_template:
         raise ConfigError(f"{printable(str(path))} names no template; check the path")
     return Subjects(
-        path.stem, np.array(list(found), np.int32), np.array(list(found.values()), np.int64)
+        path.stem,
+        np.array(list(subject_of_template), np.int32),
+        np.array(list(subject_of_template.values()), np.int64),
     )
 
 

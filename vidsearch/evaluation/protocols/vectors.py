@@ -34,8 +34,8 @@ def open_vectors(path: Path) -> Matrix:
             f"{file_name} is not a .npy file of numbers ({reason}); write it with numpy.save"
         ) from error
     if not isinstance(table, np.ndarray) or table.ndim != 2 or table.dtype.kind != "f":
-        found = f"{table.dtype} {table.shape}" if isinstance(table, np.ndarray) else "an archive"
-        raise ConfigError(f"{file_name} must hold floating-point vectors (N, D); got {found}")
+        content = f"{table.dtype} {table.shape}" if isinstance(table, np.ndarray) else "an archive"
+        raise ConfigError(f"{file_name} must hold floating-point vectors (N, D); got {content}")
     if not table.size:
         raise ConfigError(f"{file_name} has no vector; embed at least one image")
     return table

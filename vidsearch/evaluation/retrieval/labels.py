@@ -184,12 +184,13 @@ def _video_names(catalog: Catalog) -> dict[str, set[str]]:
 
 def _video(name: str, videos: Mapping[str, set[str]], folder: Path, location: str) -> str:
     absolute = os.path.abspath(folder / name) if "://" not in name else name  # noqa: PTH100
-    found = videos.get(name) or videos.get(absolute) or set()
-    if len(found) == 1:
-        return next(iter(found))
-    if found:
+    video_ids = videos.get(name) or videos.get(absolute) or set()
+    if len(video_ids) == 1:
+        return next(iter(video_ids))
+    if video_ids:
         raise ConfigError(
-            f"{location}: {len(found)} videos have the name {name!r}; write the full path or the id"
+            f"{location}: {len(video_ids)} videos have the name {name!r}; write the full path or "
+            "the id"
         )
     raise ConfigError(
         f"{location}: video {name!r} is not in the catalog; index it, or write its path as "

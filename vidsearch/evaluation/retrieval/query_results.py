@@ -102,11 +102,11 @@ def moment_flags(result: QueryResult, person: LabelledPerson) -> list[bool]:
         if len(flags) == LIMIT:
             break
         unfound = open_spans.get(hit.video_id, [])
-        found = [span for span in unfound if _covers(hit.span, span)]
-        if found:
-            for span in found:
+        found_spans = [span for span in unfound if _covers(hit.span, span)]
+        if found_spans:
+            for span in found_spans:
                 unfound.remove(span)
-            flags += [True] * len(found)
+            flags += [True] * len(found_spans)
         elif not any(_covers(hit.span, span) for span in person.spans.get(hit.video_id, ())):
             flags.append(False)
     return flags[:LIMIT]

@@ -183,18 +183,19 @@ def _embed_images(
 ) -> tuple[Matrix, NDArray[np.bool_]]:
     assert options.images is not None
     paths = [options.images / name for name in names]
-    found = embed_photos(paths, embedding, faces.landmarks)
-    unusable = int(found.missing.sum() + found.unreadable.sum())
+    embedded = embed_photos(paths, embedding, faces.landmarks)
+    unusable = int(embedded.missing.sum() + embedded.unreadable.sum())
     if unusable > len(paths) // 2:
+        example = paths[int(np.flatnonzero(embedded.missing | embedded.unreadable)[0])]
         raise ConfigError(
-            f"{int(found.missing.sum())} of {len(paths)} images are missing and "
-            f"{int(found.unreadable.sum())} unreadable, e.g. "
-            f"{printable(str(paths[int(np.flatnonzero(found.missing | found.unreadable)[0])]))}; "
+            f"{int(embedded.missing.sum())} of {len(paths)} images are missing and "
+            f"{int(embedded.unreadable.sum())} unreadable, e.g. "
+            f"{printable(str(example))}; "
             "check --images"
         )
     if options.save_embeddings is not None:
-        _save_embeddings(options.save_embeddings, found.raw)
-    return found.raw, found.found
+        _save_embeddings(options.save_embeddings, embedded.raw)
+    return embedded.raw, embedded.found
 
 
 def _save_embeddings(path: Path, raw: Matrix) -> None:

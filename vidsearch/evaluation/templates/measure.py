@@ -176,7 +176,7 @@ def identify(data: TemplateSet) -> tuple[GalleryFigures, ...]:
     Raises:
         ConfigError: A gallery without a subject of any probe.
     """
-    found = []
+    figures = []
     for gallery in data.galleries:
         assert data.probes is not None
         probes, probe_subjects, probe_found = _vectors(data.templates, data.probes)
@@ -186,10 +186,10 @@ def identify(data: TemplateSet) -> tuple[GalleryFigures, ...]:
             raise ConfigError(
                 f"no probe shows a subject of gallery {gallery.name}; check the files"
             )
-        found.append(
+        figures.append(
             gallery_figures(gallery.name, searches, probe_subjects.tolist(), len(subjects))
         )
-    return tuple(found)
+    return tuple(figures)
 
 
 def _vectors(
