@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 
 from vidsearch.catalog.catalog import Catalog
+from vidsearch.catalog.records import storable_uri, usable_uri
 from vidsearch.catalog.tables import sql_text
 from vidsearch.erasure.erase import Selection, delete_by_track, erase, require_erasable
 from vidsearch.erasure.proof import search_files, traces_of_id, traces_of_tracks
@@ -48,8 +49,7 @@ def _select(catalog: Catalog, video_id: str) -> Selection:
         ConfigError: The catalog has no such video.
     """
     if catalog.videos(["video_id"], [video_id]).num_rows:
-        uris = catalog.videos(["uri"], [video_id])["uri"].to_pylist()
-        uris += catalog.locations([video_id])[video_id]
+        uris = _own_paths(catalog, video_id)
         escaped = [json.dumps(uri)[1:-1] for uri in uris]  # as in event logs
         track_ids = _track_ids(catalog, video_id)
         traces = traces_of_tracks(catalog, track_ids, {video_id, *uris, *escaped})
@@ -63,6 +63,23 @@ def _select(catalog: Catalog, video_id: str) -> Selection:
     return Selection(
         traces=traces, delete_rows=lambda: _delete_rows(catalog, video_id), in_event_logs=True
     )
+
+
+def _own_paths(catalog: Catalog, video_id: str) -> set[str]:
+    """Return the paths of a video, without those that are part of another video's path.
+
+    If the file at a path was replaced, the path belongs to the new content too, and stays.
+    """
+    paths = {
+        *catalog.videos(["uri"], [video_id])["uri"].to_pylist(),
+        *catalog.locations([video_id])[video_id],
+    }
+    rows = (
+        catalog.videos(["video_id", "uri"]).to_pylist() + catalog.table("files").read().to_pylist()
+    )
+    others = [row["uri"] for row in rows if row["video_id"] != video_id]
+    remaining = "\0".join([*others, *map(usable_uri, others)])
+    return {path for path in (*paths, *map(storable_uri, paths)) if path not in remaining}
 
 
 def _track_ids(catalog: Catalog, video_id: str) -> list[str]:
