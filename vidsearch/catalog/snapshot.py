@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from vidsearch.catalog.schema import matrix
+from vidsearch.catalog.schema import VIDEOS, matrix
 from vidsearch.catalog.table_files import (
     conjunction,
     row_groups_with,
@@ -77,10 +77,21 @@ class Snapshot:
     ) -> pa.Table:
         """Return rows of ``videos``, all or the selected rows.
 
+        Columns that a table of an earlier version of vidsearch lacks are null.
+
         Raises:
             CatalogError: The table is missing or damaged.
         """
-        return self._read("videos", columns, text_filter("video_id", video_ids))
+        selected = text_filter("video_id", video_ids)
+        if columns is None:
+            return self._read("videos", None, selected)
+        existing = self._dataset("videos").schema.names
+        rows = self._read("videos", [name for name in columns if name in existing], selected)
+        for name in columns:
+            if name not in existing:
+                column = VIDEOS.field(name)
+                rows = rows.append_column(column, pa.nulls(len(rows), column.type))
+        return rows.select(list(columns))
 
     def tracks(
         self,

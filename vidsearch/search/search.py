@@ -14,6 +14,7 @@ import pyarrow.compute as pc
 
 from vidsearch.catalog.catalog import Catalog
 from vidsearch.catalog.people import judgements
+from vidsearch.catalog.records import usable_uri
 from vidsearch.catalog.snapshot import Snapshot
 from vidsearch.datatypes import Hit, Matrix, TimeSpan, Vector
 from vidsearch.device import resolve_device
@@ -276,7 +277,7 @@ class PhotoSearcher:
                     rank=len(hits) + 1,
                     confidence=float(confidence[row]),
                     similarity=float(found.similarities[row]),
-                    video=_existing_path(copies) if copies else by_id[video_id]["uri"],
+                    video=_existing_path(copies) if copies else usable_uri(by_id[video_id]["uri"]),
                     video_id=video_id,
                     track_id=track_id,
                     span=TimeSpan(track["start_s"], track["end_s"]),
@@ -299,12 +300,16 @@ class PhotoSearcher:
         return {row["track_id"]: row for row in rows.to_pylist()}
 
     def _coverage(self, video_ids: frozenset[str] | None) -> Coverage:
-        videos = self._tracks.snapshot.videos(["status", "read_s", "tracks"], video_ids)
+        videos = self._tracks.snapshot.videos(
+            ["status", "read_s", "duration_s", "tracks"], video_ids
+        )
         readable = videos.filter(pc.not_equal(videos["status"], "failed"))
+        # A video of an earlier version has no record of the part that was read.
+        read_s = pc.coalesce(readable["read_s"], readable["duration_s"])
         return Coverage(
             tracks=int(pc.sum(readable["tracks"], min_count=0).as_py()),
             videos=len(readable),
-            duration_s=float(pc.sum(readable["read_s"], min_count=0).as_py()),
+            duration_s=float(pc.sum(read_s, min_count=0).as_py()),
             failed_videos=len(videos) - len(readable),
             partial_videos=int(
                 pc.sum(pc.equal(readable["status"], "partial"), min_count=0).as_py()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from types import ModuleType
 
 import numpy as np
@@ -113,3 +114,14 @@ def test_faces_of_a_track_are_its_own(archive: Catalog, synthetic: ModuleType) -
         face.aligned_jpeg for face in video.tracks[1].faces
     ]
     assert snapshot.faces(["position"], track_ids=[]).num_rows == 0
+
+
+def test_columns_that_an_earlier_version_lacks_are_null(archive: Catalog) -> None:
+    table = archive.table("videos")
+    before = table.open().to_pyarrow_table().drop_columns(["read_s", "faces_too_poor"])
+    shutil.rmtree(table.uri)
+    table.create(before.schema)
+    table.append(before)
+    rows = archive.videos(["read_s", "video_id", "faces_too_poor"], ["video-0002"])
+    assert rows.to_pylist() == [{"read_s": None, "video_id": "video-0002", "faces_too_poor": None}]
+    assert archive.videos(["read_s"])["read_s"].to_pylist() == [None] * 4
