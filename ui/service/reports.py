@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -26,6 +27,8 @@ from vidsearch.evaluation.report.report import Cell
 
 _METRICS = "metrics.json"
 RESAMPLES = 1000
+_WHOLE_NUMBER = re.compile(r"-?[0-9]+")
+_NUMBER = re.compile(r"-?[0-9]+\.?[0-9]*([eE][+-]?[0-9]+)?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,9 +147,9 @@ def _read_table(path: Path) -> ReportTable:
 
 
 def _cell(text: str) -> Cell:
-    for kind in (int, float):
-        try:
-            return kind(text)
-        except ValueError:
-            continue
+    # Python's own conversions also accept names such as "2024_05", "Infinity" and "nan".
+    if _WHOLE_NUMBER.fullmatch(text):
+        return int(text)
+    if _NUMBER.fullmatch(text):
+        return float(text)
     return text if text else None
