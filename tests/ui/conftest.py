@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import shutil
+import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -35,6 +37,14 @@ VIDEOS = (
         "sub/two.mp4", "libx264", (CameraMove("group", 2.0, (330, 320, 640), (330, 320, 600)),)
     ),
 )
+
+
+@pytest.fixture(autouse=True)
+def main_module() -> Iterator[None]:
+    """Restore ``__main__``: AppTest replaces it, and spawned workers of later tests import it."""
+    main = sys.modules["__main__"]
+    yield
+    sys.modules["__main__"] = main
 
 
 @pytest.fixture(scope="session")
