@@ -164,7 +164,7 @@ def _finish(
 
 def _photos(raw: Path) -> list[RawPhoto]:
     if not raw.is_dir():
-        raise TrainingSetError(f"{raw} is not a folder; name one that holds a folder an identity")
+        raise TrainingSetError(f"{raw} is not a folder; name one with a sub-folder per identity")
     found = [
         RawPhoto(folder.name, str(path))
         for folder in sorted(raw.iterdir())
@@ -176,7 +176,7 @@ def _photos(raw: Path) -> list[RawPhoto]:
     ]
     if not found:
         raise TrainingSetError(
-            f"{raw} holds no photos in sub-folders; it must hold one folder an identity, with "
+            f"{raw} holds no photos in sub-folders; it must hold one folder per identity, with "
             f"photos ({', '.join(SOURCE_PHOTO_ENDINGS)}) in it"
         )
     return found

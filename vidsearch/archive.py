@@ -136,7 +136,7 @@ class Archive:
 
     def search(
         self,
-        photos: Sequence[str | os.PathLike[str]],
+        photos: str | os.PathLike[str] | Sequence[str | os.PathLike[str]],
         options: SearchOptions | None = None,
     ) -> SearchResult:
         """Return the tracks that are most similar to the person in the photos.
@@ -144,7 +144,7 @@ class Archive:
         Several photos of one person make a better query.
 
         Args:
-            photos: Paths of photos of one person.
+            photos: Path of a photo, or paths of photos of one person.
             options: Number of hits, confidence, filter; None: the defaults.
 
         Raises:
@@ -157,6 +157,8 @@ class Archive:
             self._searcher = PhotoSearcher(self.catalog, self.models)
         else:
             self._searcher.refresh()
+        if isinstance(photos, str | os.PathLike):
+            photos = [photos]
         return self._searcher.search(photos, options)
 
     def status(self) -> ArchiveStatus:

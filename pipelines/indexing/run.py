@@ -72,7 +72,7 @@ class _Run:
 
 def index(
     catalog: Catalog | str | os.PathLike[str],
-    sources: Sequence[str | os.PathLike[str]],
+    sources: str | os.PathLike[str] | Sequence[str | os.PathLike[str]],
     options: IndexConfig | IndexOptions | None = None,
     *,
     cluster: ClusterConfig | None = None,
@@ -86,7 +86,7 @@ def index(
 
     Args:
         catalog: A catalog, or the folder of one; a new folder becomes a catalog.
-        sources: Files, folders (searched recursively), globs, or ``@list.txt``.
+        sources: Files, folders (searched recursively), globs, or ``@list.txt``; one or several.
         options: Configuration of the run; None: the defaults. ``IndexOptions`` is deprecated.
         cluster: Workers, device and limits; None: the defaults.
         model: Name or folder of the pack; None: the catalog's own, ``open`` for a new one.
@@ -99,6 +99,8 @@ def index(
     """
     started = time.monotonic()
     config, cluster = _split_options(options, cluster)
+    if isinstance(sources, str | os.PathLike):
+        sources = [sources]
     files = discover([os.fspath(source) for source in sources])
     catalog, models, pack = _open(catalog, model, cluster)
     selection = select_files(catalog, files, config)

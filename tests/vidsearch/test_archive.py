@@ -64,6 +64,7 @@ def test_every_search_covers_the_videos_of_that_moment(
 ) -> None:
     fill(archive, synthetic, 0)
     assert archive.search([photo]).coverage.tracks == 2
+    assert archive.search(str(photo)).query[0].photo == str(photo), "a path is one photo"
     fill(archive, synthetic, 1)
     result = archive.search([photo], SearchOptions(top=3))
     assert result.coverage.tracks == 4

@@ -182,13 +182,19 @@ def _long_option(ctx: click.Context, token: str, remaining: list[str]) -> Iterat
         yield token
         return
     name = next(spelling for spelling in option.opts if spelling.startswith(name))
+    value_is_optional = isinstance(option, Option) and option.value_is_optional
+    following = value if equals else remaining[0] if remaining else ""
+    if value_is_optional and _NEGATIVE_NUMBER.fullmatch(following):
+        # Click would take the value for an option.
+        message = f"option '{name}' must not be negative; got {following}"
+        raise click.BadOptionUsage(name, message, ctx=ctx)
     if equals:
         yield f"{name}={value}"
     elif option.is_flag:
         yield name
     elif remaining and not _is_option(remaining[0]):
         yield f"{name}={remaining.pop(0)}"
-    elif isinstance(option, Option) and option.value_is_optional:
+    elif value_is_optional:
         yield name
     else:
         raise click.BadOptionUsage(name, f"option '{name}' requires an argument", ctx=ctx)

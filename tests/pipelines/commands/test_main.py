@@ -306,3 +306,14 @@ def test_summary_reads_well() -> None:
         "Skipped 2 videos indexed already.\n"
         "Failed: 1 video, each named above."
     )
+
+
+def test_a_negative_interval_of_watch_is_named(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for words in (["--watch", "-1"], ["--watch=-1"]):
+        status, _, err = run(capsys, "index", tmp_path / "catalog", tmp_path, *words)
+        assert status == 2
+        assert is_one_line(err)
+        assert "'--watch' must not be negative; got -1" in err
+    assert not (tmp_path / "catalog").exists()
