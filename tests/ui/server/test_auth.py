@@ -110,7 +110,7 @@ def test_every_answer_forbids_other_machines_and_frames() -> None:
 def test_the_token_opens_the_gate() -> None:
     shut = gate(token=SECRET)
     status, _, words = ask(shut, accept="text/html")
-    assert (status, "Type the token" in words) == (401, True)
+    assert (status, "Enter the token" in words) == (401, True)
     status, headers, words = ask(shut, "POST", body=b"token=wrong")
     assert (status, "The token is wrong." in words) == (401, True)
     assert "set-cookie" not in headers
