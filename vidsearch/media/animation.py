@@ -1,0 +1,115 @@
+"""Animations among image files: GIF, APNG, WebP, AVIF and HEIF with more than one frame.
+
+An animation and a still image of these formats have the same ending and the same signature. They
+differ in the blocks that follow.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final
+
+ANIMATION_ENDINGS: Final = frozenset(
+    {
+        ".apng",
+        ".avif",
+        ".avifs",
+        ".gif",
+        ".heic",
+        ".heics",
+        ".heif",
+        ".heifs",
+        ".png",
+        ".webp",
+    }
+)
+"""Endings of files that hold an animation or a still image, in lower case."""
+
+ANIMATION_BYTES: Final = 1 << 16
+"""Bytes to read for ``is_animation``."""
+
+_PNG = b"\x89PNG\r\n\x1a\n"
+_SEQUENCE_BRANDS: Final = frozenset({b"avis", b"msf1", b"hevc", b"hevx"})
+_GIF_LOOPS: Final = frozenset({b"NETSCAPE2.0", b"ANIMEXTS1.0"})
+_SMALLEST_WEBP_FRAME = 24  # chunk header and frame header
+
+
+def is_animation(head: bytes) -> bool:
+    """Return True if the file is an image file with more than one frame.
+
+    Args:
+        head: First ``ANIMATION_BYTES`` of the file. All bytes of the file give the exact result. If
+            the first frame of a GIF is larger than ``head``, a stated loop counts as an animation.
+
+    Example:
+        >>> is_animation(b"GIF89a" + bytes(7) + b";")
+        False
+    """
+    if head.startswith((b"GIF87a", b"GIF89a")):
+        return _is_moving_gif(head)
+    if head.startswith(_PNG):
+        return _is_moving_png(head)
+    if head.startswith(b"RIFF") and head[8:12] == b"WEBP":
+        return _is_moving_webp(head)
+    return head[4:8] == b"ftyp" and head[8:12] in _SEQUENCE_BRANDS
+
+
+def _is_moving_gif(head: bytes) -> bool:
+    images, loops = 0, False
+    at = 13 + _gif_palette_bytes(head[10:11])
+    while at < len(head):
+        block = head[at]
+        if block == 0x2C:  # image descriptor
+            images += 1
+            if images > 1:
+                return True
+            at += 10 + _gif_palette_bytes(head[at + 9 : at + 10]) + 1
+        elif block == 0x21:  # extension
+            loops |= head[at + 1 : at + 2] == b"\xff" and head[at + 3 : at + 14] in _GIF_LOOPS
+            at += 2
+        else:  # trailer or damage
+            return False
+        while at < len(head) and head[at]:
+            at += 1 + head[at]
+        at += 1
+    return images == 1 and loops
+
+
+def _gif_palette_bytes(flags: bytes) -> int:
+    return 3 << (flags[0] & 7) + 1 if flags and flags[0] & 0x80 else 0
+
+
+def _is_moving_png(head: bytes) -> bool:
+    at = len(_PNG)
+    while at + 12 <= len(head):
+        length, kind = int.from_bytes(head[at : at + 4], "big"), head[at + 4 : at + 8]
+        if kind == b"acTL":
+            return int.from_bytes(head[at + 8 : at + 12], "big") > 1
+        if kind == b"IDAT":
+            return False
+        at += 12 + length
+    return False
+
+
+def _is_moving_webp(head: bytes) -> bool:
+    end = 8 + int.from_bytes(head[4:8], "little")
+    frames = 0
+    for at, kind in _riff_chunks(head, end):
+        if kind == b"ANMF":
+            frames += 1
+        elif not kind and frames:  # behind the bytes that were read
+            return frames > 1 or end - at >= _SMALLEST_WEBP_FRAME
+        if frames > 1:
+            return True
+    return False
+
+
+def _riff_chunks(head: bytes, end: int) -> Iterator[tuple[int, bytes]]:
+    """Yield offset and name of every chunk; an empty name for the first one beyond ``head``."""
+    at = 12
+    while at + 8 <= len(head):
+        length = int.from_bytes(head[at + 4 : at + 8], "little")
+        yield at, head[at : at + 4]
+        at += 8 + length + (length & 1)
+    if at < end:
+        yield at, b""
