@@ -56,22 +56,25 @@ def is_animation(head: bytes) -> bool:
 
 def _is_moving_gif(head: bytes) -> bool:
     images, loops = 0, False
-    at = 13 + _gif_palette_bytes(head[10:11])
-    while at < len(head):
-        block = head[at]
+    offset = 13 + _gif_palette_bytes(head[10:11])
+    while offset < len(head):
+        block = head[offset]
         if block == 0x2C:  # image descriptor
             images += 1
             if images > 1:
                 return True
-            at += 10 + _gif_palette_bytes(head[at + 9 : at + 10]) + 1
+            offset += 10 + _gif_palette_bytes(head[offset + 9 : offset + 10]) + 1
         elif block == 0x21:  # extension
-            loops |= head[at + 1 : at + 2] == b"\xff" and head[at + 3 : at + 14] in _GIF_LOOPS
-            at += 2
+            loops |= (
+                head[offset + 1 : offset + 2] == b"\xff"
+                and head[offset + 3 : offset + 14] in _GIF_LOOPS
+            )
+            offset += 2
         else:  # trailer or damage
             return False
-        while at < len(head) and head[at]:
-            at += 1 + head[at]
-        at += 1
+        while offset < len(head) and head[offset]:
+            offset += 1 + head[offset]
+        offset += 1
     return images == 1 and loops
 
 
@@ -80,25 +83,28 @@ def _gif_palette_bytes(flags: bytes) -> int:
 
 
 def _is_moving_png(head: bytes) -> bool:
-    at = len(_PNG)
-    while at + 12 <= len(head):
-        length, kind = int.from_bytes(head[at : at + 4], "big"), head[at + 4 : at + 8]
+    offset = len(_PNG)
+    while offset + 12 <= len(head):
+        length, kind = (
+            int.from_bytes(head[offset : offset + 4], "big"),
+            head[offset + 4 : offset + 8],
+        )
         if kind == b"acTL":
-            return int.from_bytes(head[at + 8 : at + 12], "big") > 1
+            return int.from_bytes(head[offset + 8 : offset + 12], "big") > 1
         if kind == b"IDAT":
             return False
-        at += 12 + length
+        offset += 12 + length
     return False
 
 
 def _is_moving_webp(head: bytes) -> bool:
     end = 8 + int.from_bytes(head[4:8], "little")
     frames = 0
-    for at, kind in _riff_chunks(head, end):
+    for offset, kind in _riff_chunks(head, end):
         if kind == b"ANMF":
             frames += 1
         elif not kind and frames:  # behind the bytes that were read
-            return frames > 1 or end - at >= _SMALLEST_WEBP_FRAME
+            return frames > 1 or end - offset >= _SMALLEST_WEBP_FRAME
         if frames > 1:
             return True
     return False
@@ -106,10 +112,10 @@ def _is_moving_webp(head: bytes) -> bool:
 
 def _riff_chunks(head: bytes, end: int) -> Iterator[tuple[int, bytes]]:
     """Yield offset and name of every chunk; an empty name for the first one beyond ``head``."""
-    at = 12
-    while at + 8 <= len(head):
-        length = int.from_bytes(head[at + 4 : at + 8], "little")
-        yield at, head[at : at + 4]
-        at += 8 + length + (length & 1)
-    if at < end:
-        yield at, b""
+    offset = 12
+    while offset + 8 <= len(head):
+        length = int.from_bytes(head[offset + 4 : offset + 8], "little")
+        yield offset, head[offset : offset + 4]
+        offset += 8 + length + (length & 1)
+    if offset < end:
+        yield offset, b""
