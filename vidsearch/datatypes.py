@@ -22,6 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vidsearch.errors import ShapeError
+from vidsearch.read_options import DEFAULT_READ, ReadOptions
 
 Image: TypeAlias = NDArray[np.uint8]
 Boxes: TypeAlias = NDArray[np.float32]
@@ -256,6 +257,7 @@ class Track:
         box_xyxy: (4,) float32, box of the best face, pixels of the full frame.
         template: Centre of all embeddings of the track.
         faces: The kept faces, best first.
+        stream: Index of the video stream in its container; None: the stream that readers choose.
     """
 
     span: TimeSpan
@@ -266,6 +268,7 @@ class Track:
     box_xyxy: Vector
     template: Template
     faces: tuple[KeptFace, ...]
+    stream: int | None = None
 
     def __post_init__(self) -> None:
         check_array("box_xyxy", self.box_xyxy, (4,), np.float32)
@@ -286,6 +289,7 @@ class Hit:
         best_s: Time of the best face, seconds.
         box_xyxy: (4,) float32, box of the track's best face, pixels of the full frame.
         person: Name of the track's person, or None.
+        read: Options with which the video is opened to show the track.
     """
 
     rank: int
@@ -298,3 +302,4 @@ class Hit:
     best_s: float
     box_xyxy: Vector
     person: str | None = None
+    read: ReadOptions = DEFAULT_READ

@@ -90,7 +90,9 @@ def _show_appearances(name: str, cards: Sequence[TrackCard]) -> None:
     if card is not None:
         bars = bars_of_cards([c for c in cards if c.video_id == card.video_id])
         facts = (f"{name}, confirmed",)
-        moment = Moment(card.track_id, card.video, card.span, card.best_s, card.box_xyxy, facts)
+        moment = Moment(
+            card.track_id, card.video, card.span, card.best_s, card.box_xyxy, facts, card.read
+        )
         play_moment(moment, bars, durations.get(card.video_id))
 
 

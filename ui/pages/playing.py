@@ -14,6 +14,7 @@ from ui.components.markup import markdown, player
 from ui.components.timeline import Bar, bars_of, timeline
 from ui.service.media_tokens import MEDIA_TOKENS
 from vidsearch.datatypes import Hit, TimeSpan, Vector
+from vidsearch.read_options import DEFAULT_READ, ReadOptions
 from vidsearch.results.result import SearchResult
 from vidsearch.results.words import clock, confidence_number, confidence_word
 from vidsearch.text.html import text
@@ -31,6 +32,7 @@ class Moment:
         best_s: Time of the best face, seconds.
         box_xyxy: (4,) float32 xyxy of the best face, pixels.
         facts: Lines of text beside the player.
+        read: Options with which the video is opened.
     """
 
     track_id: str
@@ -39,6 +41,7 @@ class Moment:
     best_s: float
     box_xyxy: Vector
     facts: tuple[str, ...]
+    read: ReadOptions = DEFAULT_READ
 
 
 def play(hit: Hit, of_video: Sequence[Hit], result: SearchResult) -> None:
@@ -54,7 +57,7 @@ def play(hit: Hit, of_video: Sequence[Hit], result: SearchResult) -> None:
         f"similarity {hit.similarity:.3f}",
         *((hit.person,) if hit.person is not None else ()),
     )
-    moment = Moment(hit.track_id, hit.video, hit.span, hit.best_s, hit.box_xyxy, facts)
+    moment = Moment(hit.track_id, hit.video, hit.span, hit.best_s, hit.box_xyxy, facts, hit.read)
     play_moment(moment, bars_of(of_video), result.durations_s.get(hit.video_id))
 
 
@@ -71,7 +74,9 @@ def _dialog(moment: Moment, bars: tuple[Bar, ...], duration_s: float | None) -> 
     )
     with errors_shown():
         with st.spinner("Preparing the video ..."):
-            playing = cutter().play(moment.video, moment.span.start_s, moment.span.end_s)
+            playing = cutter().play(
+                moment.video, moment.span.start_s, moment.span.end_s, moment.read
+            )
         keys: dict[str, str] = st.session_state.setdefault("media_keys", {})
         key = keys.get(str(playing.served.path))
         if key is None or MEDIA_TOKENS.find(key) is None:
@@ -89,6 +94,6 @@ def _dialog(moment: Moment, bars: tuple[Bar, ...], duration_s: float | None) -> 
                     "browsers cannot play this file directly."
                 )
         with side_column:
-            image = draw_boxes(still(moment.video, moment.best_s), [moment.box_xyxy])
+            image = draw_boxes(still(moment.video, moment.best_s, moment.read), [moment.box_xyxy])
             st.image(jpeg(image), caption=f"Best face at {clock(moment.best_s)}", width="stretch")
             st.html(f'<p class="vs-facts">{"<br>".join(map(text, moment.facts))}</p>')

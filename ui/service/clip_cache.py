@@ -10,6 +10,7 @@ from pathlib import Path
 
 from ui.service.media_tokens import ServedFile
 from ui.service.temp_dirs import private_folder
+from vidsearch.read_options import DEFAULT_READ, ReadOptions
 from vidsearch.video.clips import browser_media_type, cut_clip
 from vidsearch.video.source import local_path
 
@@ -44,27 +45,30 @@ class ClipCutter:
         self._folder = private_folder()
         self._capacity = capacity
         self._lock = threading.Lock()
-        self._clips: OrderedDict[tuple[str, int], tuple[Path, float]] = OrderedDict()
+        self._clips: OrderedDict[tuple[str, int, ReadOptions], tuple[Path, float]] = OrderedDict()
 
-    def play(self, uri: str, start_s: float, end_s: float) -> PlayerSource:
+    def play(
+        self, uri: str, start_s: float, end_s: float, read: ReadOptions = DEFAULT_READ
+    ) -> PlayerSource:
         """Return the player parameters for a moment of a video.
 
         Args:
             uri: Path, or a URI known to fsspec.
             start_s: Start of the moment, seconds.
             end_s: End of the moment, seconds.
+            read: Options with which the video is opened.
 
         Raises:
             VideoError: The video is missing or cannot be read.
         """
-        media_type = browser_media_type(uri)
+        media_type = browser_media_type(uri, read)
         if media_type is not None:
             return PlayerSource(ServedFile(local_path(uri), media_type), start_s, 0.0, clip=False)
-        key = (uri, round(start_s * 10))
+        key = (uri, round(start_s * 10), read)
         with self._lock:
             if key not in self._clips:
                 path = self._folder / f"{secrets.token_hex(8)}.mp4"
-                offset_s = cut_clip(uri, start_s, end_s, path)
+                offset_s = cut_clip(uri, start_s, end_s, path, read)
                 self._clips[key] = (path, offset_s)
                 while len(self._clips) > self._capacity:
                     self._clips.popitem(last=False)[1][0].unlink(missing_ok=True)

@@ -19,7 +19,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from vidsearch.catalog.catalog import Catalog
-from vidsearch.catalog.schema import VIDEOS, faces_schema
+from vidsearch.catalog.schema import VIDEOS, faces_schema, tracks_schema
 from vidsearch.catalog.tables import sql_text
 from vidsearch.catalog.versions import remove_superseded
 from vidsearch.errors import CatalogConflictError
@@ -65,6 +65,7 @@ def repair(catalog: Catalog, stale_after_s: float = STALE_AFTER_S) -> RepairRepo
         CatalogWriteError: The catalog cannot be written.
     """
     catalog.table("videos").add_missing_columns(VIDEOS)
+    catalog.table("tracks").add_missing_columns(tracks_schema(catalog.dim))
     catalog.table("faces").add_missing_columns(faces_schema(catalog.dim))
     remove_superseded(catalog)
     oldest_live = time.time() - stale_after_s

@@ -4,15 +4,55 @@ from __future__ import annotations
 
 import hashlib
 import os
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, TypeAlias, get_args
+from typing import Any, Literal, TypeAlias, get_args
 from urllib.parse import unquote_to_bytes
 
 from vidsearch.datatypes import Track
 from vidsearch.errors import ConfigError
+from vidsearch.read_options import ReadOptions
 
 VideoStatus: TypeAlias = Literal["indexed", "partial", "failed"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StreamRecord:
+    """A video stream of a file, read or not.
+
+    Attributes:
+        index: Index of the stream in its container.
+        indexed: True if the stream was decoded and searched for faces.
+        codec: Name of the codec; None if it is not known.
+        width: Pixels of the upright frame.
+        height: Pixels of the upright frame.
+        turn_deg: See ``ReadOptions.turn_deg``.
+        seekable: See ``ReadOptions.seekable``.
+    """
+
+    index: int
+    indexed: bool
+    codec: str | None = None
+    width: int | None = None
+    height: int | None = None
+    turn_deg: int = 0
+    seekable: bool = True
+
+
+def read_options(streams: Sequence[Mapping[str, Any]] | None, stream: int | None) -> ReadOptions:
+    """Return the options with which a track's stream is read.
+
+    Args:
+        streams: Value of ``videos.streams``; None for a video of an earlier version.
+        stream: Value of ``tracks.stream``; None: the first indexed stream.
+    """
+    for row in streams or ():
+        if row["index"] == stream or (stream is None and row["indexed"]):
+            return ReadOptions(
+                stream=row["index"], turn_deg=row["turn_deg"], seekable=row["seekable"]
+            )
+    return ReadOptions(stream=stream)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,6 +80,7 @@ class VideoRecord:
         frames_sampled: Frames in which faces were detected.
         faces_seen: Faces detected in the sampled frames.
         faces_too_poor: Faces among them that are too small or too blurred to be matched.
+        streams: Video streams of the file, without cover images.
         failure: Reason of a failure, or the missing part of a partial video; one line.
         failure_stage: Stage that failed, such as ``decode``.
         failure_error: Type of the error.
@@ -61,6 +102,7 @@ class VideoRecord:
     frames_sampled: int = 0
     faces_seen: int = 0
     faces_too_poor: int = 0
+    streams: tuple[StreamRecord, ...] = ()
     failure: str | None = None
     failure_stage: str | None = None
     failure_error: str | None = None

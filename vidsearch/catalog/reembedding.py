@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from vidsearch.catalog.catalog import Catalog
 from vidsearch.catalog.schema import VIDEOS, faces_schema, tracks_schema
 from vidsearch.catalog.snapshot import Snapshot
+from vidsearch.catalog.table_files import completed
 from vidsearch.catalog.versions import WORK
 from vidsearch.datatypes import Matrix
 from vidsearch.errors import CatalogError, CatalogWriteError
@@ -266,6 +267,7 @@ def _write_tracks(
             "model_id": pa.array([staged.model_id] * len(tracks), pa.string()),
             "weight": pa.array(counts[tracks].astype(np.float64)),
         }
+        rows = completed(rows, schema)
         arrays = [columns[name] if name in columns else rows[name] for name in schema.names]
         writer.add(pa.table(arrays, names=schema.names).cast(schema))
     writer.flush()

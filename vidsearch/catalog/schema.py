@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import asdict
 from datetime import UTC, datetime
 from types import MappingProxyType
 from typing import Any
@@ -17,6 +18,18 @@ from vidsearch.errors import CatalogError
 
 _TIME = pa.timestamp("us", tz="UTC")
 _BOX = pa.list_(pa.float32(), 4)
+
+STREAM = pa.struct(
+    [
+        ("index", pa.int32()),
+        ("indexed", pa.bool_()),
+        ("codec", pa.string()),
+        ("width", pa.int32()),
+        ("height", pa.int32()),
+        ("turn_deg", pa.int32()),
+        ("seekable", pa.bool_()),
+    ]
+)
 
 # A `run_id` identifies one attempt to commit one batch (see writer.py). A row of `tracks` or
 # `faces` counts only if `videos` has a row with the same video_id and the same run_id.
@@ -40,6 +53,7 @@ VIDEOS = pa.schema(
         ("faces_seen", pa.int64()),
         ("faces_too_poor", pa.int64()),
         ("tracks", pa.int64()),
+        ("streams", pa.list_(STREAM)),
         ("model_id", pa.string()),
         ("indexed_at", _TIME),
         ("run_id", pa.string()),
@@ -88,6 +102,8 @@ def tracks_schema(dim: int) -> pa.Schema:
             ("box_xyxy", _BOX),
             ("template", pa.list_(pa.float32(), dim)),
             ("weight", pa.float64()),
+            # Index of the video stream; null: the first indexed stream.
+            ("stream", pa.int32()),
         ]
     )
 
@@ -147,6 +163,7 @@ def video_rows(videos: Sequence[IndexedVideo], run_id: str) -> pa.Table:
         record = indexed.video
         row = {name: getattr(record, name, None) for name in VIDEOS.names}
         row["uri"] = storable_uri(record.uri)
+        row["streams"] = [asdict(stream) for stream in record.streams] or None
         row["failure"] = " ".join(record.failure.split()) if record.failure else None
         row["tracks"] = len(indexed.tracks)
         row["indexed_at"] = now
@@ -193,6 +210,7 @@ def track_rows(videos: Sequence[IndexedVideo], run_id: str, dim: int) -> pa.Tabl
                     "quality": track.quality,
                     "box_xyxy": track.box_xyxy,
                     "weight": track.template.weight,
+                    "stream": track.stream,
                 }
             )
             vectors.append(track.template.vector)

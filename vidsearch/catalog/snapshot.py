@@ -13,8 +13,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from vidsearch.catalog.schema import VIDEOS, matrix
+from vidsearch.catalog.schema import VIDEOS, matrix, tracks_schema
 from vidsearch.catalog.table_files import (
+    completed,
     conjunction,
     row_groups_with,
     statistics_filter,
@@ -87,11 +88,7 @@ class Snapshot:
             return self._read("videos", None, selected)
         existing = self._dataset("videos").schema.names
         rows = self._read("videos", [name for name in columns if name in existing], selected)
-        for name in columns:
-            if name not in existing:
-                column = VIDEOS.field(name)
-                rows = rows.append_column(column, pa.nulls(len(rows), column.type))
-        return rows.select(list(columns))
+        return completed(rows, VIDEOS, columns)
 
     def tracks(
         self,
@@ -101,13 +98,20 @@ class Snapshot:
     ) -> pa.Table:
         """Return rows of ``tracks``, all or the selected rows.
 
+        Columns that a table of an earlier version of vidsearch lacks are null.
+
         Raises:
             CatalogError: The table is missing or damaged.
         """
         selected = conjunction(
             text_filter("track_id", track_ids), text_filter("video_id", video_ids)
         )
-        return self._read_counting("tracks", columns, selected)
+        if columns is None:
+            return self._read_counting("tracks", None, selected)
+        existing = self._dataset("tracks").schema.names
+        present = [name for name in columns if name in existing]
+        rows = self._read_counting("tracks", present, selected)
+        return completed(rows, tracks_schema(1), columns)
 
     def faces(
         self,

@@ -47,6 +47,22 @@ def writer_properties(schema: pa.Schema) -> Any:
     )
 
 
+def completed(rows: pa.Table, schema: pa.Schema, columns: Sequence[str] | None = None) -> pa.Table:
+    """Return columns of rows in order; a column that the rows lack is null.
+
+    Args:
+        rows: Rows, perhaps of an earlier version of vidsearch.
+        schema: Schema of the missing columns.
+        columns: Names of the columns; None: all of the schema.
+    """
+    names = list(columns) if columns is not None else schema.names
+    for name in names:
+        if name not in rows.column_names:
+            column = schema.field(name)
+            rows = rows.append_column(column, pa.nulls(len(rows), column.type))
+    return rows.select(names)
+
+
 def table_schema(opened: Any) -> pa.Schema:
     """Return the columns of an opened ``DeltaTable``."""
     return pa.schema(opened.schema().to_arrow())

@@ -16,6 +16,7 @@ import pyarrow as pa
 
 from vidsearch.catalog.commits import commit, read_errors, require_space, write_errors
 from vidsearch.catalog.table_files import (
+    completed,
     log_state,
     skipping_columns,
     table_schema,
@@ -167,7 +168,7 @@ class Table:
             table = self.open()
             write_deltalake(
                 table,
-                _completed(rows, table_schema(table)),
+                completed(rows, table_schema(table)),
                 mode="append",
                 writer_properties=writer_properties(rows.schema),
             )
@@ -320,14 +321,6 @@ class Table:
         """
         with read_errors(self.root, self.name):
             yield
-
-
-def _completed(rows: pa.Table, schema: pa.Schema) -> pa.Table:
-    """Return the rows with a column of nulls for every column of the schema that they lack."""
-    missing = [column for column in schema if column.name not in rows.column_names]
-    for column in missing:
-        rows = rows.append_column(column, pa.nulls(len(rows), column.type))
-    return rows.select(schema.names) if missing else rows
 
 
 def sql_text(value: str) -> str:

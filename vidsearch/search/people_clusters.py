@@ -11,8 +11,10 @@ from numpy.typing import NDArray
 
 from vidsearch.catalog.catalog import Catalog
 from vidsearch.catalog.people import Judgements, judgements
+from vidsearch.catalog.records import read_options
 from vidsearch.datatypes import Matrix, TimeSpan, Vector
 from vidsearch.models.calibration import Calibration
+from vidsearch.read_options import DEFAULT_READ, ReadOptions
 from vidsearch.search.search import PRIOR
 
 MOST_TRACKS = 2000
@@ -44,6 +46,7 @@ class TrackCard:
         best_s: Time of the best face, seconds.
         jpeg: Best face as JPEG, or None.
         box_xyxy: (4,) float32, box of the best face, pixels.
+        read: Options with which the video is opened to show the track.
     """
 
     track_id: str
@@ -53,6 +56,7 @@ class TrackCard:
     best_s: float
     jpeg: bytes | None = field(repr=False)
     box_xyxy: Vector = field(repr=False)
+    read: ReadOptions = DEFAULT_READ
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,10 +166,15 @@ def track_cards(catalog: Catalog, track_ids: Collection[str]) -> tuple[TrackCard
     if not track_ids:
         return ()
     snapshot = catalog.snapshot()
-    columns = ["track_id", "video_id", "start_s", "end_s", "best_s", "box_xyxy"]
+    columns = ["track_id", "video_id", "start_s", "end_s", "best_s", "box_xyxy", "stream"]
     rows = snapshot.tracks(columns, track_ids=track_ids).to_pylist()
     jpegs = snapshot.best_faces(track_ids)
-    paths = catalog.locations({row["video_id"] for row in rows})
+    video_ids = {row["video_id"] for row in rows}
+    paths = catalog.locations(video_ids)
+    streams = {
+        row["video_id"]: row["streams"]
+        for row in snapshot.videos(["video_id", "streams"], video_ids).to_pylist()
+    }
     rows.sort(key=lambda row: (row["video_id"], row["start_s"], row["track_id"]))
     return tuple(
         TrackCard(
@@ -176,6 +185,7 @@ def track_cards(catalog: Catalog, track_ids: Collection[str]) -> tuple[TrackCard
             row["best_s"],
             jpegs.get(row["track_id"]),
             np.array(row["box_xyxy"], np.float32),
+            read_options(streams.get(row["video_id"]), row["stream"]),
         )
         for row in rows
     )

@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 
 from vidsearch.catalog.catalog import Catalog
 from vidsearch.catalog.people import judgements
-from vidsearch.catalog.records import usable_uri
+from vidsearch.catalog.records import read_options, usable_uri
 from vidsearch.catalog.snapshot import Snapshot
 from vidsearch.datatypes import Hit, Matrix, TimeSpan, Vector
 from vidsearch.device import resolve_device
@@ -43,7 +43,7 @@ than a pair of photos does.
 _COMPARED = 2000
 """Tracks that a query is compared with to estimate its false hits."""
 
-_TRACK_COLUMNS = ("track_id", "video_id", "start_s", "end_s", "best_s", "box_xyxy")
+_TRACK_COLUMNS = ("track_id", "video_id", "start_s", "end_s", "best_s", "box_xyxy", "stream")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -263,7 +263,9 @@ class PhotoSearcher:
         likely = [row for row in range(len(found)) if confidence[row] >= min_confidence]
         tracks = self._rows([found.ids[row] for row in likely])
         video_ids = {track["video_id"] for track in tracks.values()}
-        videos = self._tracks.snapshot.videos(["video_id", "uri", "duration_s"], video_ids)
+        videos = self._tracks.snapshot.videos(
+            ["video_id", "uri", "duration_s", "streams"], video_ids
+        )
         by_id = {row["video_id"]: row for row in videos.to_pylist()}
         paths = self._catalog.locations(video_ids)
         verdicts = judgements(self._catalog)
@@ -284,6 +286,7 @@ class PhotoSearcher:
                     best_s=track["best_s"],
                     box_xyxy=np.array(track["box_xyxy"], np.float32),
                     person=verdicts.names.get(verdicts.person_of.get(track_id, "")),
+                    read=read_options(by_id[video_id]["streams"], track["stream"]),
                 )
             )
         durations = {

@@ -8,6 +8,7 @@ from typing import Final
 import av.error
 
 from vidsearch.errors import VideoDecodeError
+from vidsearch.read_options import DEFAULT_READ, ReadOptions
 from vidsearch.text.printable import printable
 from vidsearch.video.pyav.clip_writer import ClipWriter
 from vidsearch.video.pyav.open import OpenedStream
@@ -42,13 +43,19 @@ _TOLERANCE_S = 0.01
 _AUDIO_LAG_S = 1.0
 
 
-def browser_media_type(uri: str) -> str | None:
-    """Return the media type of a local file that every browser plays, else None.
+def browser_media_type(uri: str, read: ReadOptions = DEFAULT_READ) -> str | None:
+    """Return the media type of a local file that every browser plays as indexed, else None.
+
+    Args:
+        uri: Path, or a URI known to fsspec.
+        read: Options with which the video was indexed.
 
     Raises:
         VideoError: The video is missing or cannot be read.
     """
-    opened = OpenedStream(uri)
+    if read.turn_deg or not read.seekable:
+        return None
+    opened = OpenedStream(uri, stream=read.stream)
     try:
         container = _CONTAINER_OF_ENDING.get(Path(uri).suffix.lower(), "")
         context = opened.stream.codec_context
@@ -60,7 +67,9 @@ def browser_media_type(uri: str) -> str | None:
         opened.close()
 
 
-def cut_clip(uri: str, start_s: float, end_s: float, target: Path) -> float:
+def cut_clip(
+    uri: str, start_s: float, end_s: float, target: Path, read: ReadOptions = DEFAULT_READ
+) -> float:
     """Write a time span of a video, with a margin, as an MP4 that every browser plays.
 
     Only the part of the file around the time span is read.
@@ -70,6 +79,7 @@ def cut_clip(uri: str, start_s: float, end_s: float, target: Path) -> float:
         start_s: Start of the time span, seconds from the container's start.
         end_s: End of the time span.
         target: File to write; removed after an error.
+        read: Options with which the video was indexed.
 
     Returns:
         Time in the video at which the clip begins, in seconds.
@@ -80,7 +90,7 @@ def cut_clip(uri: str, start_s: float, end_s: float, target: Path) -> float:
     first_s = max(start_s - CLIP_BEFORE_S, 0.0)
     last_s = min(end_s + CLIP_AFTER_S, first_s + MAX_CLIP_S)
     try:
-        with PyAVReader(uri, threads=_DECODER_THREADS, audio=True) as reader:
+        with PyAVReader(uri, threads=_DECODER_THREADS, audio=True, options=read) as reader:
             return _write_clip(reader, first_s, last_s, target)
     except (av.error.FFmpegError, OSError) as error:
         target.unlink(missing_ok=True)

@@ -3,10 +3,17 @@
 from __future__ import annotations
 
 from vidsearch.errors import ConfigError
+from vidsearch.read_options import DEFAULT_READ, ReadOptions
 from vidsearch.video.types import BACKENDS, Backend, VideoReader
 
 
-def open_video(uri: str, backend: Backend = "pyav", *, threads: int = 1) -> VideoReader:
+def open_video(
+    uri: str,
+    backend: Backend = "pyav",
+    *,
+    threads: int = 1,
+    options: ReadOptions = DEFAULT_READ,
+) -> VideoReader:
     """Open a video and decode its first frame.
 
     Args:
@@ -15,6 +22,7 @@ def open_video(uri: str, backend: Backend = "pyav", *, threads: int = 1) -> Vide
         backend: ``pyav`` reads every format; for ``decord`` see ``vidsearch.video.decord``.
         threads: Decoder threads. Many videos are decoded fastest by one process per core with one
             thread each; more threads only reduce the latency of a single video.
+        options: Stream, turn and seeking; ``decord`` supports the default options only.
 
     Raises:
         VideoOpenError: The file is missing, unreadable, an image, a playlist, or in an unknown
@@ -28,8 +36,12 @@ def open_video(uri: str, backend: Backend = "pyav", *, threads: int = 1) -> Vide
     if backend == "pyav":
         from vidsearch.video.pyav.reader import PyAVReader
 
-        return PyAVReader(uri, threads=threads)
+        return PyAVReader(uri, threads=threads, options=options)
     if backend == "decord":
+        if options != DEFAULT_READ:
+            raise ConfigError(
+                f"decord reads upright default streams only; got {options}; use the pyav decoder"
+            )
         from vidsearch.video.decord import DecordReader
 
         return DecordReader(uri, threads=threads)

@@ -10,6 +10,7 @@ from PIL import Image as Pillow
 
 from vidsearch.datatypes import Image, Vector
 from vidsearch.errors import VideoDecodeError
+from vidsearch.read_options import DEFAULT_READ, ReadOptions
 from vidsearch.text.printable import printable
 from vidsearch.video.pyav.reader import PyAVReader
 from vidsearch.video.types import DecodedFrame
@@ -18,12 +19,13 @@ from vidsearch.video.types import DecodedFrame
 _TIME_TOLERANCE_S = 1e-3
 
 
-def still(uri: str, time_s: float) -> Image:
+def still(uri: str, time_s: float, read: ReadOptions = DEFAULT_READ) -> Image:
     """Return the frame of a video that is displayed at a time.
 
     Args:
         uri: Path, or a URI known to fsspec.
         time_s: Seconds from the container's start.
+        read: Options with which the video was indexed.
 
     Returns:
         (H, W, 3) uint8 RGB, upright.
@@ -31,7 +33,7 @@ def still(uri: str, time_s: float) -> Image:
     Raises:
         VideoError: The video is missing or cannot be read at this time.
     """
-    with PyAVReader(uri) as reader:
+    with PyAVReader(uri, options=read) as reader:
         last: DecodedFrame | None = None
         for frame in reader.decode_around(time_s):
             if last is not None and frame.time_s > time_s + _TIME_TOLERANCE_S:

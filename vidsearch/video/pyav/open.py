@@ -43,10 +43,16 @@ class OpenedStream:
         uri: Path, or a URI known to fsspec.
         source: Bytes of the file; None to open ``uri``.
         max_pixels: Largest frame that is decoded, in pixels.
+        stream: Index of the video stream; None: the default stream, else the largest.
     """
 
     def __init__(
-        self, uri: str, *, source: ByteSource | None = None, max_pixels: int = MAX_PIXELS
+        self,
+        uri: str,
+        *,
+        source: ByteSource | None = None,
+        max_pixels: int = MAX_PIXELS,
+        stream: int | None = None,
     ) -> None:
         self._max_pixels = max_pixels
         self.source = source if source is not None else ByteSource(uri)
@@ -57,7 +63,7 @@ class OpenedStream:
             self.source.close()
             raise
         try:
-            self.stream = _video_stream(uri, self.container, self._max_pixels)
+            self.stream = _video_stream(uri, self.container, self._max_pixels, stream)
         except BaseException:
             self.close()
             raise
@@ -163,7 +169,7 @@ def _open_failure(uri: str, head: bytes, error: Exception) -> str:
 
 
 def _video_stream(
-    uri: str, container: av.container.InputContainer, max_pixels: int
+    uri: str, container: av.container.InputContainer, max_pixels: int, index: int | None
 ) -> av.VideoStream:
     """Return the video stream to decode: the default stream, else the largest, as in players."""
     cover = av.stream.Disposition.attached_pic | av.stream.Disposition.timed_thumbnails
@@ -178,7 +184,13 @@ def _video_stream(
             "to H.264"
         )
     default = [s for s in decodable if s.disposition & av.stream.Disposition.default]
-    best = max(default or decodable, key=lambda s: s.width * s.height)
+    chosen = [s for s in decodable if s.index == index]
+    if index is not None and not chosen:
+        raise NoVideoStreamError(
+            f"'{printable(uri)}' has no video stream {index} that can be decoded; choose one of "
+            f"{', '.join(str(s.index) for s in decodable)}"
+        )
+    best = max(chosen or default or decodable, key=lambda s: s.width * s.height)
     if best.width * best.height > max_pixels:
         raise VideoOpenError(
             f"'{printable(uri)}' has frames of {best.width} x {best.height}, more than the "

@@ -17,6 +17,7 @@ import av
 import av.error
 
 from vidsearch.errors import VideoDecodeError
+from vidsearch.read_options import DEFAULT_READ, ReadOptions
 from vidsearch.text.printable import printable
 from vidsearch.video.pyav.clock import PresentationClock
 from vidsearch.video.pyav.frames import DtsStamps, PyAVFrame, presentation_stamp
@@ -48,6 +49,7 @@ class PyAVReader(VideoReader):
         audio: Decode the first audio stream too; see ``take_audio``.
         source: Bytes of the file; None to open ``uri``.
         max_pixels: Largest frame that is decoded, in pixels.
+        options: Stream, turn and seeking.
     """
 
     def __init__(
@@ -58,11 +60,13 @@ class PyAVReader(VideoReader):
         audio: bool = False,
         source: ByteSource | None = None,
         max_pixels: int = MAX_PIXELS,
+        options: ReadOptions = DEFAULT_READ,
     ) -> None:
         self._uri = uri
+        self._options = options
         self._opened: OpenedStream | None = None
         self._frames: Generator[av.VideoFrame, None, None] | None = None
-        opened = OpenedStream(uri, source=source, max_pixels=max_pixels)
+        opened = OpenedStream(uri, source=source, max_pixels=max_pixels, stream=options.stream)
         try:
             opened.set_up(threads, audio=audio)
             self._opened = opened
