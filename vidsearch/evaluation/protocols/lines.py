@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import re
 from collections.abc import Iterator, Mapping
@@ -13,6 +14,7 @@ from numpy.typing import NDArray
 
 from vidsearch.errors import ConfigError
 from vidsearch.storage import files
+from vidsearch.text.decode import read_text
 from vidsearch.text.printable import printable
 
 
@@ -20,21 +22,11 @@ def read_lines(path: Path) -> Iterator[tuple[int, str]]:
     """Yield the number, from 1, and the text of every line that is not blank.
 
     Raises:
-        ConfigError: The file cannot be read or is not UTF-8.
+        ConfigError: The file cannot be read, or is not text; see ``text.decode.decode_text``.
     """
-    try:
-        with path.open(encoding="utf-8-sig") as stream:
-            for number, line in enumerate(stream, 1):
-                if line.strip():
-                    yield number, line.rstrip("\r\n")
-    except OSError as error:
-        raise ConfigError(
-            f"{printable(str(path))} cannot be read ({error.strerror}); check the path"
-        ) from error
-    except UnicodeDecodeError as error:
-        raise ConfigError(
-            f"{printable(str(path))} is not UTF-8 text (byte {error.start}); check the path"
-        ) from error
+    for number, line in enumerate(io.StringIO(read_text(path)), 1):
+        if line.strip():
+            yield number, line.rstrip("\n")
 
 
 Kind: TypeAlias = Literal["str", "int8", "int32", "float64"]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import math
 import os
 from collections.abc import Iterator, Mapping, Sequence
@@ -12,6 +11,7 @@ from pathlib import Path, PurePosixPath
 from vidsearch.catalog import Catalog
 from vidsearch.datatypes import TimeSpan
 from vidsearch.errors import ConfigError
+from vidsearch.text.decode import read_csv_table
 from vidsearch.text.printable import printable
 
 COLUMNS = ("photo", "person", "video", "start", "end")
@@ -138,35 +138,28 @@ def _check_people(people: Mapping[str, LabelledPerson], path: str | os.PathLike[
 
 
 def _rows(file: Path) -> Iterator[tuple[int, dict[str, str]]]:
-    try:
-        with file.open(encoding="utf-8-sig", newline="") as stream:
-            reader = csv.reader(stream, strict=True)
-            names = [name.strip().lower() for name in next(reader, [])]
+    location = f"'{printable(str(file))}'"
+    names: list[str] = []
+    for number, cells in read_csv_table(file):
+        if not names:
+            names = [name.strip().lower() for name in cells]
             unknown = [name for name in names if name not in COLUMNS]
             if unknown or "video" not in names or not {"photo", "person"} & set(names):
                 raise ConfigError(
-                    f"'{printable(str(file))}', line 1: columns {', '.join(names) or 'missing'}; "
+                    f"{location}, line {number}: columns {printable(', '.join(names))}; "
                     f"expected {_HEADER}"
                 )
-            for cells in reader:
-                if not any(cell.strip() for cell in cells):
-                    continue
-                if len(cells) != len(names):
-                    raise ConfigError(
-                        f"'{printable(str(file))}', line {reader.line_num}: {len(cells)} fields; "
-                        f"expected {len(names)} ({', '.join(names)})"
-                    )
-                row = dict.fromkeys(COLUMNS, "")
-                row |= {name: cell.strip() for name, cell in zip(names, cells, strict=True)}
-                yield reader.line_num, row
-    except OSError as error:
-        raise ConfigError(
-            f"labels {str(file)!r} cannot be read ({error.strerror}); check the path"
-        ) from error
-    except (csv.Error, UnicodeDecodeError) as error:
-        raise ConfigError(
-            f"labels {str(file)!r} are not UTF-8 CSV ({error}); save them as CSV"
-        ) from error
+            continue
+        if len(cells) != len(names):
+            raise ConfigError(
+                f"{location}, line {number}: {len(cells)} fields; expected {len(names)} "
+                f"({', '.join(names)})"
+            )
+        row = dict.fromkeys(COLUMNS, "")
+        row |= {name: cell.strip() for name, cell in zip(names, cells, strict=True)}
+        yield number, row
+    if not names:
+        raise ConfigError(f"{location} is empty; expected {_HEADER}")
 
 
 def _video_names(catalog: Catalog) -> dict[str, set[str]]:

@@ -37,7 +37,10 @@ def test_blank_lines_count_but_are_not_lines(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("content", "message"),
-    [(b"a\nb\xff\n", r"list.txt is not UTF-8 text \(byte 3\)"), (None, "cannot be read")],
+    [
+        (b"a\nb\xff\n", r"list.txt, line 2 is not UTF-8 text \(byte 3 is 0xFF\)"),
+        (None, "cannot be read"),
+    ],
 )
 def test_a_file_that_is_no_text(tmp_path: Path, content: bytes | None, message: str) -> None:
     path = write(tmp_path, content) if content is not None else tmp_path / "list.txt"

@@ -73,7 +73,7 @@ def test_lfw_unreadable_files(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"none\.txt cannot be read"):
         read_lfw_pairs(tmp_path / "none.txt", tmp_path)
     path.write_bytes(b"\xff\xfe\x00")
-    with pytest.raises(ConfigError, match="is not UTF-8 text"):
+    with pytest.raises(ConfigError, match=r"is not .*text"):
         read_lfw_pairs(path, tmp_path)
 
 

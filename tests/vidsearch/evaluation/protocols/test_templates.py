@@ -61,7 +61,7 @@ def test_unreadable_files(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"none\.txt cannot be read"):
         read_media(tmp_path / "none.txt")
     (tmp_path / "b.txt").write_bytes(b"\xff\xfe 1 2\n")
-    with pytest.raises(ConfigError, match="is not UTF-8 text"):
+    with pytest.raises(ConfigError, match=r"is not .*text"):
         read_media(tmp_path / "b.txt")
     with pytest.raises(ConfigError, match="cannot be read"):
         read_media(tmp_path)

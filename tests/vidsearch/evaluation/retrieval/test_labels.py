@@ -16,7 +16,10 @@ from vidsearch.evaluation.retrieval.labels import read_labels
     ("text", "message"),
     [
         ("a,b\n1,2\n", "line 1: columns a, b; expected a header with"),
-        ("person,video\nx\n", "line 2: 1 fields; expected 2"),
+        ("person,video\nx\n", "line 2: person .x. has no photo"),
+        ("person,video\nx,group.mkv,y\n", "line 2: 3 fields; expected 2"),
+        ("", "is empty; expected a header with"),
+        ('person,video\nx,"group\n', "line 2: unexpected end of data; check the quotation"),
         ("person,photo,video\n,,group.mkv\n", "line 2: neither a photo nor a person"),
         ("photo,video\nPHOTOS/none.jpg,group.mkv\n", "line 2: photo .* does not exist"),
         ("photo,video\nPHOTOS/lace.jpg,other.mkv\n", "line 2: video 'other.mkv' is not in the"),
