@@ -3,10 +3,11 @@ PYTHON ?= python3.11
 VENV   := .venv
 READY  := $(VENV)/.ready
 
-.PHONY: help setup demo test check docs package bench clean
+.PHONY: help setup demo test test-all check docs package bench clean
 help:
 	@echo 'make demo    set up, then index and search an archive made from real faces'
 	@echo 'make test    set up, then run the tests'
+	@echo 'make test-all  the tests with their long forms'
 	@echo 'make check   ruff, mypy --strict, arrows between folders, language, documents'
 	@echo 'make docs    the documentation site, into site/'
 	@echo 'make package wheel and sdist into dist/, tried in an empty environment'
@@ -26,6 +27,9 @@ demo: $(READY)
 	$(VENV)/bin/vidsearch demo
 
 test: $(READY)
+	$(VENV)/bin/python -m pytest -n auto --dist loadgroup -m 'not slow'
+
+test-all: $(READY)
 	$(VENV)/bin/python -m pytest -n auto --dist loadgroup
 
 check: $(READY)

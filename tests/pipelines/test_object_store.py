@@ -26,7 +26,6 @@ from vidsearch.commands.main import main
 from vidsearch.errors import CatalogError
 
 pytestmark = [
-    pytest.mark.slow,
     # The server and its client import what their makers are about to rename.
     pytest.mark.filterwarnings("default::DeprecationWarning"),
     pytest.mark.filterwarnings("default::pytest.PytestUnraisableExceptionWarning"),

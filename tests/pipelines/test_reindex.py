@@ -103,7 +103,6 @@ def test_the_cluster_builds_the_same_files(catalog: Catalog, scheduler: str, kin
     ]
 
 
-@pytest.mark.slow
 def test_a_part_whose_worker_is_killed_is_built_by_another(
     catalog: Catalog, scheduler: str, tmp_path: Path
 ) -> None:
@@ -150,7 +149,6 @@ def test_what_a_worker_cannot_write_is_said(catalog: Catalog, scheduler: str) ->
         rebuild(catalog, on(scheduler, catalog, "flat-pq", work))
 
 
-@pytest.mark.slow
 def test_a_catalog_that_workers_do_not_see_is_refused_in_one_line(
     catalog: Catalog,
     scheduler: str,

@@ -40,7 +40,6 @@ def test_a_scheduler_without_workers_is_said(
         index(tmp_path / "catalog", [films], cluster=ClusterConfig(scheduler=address))
 
 
-@pytest.mark.slow
 def test_a_running_cluster_does_the_work(
     films: Path, tmp_path: Path, empty_cluster: LocalCluster
 ) -> None:
@@ -83,7 +82,6 @@ def test_one_worker_has_a_process_of_its_own_where_that_is_asked_for(
     assert asked == ["cluster"]
 
 
-@pytest.mark.slow
 def test_a_running_cluster_replaces_a_worker_whose_nanny_is_gone(models: LoadedPack) -> None:
     options = ClusterConfig(workers=1, isolate=True)
     with connect.connect(options, WorkerPack("open", pack_identity(models.pack))) as running:
@@ -100,7 +98,6 @@ def test_a_running_cluster_replaces_a_worker_whose_nanny_is_gone(models: LoadedP
         assert running.accepted_members() == dict.fromkeys(now, 1)
 
 
-@pytest.mark.slow
 def test_a_worker_takes_as_many_videos_at_once_as_it_has_gpus(
     films: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

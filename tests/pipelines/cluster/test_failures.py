@@ -19,7 +19,6 @@ from vidsearch import Catalog
 from vidsearch.errors import ConfigError
 from vidsearch.video.sampling import SamplingConfig
 
-pytestmark = pytest.mark.slow
 
 
 @pytest.fixture
@@ -140,6 +139,7 @@ def test_workers_killed_in_mid_task_change_nothing(
     assert processes.tables(tmp_path / "catalog") == processes.tables(quiet)
 
 
+@pytest.mark.slow
 def test_any_sequence_of_kills_and_a_repeat_give_the_same_tables(
     archive: Path, quiet: Path, tmp_path: Path, processes: ModuleType
 ) -> None:
@@ -203,6 +203,7 @@ def test_a_disk_that_fills_up_is_one_line_and_the_rest_comes_later(
     assert processes.tables(catalog) == processes.tables(quiet)
 
 
+@pytest.mark.slow
 def test_indexers_at_once_give_the_tables_of_one(
     archive: Path, quiet: Path, tmp_path: Path, processes: ModuleType
 ) -> None:
@@ -238,6 +239,7 @@ def test_the_end_of_a_scheduler_ends_the_run_with_a_remedy(
     assert processes.tables(catalog) == processes.tables(quiet)
 
 
+@pytest.mark.slow
 def test_workers_started_by_hand_give_the_same_tables(
     archive: Path,
     quiet: Path,

@@ -233,7 +233,6 @@ def tables(catalog: Path) -> list[list[dict[str, object]]]:
     return out
 
 
-@pytest.mark.slow
 def test_killed_at_any_time_and_repeated_gives_the_same_tables(
     catalog: Path, films: Path, tmp_path: Path
 ) -> None:
@@ -248,7 +247,6 @@ def test_killed_at_any_time_and_repeated_gives_the_same_tables(
     assert tables(again) == tables(catalog)
 
 
-@pytest.mark.slow
 def test_two_indexers_at_once_give_the_tables_of_one(
     catalog: Path, films: Path, tmp_path: Path
 ) -> None:

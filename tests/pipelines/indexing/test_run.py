@@ -68,7 +68,6 @@ def test_order_and_grouping_do_not_change_the_tables(films: Path, tmp_path: Path
     assert same_tables(tmp_path / "a", tmp_path / "b")
 
 
-@pytest.mark.slow
 def test_worker_processes_give_the_same_tables(films: Path, tmp_path: Path) -> None:
     (films / "broken.mp4").write_bytes(b"\x00" * 5000)
     one = index(tmp_path / "a", [films])

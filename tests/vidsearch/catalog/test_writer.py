@@ -138,7 +138,6 @@ def test_killed_at_any_step_then_repeated_gives_the_same_tables(
     assert_same(catalog, undisturbed)
 
 
-@pytest.mark.slow
 def test_killed_at_random_then_repeated_gives_the_same_tables(
     tmp_path: Path, synthetic: ModuleType, undisturbed: dict[str, pd.DataFrame]
 ) -> None:
