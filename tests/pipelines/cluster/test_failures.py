@@ -20,7 +20,6 @@ from vidsearch.errors import ConfigError
 from vidsearch.video.sampling import SamplingConfig
 
 
-
 @pytest.fixture
 def archive(films: Path) -> Path:
     """Eight videos, each with a content of its own; bytes after the end are ignored."""
