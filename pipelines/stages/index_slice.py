@@ -51,7 +51,7 @@ def _decode(
     tracks: list[Track] = []
     shot: list[SampledFrame] = []
     frames_sampled = faces_seen = faces_too_poor = shot_number = 0
-    with open_video(video.source.uri, config.decoder) as reader:
+    with open_video(video.source.uri, config.decoder, options=video.read) as reader:
         if opened is not None:
             opened(reader.info.duration_s)
         sampler = SliceSampler(reader, config.sampling, *video.ends_of(number))

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import TypeAlias
 
 from pipelines.stages import faces
 from pipelines.stages.options import IndexConfig
 from pipelines.stages.payloads import Failure, KnownVideo, Outcome, SlicedVideo
-from vidsearch.catalog.records import IndexedVideo, VideoRecord
+from vidsearch.catalog.records import IndexedVideo, StreamRecord, VideoRecord
 from vidsearch.datatypes import Track
 from vidsearch.errors import VideoError
 from vidsearch.faces.track import Tracker
 from vidsearch.models.registry import LoadedPack
+from vidsearch.read_options import ReadOptions
 from vidsearch.video.discover import VideoSource
 from vidsearch.video.identity import content_id
 from vidsearch.video.open import open_video
@@ -28,6 +29,7 @@ class DecodingResult:
     """Result of one decoding pass over a video or its slices."""
 
     info: VideoInfo
+    read: ReadOptions
     report: ReadReport
     tracks: tuple[Track, ...]
     frames_sampled: int
@@ -86,13 +88,13 @@ def _slice_plan(source: VideoSource, video_id: str, config: IndexConfig) -> Slic
     """Return the slices of a video; None if it is short or cannot be cut."""
     every_s = config.slice_minutes * 60
     with open_video(source.uri, config.decoder) as reader:
-        info, expected = reader.info, reader.expected
+        info, read, expected = reader.info, reader.read_options, reader.expected
         if expected is None or not expected.duration_s or expected.duration_s <= 2 * every_s:
             return None
         # The last slice absorbs a remainder shorter than half a slice.
         last = expected.first + (expected.duration_s - every_s / 2) / float(expected.time_base)
         cuts = tuple(cut for cut in reader.keyframe_cuts(every_s) if cut < last)
-    return SlicedVideo(source, video_id, info, expected, cuts) if cuts else None
+    return SlicedVideo(source, video_id, info, read, expected, cuts) if cuts else None
 
 
 def _decode(
@@ -112,7 +114,13 @@ def _decode(
             tracker.update(frame_faces)
         tracks = tuple(tracker.finish(sampler.shots))
         return DecodingResult(
-            info, reader.report(), tracks, sampler.frames_sampled, faces_seen, faces_too_poor
+            info,
+            reader.read_options,
+            reader.report(),
+            tracks,
+            sampler.frames_sampled,
+            faces_seen,
+            faces_too_poor,
         )
 
 
@@ -139,7 +147,28 @@ def record(
         frames_sampled=result.frames_sampled,
         faces_seen=result.faces_seen,
         faces_too_poor=result.faces_too_poor,
+        streams=stream_records(info, result.read),
         failure=report.reason or None,
         failure_stage="decode" if report.partly_read else None,
         failure_error="PartlyRead" if report.partly_read else None,
     )
+
+
+def stream_records(info: VideoInfo, read: ReadOptions) -> tuple[StreamRecord, ...]:
+    """Return the records of the video streams of a file, in the order of its container.
+
+    Args:
+        info: Facts of the decoded stream and of the other streams.
+        read: Options with which the decoded stream is read again.
+    """
+    decoded = StreamRecord(
+        index=info.stream,
+        indexed=True,
+        codec=info.codec,
+        width=info.width,
+        height=info.height,
+        turn_deg=read.turn_deg,
+        seekable=read.seekable,
+    )
+    others = (StreamRecord(indexed=False, **asdict(stream)) for stream in info.other_streams)
+    return tuple(sorted((decoded, *others), key=lambda stream: stream.index))

@@ -67,6 +67,7 @@ class SliceJoiner:
         report = self.video.expected.compare(self._decoded, self._end, self._errors, self._damaged)
         decoded = DecodingResult(
             info=self.video.info,
+            read=self.video.read,
             report=report,
             tracks=tuple(self._tracks),
             frames_sampled=self._frames_sampled,

@@ -7,6 +7,7 @@ from typing import TypeAlias
 
 from vidsearch.catalog.records import IndexedVideo
 from vidsearch.datatypes import FrameFaces, Track
+from vidsearch.read_options import ReadOptions
 from vidsearch.video.discover import VideoSource
 from vidsearch.video.slices import SliceReading
 from vidsearch.video.types import ExpectedStream, VideoInfo
@@ -66,6 +67,7 @@ class SlicedVideo:
         source: The file.
         video_id: Content hash.
         info: Container data of the video.
+        read: Options with which every slice is read.
         expected: Expected length and timing of the stream.
         cuts: Timestamps at which the second and later slices begin, in time-base ticks.
     """
@@ -73,6 +75,7 @@ class SlicedVideo:
     source: VideoSource
     video_id: str
     info: VideoInfo
+    read: ReadOptions
     expected: ExpectedStream
     cuts: tuple[int, ...]
 

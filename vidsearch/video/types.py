@@ -15,6 +15,7 @@ from typing import Literal, Self, TypeAlias, get_args
 
 from vidsearch.datatypes import Image
 from vidsearch.errors import VideoDecodeError
+from vidsearch.read_options import ReadOptions
 from vidsearch.text.printable import printable
 
 Backend: TypeAlias = Literal["pyav", "decord"]
@@ -25,6 +26,23 @@ BACKENDS: tuple[str, ...] = get_args(Backend)
 _TOLERANCE_FRAMES = 2
 _TOLERANCE_S = 0.5
 _TOLERANCE_SHARE = 0.03
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StreamInfo:
+    """A video stream as its container states it.
+
+    Attributes:
+        index: Index of the stream in the container.
+        codec: Name of the codec; None if it is not known.
+        width: Width of the upright frame; None if it is not known.
+        height: Height of the upright frame; None if it is not known.
+    """
+
+    index: int
+    codec: str | None
+    width: int | None
+    height: int | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,6 +62,8 @@ class VideoInfo:
         duration_s: Length of the video stream; None if the container does not state it.
         fps: Average frame rate; None if unknown. Never used to compute a time.
         expected_frames: Number of frames in the container's index; None without an index.
+        stream: Index of the decoded stream in the container.
+        other_streams: Video streams of the container that are not decoded, without cover images.
     """
 
     uri: str
@@ -57,6 +77,8 @@ class VideoInfo:
     duration_s: float | None
     fps: float | None
     expected_frames: int | None
+    stream: int = 0
+    other_streams: tuple[StreamInfo, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -209,6 +231,11 @@ class VideoReader(ABC):
     @abstractmethod
     def info(self) -> VideoInfo:
         """Facts stated by the container."""
+
+    @property
+    def read_options(self) -> ReadOptions:
+        """Options with which another reader gives the same frames and times; final at the end."""
+        return ReadOptions(stream=self.info.stream)
 
     @property
     def expected(self) -> ExpectedStream | None:

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipelines.stages.payloads import SlicedVideo
+from vidsearch.read_options import DEFAULT_READ
 from vidsearch.video.discover import VideoSource
 from vidsearch.video.types import ExpectedStream, VideoInfo
 
@@ -38,7 +39,7 @@ def video(cuts: tuple[int, ...], first: int = 0, duration_s: float | None = 100.
         frames=None,
         has_pts=True,
     )
-    return SlicedVideo(VideoSource("/a.mp4", 1, 1), "id", INFO, expected, cuts)
+    return SlicedVideo(VideoSource("/a.mp4", 1, 1), "id", INFO, DEFAULT_READ, expected, cuts)
 
 
 @given(

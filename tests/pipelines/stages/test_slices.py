@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable
-from dataclasses import fields, is_dataclass
+from dataclasses import fields, is_dataclass, replace
 from fractions import Fraction
 from functools import cache
 from itertools import islice
@@ -295,9 +295,7 @@ def test_a_file_that_changed_is_a_failure_of_the_slice(
         source_of(clip("H.264 with B-frames")), quick, options(3.0), may_slice=True
     )
     assert isinstance(video, SlicedVideo)
-    other = SlicedVideo(
-        source_of(clip("VP9")), video.video_id, video.info, video.expected, (12345, 22222)
-    )
+    other = replace(video, source=source_of(clip("VP9")), cuts=(12345, 22222))
     outcome = error_boundary.run_slice(other, 1, quick, options(3.0))
     assert isinstance(outcome, Failure)
     assert "no keyframe at tick 12345" in outcome.message

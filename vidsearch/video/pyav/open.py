@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Final, NoReturn
+from typing import Final, NoReturn, cast
 
 import av
 import av.container
@@ -13,6 +13,7 @@ from vidsearch.errors import NoVideoStreamError, VideoOpenError
 from vidsearch.media.kinds import image_format, is_playlist
 from vidsearch.text.printable import printable
 from vidsearch.video.source import ByteSource
+from vidsearch.video.types import StreamInfo
 
 # FFmpeg's demuxers of self-contained formats. Excluded are demuxers that open names written in a
 # file (playlists, concat, image sequences), capture devices and images.
@@ -72,6 +73,15 @@ class OpenedStream:
     def streams(self) -> list[av.VideoStream | av.AudioStream]:
         """Streams to demux."""
         return [self.stream] if self.audio is None else [self.stream, self.audio]
+
+    @property
+    def other_streams(self) -> tuple[StreamInfo, ...]:
+        """Video streams that are not decoded, without cover images."""
+        return tuple(
+            _stream_info(stream)
+            for stream in _film_streams(self.container)
+            if stream.index != self.stream.index
+        )
 
     def set_up(self, threads: int, *, audio: bool = False) -> None:
         """Prepare the decoder and discard every other stream.
@@ -168,12 +178,29 @@ def _open_failure(uri: str, head: bytes, error: Exception) -> str:
     )
 
 
+def _film_streams(container: av.container.InputContainer) -> list[av.VideoStream]:
+    """Return the video streams that are no cover images."""
+    cover = av.stream.Disposition.attached_pic | av.stream.Disposition.timed_thumbnails
+    return [s for s in container.streams.video if not s.disposition & cover]
+
+
+def _stream_info(stream: av.VideoStream) -> StreamInfo:
+    context = cast("av.VideoCodecContext | None", stream.codec_context)
+    if context is None:
+        return StreamInfo(index=stream.index, codec=None, width=None, height=None)
+    return StreamInfo(
+        index=stream.index,
+        codec=context.name,
+        width=stream.width or None,
+        height=stream.height or None,
+    )
+
+
 def _video_stream(
     uri: str, container: av.container.InputContainer, max_pixels: int, index: int | None
 ) -> av.VideoStream:
     """Return the video stream to decode: the default stream, else the largest, as in players."""
-    cover = av.stream.Disposition.attached_pic | av.stream.Disposition.timed_thumbnails
-    streams = [s for s in container.streams.video if not s.disposition & cover]
+    streams = _film_streams(container)
     if not streams:
         content = "only audio and a cover image" if container.streams.video else "no video stream"
         raise NoVideoStreamError(f"'{printable(uri)}' holds {content}; leave it out")

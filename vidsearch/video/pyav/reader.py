@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Generator, Iterator
+from dataclasses import replace
 from fractions import Fraction
 from itertools import chain
 from typing import cast
@@ -21,8 +22,8 @@ from vidsearch.read_options import DEFAULT_READ, ReadOptions
 from vidsearch.text.printable import printable
 from vidsearch.video.pyav.clock import PresentationClock
 from vidsearch.video.pyav.frames import DtsStamps, PyAVFrame, presentation_stamp
+from vidsearch.video.pyav.info import video_info
 from vidsearch.video.pyav.open import MAX_PIXELS, OpenedStream, can_seek, container_name
-from vidsearch.video.pyav.orientation import Orientation
 from vidsearch.video.pyav.pixels import FrameConverter
 from vidsearch.video.pyav.seeking import (
     first_keyframe,
@@ -82,7 +83,7 @@ class PyAVReader(VideoReader):
             first = self._first_frame()
             self._stamp_of(first)
             self._convert = FrameConverter(first, self._stream.sample_aspect_ratio)
-            self._info = self._read_info(first)
+            self._info = video_info(uri, opened, first, self._convert, self._expected)
             self._first: av.VideoFrame | None = first
         except BaseException:
             self.close()
@@ -93,6 +94,11 @@ class PyAVReader(VideoReader):
     def info(self) -> VideoInfo:
         """Facts stated by the container."""
         return self._info
+
+    @property
+    def read_options(self) -> ReadOptions:
+        """Options with which another reader gives the same frames and times."""
+        return replace(self._options, stream=self._stream.index)
 
     @property
     def expected(self) -> ExpectedStream:
@@ -235,24 +241,6 @@ class PyAVReader(VideoReader):
         first = next(self._frames, None)
         self._source.check()
         return first
-
-    def _read_info(self, first: av.VideoFrame) -> VideoInfo:
-        stream = self._stream
-        width, height = self._convert.size
-        rate = stream.average_rate
-        return VideoInfo(
-            uri=self._uri,
-            container=container_name(stream),
-            codec=stream.codec_context.name,
-            width=width,
-            height=height,
-            rotation=Orientation.of(first).rotation,
-            time_base=self._expected.time_base,
-            start=self._expected.start,
-            duration_s=self._expected.duration_s,
-            fps=float(rate) if rate else None,
-            expected_frames=self._expected.frames,
-        )
 
     def _seek(self, target: int) -> bool:
         """Move to a keyframe near a tick; return False if the container cannot be searched."""
