@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from pipelines.stages.stored_fit import StoredFaceFit
+from vidsearch.text.names import portable_name
 
 _TOLERANCE = 1e-9
 
@@ -64,7 +65,7 @@ class ReembedReport:
     def to_json(self) -> dict[str, Any]:
         """Return the object that ``vidsearch reembed --json`` prints."""
         plain = asdict(self)
-        plain["lost_videos"] = list(self.lost_videos)
+        plain["lost_videos"] = [portable_name(video) for video in self.lost_videos]
         if self.map is not None:
             plain["map"]["change"] = self.map.change
         if self.stored is not None:

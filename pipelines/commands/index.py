@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import signal
 import sys
@@ -14,6 +13,7 @@ from pipelines.commands.options import scheduler, worker_count, workers
 from vidsearch.commands import options
 from vidsearch.commands.app import Option, command
 from vidsearch.errors import ConfigError
+from vidsearch.text.json_text import json_text
 from vidsearch.text.printable import printable
 
 if TYPE_CHECKING:
@@ -190,7 +190,7 @@ def _print(report: IndexReport, as_json: bool) -> None:
         print(f"vidsearch: failed: {uri}: {printable(failure.message)}", file=sys.stderr)
     for uri, missing in report.partly_read:
         print(f"vidsearch: partly read: {printable(uri)}: {printable(missing)}", file=sys.stderr)
-    print(json.dumps(report.to_json()) if as_json else summary(report), flush=True)
+    print(json_text(report.to_json()) if as_json else summary(report), flush=True)
 
 
 def _log_to_file(path: str) -> None:

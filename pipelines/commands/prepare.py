@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Literal
 
@@ -12,6 +11,8 @@ from pipelines.commands.options import scheduler, worker_count, workers
 from vidsearch.commands import options
 from vidsearch.commands.app import command
 from vidsearch.errors import ConfigError
+from vidsearch.text.json_text import json_text
+from vidsearch.text.printable import printable
 
 
 @command("prepare", "make a training set: raw photos, or a catalog's labelled tracks")
@@ -101,7 +102,7 @@ def prepare(
     settings = PrepareOptions(
         photo=PhotoOptions(template=TEMPLATES[template], which=face, keep_poor=keep_poor),
         result=SetOptions(
-            name=name if name is not None else Path(out).resolve().name,
+            name=printable(name if name is not None else Path(out).resolve().name),
             licence=licence,
             held_out=held_out,
             min_faces=min_faces,
@@ -118,5 +119,6 @@ def prepare(
         report = prepare_from_catalog(catalog, Path(out), settings)
     else:
         report = prepare_photos(Path(raw[0]), Path(out), settings, show_progress=True)
-    print(json.dumps(report.to_json()) if as_json else f"{report.to_text()}\nWrote {out}")
+    text = f"{report.to_text()}\nWrote {printable(out)}"
+    print(json_text(report.to_json()) if as_json else text)
     return 0

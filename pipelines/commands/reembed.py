@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import signal
 import sys
 from pathlib import Path
@@ -14,6 +13,7 @@ from pipelines.commands.options import scheduler, worker_count, workers
 from vidsearch.commands import options
 from vidsearch.commands.app import command
 from vidsearch.errors import ConfigError
+from vidsearch.text.json_text import json_text
 from vidsearch.text.printable import printable
 
 if TYPE_CHECKING:
@@ -83,7 +83,7 @@ def reembed(
             "searches no longer find these tracks: index the video again with --again",
             file=sys.stderr,
         )
-    print(json.dumps(report.to_json()) if as_json else describe(report))
+    print(json_text(report.to_json()) if as_json else describe(report))
     if not report.live:
         return WORSE
     return SOME_LOST if report.lost_tracks else 0

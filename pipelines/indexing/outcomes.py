@@ -15,6 +15,7 @@ from pipelines.indexing.selection import QUARANTINE_STAGE, Selection
 from pipelines.stages.payloads import Failure, KnownVideo, Notice, Outcome
 from vidsearch.catalog import CatalogWriter, IndexedVideo, KnownFile, VideoRecord
 from vidsearch.errors import VideoError
+from vidsearch.text.names import portable_name
 from vidsearch.text.printable import printable
 from vidsearch.video.discover import VideoSource
 from vidsearch.video.identity import content_id
@@ -55,7 +56,12 @@ class IndexReport:
             "duration_s": round(self.duration_s, 3),
             "elapsed_s": round(self.elapsed_s, 3),
             "failures": [
-                {"video": f.source.uri, "stage": f.stage, "error": f.error, "message": f.message}
+                {
+                    "video": portable_name(f.source.uri),
+                    "stage": f.stage,
+                    "error": f.error,
+                    "message": f.message,
+                }
                 for f in self.failures
             ],
         }

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -10,6 +9,8 @@ import click
 
 from vidsearch.commands import options
 from vidsearch.commands.app import command
+from vidsearch.text.json_text import json_text
+from vidsearch.text.printable import printable
 
 if TYPE_CHECKING:
     from trainer.export.pack import ExportReport
@@ -78,7 +79,7 @@ def export(
             held_out=held_out,
         ),
     )
-    print(json.dumps(asdict(report)) if as_json else describe(report, pack))
+    print(json_text(asdict(report)) if as_json else describe(report, pack))
     return 0
 
 
@@ -97,5 +98,7 @@ def describe(report: ExportReport, pack: Path) -> str:
     if report.precision != "float32":
         change = report.accuracy - report.accuracy_float32
         lines.append(f"In {report.precision}: {report.accuracy:.4f} ({change:+.4f})")
-    lines.append(f"Wrote {pack} ({report.size_bytes / 1e6:.1f} MB, {report.precision}).")
+    lines.append(
+        f"Wrote {printable(str(pack))} ({report.size_bytes / 1e6:.1f} MB, {report.precision})."
+    )
     return "\n".join(lines)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 import os
 import sys
@@ -14,6 +13,9 @@ import click
 
 from vidsearch.commands.app import command
 from vidsearch.errors import ConfigError
+from vidsearch.text.json_text import json_text
+from vidsearch.text.names import portable_name
+from vidsearch.text.printable import printable
 
 if TYPE_CHECKING:
     from trainer.config.train import TrainConfig
@@ -194,11 +196,10 @@ def _print(
 ) -> None:
     if as_json:
         table = {name: getattr(report, name) for name in report.__dataclass_fields__}
-        table["checkpoint"] = str(report.checkpoint)
-        table["loss"] = None if math.isnan(report.loss) else report.loss  # NaN: no step was run.
+        table["checkpoint"] = portable_name(str(report.checkpoint))
         if exported is not None:
             table["pack"] = asdict(exported)
-        print(json.dumps(table))
+        print(json_text(table))
         return
     ending = {
         "finished": "finished",
@@ -208,7 +209,7 @@ def _print(
     best = "" if report.accuracy is None else f", best verification accuracy {report.accuracy:.4f}"
     loss = "" if math.isnan(report.loss) else f", loss {report.loss:.4f}"
     print(f"{ending}: step {report.step}{loss}{best}")
-    print(f"checkpoint: {report.checkpoint}")
+    print(f"checkpoint: {printable(str(report.checkpoint))}")
     if report.broken:
         print(f"faces that could not be decoded: {report.broken}", file=sys.stderr)
     if pack is not None and exported is not None:

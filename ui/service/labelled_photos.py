@@ -10,8 +10,9 @@ from dataclasses import dataclass
 
 from vidsearch.catalog import Catalog
 from vidsearch.catalog.people import Judgements, judgements
-from vidsearch.results.as_csv import safe_cell
 from vidsearch.search.people_clusters import track_cards
+from vidsearch.text.cells import csv_cell
+from vidsearch.text.names import portable_name
 
 MIN_FACES = 2
 """``vidsearch prepare`` leaves out people with fewer faces by default."""
@@ -65,7 +66,8 @@ def verdicts_csv(catalog: Catalog) -> str:
     for person, track, verdict in entries:
         card = cards.get(track)
         if card is not None and person in verdicts.names:
-            name, video = (str(safe_cell(cell)) for cell in (verdicts.names[person], card.video))
+            name = csv_cell(verdicts.names[person])
+            video = csv_cell(portable_name(card.video))
             times = (f"{card.span.start_s:.3f}", f"{card.span.end_s:.3f}")
             rows.append((name, person, verdict, video, *times, track))
     writer.writerows(sorted(rows))

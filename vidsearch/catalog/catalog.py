@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from vidsearch.catalog.meta import META_NAME, CatalogMeta, new_meta, read_meta
-from vidsearch.catalog.records import KnownFile, VideoStatus, usable_uri
+from vidsearch.catalog.records import KnownFile, VideoStatus
 from vidsearch.catalog.schema import VECTOR_TABLES, table_schemas
 from vidsearch.catalog.snapshot import Snapshot
 from vidsearch.catalog.status import CatalogStatus, summarise
@@ -17,6 +17,7 @@ from vidsearch.catalog.tables import Table
 from vidsearch.errors import CatalogError, CatalogModelError, CatalogWriteError, ConfigError
 from vidsearch.storage.object_store import table_options
 from vidsearch.storage.path import StoragePath
+from vidsearch.text.names import native_name
 from vidsearch.text.printable import one_line
 
 
@@ -250,7 +251,7 @@ class Catalog:
         for row in self.table("files").read().to_pylist():
             status = statuses.get(row["video_id"])
             if status is not None:
-                uri = usable_uri(row["uri"])
+                uri = native_name(row["uri"])
                 files[uri] = KnownFile(uri, row["size"], row["mtime_ns"], row["video_id"], status)
         return files
 
@@ -276,7 +277,7 @@ class Catalog:
         rows = self.table("files").read()
         rows = rows.filter(pc.is_in(rows["video_id"], value_set=pa.array(list(found), pa.string())))
         for row in rows.sort_by([("seen_at", "descending"), ("uri", "ascending")]).to_pylist():
-            found[row["video_id"]].append(usable_uri(row["uri"]))
+            found[row["video_id"]].append(native_name(row["uri"]))
         return found
 
     def status(self, snapshot: Snapshot | None = None) -> CatalogStatus:

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 
 from vidsearch.errors import CatalogError, CatalogNotFoundError, CatalogVersionError, ConfigError
 from vidsearch.storage.path import StoragePath
+from vidsearch.text.names import native_name, portable_name
 
 FORMAT_VERSION = 2
 """Newest format that can be read. Format 1 has one folder; format 2 adds ``vectors``."""
@@ -52,7 +53,8 @@ class CatalogMeta:
 
     def to_bytes(self) -> bytes:
         """Return the content of ``catalog.json``."""
-        content = {"format": _FORMAT, "format_version": self.format_version, **asdict(self)}
+        fields = {**asdict(self), "pack": portable_name(self.pack)}
+        content = {"format": _FORMAT, "format_version": self.format_version, **fields}
         return (json.dumps(content, indent=2) + "\n").encode()
 
 
@@ -106,7 +108,7 @@ def _parse(raw: bytes, root: StoragePath) -> CatalogMeta:
             f"up to {FORMAT_VERSION}; upgrade vidsearch"
         )
     return CatalogMeta(
-        pack=str(fields["pack"]),
+        pack=native_name(str(fields["pack"])),
         model_id=str(fields["model_id"]),
         dim=int(fields["dim"]),
         created=str(fields["created"]),

@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Literal, TypeAlias, get_args
-from urllib.parse import unquote_to_bytes
 
 from vidsearch.datatypes import Track
 from vidsearch.errors import ConfigError
@@ -172,24 +169,3 @@ def track_ids(record: VideoRecord, tracks: tuple[Track, ...]) -> list[str]:
         counts[name] = number + 1
         ids.append(hashlib.blake2b(f"{name}\x1f{number}".encode(), digest_size=16).hexdigest())
     return ids
-
-
-def storable_uri(uri: str) -> str:
-    """Return ``uri`` as text that a table can hold.
-
-    A file name may consist of any bytes. A name that is not UTF-8 becomes a ``file:`` URL with
-    percent-encoded bytes; ``usable_uri`` is the inverse.
-    """
-    try:
-        uri.encode()
-    except UnicodeEncodeError:
-        return Path(os.path.abspath(uri)).as_uri()  # noqa: PTH100 (resolve() would follow links)
-    return uri
-
-
-def usable_uri(stored: str) -> str:
-    """Return the path or URI from its stored text; a percent-encoded path becomes absolute."""
-    if not stored.startswith("file:///"):
-        return stored
-    path = os.fsdecode(unquote_to_bytes(stored.removeprefix("file://")))
-    return path if storable_uri(path) == stored else stored

@@ -12,9 +12,10 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from vidsearch.catalog.records import IndexedVideo, KnownFile, storable_uri, track_ids
+from vidsearch.catalog.records import IndexedVideo, KnownFile, track_ids
 from vidsearch.datatypes import Matrix
 from vidsearch.errors import CatalogError
+from vidsearch.text.names import portable_name
 
 _TIME = pa.timestamp("us", tz="UTC")
 _BOX = pa.list_(pa.float32(), 4)
@@ -162,7 +163,7 @@ def video_rows(videos: Sequence[IndexedVideo], run_id: str) -> pa.Table:
     for indexed in videos:
         record = indexed.video
         row = {name: getattr(record, name, None) for name in VIDEOS.names}
-        row["uri"] = storable_uri(record.uri)
+        row["uri"] = portable_name(record.uri)
         row["streams"] = [asdict(stream) for stream in record.streams] or None
         row["failure"] = " ".join(record.failure.split()) if record.failure else None
         row["tracks"] = len(indexed.tracks)
@@ -177,7 +178,7 @@ def file_rows(files: Iterable[KnownFile]) -> pa.Table:
     now = datetime.now(UTC)
     rows = [
         {
-            "uri": storable_uri(file.uri),
+            "uri": portable_name(file.uri),
             "size": file.size,
             "mtime_ns": file.mtime_ns,
             "video_id": file.video_id,

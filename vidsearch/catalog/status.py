@@ -10,7 +10,7 @@ from typing import Any
 import pyarrow as pa
 
 from vidsearch.catalog.meta import CatalogMeta
-from vidsearch.catalog.records import usable_uri
+from vidsearch.text.names import native_name, portable_name
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,8 +68,10 @@ class CatalogStatus:
     def to_json(self) -> dict[str, Any]:
         """Return the status as plain lists, dictionaries, numbers and text."""
         fields = asdict(self)
-        fields["failures"] = list(fields["failures"])
-        fields["partly_read"] = list(fields["partly_read"])
+        for name in ("failures", "partly_read"):
+            fields[name] = [
+                {**problem, "video": portable_name(problem["video"])} for problem in fields[name]
+            ]
         return fields
 
 
@@ -113,7 +115,7 @@ def _read_s(row: Mapping[str, Any]) -> float:
 def _problems(rows: Sequence[Mapping[str, Any]], status: str) -> tuple[VideoProblem, ...]:
     return tuple(
         VideoProblem(
-            usable_uri(row["uri"]),
+            native_name(row["uri"]),
             row["failure_stage"],
             row["failure_error"],
             row["failure"] if row["failure"] is not None else status,

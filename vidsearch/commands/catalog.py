@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING
 
 import click
 
 from vidsearch.commands import options
 from vidsearch.commands.app import Option, command
+from vidsearch.text.json_text import json_text
 from vidsearch.text.printable import printable
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ def status(catalog: str, as_json: bool) -> int:
     from vidsearch.archive import Archive
 
     archive_status = Archive.open(catalog).status()
-    print(json.dumps(archive_status.to_json()) if as_json else describe(archive_status))
+    print(json_text(archive_status.to_json()) if as_json else describe(archive_status))
     return 0
 
 
@@ -67,9 +67,9 @@ def forget(catalog: str, video: str | None, person: str | None) -> int:
 
     archive = Archive.open(catalog)
     if person is not None:
-        print(json.dumps(asdict(archive.forget_person(person))))
+        print(json_text(asdict(archive.forget_person(person))))
     elif video is not None:
-        print(json.dumps(asdict(archive.forget(video))))
+        print(json_text(asdict(archive.forget(video))))
     return 0
 
 

@@ -7,7 +7,6 @@ Packages built on vidsearch add their commands through the entry-point group ``v
 from __future__ import annotations
 
 import logging
-import os
 import signal
 import sys
 from collections.abc import Iterator, Sequence
@@ -17,6 +16,7 @@ from importlib.metadata import entry_points
 import click
 
 from vidsearch.commands.app import Group, Registry, usage_line
+from vidsearch.commands.streams import OutputStream, decode_names_as_utf8, standard_streams
 from vidsearch.errors import VidsearchError, reason
 from vidsearch.text.printable import printable
 from vidsearch.version import __version__
@@ -97,25 +97,58 @@ def main(argv: Sequence[str] | None = None) -> int:
     Raises:
         SystemExit: 2 for wrong usage; 0 after ``--help`` and ``--version``.
     """
+    if argv is None:
+        decode_names_as_utf8()
+    with standard_streams() as output:
+        try:
+            return _flushed(sys.argv[1:] if argv is None else argv, output)
+        except VidsearchError as error:
+            print(f"vidsearch: {printable(reason(error))}", file=sys.stderr)
+            return error.exit_status
+        except KeyboardInterrupt:
+            print("vidsearch: stopped; repeat the command to continue", file=sys.stderr)
+            return INTERRUPTED
+        except OSError as error:
+            if output.failure is None:
+                print(f"vidsearch: {_os_reason(error)}", file=sys.stderr)
+                return VidsearchError.exit_status
+            output.discard()
+            if isinstance(output.failure, BrokenPipeError):  # the reader (head, less) has ended
+                return 128 + signal.SIGPIPE
+            print(
+                "vidsearch: standard output cannot be written "
+                f"({_system_message(output.failure)}); send it to a file on a disk with space",
+                file=sys.stderr,
+            )
+            return VidsearchError.exit_status
+
+
+def _flushed(argv: Sequence[str], output: OutputStream) -> int:
+    """Run the command line; errors of standard output are raised here, not at the exit."""
     try:
-        status = _run(sys.argv[1:] if argv is None else argv)
-        sys.stdout.flush()
-    except VidsearchError as error:
-        print(f"vidsearch: {printable(reason(error))}", file=sys.stderr)
-        return error.exit_status
-    except KeyboardInterrupt:
-        print("vidsearch: stopped; repeat the command to continue", file=sys.stderr)
-        return INTERRUPTED
-    except BrokenPipeError:
-        # The reader (head, less) has ended; redirect stdout to avoid an error at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 128 + signal.SIGPIPE
-    except OSError as error:
-        # The disk is full, or a folder is missing: print the system's message on one line.
-        remedy = "" if str(error).strip() else "; repeat the command with -v to see its progress"
-        print(f"vidsearch: {printable(reason(error))}{remedy}", file=sys.stderr)
-        return VidsearchError.exit_status
+        status = _run(argv)
+    except SystemExit:
+        output.flush()
+        raise
+    output.flush()
     return status
+
+
+def _os_reason(error: OSError) -> str:
+    """Return a system error as one line: the file, the system's message, the remedy."""
+    if not str(error).strip():
+        return f"{reason(error)}; repeat the command with -v to see its progress"
+    if error.strerror is None:
+        return printable(reason(error))
+    if error.filename is None:
+        return f"{_system_message(error)}; check the free space and the paths of the command"
+    name = printable(str(error.filename))
+    return f"'{name}': {_system_message(error)}; check the path, its mode and the free space"
+
+
+def _system_message(error: OSError) -> str:
+    message = printable(str(error.strerror if error.strerror is not None else error))
+    return message[:1].lower() + message[1:]
 
 
 def _run(argv: Sequence[str]) -> int:

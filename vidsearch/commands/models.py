@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from dataclasses import asdict
 from pathlib import Path
@@ -12,6 +11,8 @@ import click
 
 from vidsearch.commands import options
 from vidsearch.commands.app import command
+from vidsearch.text.json_text import json_text
+from vidsearch.text.names import portable_name
 from vidsearch.text.printable import printable
 
 if TYPE_CHECKING:
@@ -38,7 +39,7 @@ def models(folders: tuple[Path, ...], as_json: bool) -> int:
 
     statuses = list_packs(folders=list(folders))
     if as_json:
-        text = json.dumps({"packs": [_json_fields(status) for status in statuses]}, indent=2)
+        text = json_text({"packs": [_json_fields(status) for status in statuses]}, indent=2)
     else:
         text = table(statuses)
     sys.stdout.write(text + "\n")
@@ -48,6 +49,8 @@ def models(folders: tuple[Path, ...], as_json: bool) -> int:
 def _json_fields(status: PackStatus) -> dict[str, object]:
     """Return the fields of a status; ``problem`` keeps its name ``why`` in JSON."""
     fields = asdict(status)
+    for name in ("name", "location"):
+        fields[name] = portable_name(fields[name])
     fields["why"] = fields.pop("problem")
     return fields
 

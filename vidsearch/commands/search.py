@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import json
 import os
 import shutil
 import stat
@@ -15,7 +14,9 @@ import click
 
 from vidsearch.commands import options
 from vidsearch.commands.app import Option, command
+from vidsearch.commands.streams import write_utf8
 from vidsearch.errors import ConfigError
+from vidsearch.text.json_text import json_text
 from vidsearch.text.printable import printable
 
 if TYPE_CHECKING:
@@ -115,7 +116,7 @@ def _print(result: SearchResult, as_json: bool, csv: str | None, html: str | Non
                 text = printable(warning_sentence(warning))
                 print(f"vidsearch: {printable(photo.photo)}: {text}", file=sys.stderr)
     if as_json:
-        print(json.dumps(to_json(result)))
+        print(json_text(to_json(result)))
     elif csv is not None:
         _write(csv, to_csv(result))
     elif html is not None:
@@ -133,7 +134,7 @@ def _write(target: str, text: str) -> bool:
     from vidsearch.storage.files import write_atomically
 
     if target == "-":
-        sys.stdout.write(text)
+        write_utf8(text)
         return False
     if not target:
         raise ConfigError("'' names no file to write; name one, or '-' for standard output")

@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 
 from vidsearch.catalog.catalog import Catalog
-from vidsearch.catalog.records import storable_uri, usable_uri
 from vidsearch.catalog.tables import sql_text
 from vidsearch.erasure.erase import Selection, delete_by_track, erase, require_erasable
 from vidsearch.erasure.proof import search_files, traces_of_id, traces_of_tracks
 from vidsearch.erasure.receipt import VideoReceipt, current_time, write_receipt
 from vidsearch.errors import ConfigError
+from vidsearch.text.names import native_name, portable_name
 
 
 def forget_video(catalog: Catalog, video_id: str) -> VideoReceipt:
@@ -78,8 +78,8 @@ def _own_paths(catalog: Catalog, video_id: str) -> set[str]:
         catalog.videos(["video_id", "uri"]).to_pylist() + catalog.table("files").read().to_pylist()
     )
     others = [row["uri"] for row in rows if row["video_id"] != video_id]
-    remaining = "\0".join([*others, *map(usable_uri, others)])
-    return {path for path in (*paths, *map(storable_uri, paths)) if path not in remaining}
+    remaining = "\0".join([*others, *map(native_name, others)])
+    return {path for path in (*paths, *map(portable_name, paths)) if path not in remaining}
 
 
 def _track_ids(catalog: Catalog, video_id: str) -> list[str]:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import re
-
 from vidsearch.results.result import SearchResult, by_video
 from vidsearch.results.words import clock, confidence_number, confidence_word
+from vidsearch.text.names import ascii_name, portable_name
 from vidsearch.text.printable import printable
 
 EDL_FPS = 25
 """Frame rate of the time codes. An EDL states none; programs in Europe assume 25."""
+
+_LONGEST_TITLE = 70
 
 
 def to_webvtt(result: SearchResult) -> str:
@@ -19,7 +20,7 @@ def to_webvtt(result: SearchResult) -> str:
     """
     lines = ["WEBVTT", ""]
     for group in by_video(result.hits):
-        lines += [f"NOTE {_cue_text(group.video)}", ""]
+        lines += [f"NOTE {_cue_text(portable_name(group.video))}", ""]
         for hit in group.hits:
             name = f"{_cue_text(hit.person)}: " if hit.person is not None else ""
             words = f"{confidence_word(hit.confidence)} {confidence_number(hit.confidence)}"
@@ -33,8 +34,12 @@ def to_webvtt(result: SearchResult) -> str:
 
 
 def to_edl(result: SearchResult, title: str = "vidsearch") -> str:
-    """Return an edit decision list (CMX 3600): one event per hit, best video first."""
-    lines = [f"TITLE: {_ascii(title)}", "FCM: NON-DROP FRAME", ""]
+    """Return an edit decision list (CMX 3600): one event per hit, best video first.
+
+    The file is ASCII, as the format demands: the path of a video with other characters is written
+    as a ``file:`` URL.
+    """
+    lines = [f"TITLE: {_title(title)}", "FCM: NON-DROP FRAME", ""]
     record_start = 0
     event = 0
     for group in by_video(result.hits):
@@ -47,7 +52,7 @@ def to_edl(result: SearchResult, title: str = "vidsearch") -> str:
             words = f"{confidence_word(hit.confidence)} {confidence_number(hit.confidence)}"
             lines += [
                 f"{event:03d}  AX       V     C        " + " ".join(map(_timecode, times)),
-                f"* FROM CLIP NAME: {_ascii(group.video)}",
+                f"* FROM CLIP NAME: {ascii_name(group.video)}",
                 f"* COMMENT: {words}, {clock(hit.span.start_s)}",
             ]
     return "\n".join(lines) + "\n"
@@ -72,5 +77,5 @@ def _cue_text(text: str) -> str:
     return safe.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
 
 
-def _ascii(text: str) -> str:
-    return re.sub(r"[^\x20-\x7e]", "?", printable(text))
+def _title(text: str) -> str:
+    return printable(text).encode("ascii", "replace").decode("ascii")[:_LONGEST_TITLE]

@@ -6,6 +6,7 @@ from typing import Any
 
 from vidsearch.datatypes import Hit, Vector
 from vidsearch.results.result import QueryPhoto, SearchResult
+from vidsearch.text.names import portable_name
 
 
 def to_json(result: SearchResult) -> dict[str, Any]:
@@ -14,8 +15,7 @@ def to_json(result: SearchResult) -> dict[str, Any]:
     ``false_hits`` is absent where the archive holds too few tracks for an estimate.
 
     Times have milliseconds, boxes tenths of a pixel, probabilities and similarities six digits.
-    Every number is finite. Names are unchanged; print them with the ASCII escapes of
-    ``json.dumps``, because a file name may hold bytes that are not Unicode.
+    Every number is finite. Names are valid Unicode, see ``portable_name``.
     """
     document: dict[str, Any] = {
         "model_id": result.model_id,
@@ -43,7 +43,7 @@ def to_json(result: SearchResult) -> dict[str, Any]:
 
 def _query(photo: QueryPhoto) -> dict[str, Any]:
     return {
-        "photo": photo.photo,
+        "photo": portable_name(photo.photo),
         "box_xyxy": _box(photo.box_xyxy),
         "quality": round(float(photo.quality), 4),
     }
@@ -54,7 +54,7 @@ def _hit(hit: Hit) -> dict[str, Any]:
         "rank": int(hit.rank),
         "confidence": round(float(hit.confidence), 6),
         "similarity": round(float(hit.similarity), 6),
-        "video": hit.video,
+        "video": portable_name(hit.video),
         "video_id": hit.video_id,
         "track_id": hit.track_id,
         "start_s": round(float(hit.span.start_s), 3),

@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 
 from vidsearch.catalog.catalog import Catalog
 from vidsearch.catalog.people import judgements
-from vidsearch.catalog.records import read_options, usable_uri
+from vidsearch.catalog.records import read_options
 from vidsearch.catalog.snapshot import Snapshot
 from vidsearch.datatypes import Hit, Matrix, TimeSpan, Vector
 from vidsearch.device import resolve_device
@@ -30,6 +30,7 @@ from vidsearch.search.filter import SearchFilter
 from vidsearch.search.known_impostors import known_impostor_pairs, threshold_table
 from vidsearch.search.query import QueryFace, disagreement, pool_query, query_face
 from vidsearch.search.track_index import TrackSearcher
+from vidsearch.text.names import native_name
 
 PRIOR = 0.01
 """Share of an archive's tracks that show the person sought, before any is compared.
@@ -279,7 +280,7 @@ class PhotoSearcher:
                     rank=len(hits) + 1,
                     confidence=float(confidence[row]),
                     similarity=float(found.similarities[row]),
-                    video=_existing_path(copies) if copies else usable_uri(by_id[video_id]["uri"]),
+                    video=_existing_path(copies) if copies else native_name(by_id[video_id]["uri"]),
                     video_id=video_id,
                     track_id=track_id,
                     span=TimeSpan(track["start_s"], track["end_s"]),

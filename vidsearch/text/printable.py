@@ -10,30 +10,51 @@ _JOINERS = "\u200c\u200d"
 _DECORATION = re.compile(r"\x1b\[\d*m|↳")
 _STACK_FRAME = re.compile(r"\d+: |stack backtrace|note: ")
 _LONGEST_MESSAGE = 240
+_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 def printable(text: str) -> str:
     r"""Return ``text`` on one line, with every character that could control a terminal escaped.
 
-    Control characters, ANSI escapes, line breaks, direction marks and bytes outside Unicode become
-    backslash escapes. Letters of every script and all spaces stay unchanged.
+    Control characters, ANSI escapes, line breaks, direction marks and bytes that are not UTF-8
+    become backslash escapes, as a shell reads them in ``$'...'``. Letters of every script and all
+    spaces stay unchanged.
 
     Example:
-        >>> printable("a\nb\x1b[31m.mp4")
-        'a\\nb\\x1b[31m.mp4'
+        >>> printable("a\nb\x1b[31m caf\udce9.mp4")
+        'a\\nb\\x1b[31m caf\\xe9.mp4'
     """
     if text.isascii() and text.isprintable():
         return text
-    return "".join(_escape(character) for character in text)
+    return "".join(_printed(character) for character in text)
 
 
-def _escape(character: str) -> str:
+def _printed(character: str) -> str:
     harmless = (
         character.isprintable()
         or character in _JOINERS
         or unicodedata.category(character) == "Zs"  # non-breaking, ideographic and other spaces
     )
-    return character if harmless else character.encode("unicode_escape").decode("ascii")
+    return character if harmless else _escaped(character)
+
+
+def valid_unicode(text: str) -> str:
+    r"""Return ``text`` with lone surrogates escaped, so that it can be encoded.
+
+    Example:
+        >>> valid_unicode("'caf\udce9.mp4' is\ndamaged")
+        "'caf\\xe9.mp4' is\ndamaged"
+    """
+    return _SURROGATE.sub(lambda found: _escaped(found[0]), text)
+
+
+def _escaped(character: str) -> str:
+    code = ord(character)
+    if 0xDC80 <= code <= 0xDCFF:  # a byte of a file name, as os.fsdecode keeps it
+        return f"\\x{code - 0xDC00:02x}"
+    if 0x80 <= code <= 0x9F:  # not \\x80, which is a byte
+        return f"\\u{code:04x}"
+    return character.encode("unicode_escape").decode("ascii")
 
 
 def one_line(error: BaseException, *, with_type: bool = False) -> str:

@@ -11,9 +11,7 @@ from tests.helpers.synthetic_catalog import make_video
 from vidsearch.catalog.records import (
     IndexedVideo,
     VideoRecord,
-    storable_uri,
     track_ids,
-    usable_uri,
 )
 from vidsearch.errors import ConfigError
 
@@ -65,19 +63,3 @@ def test_a_twin_keeps_the_ids_of_the_others() -> None:
     ids = track_ids(video.video, doubled)
     assert ids[:3] == track_ids(video.video, video.tracks)
     assert len(set(ids)) == 4
-
-
-@pytest.mark.parametrize(
-    ("stored", "usable"),
-    [
-        # Written by storable_uri: the byte E9 alone is not UTF-8.
-        ("file:///videos/caf%E9.mp4", "/videos/caf\udce9.mp4"),
-        # Given by a user: the file would have been stored as a plain path.
-        ("file:///videos/a%20b.mp4", "file:///videos/a%20b.mp4"),
-        ("file:///videos/caf%C3%A9.mp4", "file:///videos/caf%C3%A9.mp4"),
-        ("s3://bucket/caf%E9.mp4", "s3://bucket/caf%E9.mp4"),
-    ],
-)
-def test_only_our_own_urls_are_decoded(stored: str, usable: str) -> None:
-    assert usable_uri(stored) == usable
-    assert storable_uri(usable) == stored

@@ -146,7 +146,16 @@ def raising(error: BaseException) -> Callable[[], int]:
         (ConfigError("a\nb"), 2, r"vidsearch: a\nb"),
         (NoFaceError("no face"), 4, "vidsearch: no face"),
         (KeyboardInterrupt(), 130, "vidsearch: stopped; repeat the command to continue"),
-        (OSError(errno.ENOSPC, "No space left"), 2, "vidsearch: [Errno 28] No space left"),
+        (
+            OSError(errno.ENOSPC, "No space left"),
+            2,
+            "vidsearch: no space left; check the free space and the paths of the command",
+        ),
+        (
+            OSError(errno.ENAMETOOLONG, "File name too long", "a\nb"),
+            2,
+            r"vidsearch: 'a\nb': file name too long; check the path, its mode and the free space",
+        ),
         (
             OSError(),
             2,

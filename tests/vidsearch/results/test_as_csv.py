@@ -55,7 +55,7 @@ def test_no_hit_is_a_header(result: SearchResult) -> None:
         ("\uff1d1", "'\uff1d1"),
         ("'tis.mp4", "''tis.mp4"),
         ("a=b.mp4", "a=b.mp4"),
-        ("caf\udce9.mp4", "caf\\udce9.mp4"),
+        ("/v/caf\udce9.mp4", "file:///v/caf%E9.mp4"),
     ],
 )
 def test_hostile_names(hit: MakeHit, name: str, cell: str) -> None:

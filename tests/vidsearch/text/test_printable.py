@@ -23,7 +23,8 @@ from vidsearch.text.printable import one_line, printable
             "\u0645\u06cc\u200c\u062e\u0648\u0627\u0647\u0645",
             "\u0645\u06cc\u200c\u062e\u0648\u0627\u0647\u0645",
         ),
-        ("caf\udce9.mp4", r"caf\udce9.mp4"),  # a Latin-1 byte in a file name
+        ("caf\udce9.mp4", r"caf\xe9.mp4"),  # a Latin-1 byte in a file name
+        ("\x9b\ud800", r"\u009b\ud800"),
         ("line\u2028end", r"line\u2028end"),
     ],
 )

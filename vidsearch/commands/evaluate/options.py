@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from vidsearch.text.json_text import json_text
 from vidsearch.text.printable import printable
 
 if TYPE_CHECKING:
@@ -59,7 +60,7 @@ def finish(report: Report, out: str, as_json: bool) -> int:
 
     folder = write_report(report, out)
     if as_json:
-        print(json.dumps(json.loads((folder / METRICS).read_text(encoding="utf-8"))))
+        print(json_text(json.loads((folder / METRICS).read_text(encoding="utf-8"))))
         return 0
     print(printable(report.title))
     width = max((len(line.label) for line in report.headlines), default=0)
