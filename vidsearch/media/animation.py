@@ -31,6 +31,7 @@ ANIMATION_BYTES: Final = 1 << 16
 _PNG = b"\x89PNG\r\n\x1a\n"
 _SEQUENCE_BRANDS: Final = frozenset({b"avis", b"msf1", b"hevc", b"hevx"})
 _GIF_LOOPS: Final = frozenset({b"NETSCAPE2.0", b"ANIMEXTS1.0"})
+_GIF_IMAGE, _GIF_CONTROL, _GIF_APPLICATION, _GIF_END = b"\x2c", b"\x21\xf9", b"\x21\xff", b"\x3b"
 _SMALLEST_WEBP_FRAME = 24  # chunk header and frame header
 
 
@@ -54,28 +55,46 @@ def is_animation(head: bytes) -> bool:
     return head[4:8] == b"ftyp" and head[8:12] in _SEQUENCE_BRANDS
 
 
+def with_displayed_delays(gif: bytes) -> bytes:
+    """Return a GIF in which every frame has the delay that browsers use.
+
+    Browsers show a frame with a stated delay of 0 or 1 hundredths of a second for 10 hundredths.
+
+    Args:
+        gif: All bytes of the file.
+    """
+    changed = bytearray(gif)
+    for block, offset in _gif_blocks(gif):
+        delay = slice(offset + 4, offset + 6)
+        if block == _GIF_CONTROL and int.from_bytes(gif[delay], "little") < 2:
+            changed[delay] = b"\x0a\0"
+    return bytes(changed)
+
+
 def _is_moving_gif(head: bytes) -> bool:
-    images, loops = 0, False
-    offset = 13 + _gif_palette_bytes(head[10:11])
-    while offset < len(head):
-        block = head[offset]
-        if block == 0x2C:  # image descriptor
-            images += 1
-            if images > 1:
-                return True
-            offset += 10 + _gif_palette_bytes(head[offset + 9 : offset + 10]) + 1
-        elif block == 0x21:  # extension
-            loops |= (
-                head[offset + 1 : offset + 2] == b"\xff"
-                and head[offset + 3 : offset + 14] in _GIF_LOOPS
-            )
+    images, loops, ended = 0, False, False
+    for block, offset in _gif_blocks(head):
+        images += block == _GIF_IMAGE
+        loops |= block == _GIF_APPLICATION and head[offset + 3 : offset + 14] in _GIF_LOOPS
+        ended |= block == _GIF_END
+    return images > 1 or (images == 1 and loops and not ended)
+
+
+def _gif_blocks(content: bytes) -> Iterator[tuple[bytes, int]]:
+    """Yield type and offset of every block of a GIF, as far as ``content`` holds them."""
+    offset = 13 + _gif_palette_bytes(content[10:11])
+    while offset < len(content):
+        block = content[offset : offset + (2 if content[offset] == 0x21 else 1)]
+        yield block, offset
+        if block == _GIF_IMAGE:
+            offset += 10 + _gif_palette_bytes(content[offset + 9 : offset + 10]) + 1
+        elif block[0] == 0x21:
             offset += 2
-        else:  # trailer or damage
-            return False
-        while offset < len(head) and head[offset]:
-            offset += 1 + head[offset]
+        else:  # end or damage
+            return
+        while offset < len(content) and content[offset]:
+            offset += 1 + content[offset]
         offset += 1
-    return images == 1 and loops
 
 
 def _gif_palette_bytes(flags: bytes) -> int:

@@ -28,7 +28,6 @@ Category: TypeAlias = Literal["image", "document", "video", "archive"]
 _CONVERT = "convert it to JPEG or PNG first"
 _STILL = "save a still image of it and search with the image"
 _EXPORT_PAGE = "export the page as JPEG or PNG"
-_UNPACK = "unpack it first"
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +51,10 @@ def _image(name: str, remedy: str = "") -> FileKind:
     return FileKind(name, f"a {name} image", "image", remedy)
 
 
+def _archive(name: str) -> FileKind:
+    return FileKind(name, f"a {name} archive", "archive", "unpack it first")
+
+
 _JPEG_XL = _image("JPEG XL", _CONVERT)
 _JPEG_2000 = _image("JPEG 2000", _CONVERT)
 _HEIC_REMEDY = "convert it to JPEG first (on a phone: camera format 'Most Compatible')"
@@ -70,6 +73,10 @@ _TRANSPORT_STREAM = FileKind("MPEG-TS", "an MPEG transport stream", "video", _ST
 _SVG = FileKind("SVG", "an SVG drawing", "document", "export it as PNG")
 _TEXT = FileKind(
     "text", "a text file, not an image", "document", "check that the download succeeded"
+)
+_ZIP = _archive("zip")
+_LOCKED_ZIP = FileKind(
+    "zip", "a zip archive with a password", "archive", "unpack it with its password first"
 )
 
 # Offset of the signature, signature, format.
@@ -101,8 +108,14 @@ _SIGNATURES: Final[tuple[tuple[int, bytes, FileKind], ...]] = (
     (0, b"\0\0\1\xb3", _MPEG),
     (0, b"0&\xb2u\x8ef\xcf\x11", FileKind("WMV", "a Windows Media video", "video", _STILL)),
     (0, b"OggS", FileKind("Ogg", "an Ogg file", "video", _STILL)),
-    (0, b"PK\3\4", FileKind("zip", "a zip archive", "archive", _UNPACK)),
-    (0, b"\x1f\x8b", FileKind("gzip", "a gzip archive", "archive", _UNPACK)),
+    (0, b"PK\3\4", _ZIP),
+    (0, b"\x1f\x8b", _archive("gzip")),
+    (0, b"7z\xbc\xaf\x27\x1c", _archive("7z")),
+    (0, b"Rar!\x1a\7", _archive("RAR")),
+    (0, b"\xfd7zXZ\0", _archive("xz")),
+    (0, b"BZh", _archive("bzip2")),
+    (0, b"\x28\xb5\x2f\xfd", _archive("Zstandard")),
+    (257, b"ustar", _archive("tar")),
 )
 
 _HEIC_BRANDS: Final = {
@@ -133,7 +146,7 @@ def file_kind(head: bytes) -> FileKind | None:
         return _iso_media_kind(head)
     for offset, signature, kind in _SIGNATURES:
         if head[offset:].startswith(signature):
-            return kind
+            return _LOCKED_ZIP if kind is _ZIP and head[6:7] and head[6] & 1 else kind
     if head[:1] == b"\x47" and head[188:189] == b"\x47":
         return _TRANSPORT_STREAM
     text = head.removeprefix(_BYTE_ORDER_MARK).lstrip().lower()

@@ -25,7 +25,6 @@ from vidsearch.text.printable import one_line, printable
 _SCHEME = re.compile(r"^[A-Za-z][A-Za-z0-9+.-]*://")
 _REMOTE_BLOCK = 1 << 20
 _CACHED_BYTES = 32 << 20
-_SNIFF_BYTES = 64
 READ_BYTES: Final = 1 << 18
 """Bytes that a decoder reads at a time."""
 
@@ -151,12 +150,9 @@ class ByteSource:
                 "check the storage and repeat"
             ) from self._failure
 
-    def head(self) -> bytes:
-        """Return the first bytes and move to the start."""
-        self.seek(0)
-        first = self.read(_SNIFF_BYTES)
-        self.seek(0)
-        return first
+    def read_at(self, offset: int, size: int) -> bytes:
+        """Return bytes from an offset on; fewer at the end of the file."""
+        return self.read(size) if self.seek(offset) == offset else b""
 
     def close(self) -> None:
         """Close the file."""

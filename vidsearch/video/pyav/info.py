@@ -35,8 +35,8 @@ def video_info(
     rate = stream.average_rate
     return VideoInfo(
         uri=uri,
-        container=container_name(stream),
-        codec=stream.codec_context.name,
+        container=opened.converted_from or container_name(stream),
+        codec=opened.converted_from or stream.codec_context.name,
         width=width,
         height=height,
         rotation=Orientation.of(first).rotation,

@@ -1,30 +1,19 @@
-"""Opening a container with FFmpeg; FFmpeg reads this one file and no other."""
+"""Opening a video: its container and the stream to decode."""
 
 from __future__ import annotations
 
-from typing import Final, NoReturn, cast
+from typing import Final, cast
 
 import av
 import av.container
-import av.error
 import av.stream
 
 from vidsearch.errors import NoVideoStreamError, VideoOpenError
-from vidsearch.media.kinds import image_format, is_playlist
 from vidsearch.text.printable import printable
+from vidsearch.video.pyav.container import open_container
 from vidsearch.video.source import ByteSource
 from vidsearch.video.types import StreamInfo
 
-# FFmpeg's demuxers of self-contained formats. Excluded are demuxers that open names written in a
-# file (playlists, concat, image sequences), capture devices and images.
-_CONTAINERS = """
-mov matroska webm avi mpegts mpeg mpegvideo m4v h261 h263 h264 hevc vvc obu av1 ivf vc1 vc1test flv
-live_flv kux asf asf_o ogg rm mxf gxf nut wtv dv dhav nsv pva ty yuv4mpegpipe avs2 avs3 cavsvideo
-dirac dnxhd evc amv smk bink mtv nuv
-"""
-CONTAINERS: Final = tuple(_CONTAINERS.split())
-# Audio files are opened only to report that they hold no video stream.
-AUDIO_CONTAINERS: Final = ("mp3", "aac", "ac3", "eac3", "wav", "w64", "flac", "aiff", "caf", "ape")
 # Containers whose packets carry presentation times and which can be searched for a time.
 _SEEKABLE: Final = frozenset({"mov", "matroska", "webm", "mpegts"})
 MAX_PIXELS: Final = 8192 * 8192
@@ -39,6 +28,7 @@ class OpenedStream:
         container: FFmpeg's container.
         stream: Video stream to decode.
         audio: Audio stream to decode; None without an audio stream or without ``audio=True``.
+        converted_from: Format of the file if FFmpeg reads a converted copy, e.g. ``webp``.
 
     Args:
         uri: Path, or a URI known to fsspec.
@@ -59,7 +49,9 @@ class OpenedStream:
         self.source = source if source is not None else ByteSource(uri)
         self.audio: av.AudioStream | None = None
         try:
-            self.container = _open_container(uri, self.source)
+            opened = open_container(uri, self.source, max_pixels)
+            self.container, self.source = opened.container, opened.source
+            self.converted_from = opened.converted_from
         except BaseException:
             self.source.close()
             raise
@@ -128,60 +120,13 @@ def container_name(stream: av.VideoStream) -> str:
     return "mp4" if name.startswith("mov,") else name.split(",")[0]
 
 
-def _open_container(uri: str, source: ByteSource) -> av.container.InputContainer:
-    head = source.head()
-    source.check()
-    _reject_non_video(uri, head)
-    try:
-        return av.open(
-            source,
-            mode="r",
-            options={"format_whitelist": ",".join(CONTAINERS + AUDIO_CONTAINERS)},
-            metadata_errors="replace",
-            buffer_size=source.buffer_bytes,
-            io_open=_reject_other_file,
-        )
-    except (av.error.FFmpegError, OSError, ValueError) as error:
-        source.check()
-        raise VideoOpenError(_open_failure(uri, head, error)) from error
-
-
-def _reject_other_file(name: str, *_: object) -> NoReturn:
-    raise PermissionError(f"a video file must not open another file; got {name!r}")
-
-
-def _reject_non_video(uri: str, head: bytes) -> None:
-    if not head:
-        raise VideoOpenError(f"'{printable(uri)}' is empty (0 bytes); copy or download it again")
-    image = image_format(head)
-    if image is not None:
-        raise VideoOpenError(
-            f"'{printable(uri)}' is an image ({image}), not a video; search with it, or leave it "
-            "out"
-        )
-    if is_playlist(head):
-        raise VideoOpenError(
-            f"'{printable(uri)}' is a playlist, which only names other files; give these files "
-            "instead"
-        )
-
-
-def _open_failure(uri: str, head: bytes, error: Exception) -> str:
-    if head[4:8] in {b"ftyp", b"mdat", b"moov", b"free", b"wide"}:
-        return (
-            f"'{printable(uri)}' is an MP4 whose index (moov) is missing or damaged, as in a file "
-            "that was cut off; copy it again, or rebuild its index with a repair tool"
-        )
-    return (
-        f"'{printable(uri)}' is not a video file of a known format ({type(error).__name__}); "
-        "replace it, or leave it out"
-    )
-
-
 def _film_streams(container: av.container.InputContainer) -> list[av.VideoStream]:
-    """Return the video streams that are no cover images."""
+    """Return the video streams that are no still images."""
     cover = av.stream.Disposition.attached_pic | av.stream.Disposition.timed_thumbnails
-    return [s for s in container.streams.video if not s.disposition & cover]
+    streams = [s for s in container.streams.video if not s.disposition & cover]
+    # An AVIF or HEIF sequence begins with a still image, as a stream of one frame.
+    moving = any(s.frames > 1 for s in streams)
+    return [s for s in streams if not (moving and s.frames == 1)]
 
 
 def _stream_info(stream: av.VideoStream) -> StreamInfo:
