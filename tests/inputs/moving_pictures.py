@@ -59,7 +59,7 @@ def animation(kind: str, durations_ms: int | Sequence[int] = 100, **options: obj
         save_all=True,
         append_images=others,
         duration=durations_ms,
-        **options,  # type: ignore[arg-type]
+        **options,
     )
     return target.getvalue()
 
@@ -95,7 +95,7 @@ def jpegs(size: tuple[int, int] = SIZE, frames: int = FRAMES, **options: object)
     result = []
     for picture in pictures(frames, size):
         target = io.BytesIO()
-        picture.save(target, "JPEG", quality=92, **options)  # type: ignore[arg-type]
+        picture.save(target, "JPEG", quality=92, **options)
         result.append(target.getvalue())
     return result
 

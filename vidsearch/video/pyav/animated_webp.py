@@ -44,7 +44,7 @@ def as_mov(uri: str, source: ByteSource, max_pixels: int) -> ByteSource:
     file = cast("IO[bytes]", spooled)
     source.seek(0)
     try:
-        with WebPImagePlugin.WebPImageFile(source) as animation:
+        with WebPImagePlugin.WebPImageFile(cast("IO[bytes]", source)) as animation:
             _check_size(uri, animation.size, max_pixels)
             _write(file, animation)
     except VideoOpenError:
@@ -75,7 +75,7 @@ def _check_size(uri: str, size_wh: tuple[int, int], max_pixels: int) -> None:
 
 def _write(file: IO[bytes], animation: Pillow.Image) -> None:
     with av.open(file, "w", format="mov") as output:
-        stream = cast("av.VideoStream", output.add_stream("png", rate=1000, options=_FAST))
+        stream = output.add_stream("png", rate=1000, options=_FAST)
         stream.width, stream.height = animation.size
         stream.pix_fmt = "rgb24"
         stream.time_base = stream.codec_context.time_base = _MILLISECONDS
