@@ -141,10 +141,10 @@ def _open_failure(uri: str, source: ByteSource, head: bytes, error: Exception) -
             "that was cut off; copy it again, or rebuild its index with a repair tool"
         )
     kind = file_kind(head)
+    if kind is not None and kind.category == "document" and kind.name != "text":
+        return f"'{printable(uri)}' is {kind.noun}, not a video; leave it out"
     if is_text(head) or (kind is not None and kind.name == "text"):
         return f"'{printable(uri)}' is a text file, not a video; leave it out"
-    if kind is not None and kind.category == "document":
-        return f"'{printable(uri)}' is {kind.noun}, not a video; leave it out"
     sample = source.read_at(0, _SAMPLE_BYTES)
     if len(sample) >= _HEAD_BYTES and not any(sample):
         return (
