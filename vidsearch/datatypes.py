@@ -162,6 +162,7 @@ class FrameFaces:
         time_s: Seconds from the container's start.
         frame_duration_s: Seconds until the next decoded frame.
         shot: Number of the shot.
+        frame_wh: Width and height of the frame, pixels; the same within a shot.
         detections: N faces.
         embeddings: (N, D) float32, raw.
         quality: (N,) float32 in [0, 1], see ``vidsearch.faces.quality``.
@@ -173,6 +174,7 @@ class FrameFaces:
     time_s: float
     frame_duration_s: float
     shot: int
+    frame_wh: tuple[int, int]
     detections: Detections
     embeddings: Matrix
     quality: Vector

@@ -20,6 +20,7 @@ def run(frame: Frame, models: LoadedPack, jpeg_quality: int) -> FrameFaces:
         time_s=frame.time_s,
         frame_duration_s=frame.duration_s,
         shot=frame.shot,
+        frame_wh=(frame.image.shape[1], frame.image.shape[0]),
         detections=detections,
         embeddings=models.embedder.embed(aligned),
         quality=face_quality(

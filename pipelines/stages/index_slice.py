@@ -62,7 +62,7 @@ def _decode(
                 else:
                     starts = sampler.reading.shots
                     span = TimeSpan(starts[shot_number - 1].time_s, starts[shot_number].time_s)
-                    tracks += _track(shot, span, shot_number, video, models, config)
+                    tracks += _track(shot, span, shot_number, models, config)
                     frames_sampled += len(shot)
                     faces_seen += sum(len(f.faces) for f in shot)
                     faces_too_poor += sum(int(f.faces.too_poor.sum()) for f in shot)
@@ -87,11 +87,10 @@ def _track(
     frames: list[SampledFrame],
     span: TimeSpan,
     shot: int,
-    video: SlicedVideo,
     models: LoadedPack,
     config: IndexConfig,
 ) -> list[Track]:
-    tracker = new_tracker(video.info, models, config)
+    tracker = new_tracker(models, config)
     for frame in frames:
         tracker.update(replace(frame.faces, shot=0))
     return [replace(track, shot=shot) for track in tracker.finish((span,))]

@@ -77,11 +77,9 @@ def run(
     return IndexedVideo(record(source, video_id, result, models.model_id), result.tracks)
 
 
-def new_tracker(info: VideoInfo, models: LoadedPack, config: IndexConfig) -> Tracker:
+def new_tracker(models: LoadedPack, config: IndexConfig) -> Tracker:
     """Return a tracker for a video's frames."""
-    return Tracker(
-        (info.width, info.height), models.model_id, models.calibration.confidence, config.tracking
-    )
+    return Tracker(models.model_id, models.calibration.confidence, config.tracking)
 
 
 def _slice_plan(source: VideoSource, video_id: str, config: IndexConfig) -> SlicedVideo | None:
@@ -104,7 +102,7 @@ def _decode(
         info = reader.info
         if opened is not None:
             opened(info.duration_s)
-        tracker = new_tracker(info, models, config)
+        tracker = new_tracker(models, config)
         sampler = FrameSampler(reader, config.sampling)
         faces_seen = faces_too_poor = 0
         for frame in sampler:

@@ -42,7 +42,7 @@ class SliceJoiner:
         self._tracks: list[Track] = []
         self._shots = 0
         self._shot: ShotStart | None = None
-        self._tracker: Tracker = new_tracker(video.info, models, config)
+        self._tracker: Tracker = new_tracker(models, config)
         self._frames_sampled = self._faces_seen = self._faces_too_poor = 0
         self._decoded = self._errors = self._damaged = 0
         self._end: Fraction | None = None
@@ -115,7 +115,7 @@ class SliceJoiner:
         span = TimeSpan(self._shot.time_s, end_s)
         tracks = self._tracker.finish((span,))
         self._tracks += [replace(track, shot=self._shots - 1) for track in tracks]
-        self._tracker = new_tracker(self.video.info, self._models, self._config)
+        self._tracker = new_tracker(self._models, self._config)
 
     def _track_frames(self, frames: tuple[SampledFrame, ...]) -> None:
         """Track frames of the open shot, except those that the slice before settled."""

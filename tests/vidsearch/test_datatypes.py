@@ -40,6 +40,7 @@ def frame_faces(count: int, **changes: Any) -> FrameFaces:
         "time_s": 0.0,
         "frame_duration_s": 0.04,
         "shot": 0,
+        "frame_wh": (640, 360),
         "detections": detections(count),
         "embeddings": np.zeros((count, 4), np.float32),
         "quality": np.zeros(count, np.float32),

@@ -14,6 +14,7 @@ from vidsearch.video.pyav.clip_writer import ClipWriter
 from vidsearch.video.pyav.open import OpenedStream
 from vidsearch.video.pyav.reader import PyAVReader
 from vidsearch.video.source import is_remote
+from vidsearch.video.types import FrameGeometry
 
 CLIP_BEFORE_S: Final = 3.0
 """Seconds of a clip before the time span."""
@@ -91,7 +92,7 @@ def cut_clip(
     last_s = min(end_s + CLIP_AFTER_S, first_s + MAX_CLIP_S)
     try:
         with PyAVReader(uri, threads=_DECODER_THREADS, audio=True, options=read) as reader:
-            return _write_clip(reader, first_s, last_s, target)
+            return _write_clip(reader, first_s, start_s, last_s, target)
     except (av.error.FFmpegError, OSError) as error:
         target.unlink(missing_ok=True)
         raise VideoDecodeError(
@@ -103,12 +104,23 @@ def cut_clip(
         raise
 
 
-def _write_clip(reader: PyAVReader, first_s: float, last_s: float, target: Path) -> float:
+def _write_clip(
+    reader: PyAVReader, first_s: float, start_s: float, last_s: float, target: Path
+) -> float:
+    """Write the frames from ``first_s`` on, or from a change of their geometry before ``start_s``.
+
+    A clip has one frame size: that of the time span for which it is cut.
+    """
     clip_start_s: float | None = None
+    geometry: FrameGeometry | None = None
     with ClipWriter(target, fps=reader.info.fps, audio=reader.has_audio) as writer:
         for frame in reader.decode_around(first_s):
             if first_s - _TOLERANCE_S <= frame.time_s <= last_s:
-                clip_start_s = frame.time_s if clip_start_s is None else clip_start_s
+                if clip_start_s is None:
+                    clip_start_s, geometry = frame.time_s, frame.geometry
+                elif frame.geometry != geometry and frame.time_s <= start_s + _TOLERANCE_S:
+                    writer.restart()
+                    clip_start_s, geometry = frame.time_s, frame.geometry
                 writer.write_frame(frame.rgb(), frame.time_s - clip_start_s)
             for audio, time_s in reader.take_audio():
                 if clip_start_s is not None and clip_start_s - _TOLERANCE_S <= time_s <= last_s:

@@ -20,7 +20,14 @@ from vidsearch.errors import VideoDecodeError, VideoOpenError
 from vidsearch.text.printable import printable
 from vidsearch.video.pyav.reader import PyAVReader
 from vidsearch.video.source import is_remote, local_path
-from vidsearch.video.types import DecodedFrame, ExpectedStream, ReadReport, VideoInfo, VideoReader
+from vidsearch.video.types import (
+    DecodedFrame,
+    ExpectedStream,
+    FrameGeometry,
+    ReadReport,
+    VideoInfo,
+    VideoReader,
+)
 
 _TIMES = "gives times that do not increase; refused"
 _FRAMES = "returns frames that differ from the file's; refused"
@@ -154,6 +161,11 @@ class DecordFrame(DecodedFrame):
     def __init__(self, image: Image, pts: int, duration: int, expected: ExpectedStream) -> None:
         super().__init__(pts, duration, expected.time_base, expected.start)
         self._image = image
+
+    @property
+    def geometry(self) -> FrameGeometry:
+        """Size of the upright frame; the reader refuses turned frames."""
+        return FrameGeometry(self._image.shape[1], self._image.shape[0])
 
     def rgb(self) -> Image:
         """Return the upright frame, (H, W, 3) uint8 RGB."""

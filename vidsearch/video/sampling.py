@@ -17,7 +17,7 @@ from vidsearch.datatypes import Frame, TimeSpan
 from vidsearch.errors import ConfigError
 from vidsearch.video.selection import ShotSelection, TimedFrame, TimeGrid
 from vidsearch.video.shots import ShotConfig, ShotDetector
-from vidsearch.video.types import DecodedFrame, VideoReader
+from vidsearch.video.types import DecodedFrame, FrameGeometry, VideoReader
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,20 +98,32 @@ class FrameSampler:
 
 
 def timed_frames(frames: Iterable[DecodedFrame], config: SamplingConfig) -> Iterator[TimedFrame]:
-    """Yield every decoded frame with its duration, grid mark and shot start."""
+    """Yield every decoded frame with its duration, grid mark and shot start.
+
+    A shot starts at every cut and wherever the geometry of the frames changes.
+    """
     detector = ShotDetector(config.shots)
     waiting: deque[TimedFrame] = deque()
     cuts: set[int] = set()
     grid = TimeGrid(config.fps)
-    number = -1
+    number = start = 0
+    last_geometry: FrameGeometry | None = None
     for number, frame in enumerate(frames):
+        geometry = frame.geometry
+        if last_geometry is not None and geometry != last_geometry:
+            # Boxes on both sides do not compare: a shot ends, and the detector starts anew.
+            cuts.update(start + cut for cut in detector.finish())
+            cuts.add(number)
+            detector, start = ShotDetector(config.shots), number
+        last_geometry = geometry
         if waiting:
             waiting[-1].duration = frame.pts - waiting[-1].frame.pts
         waiting.append(TimedFrame(frame, frame.duration, grid.is_grid_sample(frame)))
-        cuts.update(detector.push(frame.thumbnail_bgr(*detector.thumbnail_wh)))
+        thumbnail = frame.thumbnail_bgr(*detector.thumbnail_wh)
+        cuts.update(start + cut for cut in detector.push(thumbnail))
         while len(waiting) > detector.delay + 1:
             yield _pop_oldest(waiting, number - len(waiting) + 1, cuts)
-    cuts.update(detector.finish())
+    cuts.update(start + cut for cut in detector.finish())
     while waiting:
         yield _pop_oldest(waiting, number - len(waiting) + 1, cuts)
 

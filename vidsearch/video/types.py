@@ -28,6 +28,21 @@ _TOLERANCE_S = 0.5
 _TOLERANCE_SHARE = 0.03
 
 
+@dataclass(frozen=True, slots=True)
+class FrameGeometry:
+    """Size and turn of a frame; tracks do not run from one geometry into another.
+
+    Attributes:
+        width: Width of the upright frame with square pixels.
+        height: Height of the same frame.
+        rotation: Counter-clockwise degrees by which the stored frame is turned.
+    """
+
+    width: int
+    height: int
+    rotation: int = 0
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StreamInfo:
     """A video stream as its container states it.
@@ -53,10 +68,10 @@ class VideoInfo:
         uri: Path or URI passed to the reader.
         container: Name of the format, e.g. ``mp4``.
         codec: Name of the video codec, e.g. ``h264``.
-        width: Width of the upright frame with square pixels, as ``DecodedFrame.rgb`` returns it.
+        width: Width of the first upright frame with square pixels; later frames may have another.
         height: Height of the same frame.
-        rotation: Counter-clockwise degrees by which the stored frame was turned; already applied
-            to ``width``, ``height`` and every frame.
+        rotation: Counter-clockwise degrees by which the first stored frame was turned; already
+            applied to ``width``, ``height`` and every frame.
         time_base: Seconds per tick of ``pts``.
         start: Start of the container in seconds; times count from it.
         duration_s: Length of the video stream; None if the container does not state it.
@@ -211,6 +226,11 @@ class DecodedFrame(ABC):
     def time_s(self) -> float:
         """Seconds from the container's start."""
         return float(self.pts * self.time_base - self.start)
+
+    @property
+    @abstractmethod
+    def geometry(self) -> FrameGeometry:
+        """Size of the upright frame, as ``rgb`` returns it, and its turn."""
 
     @abstractmethod
     def rgb(self) -> Image:

@@ -9,10 +9,14 @@ from hypothesis import strategies as st
 
 from vidsearch.datatypes import Image
 from vidsearch.video.selection import ShotSelection, TimedFrame, TimeGrid
-from vidsearch.video.types import DecodedFrame
+from vidsearch.video.types import DecodedFrame, FrameGeometry
 
 
 class Tick(DecodedFrame):
+    @property
+    def geometry(self) -> FrameGeometry:
+        return FrameGeometry(1, 1)
+
     def rgb(self) -> Image:
         return np.zeros((1, 1, 3), np.uint8)
 

@@ -30,7 +30,6 @@ class Tracker:
     cuts. Equal frames give equal tracks in equal order.
 
     Args:
-        frame_wh: Width and height of the video's frames, pixels.
         model_id: Vector space of the embeddings.
         confidence: Calibration of the pack: similarity to probability of the same person.
         config: Settings; None for the defaults.
@@ -38,12 +37,11 @@ class Tracker:
 
     def __init__(
         self,
-        frame_wh: tuple[int, int],
         model_id: str,
         confidence: SimilarityCalibration,
         config: TrackingConfig | None = None,
     ) -> None:
-        self._frame_wh = frame_wh
+        self._frame_wh = (0, 0)
         self._model_id = model_id
         self._confidence = confidence
         self._config = config if config is not None else TrackingConfig()
@@ -66,6 +64,7 @@ class Tracker:
         self._last_s = faces.time_s
         if faces.shot not in self._shot_samples:
             self._end_shot()
+            self._frame_wh = faces.frame_wh
             self._shot_samples[faces.shot] = (faces.time_s, faces.time_s)
         self._shot_samples[faces.shot] = (self._shot_samples[faces.shot][0], faces.time_s)
         self._expire(faces.time_s)

@@ -30,10 +30,10 @@ class Orientation:
     flip_y: bool = False
 
     @classmethod
-    def of(cls, frame: av.VideoFrame) -> Orientation:
-        """Return the orientation stated in the side data of a decoded frame."""
+    def of(cls, frame: av.VideoFrame) -> Orientation | None:
+        """Return the orientation stated in the side data of a decoded frame; None without one."""
         data: Any = frame.side_data.get("DISPLAYMATRIX")
-        return _UPRIGHT if data is None else cls.from_matrix(struct.unpack("=9i", bytes(data)))
+        return None if data is None else cls.from_matrix(struct.unpack("=9i", bytes(data)))
 
     @classmethod
     def from_matrix(cls, matrix: tuple[int, ...]) -> Orientation:
@@ -54,6 +54,23 @@ class Orientation:
         if abs(a) + abs(d) >= abs(b) + abs(c):
             return cls(False, a < 0, d < 0)
         return cls(True, c < 0, b < 0)
+
+    def turned(self, degrees: int) -> Orientation:
+        """Return this orientation followed by a counter-clockwise turn.
+
+        Args:
+            degrees: A multiple of 90.
+
+        Example:
+            >>> Orientation().turned(90).rotation
+            90
+        """
+        orientation = self
+        for _ in range(degrees // 90 % 4):
+            orientation = Orientation(
+                not orientation.transpose, orientation.flip_y, not orientation.flip_x
+            )
+        return orientation
 
     @property
     def rotation(self) -> int:

@@ -10,6 +10,8 @@ import numpy as np
 
 from vidsearch.datatypes import Image
 from vidsearch.video.pyav.orientation import Orientation
+from vidsearch.video.pyav.pixel_aspect import AspectDecoder
+from vidsearch.video.types import FrameGeometry
 
 _UNSPECIFIED = 2  # AVCOL_SPC_UNSPECIFIED
 _AVERAGE = av.video.reformatter.Interpolation.AREA  # cheapest filter that reads every pixel
@@ -17,29 +19,50 @@ _SMOOTH = av.video.reformatter.Interpolation.BILINEAR
 
 
 class FrameConverter:
-    """Converts the frames of one video, each to the upright size of the first frame.
-
-    The frame size may change within a stream. With one size, box coordinates stay comparable.
-
-    Attributes:
-        size: Width and height of the upright frame with square pixels.
+    """Converts the frames of one video, each to its own upright size with square pixels.
 
     Args:
-        first: First decoded frame.
-        pixel_aspect: Width of a stored pixel divided by its height; None if unknown.
+        decoder: Decoder of the frames, which knows their pixel aspect.
+        turn_deg: See ``ReadOptions.turn_deg``.
     """
 
-    def __init__(self, first: av.VideoFrame, pixel_aspect: Fraction | None) -> None:
-        self.size = Orientation.of(first).size(*_square_size(first, pixel_aspect))
+    def __init__(self, decoder: AspectDecoder, turn_deg: int = 0) -> None:
+        self._ratio_of = decoder.ratio_of
+        self._stated = Orientation()
+        self._turn_deg = turn_deg
+        self._stored: tuple[int, int, Fraction | None, Orientation] | None = None
+        self._geometry = FrameGeometry(0, 0)
         # One conversion context per size: switching a context between two sizes is slow.
         self._full = av.video.reformatter.VideoReformatter()
         self._small = av.video.reformatter.VideoReformatter()
 
-    def rgb(self, frame: av.VideoFrame) -> Image:
-        """Return the upright frame, (H, W, 3) uint8 RGB, of the size ``size``."""
-        orientation = Orientation.of(frame)
-        width, height = orientation.size(*self.size)
-        return orientation.apply(self._reformat(self._full, frame, width, height, "rgb24", _SMOOTH))
+    def orientation(self, frame: av.VideoFrame) -> Orientation:
+        """Return the orientation of the next frame in display order.
+
+        A container's orientation comes with every frame. The orientation in a coded stream comes
+        with its keyframes and holds until the next one.
+        """
+        stated = Orientation.of(frame)
+        if stated is not None:
+            self._stated = stated
+        elif frame.key_frame:
+            self._stated = Orientation()
+        return self._stated.turned(self._turn_deg)
+
+    def geometry(self, frame: av.VideoFrame, orientation: Orientation) -> FrameGeometry:
+        """Return size and rotation of the upright frame."""
+        stored = (frame.width, frame.height, self._ratio_of(frame), orientation)
+        if stored != self._stored:
+            width, height = orientation.size(*_square_size(*stored[:3]))
+            self._stored = stored
+            self._geometry = FrameGeometry(width, height, orientation.rotation)
+        return self._geometry
+
+    def rgb(self, frame: av.VideoFrame, orientation: Orientation) -> Image:
+        """Return the upright frame, (H, W, 3) uint8 RGB."""
+        width, height = _square_size(frame.width, frame.height, self._ratio_of(frame))
+        image = self._reformat(self._full, frame, width, height, "rgb24", _SMOOTH)
+        return orientation.apply(image)
 
     def bgr(self, frame: av.VideoFrame, width: int, height: int) -> Image:
         """Return a reduced frame, (height, width, 3) uint8 BGR, not turned upright."""
@@ -71,11 +94,10 @@ class FrameConverter:
         return array
 
 
-def _square_size(frame: av.VideoFrame, pixel_aspect: Fraction | None) -> tuple[int, int]:
+def _square_size(width: int, height: int, pixel_aspect: Fraction | None) -> tuple[int, int]:
     """Return width and height with square pixels: one side is stretched, no side is reduced."""
-    # A factor above four indicates a damaged header, not an anamorphic video.
-    if pixel_aspect is None or not Fraction(1, 4) <= pixel_aspect <= 4:
-        return frame.width, frame.height
+    if pixel_aspect is None:
+        return width, height
     if pixel_aspect >= 1:
-        return round(frame.width * pixel_aspect), frame.height
-    return frame.width, round(frame.height / pixel_aspect)
+        return round(width * pixel_aspect), height
+    return width, round(height / pixel_aspect)

@@ -24,6 +24,7 @@ from vidsearch.video.pyav.clock import PresentationClock
 from vidsearch.video.pyav.frames import DtsStamps, PyAVFrame, presentation_stamp
 from vidsearch.video.pyav.info import video_info
 from vidsearch.video.pyav.open import MAX_PIXELS, OpenedStream, can_seek, container_name
+from vidsearch.video.pyav.pixel_aspect import AspectDecoder
 from vidsearch.video.pyav.pixels import FrameConverter
 from vidsearch.video.pyav.seeking import (
     first_keyframe,
@@ -79,11 +80,17 @@ class PyAVReader(VideoReader):
             self._stamp_of = (
                 presentation_stamp if self._expected.has_pts else DtsStamps(self._expected.first)
             )
+            self._decoder = AspectDecoder(self._stream)
             self._frames = self._raw_frames(self._packets())
             first = self._first_frame()
             self._stamp_of(first)
-            self._convert = FrameConverter(first, self._stream.sample_aspect_ratio)
-            self._info = video_info(uri, opened, first, self._convert, self._expected)
+            self._convert = FrameConverter(self._decoder, options.turn_deg)
+            self._info = video_info(
+                uri,
+                opened,
+                self._convert.geometry(first, self._convert.orientation(first)),
+                self._expected,
+            )
             self._first: av.VideoFrame | None = first
         except BaseException:
             self.close()
@@ -295,7 +302,7 @@ class PyAVReader(VideoReader):
     def _raw_frames(
         self, packets: Iterator[av.Packet[av.VideoStream]]
     ) -> Generator[av.VideoFrame, None, None]:
-        decode = self._stream.codec_context.decode
+        decode = self._decoder.decode
         for packet in packets:
             try:
                 yield from decode(packet)

@@ -31,6 +31,7 @@ def tracklet(person: int, times_s: list[float], x: float = 100.0) -> Tracklet:
             time_s,
             FRAME_S,
             0,
+            FRAME_WH,
             Detections(boxes, np.ones(1, np.float32), np.zeros((1, 5, 2), np.float32)),
             np.eye(4, dtype=np.float32)[person][None],
             np.ones(1, np.float32),

@@ -59,6 +59,7 @@ def frame(time_s: float, people: Iterable[Face], shot: int = 0, noise: float = 0
         time_s,
         0.04,
         shot,
+        (640, 360),
         Detections(boxes, np.full(n, 0.9, np.float32), np.zeros((n, 5, 2), np.float32)),
         embeddings.astype(np.float32),
         np.array([s.quality for s in faces], np.float32),
@@ -73,7 +74,7 @@ def run(
     shots: tuple[TimeSpan, ...] = ONE_SHOT,
     config: TrackingConfig | None = None,
 ) -> list[Track]:
-    tracker = Tracker((640, 360), "m", confidence, config)
+    tracker = Tracker("m", confidence, config)
     for faces in frames:
         tracker.update(faces)
     return tracker.finish(shots)
@@ -209,7 +210,7 @@ def test_no_faces_no_tracks() -> None:
 
 
 def test_frames_out_of_order_are_refused() -> None:
-    tracker = Tracker((640, 360), "m", confidence)
+    tracker = Tracker("m", confidence)
     tracker.update(frame(1.0, []))
     with pytest.raises(ConfigError, match=r"time order.*1\.0 s after 1\.0 s"):
         tracker.update(frame(1.0, []))

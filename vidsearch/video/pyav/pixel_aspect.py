@@ -1,0 +1,86 @@
+"""Pixel aspect ratio of every decoded frame; it may change within a stream."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from typing import Final
+
+import av
+
+_LARGEST: Final = Fraction(4)
+# Wide PAL pixels are 64:45 by the picture's shape and 16:11 by the standard.
+_SAME: Final = Fraction(1, 20)
+
+
+class AspectDecoder:
+    """Decodes a stream and remembers the pixel aspect ratio of every frame.
+
+    PyAV gives the ratio of the decoder, not of a frame. The decoder hands the opaque object of a
+    packet to the frame of that packet, so the ratio read after a packet belongs to its frame.
+
+    The ratio stated by the container wins over the ratio in the coded stream, as in players. If the
+    container states none, or both agree at the start, a later coded ratio is followed.
+
+    Args:
+        stream: Stream that has not decoded yet.
+    """
+
+    def __init__(self, stream: av.VideoStream) -> None:
+        self._context = stream.codec_context
+        self._stated = stream.sample_aspect_ratio
+        self._coded = self._coded_first = self._context.sample_aspect_ratio
+        self._ratio = _usable(self._stated)
+        # Frames of several decoder threads free their packets' objects on these threads, which
+        # would wait for the interpreter that waits for them. The ratio may then be late by the
+        # number of threads.
+        self._tagged = self._context.thread_count == 1
+        self._context.copy_opaque = self._tagged
+
+    def decode(self, packet: av.Packet[av.VideoStream]) -> list[av.VideoFrame]:
+        """Return the frames that the decoder has ready after a packet."""
+        if not self._tagged:
+            return self._context.decode(packet)
+        tag = _RatioTag()
+        packet.opaque = tag
+        try:
+            return self._context.decode(packet)
+        finally:
+            tag.ratio = self._current_ratio()
+
+    def ratio_of(self, frame: av.VideoFrame) -> Fraction | None:
+        """Return the width of a frame's pixels divided by their height; None if they are square.
+
+        Frames with the same ratio have the same object.
+        """
+        tag = frame.opaque
+        return tag.ratio if isinstance(tag, _RatioTag) else self._current_ratio()
+
+    def _current_ratio(self) -> Fraction | None:
+        coded = self._context.sample_aspect_ratio
+        if coded != self._coded:
+            self._coded = coded
+            self._coded_first = coded if self._coded_first is None else self._coded_first
+            self._ratio = _usable(coded if self._follows_coded() else self._stated)
+        return self._ratio
+
+    def _follows_coded(self) -> bool:
+        if self._stated is None:
+            return True
+        if self._coded_first is None or self._coded == self._coded_first:
+            return False
+        return abs(self._stated / self._coded_first - 1) < _SAME
+
+
+class _RatioTag:
+    """Opaque object of a packet: the pixel aspect ratio of its frame."""
+
+    __slots__ = ("ratio",)
+
+    def __init__(self) -> None:
+        self.ratio: Fraction | None = None
+
+
+def _usable(ratio: Fraction | None) -> Fraction | None:
+    """Return None for square pixels, and for factors above four, which are damaged headers."""
+    usable = ratio is not None and ratio != 1 and 1 / _LARGEST <= ratio <= _LARGEST
+    return ratio if usable else None
