@@ -167,6 +167,7 @@ def stream_records(info: VideoInfo, read: ReadOptions) -> tuple[StreamRecord, ..
         height=info.height,
         turn_deg=read.turn_deg,
         seekable=read.seekable,
+        anchors=read.anchors,
     )
     others = (StreamRecord(indexed=False, **asdict(stream)) for stream in info.other_streams)
     return tuple(sorted((decoded, *others), key=lambda stream: stream.index))

@@ -9,7 +9,7 @@ from typing import Any, Literal, TypeAlias, get_args
 
 from vidsearch.datatypes import Track
 from vidsearch.errors import ConfigError
-from vidsearch.read_options import ReadOptions
+from vidsearch.read_options import Anchor, ReadOptions
 
 VideoStatus: TypeAlias = Literal["indexed", "partial", "failed"]
 
@@ -26,6 +26,7 @@ class StreamRecord:
         height: Pixels of the upright frame.
         turn_deg: See ``ReadOptions.turn_deg``.
         seekable: See ``ReadOptions.seekable``.
+        anchors: See ``ReadOptions.anchors``.
     """
 
     index: int
@@ -34,7 +35,8 @@ class StreamRecord:
     width: int | None = None
     height: int | None = None
     turn_deg: int = 0
-    seekable: bool = True
+    seekable: bool | None = None
+    anchors: tuple[Anchor, ...] = ()
 
 
 def read_options(streams: Sequence[Mapping[str, Any]] | None, stream: int | None) -> ReadOptions:
@@ -47,7 +49,10 @@ def read_options(streams: Sequence[Mapping[str, Any]] | None, stream: int | None
     for row in streams or ():
         if row["index"] == stream or (stream is None and row["indexed"]):
             return ReadOptions(
-                stream=row["index"], turn_deg=row["turn_deg"], seekable=row["seekable"]
+                stream=row["index"],
+                turn_deg=row["turn_deg"],
+                seekable=row["seekable"],
+                anchors=tuple(Anchor(**anchor) for anchor in row["anchors"] or ()),
             )
     return ReadOptions(stream=stream)
 

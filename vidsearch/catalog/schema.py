@@ -20,6 +20,7 @@ from vidsearch.text.names import portable_name
 _TIME = pa.timestamp("us", tz="UTC")
 _BOX = pa.list_(pa.float32(), 4)
 
+_ANCHOR = pa.struct([(name, pa.int64()) for name in ("tick", "stamp", "offset", "pos")])
 STREAM = pa.struct(
     [
         ("index", pa.int32()),
@@ -29,6 +30,8 @@ STREAM = pa.struct(
         ("height", pa.int32()),
         ("turn_deg", pa.int32()),
         ("seekable", pa.bool_()),
+        # Null or empty for a seekable stream.
+        ("anchors", pa.list_(_ANCHOR)),
     ]
 )
 

@@ -54,7 +54,7 @@ def browser_media_type(uri: str, read: ReadOptions = DEFAULT_READ) -> str | None
     Raises:
         VideoError: The video is missing or cannot be read.
     """
-    if read.turn_deg or not read.seekable:
+    if read.turn_deg or read.seekable is False:
         return None
     opened = OpenedStream(uri, stream=read.stream)
     try:
