@@ -12,8 +12,8 @@ from vidsearch.faces.geometry.align import AlignmentTemplate, align_faces
 from vidsearch.faces.jpeg import encode_jpeg
 from vidsearch.faces.template import normalise
 from vidsearch.models.registry import LoadedPack
-from vidsearch.photo.faces import choose_central, choose_largest, embed_photo
-from vidsearch.photo.open import open_photo
+from vidsearch.photo.faces import choose_central, choose_largest, embed_face
+from vidsearch.photo.first_face import photo_with_faces
 from vidsearch.trainingset.candidates import Candidate
 from vidsearch.trainingset.duplicates import difference_hash
 
@@ -54,13 +54,14 @@ def run(
 
 def _candidate(photo: RawPhoto, models: LoadedPack, options: PhotoOptions) -> Candidate:
     try:
-        image = open_photo(photo.path).image
+        opened, found = photo_with_faces(photo.path, models.detector)
     except PhotoError as error:
         return Candidate(photo.identity, photo.path, dropped=f"unreadable: {error}")
-    choose = choose_largest if options.which == "largest" else choose_central
-    embedded = embed_photo(image, models, choose)
-    if embedded is None:
+    image, detections = opened.image, found.detections
+    if not len(detections):
         return Candidate(photo.identity, photo.path, dropped="no face")
+    choose = choose_largest if options.which == "largest" else choose_central
+    embedded = embed_face(image, detections, choose(detections, image), models, photo.path)
     if not options.keep_poor and embedded.poor:
         return Candidate(photo.identity, photo.path, dropped="too small or blurred")
     face = align_faces(image, embedded.detection.landmarks, options.template)[0]

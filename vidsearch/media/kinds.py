@@ -12,14 +12,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final, Literal, TypeAlias
 
-OPENED_FORMATS: Final = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "PPM", "AVIF")
-"""Formats in which Pillow opens a photo.
+OPENED_FORMATS: Final = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "PPM", "AVIF", "JPEG2000")
+"""Formats in which Pillow opens a photo. HEIC and camera raw files have decoders of their own.
 
 Excluded formats run a helper program (EPS, WMF), refer to another file, or have a decoder with few
 tests.
 """
 
-ACCEPTED: Final = "JPEG, PNG, WebP, AVIF, TIFF, GIF, BMP or PPM"
+ACCEPTED: Final = "JPEG, PNG, WebP, HEIC, AVIF, TIFF, GIF, BMP, PPM, JPEG 2000 or camera raw"
 
 HEAD_BYTES: Final = 512
 
@@ -38,13 +38,15 @@ class FileKind:
         name: Short name, e.g. ``JPEG XL``.
         noun: Name with its article, e.g. ``a JPEG XL image``.
         category: Kind of content; ``image_format`` recognises the category ``image`` only.
-        remedy: Advice for a user who gave the file as a photo; empty if Pillow opens the file.
+        remedy: Advice for a user who gave the file as a photo; empty if the photo is opened.
+        decoder: Library that opens the photo.
     """
 
     name: str
     noun: str
     category: Category
     remedy: str = ""
+    decoder: Literal["pillow", "libheif", "libraw"] = "pillow"
 
 
 def _image(name: str, remedy: str = "") -> FileKind:
@@ -56,15 +58,14 @@ def _archive(name: str) -> FileKind:
 
 
 _JPEG_XL = _image("JPEG XL", _CONVERT)
-_JPEG_2000 = _image("JPEG 2000", _CONVERT)
-_HEIC_REMEDY = "convert it to JPEG first (on a phone: camera format 'Most Compatible')"
-_HEIC = _image("HEIC", _HEIC_REMEDY)
-_HEIF = FileKind("HEIF", "a HEIC image", "image", _HEIC_REMEDY)
-_HEIF_SEQUENCE = FileKind("HEIF sequence", "a HEIC image", "video", _HEIC_REMEDY)
+_JPEG_2000 = _image("JPEG 2000")
+_HEIC = FileKind("HEIC", "a HEIC image", "image", decoder="libheif")
+_HEIF = FileKind("HEIF", "a HEIC image", "image", decoder="libheif")
+_HEIF_SEQUENCE = FileKind("HEIF sequence", "a HEIC image", "video", decoder="libheif")
 _POSTSCRIPT = FileKind("PostScript", "a PostScript file", "document", _EXPORT_PAGE)
 _METAFILE = FileKind("WMF", "a Windows metafile", "document", _CONVERT)
-_RAW = FileKind("camera raw", "a camera raw file", "document", "develop it to JPEG first")
-_RAW_VIDEO = FileKind("CR3", "a camera raw file", "video", "develop it to JPEG first")
+_RAW = FileKind("camera raw", "a camera raw file", "document", decoder="libraw")
+_RAW_VIDEO = FileKind("CR3", "a camera raw file", "video", decoder="libraw")
 _MPEG = FileKind("MPEG", "an MPEG video", "video", _STILL)
 _AVIF = _image("AVIF")
 _AVIF_SEQUENCE = FileKind("AVIF sequence", "an AVIF image", "video")
@@ -79,6 +80,9 @@ _LOCKED_ZIP = FileKind(
     "zip", "a zip archive with a password", "archive", "unpack it with its password first"
 )
 
+_ENCRYPTED = FileKind("encrypted", "an encrypted file", "archive", "decrypt it first")
+_AUDIO = FileKind("audio", "an audio file", "document", "name a photo")
+
 # Offset of the signature, signature, format.
 _SIGNATURES: Final[tuple[tuple[int, bytes, FileKind], ...]] = (
     (0, b"\xff\xd8\xff", _image("JPEG")),
@@ -86,14 +90,17 @@ _SIGNATURES: Final[tuple[tuple[int, bytes, FileKind], ...]] = (
     (0, b"GIF87a", _image("GIF")),
     (0, b"GIF89a", _image("GIF")),
     (0, b"BM", _image("BMP")),
+    *((8, mark, _RAW) for mark in (b"CR\2\0", b"IIII", b"MMMM")),  # Canon, Phase One
     (0, b"II*\0", _image("TIFF")),
     (0, b"MM\0*", _image("TIFF")),
+    *((0, mark, _RAW) for mark in (b"IIU\0", b"IIRO", b"IIRS", b"MMOR", b"\0MRM", b"FOVb")),
+    (6, b"HEAPCCDR", _RAW),
     (8, b"WEBP", _image("WebP")),
     (0, b"8BPS", FileKind("Photoshop", "a Photoshop file", "image", "export it as JPEG or PNG")),
     (0, b"\xff\x0a", _JPEG_XL),
     (4, b"JXL ", _JPEG_XL),
     (4, b"jP  ", _JPEG_2000),
-    (0, b"\xff\x4f\xff\x51", FileKind("J2K", "a JPEG 2000 image", "document", _CONVERT)),
+    (0, b"\xff\x4f\xff\x51", FileKind("J2K", "a JPEG 2000 image", "document")),
     (0, b"%PDF", FileKind("PDF", "a PDF", "document", _EXPORT_PAGE)),
     (0, b"%!PS", _POSTSCRIPT),
     (0, b"\xc5\xd0\xd3\xc6", _POSTSCRIPT),
@@ -116,6 +123,36 @@ _SIGNATURES: Final[tuple[tuple[int, bytes, FileKind], ...]] = (
     (0, b"BZh", _archive("bzip2")),
     (0, b"\x28\xb5\x2f\xfd", _archive("Zstandard")),
     (257, b"ustar", _archive("tar")),
+    *((0, mark, _ENCRYPTED) for mark in (b"Salted__", b"age-encryption.org/")),
+    (0, b"-----BEGIN PGP MESSAGE", _ENCRYPTED),
+    *((0, mark, _AUDIO) for mark in (b"ID3", b"fLaC")),
+    (8, b"WAVE", _AUDIO),
+    (128, b"DICM", FileKind("DICOM", "a DICOM image", "image", _CONVERT)),
+    (
+        0,
+        b"\0\5\x16\7",
+        FileKind(
+            "AppleDouble",
+            "metadata that macOS keeps beside a file",
+            "document",
+            "name the file without '._' in front",
+        ),
+    ),
+    (
+        0,
+        b"version https://git-lfs",
+        FileKind(
+            "Git LFS",
+            "a Git LFS pointer, not the photo",
+            "document",
+            "fetch the photo with: git lfs pull",
+        ),
+    ),
+    (
+        0,
+        b"L\0\0\0\1\x14\2\0",
+        FileKind("shortcut", "a Windows shortcut", "document", "name the file that it points to"),
+    ),
 )
 
 _HEIC_BRANDS: Final = {

@@ -5,14 +5,12 @@ from __future__ import annotations
 import io
 import logging
 import os
-import stat
 import threading
 import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from collections.abc import Generator, Iterator
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
-from pathlib import Path
-from typing import BinaryIO, TypeAlias
+from typing import BinaryIO, Final
 
 import numpy as np
 from PIL import Image as Pillow
@@ -20,26 +18,32 @@ from PIL import UnidentifiedImageError
 
 from vidsearch.datatypes import Image, check_array
 from vidsearch.errors import PhotoError
-from vidsearch.media.kinds import ACCEPTED, HEAD_BYTES, OPENED_FORMATS, refusal
+from vidsearch.media.kinds import ACCEPTED, HEAD_BYTES, FileKind, file_kind, refusal
+from vidsearch.photo.damaged import completed, damage_tolerated, share_of_rows
+from vidsearch.photo.image_file import (
+    MAX_PIXELS,
+    frame_numbers,
+    frame_warnings,
+    load_pixels,
+    open_image,
+)
 from vidsearch.photo.pixels import to_upright_rgb
 from vidsearch.photo.query_warning import QueryWarning, WarningCode
+from vidsearch.photo.source import PhotoSource, error_reason, opened_photo
 from vidsearch.text.printable import printable
 
 log = logging.getLogger(__name__)
-
-PhotoSource: TypeAlias = str | os.PathLike[str] | bytes
-
-MAX_PIXELS = 100_000_000
-"""Most pixels of a photo that is decoded. The header states them, so rejection is cheap."""
 
 _MILLIONS = MAX_PIXELS // 1_000_000
 
 MAX_SIDE = 4096
 """Longer side of the returned image, pixels. A face of 1 % of it is still 40 pixels wide."""
 
+_DAMAGED: Final = "it is damaged or cut short; copy or download it again"
+
 # Pillow reports problems through Python's warnings. Their filters belong to the whole process, so
 # one thread at a time replaces them.
-_warnings_lock = threading.Lock()
+_pillow_lock = threading.Lock()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -72,20 +76,39 @@ def open_photo(source: PhotoSource, name: str | None = None) -> Photo:
 
     The EXIF orientation is applied, colours are converted to sRGB, transparent parts become white,
     and the first frame of an animation is used. A photo with a side above ``MAX_SIDE`` is shrunk
-    while it is decoded.
+    while it is decoded. Of a camera raw file, the camera's preview is used if it is large. If the
+    end of a file is missing, the pixels that are there are used, and a warning says so.
 
     Args:
-        source: Path, or content of the file.
+        source: Path, or content of the file. A path may be a ``file://`` URI, and may spell letters
+            with accents as another system does.
         name: Name in errors and results; default: the path, or "photo".
 
     Raises:
         PhotoError: The photo is missing, unreadable, empty, damaged, of a kind that is not opened,
             or has more than ``MAX_PIXELS``. The message is one line with the remedy.
     """
+    with closing(photo_frames(source, name)) as frames:
+        return next(frames)
+
+
+def photo_frames(source: PhotoSource, name: str | None = None) -> Generator[Photo, None, None]:
+    """Yield the first frame of a photo as ``open_photo``, then further frames or pages.
+
+    A file with more than ``MAX_FRAMES`` frames gives frames at equal distances. Frames behind a
+    damaged one are left out.
+
+    Args:
+        source: Path, or content of the file.
+        name: Name in errors and results; default: the path, or "photo".
+
+    Raises:
+        PhotoError: The first frame cannot be read; see ``open_photo``.
+    """
     if name is None:
         name = "photo" if isinstance(source, bytes) else os.fspath(source)
     label = f"photo '{printable(name)}'"
-    with _opened(source, label) as file:
+    with opened_photo(source, label) as file:
         head = file.read(HEAD_BYTES)
         if not head:
             raise PhotoError(f"{label} is empty (0 bytes); copy or download it again")
@@ -93,65 +116,95 @@ def open_photo(source: PhotoSource, name: str | None = None) -> Photo:
         if refused is not None:
             kind, remedy = refused
             raise PhotoError(f"{label} is {kind}; {remedy}")
-        file.seek(0)
-        with _warnings_lock, warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            return _decode(file, name, label)
+        yield from _frames(file, file_kind(head), name, label)
+
+
+def _frames(
+    file: BinaryIO, kind: FileKind | None, name: str, label: str
+) -> Generator[Photo, None, None]:
+    numbers: list[int] = []
+    try:
+        with _quiet():
+            image, extra = open_image(file, kind, label)
+            numbers = frame_numbers(image)
+            first = _pixels(image, name, label, extra)
+    except PhotoError:
+        raise
+    except Exception as error:  # noqa: BLE001 - decoders raise almost any exception
+        first = _damaged(file, kind, name, label, error)
+        numbers = []
+    yield first
+    for number in numbers[1:]:
+        try:
+            with _quiet():
+                image.seek(number)
+                frame = _pixels(image, name, label, ())
+        except Exception as error:  # noqa: BLE001 - decoders raise almost any exception
+            log.info("%s: frame %d cannot be decoded (%s)", label, number + 1, error)
+            return
+        yield frame
 
 
 @contextmanager
-def _opened(source: PhotoSource, label: str) -> Iterator[BinaryIO]:
-    if isinstance(source, bytes):
-        yield io.BytesIO(source)
-        return
-    path = Path(source)
-    try:
-        mode = path.stat().st_mode
-    except FileNotFoundError:
-        raise PhotoError(f"{label} does not exist; check the path") from None
-    except (OSError, ValueError) as error:
-        raise PhotoError(f"{label} cannot be reached: {_reason(error)}; check the path") from error
-    if stat.S_ISDIR(mode):
-        raise PhotoError(f"{label} is a folder; name the photos in it")
-    if not stat.S_ISREG(mode):
-        # Reading a pipe may block, and a device may be endless.
-        raise PhotoError(f"{label} is not a regular file; save the photo to a file first")
-    try:
-        file = path.open("rb")
-    except OSError as error:
-        raise PhotoError(
-            f"{label} cannot be opened: {_reason(error)}; check its permissions"
-        ) from error
-    with file:
-        yield file
+def _quiet() -> Iterator[None]:
+    with _pillow_lock, warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
 
 
-def _decode(file: BinaryIO, name: str, label: str) -> Photo:
-    damaged = "it is damaged or cut short; copy or download it again"
+def _damaged(
+    file: BinaryIO, kind: FileKind | None, name: str, label: str, error: Exception
+) -> Photo:
+    """Return what can be read of a damaged photo.
+
+    Raises:
+        PhotoError: Nothing can be read, or the file is no photo.
+    """
+    unknown = kind is None and isinstance(error, UnidentifiedImageError)
+    if unknown or isinstance(error, MemoryError | Pillow.DecompressionBombError):
+        raise _photo_error(error, file, label) from error
+    file.seek(0)
+    content = file.read()
+    padded = completed(content)
     try:
-        with Pillow.open(file, formats=OPENED_FORMATS) as file_image:
-            return _pixels(file_image, name, label)
-    except PhotoError:
-        raise
-    except UnidentifiedImageError as error:
-        raise PhotoError(
-            f"{label} is not an image in a known format; pass a {ACCEPTED} file"
-        ) from error
-    except Pillow.DecompressionBombError as error:
+        with _quiet(), damage_tolerated():
+            image, extra = open_image(io.BytesIO(padded), kind, label)
+            photo = _pixels(image, name, label, extra)
+            share = min(share_of_rows(image), len(content) / len(padded))
+    except Exception:  # noqa: BLE001
+        raise _photo_error(error, file, label) from error
+    if not share:
+        raise _photo_error(error, file, label) from error
+    warning = QueryWarning(WarningCode.PHOTO_DAMAGED, {"share": share})
+    log.info("%s: %s %s", label, warning.code, dict(warning.fields))
+    return Photo(name, photo.image, photo.scale, (*photo.warnings, warning))
+
+
+def _photo_error(error: Exception, file: BinaryIO, label: str) -> PhotoError:
+    """Return the error of a file of which no pixel can be used."""
+    if isinstance(error, UnidentifiedImageError):
+        if _only_zeros(file):
+            return PhotoError(f"{label} holds zero bytes only; copy or download it again")
+        return PhotoError(f"{label} is not an image in a known format; pass a {ACCEPTED} file")
+    if isinstance(error, Pillow.DecompressionBombError):
         # Pillow checks its own, higher limit before the size is known here.
-        raise PhotoError(
+        return PhotoError(
             f"{label} has far more than the {_MILLIONS} million pixels that are decoded; "
             "save a smaller copy"
-        ) from error
-    except MemoryError as error:
-        raise PhotoError(f"{label} needs more memory than there is; save a smaller copy") from error
-    except Exception as error:
-        # Decoders raise almost any exception on hostile bytes; the remedy is the same.
-        raise PhotoError(f"{label} cannot be decoded ({_reason(error)}): {damaged}") from error
+        )
+    if isinstance(error, MemoryError):
+        return PhotoError(f"{label} needs more memory than there is; save a smaller copy")
+    # Decoders raise almost any exception on hostile bytes; the remedy is the same.
+    return PhotoError(f"{label} cannot be decoded ({error_reason(error)}): {_DAMAGED}")
 
 
-def _pixels(file_image: Pillow.Image, name: str, label: str) -> Photo:
-    width, height = file_image.size
+def _only_zeros(file: BinaryIO) -> bool:
+    file.seek(0)
+    return not any(any(block) for block in iter(lambda: file.read(1 << 20), b""))
+
+
+def _pixels(image: Pillow.Image, name: str, label: str, extra: tuple[QueryWarning, ...]) -> Photo:
+    width, height = image.size
     if width * height > MAX_PIXELS:
         raise PhotoError(
             f"{label} has {width} x {height} pixels; at most {_MILLIONS} million are decoded; "
@@ -159,51 +212,12 @@ def _pixels(file_image: Pillow.Image, name: str, label: str) -> Photo:
         )
     if width < 1 or height < 1:
         raise PhotoError(f"{label} has no pixels ({width} x {height}); pass another photo")
-    warnings_found = _warnings(file_image)
-    for warning in warnings_found:
+    found = (*frame_warnings(image), *extra)
+    for warning in found:
         log.info("%s: %s %s", label, warning.code, dict(warning.fields))
-    if file_image.format in ("JPEG", "MPO"):
-        # Shrinking by 2, 4 or 8 in the decoder takes less time and memory than full decoding.
-        halvings = 1
-        while halvings < 8 and max(width, height) >= 2 * halvings * MAX_SIDE:
-            halvings *= 2
-        file_image.draft(file_image.mode, (width // halvings, height // halvings))
-    with _quiet_stderr() if file_image.format == "TIFF" else nullcontext():
-        file_image.load()
+    load_pixels(image, MAX_SIDE)
     try:
-        image = to_upright_rgb(file_image, MAX_SIDE)
+        upright = to_upright_rgb(image, MAX_SIDE)
     except PhotoError as error:
         raise PhotoError(f"{label} cannot be converted: {error}; save it as 8-bit PNG") from error
-    return Photo(name, image, max(width, height) / max(image.shape[:2]), warnings_found)
-
-
-@contextmanager
-def _quiet_stderr() -> Iterator[None]:
-    """Silence libtiff, which prints to file descriptor 2; the exception says the same."""
-    try:
-        stderr = os.dup(2)
-    except OSError:  # the process has no standard error
-        yield
-        return
-    try:
-        with Path(os.devnull).open("wb") as nowhere:
-            os.dup2(nowhere.fileno(), 2)
-        yield
-    finally:
-        os.dup2(stderr, 2)
-        os.close(stderr)
-
-
-def _warnings(file_image: Pillow.Image) -> tuple[QueryWarning, ...]:
-    frames = getattr(file_image, "n_frames", 1)
-    if frames > 1 and file_image.format == "TIFF":
-        return (QueryWarning(WarningCode.PAGES_IGNORED, {"pages": frames}),)
-    if frames > 1 and file_image.format != "MPO":  # MPO: a phone's second view, not an animation
-        return (QueryWarning(WarningCode.FRAMES_IGNORED, {"frames": frames}),)
-    return ()
-
-
-def _reason(error: BaseException) -> str:
-    """Return an exception's message on one line, without the path, which the caller adds."""
-    text = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-    return printable(text) if text else type(error).__name__
+    return Photo(name, upright, max(width, height) / max(upright.shape[:2]), found)

@@ -16,6 +16,10 @@ class WarningCode(StrEnum):
 
     PAGES_IGNORED = "pages-ignored"  # pages: pages of the TIFF file
     FRAMES_IGNORED = "frames-ignored"  # frames: frames of the animation
+    PAGE_USED = "page-used"  # page: number from 1; pages: pages of the TIFF file
+    FRAME_USED = "frame-used"  # frame: number from 1; frames: frames of the animation
+    PHOTO_DAMAGED = "photo-damaged"  # share: about how much of the picture could be read, in (0, 1]
+    PREVIEW_USED = "preview-used"  # width, height: of the camera's preview in a damaged raw file
     FACE_FILLS_PHOTO = "face-fills-photo"
     SMALL_FACE = "small-face"
     PHOTO_ROTATED = "photo-rotated"  # quarter_turns: counter-clockwise turns that made it upright

@@ -46,6 +46,20 @@ WARNING_SENTENCES: dict[WarningCode, Callable[[Fields], str]] = {
     WarningCode.FRAMES_IGNORED: lambda fields: (
         f"an animation of {fields['frames']} frames, of which only the first was used"
     ),
+    WarningCode.PAGE_USED: lambda fields: (
+        f"the file has {fields['pages']} pages, of which page {fields['page']} was used"
+    ),
+    WarningCode.FRAME_USED: lambda fields: (
+        f"an animation of {fields['frames']} frames, of which frame {fields['frame']} was used"
+    ),
+    WarningCode.PHOTO_DAMAGED: lambda fields: (
+        f"the file is damaged or cut short: about {fields['share']:.0%} of the picture was read; "
+        "copy or download it again"
+    ),
+    WarningCode.PREVIEW_USED: lambda fields: (
+        "the camera raw file is damaged: only its preview of "
+        f"{fields['width']} x {fields['height']} pixels was used; copy it again"
+    ),
     WarningCode.FACE_FILLS_PHOTO: lambda _: (
         "the face fills the photo; a photo with more room around the face gives better hits"
     ),

@@ -15,8 +15,11 @@ from vidsearch.faces.jpeg import encode_jpeg
 from vidsearch.faces.template import normalise, pool
 from vidsearch.photo.detection import FoundFaces, find_faces
 from vidsearch.photo.faces import FaceModels, embed_face
-from vidsearch.photo.open import Photo, PhotoSource, open_photo
+from vidsearch.photo.first_face import photo_with_faces
+from vidsearch.photo.image_file import MAX_FRAMES
+from vidsearch.photo.open import Photo
 from vidsearch.photo.query_warning import UNRELIABLE, QueryWarning, WarningCode
+from vidsearch.photo.source import PhotoSource
 from vidsearch.results.result import QueryPhoto
 from vidsearch.results.words import counted
 from vidsearch.text.printable import printable
@@ -95,16 +98,16 @@ def query_face(
 ) -> QueryFace:
     """Read a photo and return the face that is searched for.
 
-    The result equals that of ``open_photo`` and ``find_query_face``, with the box in pixels of the
-    file even if the photo was shrunk, and with the warnings of both.
+    The result equals that of ``photo_with_faces`` and ``find_query_face``, with the box in pixels
+    of the file even if the photo was shrunk, and with the warnings of both.
 
     Raises:
         PhotoError: The photo cannot be read.
         NoFaceError: No face is found.
         ConfigError: The photo has no face of that number.
     """
-    photo = open_photo(source, name)
-    found = find_query_face(photo.image, photo.name, models, face)
+    photo, faces = photo_with_faces(source, models.detector, name)
+    found = _chosen_face(photo.image, photo.name, models, faces, face, _limits(photo))
     return dataclasses.replace(
         found,
         box_xyxy=found.box_xyxy * np.float32(photo.scale),
@@ -131,8 +134,7 @@ def photo_faces(source: PhotoSource, models: FaceModels, name: str | None = None
     Raises:
         PhotoError: The photo cannot be read.
     """
-    photo = open_photo(source, name)
-    found = find_faces(photo.image, models.detector)
+    photo, found = photo_with_faces(source, models.detector, name)
     count = min(len(found.detections), MOST_FACES)
     warnings = (*photo.warnings, *found.warnings)
     return PhotoFaces(
@@ -159,14 +161,25 @@ def find_query_face(
         NoFaceError: No face was found in any pass of the detector.
         ConfigError: The photo has no face of that number.
     """
+    return _chosen_face(image, name, models, find_faces(image, models.detector), face)
+
+
+def _chosen_face(
+    image: Image,
+    name: str,
+    models: FaceModels,
+    found: FoundFaces,
+    face: int | None,
+    limits: str = "",
+) -> QueryFace:
+    """Return the face of that number; ``limits`` says what was not searched, for the error."""
     label = f"photo '{printable(name)}'"
     if face is not None and face < 1:
         raise ConfigError(f"--face counts from 1, the largest face; got {face}")
-    found = find_faces(image, models.detector)
     count = len(found.detections)
     if count == 0:
         raise NoFaceError(
-            f"no face found in {label}; use a photo that shows the face from the front, "
+            f"no face found in {label}{limits}; use a photo that shows the face from the front, "
             "large and in good light"
         )
     if face is not None and face > count:
@@ -178,6 +191,22 @@ def find_query_face(
     if face is None and count > 1:
         warnings += (QueryWarning(WarningCode.SEVERAL_FACES, {"faces": count}),)
     return _query_face(image, name, models, found, 0 if face is None else face - 1, warnings)
+
+
+def _limits(photo: Photo) -> str:
+    """Return which part of a photo was searched, in brackets; empty if all of it was."""
+    parts = []
+    for warning in photo.warnings:
+        if warning.code is WarningCode.PHOTO_DAMAGED:
+            share = warning.fields["share"]
+            parts.append(f"damaged or cut short: about {share:.0%} of the picture was read")
+        elif warning.code is WarningCode.FRAMES_IGNORED:
+            frames = warning.fields["frames"]
+            parts.append(f"{min(frames, MAX_FRAMES)} of its {frames} frames were looked at")
+        elif warning.code is WarningCode.PAGES_IGNORED:
+            pages = warning.fields["pages"]
+            parts.append(f"{min(pages, MAX_FRAMES)} of its {pages} pages were looked at")
+    return f" ({'; '.join(parts)})" if parts else ""
 
 
 def _query_face(

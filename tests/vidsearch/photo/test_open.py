@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from PIL import Image as Pillow
 from PIL import ImageCms, ImageOps
 
+from tests.inputs.photo_files import dng, heic
 from vidsearch.datatypes import Image
 from vidsearch.errors import PhotoError
 from vidsearch.photo.open import MAX_SIDE, open_photo, read_photo
@@ -79,6 +80,9 @@ def specimens() -> dict[str, bytes]:
     }
     return files | {
         "AVIF": encoded(rgb, "AVIF"),
+        "HEIC": heic(image, 6),
+        "camera raw": dng(image),
+        "camera raw with a preview": dng(image, preview_side=16),
         "fax TIFF": encoded(rgb.convert("1"), "TIFF", compression="group4"),
         "CMYK JPEG": encoded(rgb.convert("CMYK"), "JPEG", icc_profile=srgb_profile()),
         "progressive JPEG": encoded(rgb, "JPEG", progressive=True, icc_profile=srgb_profile()),
@@ -283,10 +287,7 @@ REFUSED = {
     "PostScript": b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n",
     "SVG": b'<?xml version="1.0"?>\n<svg xmlns="http://www.w3.org/2000/svg"/>',
     "SVG drawing": b'\xef\xbb\xbf<svg xmlns="http://www.w3.org/2000/svg"/>',
-    "HEIC": b"\0\0\0\x18ftypheic\0\0\0\0mif1heic",
-    "HEIC image": b"\0\0\0\x18ftypmif1\0\0\0\0mif1heic",
     "JPEG XL": b"\xff\x0a\xfa\x7f\x01",
-    "JPEG 2000": b"\0\0\0\x0cjP  \r\n\x87\n",
     "a video": b"\0\0\0\x20ftypisom\0\0\2\0isomiso2avc1mp41",
     "Matroska": b"\x1aE\xdf\xa3\x9fB\x86\x81\1",
     "AVI video": b"RIFF\0\0\0\0AVI LIST",
@@ -295,6 +296,9 @@ REFUSED = {
     "an icon": b"\0\0\1\0\1\0",
     "metafile": b"\1\0\0\0" + b"\0" * 36 + b" EMF",
     "zip archive": b"PK\3\4",
+    "encrypted": b"Salted__" + bytes(16),
+    "Git LFS pointer": b"version https://git-lfs.github.com/spec/v1",
+    "metadata that macOS keeps": b"\0\5\x16\7\0\2",
     "text file": b"<!DOCTYPE html><title>404</title>",
 }
 
@@ -305,16 +309,12 @@ class TestErrors:
         with pytest.raises(PhotoError, match=rf"^photo 'x' is .*{kind}.*; \w+"):
             read_photo(REFUSED[kind], "x")
 
-    def test_heic_says_to_convert(self) -> None:
-        with pytest.raises(PhotoError, match="convert it to JPEG"):
-            read_photo(REFUSED["HEIC"])
-
     @pytest.mark.parametrize(
         ("content", "reason"),
         [
             (b"", "is empty"),
             (b"x", "not an image in a known format"),
-            (bytes(1000), "not an image in a known format"),
+            (bytes(1000), "holds zero bytes only; copy"),
         ],
     )
     def test_no_picture(self, content: bytes, reason: str) -> None:
@@ -322,10 +322,9 @@ class TestErrors:
             read_photo(content)
 
     @pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "BMP", "AVIF", "16-bit TIFF"])
-    def test_cut_short(self, kind: str) -> None:
-        content = specimens()[kind]
-        with pytest.raises(PhotoError, match=r"cannot be decoded|not an image"):
-            read_photo(content[: len(content) * 2 // 3])
+    def test_cut_in_the_header(self, kind: str) -> None:
+        with pytest.raises(PhotoError, match=r"cannot be (decoded|read)|not an image"):
+            read_photo(specimens()[kind][:50])
 
     def test_samples_without_an_agreed_scale(self) -> None:
         with pytest.raises(PhotoError, match=r"floating-point.*save it as 8-bit"):

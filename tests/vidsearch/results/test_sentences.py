@@ -38,6 +38,19 @@ WARNINGS = (
         QueryWarning(WarningCode.SEVERAL_FACES, {"faces": 3}),
         "3 faces in the photo, the largest was used; --face 2 to 3 picks another, by size",
     ),
+    (QueryWarning(WarningCode.PAGE_USED, {"page": 2, "pages": 3}), "3 pages, of which page 2 was"),
+    (
+        QueryWarning(WarningCode.FRAME_USED, {"frame": 5, "frames": 40}),
+        "an animation of 40 frames, of which frame 5 was used",
+    ),
+    (
+        QueryWarning(WarningCode.PHOTO_DAMAGED, {"share": 0.617}),
+        "damaged or cut short: about 62% of the picture was read",
+    ),
+    (
+        QueryWarning(WarningCode.PREVIEW_USED, {"width": 160, "height": 120}),
+        "only its preview of 160 x 120 pixels was used",
+    ),
     (
         QueryWarning(WarningCode.POOR_FACE, {"quality": 0.123}),
         "too small or too blurred (quality 0.12): expect an unreliable answer",
