@@ -227,7 +227,8 @@ def test_a_cut_animation_gives_the_frames_before_the_cut(face: Face) -> None:
 
 
 REFUSED = {
-    "zip, perhaps encrypted": (b"PK\3\4\x14\0\1\0", "is a zip archive; unpack it first"),
+    "zip": (b"PK\3\4\x14\0\0\0", "is a zip archive; unpack it first"),
+    "encrypted zip": (b"PK\3\4\x14\0\1\0", "with a password; unpack it with its password"),
     "encrypted by OpenSSL": (b"Salted__" + bytes(range(64)), "an encrypted file; decrypt it"),
     "encrypted by age": (b"age-encryption.org/v1\n", "an encrypted file; decrypt it first"),
     "7-Zip": (b"7z\xbc\xaf\x27\x1c\0\4", "is a 7z archive; unpack it first"),
