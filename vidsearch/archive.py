@@ -176,13 +176,15 @@ class Archive:
         """Erase a video's rows, faces and vectors permanently, and prove the erasure.
 
         Args:
-            video_id: Hash of the video's content, as in ``Hit.video_id``.
+            video_id: Id of the video, as in ``Hit.video_id``; its first characters, at least 8; or
+                the path of its file.
 
         Returns:
             The receipt, also written to ``receipts/`` in the catalog.
 
         Raises:
-            ConfigError: The catalog has no such video, or lies in a bucket with versioning.
+            ConfigError: The catalog has no such video or several, or lies in a bucket with
+                versioning.
             CatalogError: A trace of the video is left; the message names the file.
             CatalogWriteError: The catalog cannot be written.
         """
@@ -192,13 +194,14 @@ class Archive:
         """Erase a person's name, verdicts, tracks and faces permanently, with proof.
 
         Args:
-            person: ``person_id``, or the name where only one person has it.
+            person: ``person_id``, its first characters, at least 8; or the name.
 
         Returns:
             The receipt, also written to ``receipts/`` in the catalog.
 
         Raises:
-            ConfigError: The catalog has no such person, or lies in a bucket with versioning.
+            ConfigError: The catalog has no such person or several, or lies in a bucket with
+                versioning.
             CatalogError: A trace of the person is left; the message names the file.
             CatalogWriteError: The catalog cannot be written.
         """

@@ -212,7 +212,7 @@ def _show_unknown(verdicts: Judgements) -> None:
 def _give_name(verdicts: Judgements, name: str | None, chosen: Collection[str]) -> None:
     if not name or not chosen:
         raise ConfigError("type a name and choose at least one face")
-    same = [person for person, existing in verdicts.names.items() if existing == name]
+    same = verdicts.named(name)
     person = same[0] if same else add_person(catalog(), name)
     judge(catalog(), chosen, person, same=True)
     _clear_choices()

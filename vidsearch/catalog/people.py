@@ -18,6 +18,7 @@ from vidsearch.catalog.catalog import Catalog
 from vidsearch.catalog.schema import PEOPLE, VERDICTS
 from vidsearch.catalog.tables import sql_text
 from vidsearch.errors import ConfigError
+from vidsearch.text.names import composed
 from vidsearch.text.printable import printable
 
 LONGEST_NAME = 200
@@ -41,6 +42,11 @@ class Judgements:
     def confirmed(self, person_id: str) -> tuple[str, ...]:
         """Return the ids of the tracks that show this person, sorted."""
         return tuple(sorted(t for t, person in self.person_of.items() if person == person_id))
+
+    def named(self, name: str) -> list[str]:
+        """Return the ids of the people of a name; composed and decomposed letters are equal."""
+        wanted = _stored_name(name)
+        return [person for person, other in self.names.items() if _stored_name(other) == wanted]
 
 
 def judgements(catalog: Catalog) -> Judgements:
@@ -155,11 +161,15 @@ def _existing(catalog: Catalog, track_ids: Collection[str]) -> list[str]:
 
 
 def _person_row(person_id: str, name: str) -> pa.Table:
-    printed = " ".join(printable(name).split())
+    printed = _stored_name(name)
     if not printed or len(printed) > LONGEST_NAME:
         raise ConfigError(f"a name must have 1 to {LONGEST_NAME} characters; got {len(printed)}")
     row = {"person_id": person_id, "name": printed, "created_at": datetime.now(UTC)}
     return pa.Table.from_pylist([row], schema=PEOPLE)
+
+
+def _stored_name(name: str) -> str:
+    return composed(" ".join(printable(name).split()))
 
 
 def _require_person(catalog: Catalog, person_id: str) -> None:

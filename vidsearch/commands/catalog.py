@@ -44,15 +44,15 @@ def status(catalog: str, as_json: bool) -> int:
     "--video",
     cls=Option,
     section=_SELECTION,
-    metavar="ID",
-    help="video_id, as 'search --json' prints it",
+    metavar="ID|PATH",
+    help="video_id or path, as 'search --json' prints them; 8 characters of an id are enough",
 )
 @click.option(
     "--person",
     cls=Option,
     section=_SELECTION,
     metavar="ID",
-    help="person_id, or the name if only one person has it",
+    help="person_id, or the name if only one person has it; 8 characters of an id are enough",
 )
 def forget(catalog: str, video: str | None, person: str | None) -> int:
     """Erase a video or a person from a catalog for good.

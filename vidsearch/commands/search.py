@@ -87,9 +87,8 @@ def search(
         face=face,
         thumbnails=html is not None,
         search_filter=SearchFilter(
-            # A name that is not a local file is an id, or the full path of a removed video.
-            videos=tuple(_absolute(name) if Path(name).exists() else name for name in videos),
-            folders=tuple(map(_absolute, folders)),
+            videos=videos,
+            folders=folders,
             since=parse_time(since) if since is not None else None,
             until=parse_time(until) if until is not None else None,
         ),
@@ -97,10 +96,6 @@ def search(
     searcher = PhotoSearcher(Catalog.open(catalog), device=device)
     _print(searcher.search(photos, request), as_json, csv, html)
     return 0
-
-
-def _absolute(name: str) -> str:
-    return name if "://" in name else os.path.abspath(name)  # noqa: PTH100 (keeps links)
 
 
 def _print(result: SearchResult, as_json: bool, csv: str | None, html: str | None) -> None:

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-import json
-
 from vidsearch.catalog.catalog import Catalog
+from vidsearch.catalog.named_videos import SHORTEST_ID
 from vidsearch.catalog.people import Judgements, judgements
 from vidsearch.catalog.tables import sql_text
 from vidsearch.erasure.erase import Selection, delete_by_track, erase, require_erasable
-from vidsearch.erasure.proof import Traces, search_files, traces_of_id, traces_of_tracks
+from vidsearch.erasure.proof import (
+    Traces,
+    leaves_trace,
+    spelled_in_files,
+    traces_of_id,
+    traces_of_tracks,
+)
 from vidsearch.erasure.receipt import PersonReceipt, current_time, write_receipt
 from vidsearch.errors import ConfigError
 from vidsearch.text.printable import printable
@@ -22,20 +27,21 @@ def forget_person(catalog: Catalog, person: str) -> PersonReceipt:
 
     Args:
         catalog: The catalog; no run should index into it meanwhile.
-        person: ``person_id``, or the name where only one person has it.
+        person: ``person_id``, its first characters, at least ``SHORTEST_ID``, or the name. They
+            must stand for one person.
 
     Returns:
         The receipt, also written to ``receipts/`` in the catalog.
 
     Raises:
-        ConfigError: The catalog has no such person, or is in a bucket with versioning.
+        ConfigError: The catalog has no such person or several, or is in a bucket with versioning.
         CatalogError: A trace of the person is left; the message names the file.
         CatalogWriteError: The catalog cannot be written.
     """
     require_erasable(catalog)
     people = judgements(catalog)
-    person_id = _id_of(person, people)
-    erasure = erase(catalog, _select(catalog, person_id, person, people))
+    person_id = _id_of(catalog, person, people)
+    erasure = erase(catalog, _select(catalog, person_id, people))
     receipt = PersonReceipt(
         person_id=person_id,
         erased_at=current_time(),
@@ -47,34 +53,46 @@ def forget_person(catalog: Catalog, person: str) -> PersonReceipt:
     return receipt
 
 
-def _id_of(person: str, people: Judgements) -> str:
-    if person in people.names:
-        return person
-    namesakes = [person_id for person_id, name in people.names.items() if name == person]
-    if len(namesakes) > 1:
-        raise ConfigError(
-            f"{len(namesakes)} people are named {printable(person)!r}; pass the person_id: "
-            + ", ".join(namesakes)
-        )
-    return namesakes[0] if namesakes else person
-
-
-def _select(catalog: Catalog, person_id: str, person: str, people: Judgements) -> Selection:
-    """Return the data of a person, or the remaining data of a person erased in part.
+def _id_of(catalog: Catalog, person: str, people: Judgements) -> str:
+    """Return the id of the one person that an id, its beginning or a name stands for.
 
     Raises:
-        ConfigError: The catalog has no such person.
+        ConfigError: It stands for nobody, or for several people.
     """
+    if person in people.names:
+        return person
+    found = people.named(person)
+    if len(found) > 1:
+        raise ConfigError(
+            f"{len(found)} people are named '{printable(person)}'; pass the person_id: "
+            + ", ".join(found)
+        )
+    if not found and len(person) >= SHORTEST_ID:
+        found = [person_id for person_id in people.names if person_id.startswith(person)]
+    if len(found) == 1:
+        return found[0]
+    if found:
+        candidates = "; ".join(f"{person_id} ({people.names[person_id]})" for person_id in found)
+        raise ConfigError(
+            f"person '{printable(person)}' is the beginning of {len(found)} ids; nothing was "
+            f"erased: pass the whole person_id: {candidates}"
+        )
+    if leaves_trace(catalog, "person_id", person):
+        return person  # erased in part by an interrupted call
+    raise ConfigError(
+        f"person '{printable(person)}' is not in the catalog {catalog.uri!r}; nothing was erased: "
+        "the People page and the table 'people' list all people; a shortened person_id needs "
+        f"{SHORTEST_ID} characters"
+    )
+
+
+def _select(catalog: Catalog, person_id: str, people: Judgements) -> Selection:
+    """Return the data of a person, or the remaining data of a person erased in part."""
     track_ids = people.confirmed(person_id)
     if person_id in people.names:
         traces = _traces(catalog, person_id, track_ids, people)
     else:
         traces = traces_of_id(catalog, person_id)
-        if not person_id or search_files(catalog, traces)[1] is None:
-            raise ConfigError(
-                f"person {printable(person)!r} is not in the catalog {catalog.uri!r}; nothing "
-                "was erased: the People page and the table 'people' list all people"
-            )
     return Selection(
         traces=traces,
         delete_rows=lambda: _delete_rows(catalog, person_id, track_ids),
@@ -89,9 +107,7 @@ def _traces(
     name = people.names[person_id]
     unique = sum(other == name for other in people.names.values()) == 1
     if unique:
-        # Table logs contain the name as JSON, or as JSON within JSON.
-        quoted = json.dumps(name)
-        texts |= {quoted, json.dumps(quoted)[1:-1], f'"{name}"'}
+        texts |= spelled_in_files(name, quoted=True)
     return traces_of_tracks(catalog, track_ids, texts, (name,) if unique else ())
 
 

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import dataclasses
 import math
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from vidsearch.catalog.catalog import Catalog
+from vidsearch.catalog.named_videos import VideoNames, spellings, typed_spellings
 from vidsearch.catalog.records import KnownFile
 from vidsearch.errors import ConfigError
+from vidsearch.text.printable import printable
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -17,8 +20,10 @@ class SearchFilter:
     """Conditions on a video. Every given condition must hold, for at least one copy of the video.
 
     Attributes:
-        videos: The id, path or URI is one of these.
+        videos: The id, its beginning, the path or the URI is one of these.
         folders: The path or URI lies in one of these, at any depth.
+            Composed and decomposed letters are equal. A path may be relative, and may be written
+            as any output writes it.
         since: The file was changed at this time or later. The time of change is the nearest to a
             date of recording that every file has.
         until: The file was changed before this time.
@@ -43,14 +48,29 @@ class SearchFilter:
         if self == SearchFilter():
             return None
         files = catalog.known_files().values()
-        names = {file.video_id for file in files} | {file.uri for file in files}
+        named = self._named_videos(files)
+        folders = [_folder_spellings(folder) for folder in self.folders]
+        return frozenset(file.video_id for file in files if self._passes(file, named, folders))
+
+    def _named_videos(self, files: Collection[KnownFile]) -> frozenset[str]:
+        """Return the ids of ``videos``.
+
+        Raises:
+            ConfigError: A named video is not in the catalog.
+        """
+        if not self.videos:
+            return frozenset()
+        names = VideoNames.of((file.uri, file.video_id) for file in files)
+        found: set[str] = set()
         for name in self.videos:
-            if name not in names:
+            ids = names.find(name)
+            if not ids:
                 raise ConfigError(
-                    f"video {name!r} is not in the catalog; pass an id or a full path as "
+                    f"video '{printable(name)}' is not in the catalog; pass an id or a path as "
                     "'vidsearch search --json' prints them"
                 )
-        return frozenset(file.video_id for file in files if self._passes(file))
+            found |= ids
+        return frozenset(found)
 
     def with_lengths(
         self, catalog: Catalog, shortest_s: float = 0.0, longest_s: float | None = None
@@ -81,17 +101,25 @@ class SearchFilter:
             raise ConfigError("no video is within these limits; widen the filters")
         return dataclasses.replace(self, videos=videos)
 
-    def _passes(self, file: KnownFile) -> bool:
+    def _passes(
+        self, file: KnownFile, named: frozenset[str], folders: Sequence[tuple[str, ...]]
+    ) -> bool:
         changed = file.mtime_ns / 1e9
         return (
-            (not self.videos or file.video_id in self.videos or file.uri in self.videos)
-            and (
-                not self.folders
-                or any(file.uri.startswith(folder.rstrip("/") + "/") for folder in self.folders)
-            )
+            (not self.videos or file.video_id in named)
+            and (not folders or any(_lies_in(file.uri, folder) for folder in folders))
             and (self.since is None or changed >= self.since.timestamp())
             and (self.until is None or changed < self.until.timestamp())
         )
+
+
+def _folder_spellings(folder: str) -> tuple[str, ...]:
+    """Return the beginnings of the paths in a folder, in every spelling of it."""
+    return tuple(f"{name.rstrip('/')}/" for name in typed_spellings(folder) if name)
+
+
+def _lies_in(uri: str, folder: tuple[str, ...]) -> bool:
+    return any(name.startswith(folder) for name in spellings(uri))
 
 
 def parse_time(text: str) -> datetime:

@@ -41,7 +41,7 @@ def portable_name(name: str) -> str:
     """
     if is_unicode(name):
         return name
-    if _REMOTE.match(name):
+    if is_remote_name(name):
         return re.sub("[\ud800-\udfff]", lambda found: quote(os.fsencode(found[0])), name)
     return Path(os.path.abspath(name)).as_uri()  # noqa: PTH100 (resolve() would follow links)
 
@@ -55,7 +55,7 @@ def ascii_name(name: str) -> str:
     """
     if name.isascii() and name.isprintable():
         return name
-    if _REMOTE.match(name):
+    if is_remote_name(name):
         return quote(os.fsencode(name), safe="/:?&=#%+@~ ")
     return Path(os.path.abspath(name)).as_uri()  # noqa: PTH100 (as above)
 
@@ -76,6 +76,11 @@ def native_name(name: str) -> str:
 def is_file_url(name: str) -> bool:
     """Return True for a ``file://`` URL."""
     return name[: len(_FILE_URL)].lower() == _FILE_URL
+
+
+def is_remote_name(name: str) -> bool:
+    """Return True for a URI of another scheme than ``file``, such as ``s3://bucket/a.mp4``."""
+    return _REMOTE.match(name) is not None and not is_file_url(name)
 
 
 def path_of_url(url: str) -> str:

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from datetime import UTC, datetime
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
 from vidsearch.catalog import Catalog, CatalogWriter
 from vidsearch.catalog.maintenance import repair
 from vidsearch.catalog.people import add_person, judge, judgements, rename_person
+from vidsearch.catalog.schema import PEOPLE
 from vidsearch.catalog.tables import Table
 from vidsearch.commands.main import main
 from vidsearch.erasure.person import forget_person
@@ -152,3 +155,24 @@ def test_a_video_or_a_person_must_be_named(
             main(["forget", catalog.uri, *words])
     assert "--person" in capsys.readouterr().err
     assert main(["forget", catalog.uri, "--person", ""]) == 2
+
+
+@pytest.mark.parametrize("name", ["Zoe\u0308 B.", "Zo\u00eb B.", " Zo\u00eb  B. "])
+def test_composed_and_decomposed_letters_are_one_name(catalog: Catalog, name: str) -> None:
+    person = add_person(catalog, "Zoe\u0308 B.")
+    assert judgements(catalog).names[person] == "Zo\u00eb B."
+    assert judgements(catalog).named(name) == [person]
+    assert forget_person(catalog, name).person_id == person
+
+
+def test_a_shortened_id_selects_one_person_or_nobody(catalog: Catalog) -> None:
+    ada = add_person(catalog, "Ada")
+    with pytest.raises(ConfigError, match=r"not in the catalog.*nothing was erased"):
+        forget_person(catalog, ada[:7])
+    assert forget_person(catalog, ada[:8]).person_id == ada
+    for person_id in ("0123456789a", "0123456789b"):
+        row = {"person_id": person_id, "name": "Eve", "created_at": datetime.now(UTC)}
+        catalog.table("people").append(pa.Table.from_pylist([row], schema=PEOPLE))
+    with pytest.raises(ConfigError, match=r"2 ids; nothing was erased.*789a \(Eve\); .*789b \(Eve"):
+        forget_person(catalog, "0123456789")
+    assert len(judgements(catalog).names) == 2
