@@ -34,6 +34,7 @@ from pipelines.stages.options import IndexConfig
 from pipelines.stages.payloads import Notice, Outcome, SlicedVideo
 from vidsearch.catalog import Catalog, CatalogWriter, WriterConfig
 from vidsearch.catalog.maintenance import maintain, remove_replaced, repair
+from vidsearch.catalog.respelled import adopt_spellings
 from vidsearch.catalog.writer import new_run_id
 from vidsearch.device import resolve_device
 from vidsearch.errors import CatalogNotFoundError, VidsearchError
@@ -103,6 +104,7 @@ def index(
         sources = [sources]
     files = discover([os.fspath(source) for source in sources])
     catalog, models, pack = _open(catalog, model, cluster)
+    adopt_spellings(catalog, [file.uri for file in files])
     selection = select_files(catalog, files, config)
     counter = OutcomeCounter(catalog.model_id, selection)
     if not selection.to_index:

@@ -83,8 +83,12 @@ def write_errors(root: StoragePath) -> Iterator[None]:
 
 
 @contextmanager
-def read_errors(root: StoragePath, table: str) -> Iterator[None]:
+def read_errors(root: StoragePath, table: StoragePath) -> Iterator[None]:
     """Turn the table store's errors into vidsearch errors while a table is read.
+
+    Args:
+        root: Folder of the catalog.
+        table: Folder of the table.
 
     Raises:
         CatalogError: The table is missing or damaged.
@@ -94,8 +98,10 @@ def read_errors(root: StoragePath, table: str) -> Iterator[None]:
     try:
         yield
     except (OSError, DeltaError, pa.ArrowException) as error:
+        missing = table.path is not None and not table.path.is_dir()
+        fault = f"its folder {table.uri!r} is missing" if missing else one_line(error)
         raise CatalogError(
-            f"table {table!r} of the catalog {root.uri!r} cannot be read ({one_line(error)}); "
+            f"table {table.name!r} of the catalog {root.uri!r} cannot be read ({fault}); "
             "restore it from a copy, or index into a new folder"
         ) from error
 

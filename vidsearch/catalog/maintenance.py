@@ -23,6 +23,7 @@ from vidsearch.catalog.schema import VIDEOS, faces_schema, tracks_schema
 from vidsearch.catalog.tables import sql_text
 from vidsearch.catalog.versions import remove_superseded
 from vidsearch.errors import CatalogConflictError
+from vidsearch.text.names import composed
 from vidsearch.text.printable import one_line
 
 _LOG = logging.getLogger(__name__)
@@ -116,11 +117,13 @@ def remove_replaced(catalog: Catalog) -> int:
         CatalogWriteError: The catalog cannot be written.
     """
     content_at = {row["uri"]: row["video_id"] for row in catalog.table("files").read().to_pylist()}
+    respelled = {composed(uri): video_id for uri, video_id in content_at.items()}
     current = set(content_at.values())
     replaced: dict[str, list[str]] = defaultdict(list)
     for row in catalog.videos(columns=["video_id", "uri", "run_id"]).to_pylist():
         # A killed run may have left a video without a row in ``files``: keep the video.
-        content_now = content_at.get(row["uri"])
+        uri = row["uri"]
+        content_now = content_at[uri] if uri in content_at else respelled.get(composed(uri))
         if row["video_id"] not in current and content_now not in (None, row["video_id"]):
             replaced[row["run_id"]].append(row["video_id"])
     removed = 0

@@ -319,7 +319,7 @@ class Table:
         Raises:
             CatalogError: The table is missing or damaged.
         """
-        with read_errors(self.root, self.name):
+        with read_errors(self.root, StoragePath(self.uri)):
             yield
 
 

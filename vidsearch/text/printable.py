@@ -7,7 +7,8 @@ import unicodedata
 
 # Invisible characters that belong to the spelling of Persian, Indic scripts and emoji.
 _JOINERS = "\u200c\u200d"
-_DECORATION = re.compile(r"\x1b\[\d*m|↳")
+_DECORATION = re.compile(r"\x1b\[\d*m|↳|\[errno \d+\] ?", re.IGNORECASE)
+_RUST_ERROR = re.compile(r'(?:Error: )?Os \{ code: \d+, kind: \w+, message: "([^"]*)" \}')
 _STACK_FRAME = re.compile(r"\d+: |stack backtrace|note: ")
 _LONGEST_MESSAGE = 240
 _SURROGATE = re.compile("[\ud800-\udfff]")
@@ -60,8 +61,8 @@ def _escaped(character: str) -> str:
 def one_line(error: BaseException, *, with_type: bool = False) -> str:
     r"""Return an error's message on one short line, safe to print.
 
-    Colours and stack frames of the table store are left out. Without a message, the type of the
-    error is returned.
+    Colours, stack frames and debug forms of the table store, and numbers of system errors are left
+    out. Without a message, the type of the error is returned.
 
     Args:
         error: The error.
@@ -76,6 +77,7 @@ def one_line(error: BaseException, *, with_type: bool = False) -> str:
     lines = [_DECORATION.sub("", line).strip() for line in str(error).splitlines()]
     lines = [line for line in lines if line]
     message = ": ".join(lines[:1] + [line for line in lines[1:] if not _STACK_FRAME.match(line)])
+    message = _RUST_ERROR.sub(r"\1", message)
     name = type(error).__name__
     if not message:
         return name

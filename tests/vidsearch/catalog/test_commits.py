@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 from deltalake.exceptions import CommitFailedError, DeltaError
@@ -59,10 +60,16 @@ def test_our_own_errors_pass_unchanged() -> None:
     assert len(calls) == 1
 
 
-def test_a_read_error_names_the_table() -> None:
+def test_a_read_error_names_the_table(tmp_path: Path) -> None:
+    (tmp_path / "faces").mkdir()
     with (
         pytest.raises(CatalogError, match=r"table 'faces' .* cannot be read \(torn: footer\)"),
-        read_errors(ROOT, "faces"),
+        read_errors(ROOT, StoragePath(str(tmp_path / "faces"))),
+    ):
+        raise DeltaError("torn\nfooter")
+    with (
+        pytest.raises(CatalogError, match=r"'faces' .* \(its folder '/none/faces' is missing\)"),
+        read_errors(ROOT, StoragePath("/none/faces")),
     ):
         raise DeltaError("torn\nfooter")
 

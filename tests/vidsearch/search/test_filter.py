@@ -23,6 +23,10 @@ LATER = datetime(2024, 1, 1, tzinfo=UTC)
         (SearchFilter(videos=("video-0001", "/archive/0002 é film.mp4")), {1, 2}),
         (SearchFilter(folders=("/archive/",)), {0, 1, 2, 3}),
         (SearchFilter(folders=("/arch",)), set()),
+        (SearchFilter(folders=("",)), set()),
+        (SearchFilter(videos=("/archive/0002 e\u0301 film.mp4", "video-0003")), {2, 3}),
+        (SearchFilter(videos=("file:///archive/0002%20%C3%A9%20film.mp4",)), {2}),
+        (SearchFilter(videos=("video-000",)), {0, 1, 2, 3}),
         (SearchFilter(videos=("video-0001",), folders=("/elsewhere",)), set()),
         (SearchFilter(since=BEGUN, until=LATER), {0, 1, 2, 3}),
         (SearchFilter(since=LATER), set()),
@@ -83,3 +87,25 @@ def test_limits_of_length_and_named_videos(lengths: Catalog) -> None:
         named.with_lengths(lengths, 15, 25)
     with pytest.raises(ConfigError, match="'nowhere' is not in the catalog"):
         SearchFilter(videos=("nowhere",)).with_lengths(lengths, 15, 25)
+
+
+@pytest.mark.parametrize(
+    "folder",
+    [
+        "/films/d\u00e9cor caf\udce9",
+        "/films/de\u0301cor caf\udce9/",
+        "/films/d\u00e9cor caf\\xe9",
+        "file:///films/d%C3%A9cor%20caf%E9",
+        "./d\u00e9cor caf\udce9",
+    ],
+)
+def test_a_folder_in_every_spelling(
+    catalog: Catalog, synthetic: ModuleType, monkeypatch: pytest.MonkeyPatch, folder: str
+) -> None:
+    with CatalogWriter(catalog) as writer:
+        writer.add(
+            synthetic.make_video(0, status="indexed", uri="/films/de\u0301cor caf\udce9/a.mp4")
+        )
+        writer.add(synthetic.make_video(1, status="indexed", uri="/films/de\u0301cor caf/a.mp4"))
+    monkeypatch.setattr("os.getcwd", lambda: "/films")
+    assert SearchFilter(folders=(folder,)).video_ids(catalog) == {"video-0000"}

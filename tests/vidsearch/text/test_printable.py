@@ -51,6 +51,11 @@ def test_result_is_one_line_of_valid_unicode(text: str) -> None:
         (RuntimeError("a\x1b[31mred\x1b[0m \u21b3 cause"), "ared  cause"),
         (RuntimeError("lost\n0: frame\n12: frame\nstack backtrace\nnote: run"), "lost"),
         (RuntimeError("404: not found"), "404: not found"),
+        (OSError(2, "No such file or directory", "a"), "No such file or directory: 'a'"),
+        (
+            RuntimeError('no /c: Error: Os { code: 2, kind: NotFound, message: "No such file" }'),
+            "no /c: No such file",
+        ),
         (RuntimeError("gpj.\u202eexe"), r"gpj.\u202eexe"),
         (RuntimeError("x" * 1000), "x" * 240),
     ],
