@@ -33,8 +33,7 @@ from pipelines.stages import error_boundary
 from pipelines.stages.options import IndexConfig
 from pipelines.stages.payloads import Notice, Outcome, SlicedVideo
 from vidsearch.catalog import Catalog, CatalogWriter, WriterConfig
-from vidsearch.catalog.maintenance import maintain, remove_replaced, repair
-from vidsearch.catalog.respelled import adopt_spellings
+from vidsearch.catalog.maintenance import adopt_spellings, maintain, remove_replaced, repair
 from vidsearch.catalog.writer import new_run_id
 from vidsearch.device import resolve_device
 from vidsearch.errors import CatalogNotFoundError, VidsearchError

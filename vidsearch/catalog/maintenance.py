@@ -1,4 +1,4 @@
-"""Maintenance of the tables: repair after killed runs, compaction, removal of old versions.
+"""Maintenance of the tables: repair after killed runs, respelled paths, compaction, old versions.
 
 An attempt to commit that is older than ``STALE_AFTER_S`` and never became visible is treated as
 dead. An attempt takes seconds, and contention ends after ``commits.RETRY_FOR_S``. A test of age
@@ -10,20 +10,23 @@ removal (see ``writer.py``).
 from __future__ import annotations
 
 import logging
+import os
 import re
 import time
 from collections import defaultdict
+from collections.abc import Collection
 from dataclasses import dataclass
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from vidsearch.catalog.catalog import Catalog
-from vidsearch.catalog.schema import VIDEOS, faces_schema, tracks_schema
+from vidsearch.catalog.records import KnownFile
+from vidsearch.catalog.schema import VIDEOS, faces_schema, file_rows, tracks_schema
 from vidsearch.catalog.tables import sql_text
 from vidsearch.catalog.versions import remove_superseded
 from vidsearch.errors import CatalogConflictError
-from vidsearch.text.names import composed
+from vidsearch.text.names import composed, is_remote_name, portable_name
 from vidsearch.text.printable import one_line
 
 _LOG = logging.getLogger(__name__)
@@ -37,6 +40,7 @@ _FILE_BYTES = 32 << 20
 _FACES_FILE_BYTES = 4 << 20
 _IDS_PER_TERM = 200
 _TERMS_PER_STATEMENT = 20
+_PATHS_PER_STATEMENT = 200
 
 _STAMP = re.compile(r"\.([0-9a-f]{12})$")
 
@@ -132,6 +136,45 @@ def remove_replaced(catalog: Catalog) -> int:
     return removed
 
 
+def adopt_spellings(catalog: Catalog, uris: Collection[str]) -> int:
+    """Give known files the spelling in which they were found now; return their number.
+
+    macOS and some network drives change the letters of names (Unicode NFC, NFD): the same file then
+    has another path. With the new path in its row, the file is neither read again nor listed twice,
+    and opens by the bytes that its name has now. A file that still exists under its former spelling is another file and stays.
+
+    Args:
+        catalog: The catalog.
+        uris: Paths and URIs of the files found.
+
+    Raises:
+        CatalogConflictError: Other writers committed first for two minutes.
+        CatalogWriteError: The catalog cannot be written.
+    """
+    present = {uri for uri in uris if not uri.isascii() and not is_remote_name(uri)}
+    if not present:
+        return 0
+    known_files = catalog.known_files()
+    former: dict[str, list[KnownFile]] = defaultdict(list)
+    for file in known_files.values():
+        if not (file.uri.isascii() or is_remote_name(file.uri) or file.uri in present):
+            former[composed(file.uri)].append(file)
+    respelled: dict[str, KnownFile] = {}
+    for uri in present - known_files.keys():
+        for file in former.get(composed(uri), ()):
+            if not _is_another_file(file.uri, uri):
+                respelled[file.uri] = KnownFile(uri, file.size, file.mtime_ns, file.video_id)
+    if not respelled:
+        return 0
+    table = catalog.table("files")
+    table.merge(file_rows(respelled.values()), "uri", "true")
+    stored = sorted(map(portable_name, respelled))
+    for start in range(0, len(stored), _PATHS_PER_STATEMENT):
+        paths = ", ".join(map(sql_text, stored[start : start + _PATHS_PER_STATEMENT]))
+        table.delete(f"uri IN ({paths})")
+    return len(respelled)
+
+
 def maintain(catalog: Catalog) -> None:
     """Join small files and remove files that no version of the last day refers to.
 
@@ -151,6 +194,13 @@ def maintain(catalog: Catalog) -> None:
             except CatalogConflictError as error:
                 _LOG.info("compaction of %s is postponed: %s", name, one_line(error))
         table.vacuum(_KEEP_OLD_FILES_H)
+
+
+def _is_another_file(former: str, present: str) -> bool:
+    try:
+        return os.path.lexists(former) and not os.path.samefile(former, present)  # noqa: PTH121
+    except OSError:
+        return True
 
 
 def _dead_attempts(catalog: Catalog, name: str, oldest_live_s: float) -> dict[str, list[str]]:

@@ -45,8 +45,8 @@ class Judgements:
 
     def named(self, name: str) -> list[str]:
         """Return the ids of the people of a name; composed and decomposed letters are equal."""
-        wanted = _stored_name(name)
-        return [person for person, other in self.names.items() if _stored_name(other) == wanted]
+        stored = _stored_name(name)
+        return [person for person, other in self.names.items() if _stored_name(other) == stored]
 
 
 def judgements(catalog: Catalog) -> Judgements:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from vidsearch.catalog.catalog import Catalog
-from vidsearch.catalog.named_videos import SHORTEST_ID
+from vidsearch.search.named_videos import SHORTEST_ID
 from vidsearch.catalog.people import Judgements, judgements
 from vidsearch.catalog.tables import sql_text
 from vidsearch.erasure.erase import Selection, delete_by_track, erase, require_erasable

@@ -8,8 +8,7 @@ import pytest
 
 from tests.helpers.synthetic_catalog import make_video
 from vidsearch.catalog import Catalog, CatalogWriter, KnownFile
-from vidsearch.catalog.maintenance import remove_replaced
-from vidsearch.catalog.respelled import adopt_spellings
+from vidsearch.catalog.maintenance import adopt_spellings, remove_replaced
 from vidsearch.text.names import portable_name
 
 NFC, NFD = "Zo\u00eb d\u00e9cor", "Zoe\u0308 de\u0301cor"

@@ -108,4 +108,4 @@ def test_a_folder_in_every_spelling(
         )
         writer.add(synthetic.make_video(1, status="indexed", uri="/films/de\u0301cor caf/a.mp4"))
     monkeypatch.setattr("os.getcwd", lambda: "/films")
-    assert SearchFilter(folders=(folder,)).video_ids(catalog) == {"video-0000"}
+    assert SearchFilter(folders=(folder,)).video_ids(catalog) == frozenset({"video-0000"})
