@@ -141,7 +141,8 @@ def adopt_spellings(catalog: Catalog, uris: Collection[str]) -> int:
 
     macOS and some network drives change the letters of names (Unicode NFC, NFD): the same file then
     has another path. With the new path in its row, the file is neither read again nor listed twice,
-    and opens by the bytes that its name has now. A file that still exists under its former spelling is another file and stays.
+    and opens by the bytes that its name has now. A file that still exists under its former spelling
+    is another file and stays.
 
     Args:
         catalog: The catalog.

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from vidsearch.catalog.catalog import Catalog
-from vidsearch.search.named_videos import SHORTEST_ID
 from vidsearch.catalog.people import Judgements, judgements
 from vidsearch.catalog.tables import sql_text
 from vidsearch.erasure.erase import Selection, delete_by_track, erase, require_erasable
@@ -16,6 +15,7 @@ from vidsearch.erasure.proof import (
 )
 from vidsearch.erasure.receipt import PersonReceipt, current_time, write_receipt
 from vidsearch.errors import ConfigError
+from vidsearch.search.named_videos import SHORTEST_ID
 from vidsearch.text.printable import printable
 
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from vidsearch.catalog.catalog import Catalog
-from vidsearch.search.named_videos import SHORTEST_ID, VideoNames
 from vidsearch.catalog.tables import sql_text
 from vidsearch.erasure.erase import Selection, delete_by_track, erase, require_erasable
 from vidsearch.erasure.proof import leaves_trace, spelled_in_files, traces_of_id, traces_of_tracks
 from vidsearch.erasure.receipt import VideoReceipt, current_time, write_receipt
 from vidsearch.errors import ConfigError
+from vidsearch.search.named_videos import SHORTEST_ID, VideoNames
 from vidsearch.text.names import native_name, portable_name
 from vidsearch.text.printable import printable
 

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from vidsearch.catalog.catalog import Catalog
-from vidsearch.search.named_videos import VideoNames, spellings, typed_spellings
 from vidsearch.catalog.records import KnownFile
 from vidsearch.errors import ConfigError
+from vidsearch.search.named_videos import VideoNames, spellings, typed_spellings
 from vidsearch.text.printable import printable
 
 
