@@ -57,6 +57,9 @@ def may_be_raw(image: Pillow.Image) -> bool:
     """Return True if a file that Pillow takes for a TIFF image may be a camera raw file.
 
     In most raw files the first image of the TIFF structure is a small preview.
+
+    Args:
+        image: Opened image of any shape.
     """
     if not isinstance(image, TiffImagePlugin.TiffImageFile):
         return False

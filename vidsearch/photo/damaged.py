@@ -65,7 +65,7 @@ def share_of_rows(image: Pillow.Image) -> float:
     Missing pixels have one colour, at the bottom of the image, in BMP files at its top.
 
     Args:
-        image: Decoded image, before any rotation.
+        image: Decoded image of any shape, before any rotation.
     """
     width, height = min(image.width, _COLUMNS), min(image.height, _ROWS)
     sample = np.asarray(image.resize((width, height), Pillow.Resampling.NEAREST).convert("RGB"))

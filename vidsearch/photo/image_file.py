@@ -30,7 +30,7 @@ _LAST_FRAME: Final = 400
 def open_image(
     file: BinaryIO, kind: FileKind | None, label: str
 ) -> tuple[Pillow.Image, tuple[QueryWarning, ...]]:
-    """Return the opened image file, and warnings about parts that cannot be used.
+    """Return the opened image of any shape, and warnings about parts that cannot be used.
 
     Args:
         file: The file, at any position.
@@ -96,7 +96,7 @@ def _raw_error(label: str, error: Exception) -> PhotoError:
 
 
 def load_pixels(image: Pillow.Image, longest: int) -> None:
-    """Decode the frame of an opened file, in JPEG files not much larger than needed.
+    """Decode the frame of an opened image of any shape; shrink JPEG files on the way.
 
     Args:
         image: The opened file.
@@ -114,17 +114,25 @@ def load_pixels(image: Pillow.Image, longest: int) -> None:
 
 
 def frame_numbers(image: Pillow.Image) -> list[int]:
-    """Return the numbers of the frames to decode, from 0; the first is the one that is shown."""
+    """Return the numbers of the frames to decode, from 0; the first is the current one.
+
+    Args:
+        image: Opened image of any shape.
+    """
     if image.format == "MPO":  # a phone's second view, not an animation
         return [image.tell()]
     last = min(getattr(image, "n_frames", 1), _LAST_FRAME) - 1
     spaced = np.linspace(0, last, min(last + 1, MAX_FRAMES)).round().astype(int).tolist()
-    shown = image.tell()
-    return [shown, *(number for number in spaced if number != shown)]
+    current = image.tell()
+    return [current, *(number for number in spaced if number != current)]
 
 
 def frame_warnings(image: Pillow.Image) -> tuple[QueryWarning, ...]:
-    """Return a warning if a file has other frames or pages than the current one."""
+    """Return a warning if a file has other frames or pages than the current one.
+
+    Args:
+        image: Opened image of any shape.
+    """
     frames = getattr(image, "n_frames", 1)
     if frames == 1 or image.format == "MPO":
         return ()

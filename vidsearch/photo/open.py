@@ -155,7 +155,7 @@ def _quiet() -> Iterator[None]:
 def _damaged(
     file: BinaryIO, kind: FileKind | None, name: str, label: str, error: Exception
 ) -> Photo:
-    """Return what can be read of a damaged photo.
+    """Return the readable part of a damaged photo.
 
     Raises:
         PhotoError: Nothing can be read, or the file is no photo.
