@@ -194,7 +194,7 @@ def _chosen_face(
 
 
 def _limits(photo: Photo) -> str:
-    """Return which part of a photo was searched, in brackets; empty if all of it was."""
+    """Return the searched part of a photo in brackets; empty if all of it was searched."""
     parts = []
     for warning in photo.warnings:
         if warning.code is WarningCode.PHOTO_DAMAGED:
