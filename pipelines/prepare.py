@@ -27,6 +27,9 @@ from vidsearch.faces.geometry.realign import realign
 from vidsearch.faces.template import normalise
 from vidsearch.media.endings import SOURCE_PHOTO_ENDINGS
 from vidsearch.models.registry import LoadedPack, load_pack
+from vidsearch.storage.files import neighbour
+from vidsearch.text.names import composed, portable_name
+from vidsearch.text.printable import printable, valid_unicode
 from vidsearch.trainingset.assemble import SetOptions, SetReport, assemble
 from vidsearch.trainingset.candidates import Candidate, write_candidates
 from vidsearch.trainingset.duplicates import difference_hash
@@ -90,7 +93,11 @@ def prepare(
         for path, candidates in _candidates(todo, models, options):
             write_candidates(path, candidates)
             progress.update(len(candidates))
-    made_by = {"photos": str(raw), "pack": models.pack.name, "model_id": models.model_id}
+    made_by = {
+        "photos": portable_name(str(raw)),
+        "pack": models.pack.name,
+        "model_id": models.model_id,
+    }
     return _finish(paths, work, out, options.photo.template, models, options, made_by)
 
 
@@ -138,8 +145,10 @@ def prepare_from_catalog(
 
 def _work_folder(out: Path) -> Path:
     if out.exists():
-        raise ConfigError(f"{out} exists already; name a new folder for the training set")
-    work = out.with_name(f"{out.name}.part")
+        raise ConfigError(
+            f"'{printable(str(out))}' exists already; name a new folder for the training set"
+        )
+    work = neighbour(out, ending=".part")
     work.mkdir(parents=True, exist_ok=True)
     return work
 
@@ -164,9 +173,11 @@ def _finish(
 
 def _photos(raw: Path) -> list[RawPhoto]:
     if not raw.is_dir():
-        raise TrainingSetError(f"{raw} is not a folder; name one with a sub-folder per identity")
+        raise TrainingSetError(
+            f"'{printable(str(raw))}' is not a folder; name one with a sub-folder per identity"
+        )
     found = [
-        RawPhoto(folder.name, str(path))
+        RawPhoto(composed(valid_unicode(folder.name)), str(path))
         for folder in sorted(raw.iterdir())
         if folder.is_dir() and not folder.name.startswith(".")
         for path in sorted(folder.rglob("*"))
@@ -176,7 +187,8 @@ def _photos(raw: Path) -> list[RawPhoto]:
     ]
     if not found:
         raise TrainingSetError(
-            f"{raw} holds no photos in sub-folders; it must hold one folder per identity, with "
+            f"'{printable(str(raw))}' holds no photos in sub-folders; it must hold one folder per "
+            "identity, with "
             f"photos ({', '.join(SOURCE_PHOTO_ENDINGS)}) in it"
         )
     return found

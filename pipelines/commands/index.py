@@ -14,6 +14,7 @@ from vidsearch.commands import options
 from vidsearch.commands.app import Option, command
 from vidsearch.errors import ConfigError
 from vidsearch.text.json_text import json_text
+from vidsearch.text.log_lines import LineFormatter
 from vidsearch.text.printable import printable
 
 if TYPE_CHECKING:
@@ -201,7 +202,7 @@ def _log_to_file(path: str) -> None:
         raise ConfigError(
             f"--log {path!r} cannot be written ({error.strerror}); name another file"
         ) from error
-    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+    handler.setFormatter(LineFormatter("%(asctime)s %(levelname)s %(message)s"))
     logger = logging.getLogger("pipelines")
     logger.addHandler(handler)
     for other in logger.handlers:  # Keep the level of the console.

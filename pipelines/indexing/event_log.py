@@ -34,8 +34,12 @@ from types import TracebackType
 from typing import Any, Self, TextIO
 
 from vidsearch.storage.path import StoragePath
+from vidsearch.text.json_text import json_text
+from vidsearch.text.names import portable_name
 
 FOLDER = "runs"
+_NAMES = frozenset({"video", "source", "path"})
+"""Fields that hold paths or URIs."""
 _PART_EVERY_S = 30.0
 _LOG = logging.getLogger(__name__)
 
@@ -65,7 +69,9 @@ class EventLog:
         """Add an event; fields that are None are left out."""
         now = datetime.now(UTC).isoformat(timespec="milliseconds")
         present = {name: value for name, value in fields.items() if value is not None}
-        self._lines.append(json.dumps({"time": now, "event": event, **present}) + "\n")
+        for name in _NAMES & present.keys():
+            present[name] = portable_name(present[name])
+        self._lines.append(json_text({"time": now, "event": event, **present}) + "\n")
         _LOG.info("%s %s", event, " ".join(f"{name}={value}" for name, value in present.items()))
         self._flush()
 

@@ -16,7 +16,6 @@ from pipelines.stages.payloads import Failure, KnownVideo, Notice, Outcome
 from vidsearch.catalog import CatalogWriter, IndexedVideo, KnownFile, VideoRecord
 from vidsearch.errors import VideoError
 from vidsearch.text.names import portable_name
-from vidsearch.text.printable import printable
 from vidsearch.video.discover import VideoSource
 from vidsearch.video.identity import content_id
 
@@ -162,7 +161,7 @@ class OutcomeCounter:
         uri = failure.source.uri
         advanced = self._advanced.pop(uri, 0.0)
         outputs.progress.step(failure.source.size - advanced, failed=True)
-        outputs.progress.say(f"failed: {printable(uri)}: {printable(failure.message)}")
+        outputs.progress.say(f"failed: {uri}: {failure.message}")
         outputs.events.write(
             "video",
             status="failed",
@@ -249,5 +248,5 @@ def _report_notice(notice: Notice, outputs: RunOutputs) -> None:
         return
     video = notice.source.uri if notice.source is not None else None
     if notice.kind != "slice":
-        outputs.progress.say(f"{notice.kind}: {printable(video or '')}: {notice.text}")
+        outputs.progress.say(f"{notice.kind}: {video or ''}: {notice.text}")
     outputs.events.write(notice.kind, video=video, message=notice.text)

@@ -8,6 +8,8 @@ import time
 from types import TracebackType
 from typing import Self, TextIO
 
+from vidsearch.text.printable import printable
+
 _DRAW_EVERY_S = 0.2
 
 
@@ -54,9 +56,9 @@ class Progress:
         self.draw()
 
     def say(self, text: str) -> None:
-        """Print a line above the progress line."""
+        """Print a line above the progress line; control characters in names are escaped."""
         if self._show:
-            self._stream.write(f"\r\x1b[K{text}\n")
+            self._stream.write(f"\r\x1b[K{printable(text)}\n")
             self.draw(now=True)
 
     def draw(self, *, now: bool = False) -> None:

@@ -169,15 +169,19 @@ def config_from(recipe: str | None, overrides: Overrides) -> TrainConfig:
         config = replace(config, loss=named_loss(overrides.loss))
     config = override(config, overrides.settings)
     if overrides.data is not None:
-        path = str(Path(overrides.data).resolve())
-        config = replace(config, data=replace(config.data, path=path))
+        config = replace(config, data=replace(config.data, path=_setting(overrides.data)))
     validation = config.validation
     if overrides.validate is not None:
-        validation = replace(validation, path=str(Path(overrides.validate).resolve()))
+        validation = replace(validation, path=_setting(overrides.validate))
     if overrides.pairs is not None:
-        validation = replace(validation, pair_list=str(Path(overrides.pairs).resolve()))
+        validation = replace(validation, pair_list=_setting(overrides.pairs))
     config = replace(config, validation=validation)
     return config if overrides.device is None else replace(config, device=overrides.device)
+
+
+def _setting(path: str) -> str:
+    """Return the absolute path of an argument, as a config can hold it."""
+    return portable_name(str(Path(path).resolve()))
 
 
 def _run(config: TrainConfig, context: RunContext, *, needs_validation: bool) -> RunReport:

@@ -14,6 +14,7 @@ from vidsearch.datatypes import Image
 from vidsearch.errors import TrainingSetError
 from vidsearch.faces.geometry.align import AlignmentTemplate
 from vidsearch.media.endings import PHOTO_ENDINGS
+from vidsearch.text.printable import printable
 from vidsearch.trainingset.manifest import find_set_manifest, template_of_size
 
 _PROBED_FACES = 50  # faces read to find their size, if no manifest states it
@@ -37,7 +38,7 @@ class FolderDataset:
 
     def __init__(self, folder: Path) -> None:
         manifest = find_set_manifest(folder)
-        self.name = manifest.name if manifest is not None else folder.resolve().name
+        self.name = manifest.name if manifest is not None else printable(folder.resolve().name)
         self.licence = manifest.licence if manifest is not None else ""
         self._folder = folder
         self.identities, self._files, self.labels = _list_faces(folder)

@@ -7,6 +7,7 @@ from pathlib import Path
 from trainer.data.base import FaceDataset
 from trainer.data.folders import FolderDataset
 from vidsearch.errors import TrainingSetError
+from vidsearch.text.names import native_name
 from vidsearch.trainingset.manifest import MANIFEST, Part
 
 
@@ -22,7 +23,7 @@ def open_dataset(path: str | Path, part: Part = "train") -> FaceDataset:
     Raises:
         TrainingSetError: The path is not a training set, lacks the part, or is malformed.
     """
-    source = Path(path)
+    source = Path(native_name(str(path)))
     if not source.exists():
         raise TrainingSetError(f"training set {source} does not exist; check the path")
     if (source / MANIFEST).is_file():

@@ -17,6 +17,7 @@ from trainer.data.decoding import decode_face
 from trainer.data.recordio import CorruptRecordError, Record, RecordFile, read_index
 from vidsearch.datatypes import Image
 from vidsearch.errors import TrainingSetError
+from vidsearch.text.printable import printable
 from vidsearch.trainingset.manifest import find_set_manifest, template_of_size
 
 _PROBED_FACES = 50
@@ -40,7 +41,7 @@ class RecordDataset:
 
     def __init__(self, path: Path) -> None:
         manifest = find_set_manifest(path.parent)
-        self.name = manifest.name if manifest is not None else path.resolve().parent.name
+        self.name = manifest.name if manifest is not None else printable(path.resolve().parent.name)
         self.licence = manifest.licence if manifest is not None else ""
         self._path = path
         self._file = RecordFile(path)

@@ -19,7 +19,7 @@ from trainer.data.order import GROUPS_IN_WINDOW
 from vidsearch.datatypes import Image
 from vidsearch.errors import TrainingSetError
 from vidsearch.faces.geometry.align import AlignmentTemplate
-from vidsearch.text.printable import first_line
+from vidsearch.text.printable import first_line, printable
 from vidsearch.trainingset.manifest import find_set_manifest, template_of_size
 from vidsearch.trainingset.shards import MAX_GROUP_BYTES
 
@@ -51,7 +51,7 @@ class ShardDataset:
 
     def __init__(self, folder: Path, max_group_bytes: int = MAX_GROUP_BYTES) -> None:
         manifest = find_set_manifest(folder)
-        self.name = manifest.name if manifest is not None else folder.resolve().name
+        self.name = manifest.name if manifest is not None else printable(folder.resolve().name)
         self.licence = manifest.licence if manifest is not None else ""
         self._max_group_bytes = max_group_bytes
         self._paths = sorted(folder.glob("*.parquet"))

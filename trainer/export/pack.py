@@ -7,7 +7,6 @@ of similarities. All of them are measured on identities that are not in the trai
 
 from __future__ import annotations
 
-import json
 import re
 import shutil
 import tempfile
@@ -31,6 +30,8 @@ from vidsearch.errors import ConfigError, ExportError
 from vidsearch.faces.embed.base import EmbedderConfig
 from vidsearch.models.pack import NAME_RULE, DetectorSpec, EmbedderSpec, ModelPack, PackFile
 from vidsearch.models.pack_toml import PACK_TOML, describe_file, verify_pack, write_pack
+from vidsearch.text.json_text import json_text
+from vidsearch.text.printable import printable
 
 if TYPE_CHECKING:
     from trainer.backbones.base import Backbone
@@ -137,7 +138,7 @@ def export_pack(run: Path, out: Path, options: ExportOptions | None = None) -> E
     if held_out is None:
         raise NoHeldOutIdentitiesError("--held-out SET")
     out.parent.mkdir(parents=True, exist_ok=True)
-    staged = Path(tempfile.mkdtemp(prefix=f".{out.name}.", suffix=".part", dir=out.parent))
+    staged = Path(tempfile.mkdtemp(prefix=f".{out.name[:25]}.", suffix=".part", dir=out.parent))
     try:
         report = _write_pack(
             staged, name, backbone, (training, held_out), len(identities), settings
@@ -157,7 +158,7 @@ def pack_name(out: Path, options: ExportOptions) -> str:
         ConfigError: The folder exists, or its name is not valid for a pack.
     """
     if out.exists():
-        raise ConfigError(f"{out} exists already; name a new folder for the pack")
+        raise ConfigError(f"'{printable(str(out))}' exists already; name a new folder for the pack")
     if options.name:
         return options.name
     name = re.sub(r"[^a-z0-9_.-]+", "-", out.name.lower()).strip("-.")
@@ -210,7 +211,7 @@ def _write_pack(
         training_set=training.name,
         identities=identities,
     )
-    (folder / REPORT_FILE).write_text(json.dumps(asdict(report), indent=2) + "\n")
+    (folder / REPORT_FILE).write_text(json_text(asdict(report), indent=2) + "\n")
     detector, files = _base_detector(options.detector, folder)
     stated = training.licence if training.licence else "not stated"
     licence = options.licence or f"as the training set {training.name} allows: {stated}"

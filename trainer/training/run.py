@@ -29,6 +29,7 @@ from trainer.training.out_of_memory import explain_out_of_memory
 from trainer.training.step import TrainStep
 from trainer.training.validation import Validation, ValidationSet, pairs_of
 from vidsearch.errors import ConfigError, TrainingSetError
+from vidsearch.text.names import native_name
 from vidsearch.training_runs import CONFIG
 from vidsearch.trainingset.manifest import MANIFEST
 
@@ -48,7 +49,7 @@ def open_sets(config: TrainConfig) -> tuple[FaceDataset, ValidationSet | None]:
     dataset = open_dataset(config.data.path)
     if config.validation.path:
         return dataset, _validation_set(config, dataset)
-    folder = Path(config.data.path)
+    folder = Path(native_name(config.data.path))
     if (folder / MANIFEST).is_file() and (folder / "held_out").is_dir():
         return dataset, open_dataset(folder, "held_out")
     if config.validation.held_out:
@@ -59,10 +60,10 @@ def open_sets(config: TrainConfig) -> tuple[FaceDataset, ValidationSet | None]:
 
 def _validation_set(config: TrainConfig, dataset: FaceDataset) -> ValidationSet:
     settings = config.validation
-    path = Path(settings.path)
+    path = Path(native_name(settings.path))
     if not (settings.pair_list or path.suffix == ".bin"):
         return open_dataset(path)
-    pairs = open_pairs(path, settings.pair_list, dataset.template, settings.pictures)
+    pairs = open_pairs(path, native_name(settings.pair_list), dataset.template, settings.pictures)
     pairs.warn_of_shared_identities(dataset.identities)
     return pairs
 

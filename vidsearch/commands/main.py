@@ -18,6 +18,7 @@ import click
 from vidsearch.commands.app import Group, Registry, usage_line
 from vidsearch.commands.streams import OutputStream, decode_names_as_utf8, standard_streams
 from vidsearch.errors import VidsearchError, reason
+from vidsearch.text.log_lines import LineFormatter
 from vidsearch.text.printable import printable
 from vidsearch.version import __version__
 
@@ -67,18 +68,11 @@ def _root() -> Group:
     return root
 
 
-class _LineFormatter(logging.Formatter):
-    """Format each message as one line without a traceback."""
-
-    def format(self, record: logging.LogRecord) -> str:
-        return printable(f"vidsearch: {record.getMessage()}")
-
-
 @contextmanager
 def _logging_to_stderr(level: int) -> Iterator[None]:
     """Write the messages of our own packages, but of no other library, to standard error."""
     handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(_LineFormatter())
+    handler.setFormatter(LineFormatter("vidsearch: %(message)s"))
     loggers = [logging.getLogger(name) for name in ("vidsearch", "pipelines", "trainer", "ui")]
     for logger in loggers:
         logger.addHandler(handler)

@@ -12,6 +12,8 @@ from pathlib import Path
 TEMPORARY_FILES = ".*.part"
 """Glob pattern of temporary files, which lie in the folder of the file to write."""
 
+_LONGEST_NAME_BYTES = 255
+
 
 @contextmanager
 def replaced_atomically(path: Path) -> Iterator[Path]:
@@ -101,5 +103,23 @@ def file_sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
+def neighbour(path: Path, *, beginning: str = "", ending: str = "") -> Path:
+    """Return the path in the same folder whose name has a further beginning and ending.
+
+    A name that would be too long for a file system is shortened, always in the same way.
+
+    Example:
+        >>> neighbour(Path("/sets/faces"), ending=".part").name
+        'faces.part'
+        >>> len(neighbour(Path("/sets") / ("x" * 255), ending=".part").name)
+        47
+    """
+    name = f"{beginning}{path.name}{ending}"
+    if len(os.fsencode(name)) > _LONGEST_NAME_BYTES:
+        digest = hashlib.blake2b(os.fsencode(path.name), digest_size=8).hexdigest()
+        name = f"{beginning}{path.name[:25]}~{digest}{ending}"
+    return path.with_name(name)
+
+
 def _temporary_path(path: Path) -> Path:
-    return path.with_name(f".{path.name}.{secrets.token_hex(8)}.part")
+    return neighbour(path, beginning=".", ending=f".{secrets.token_hex(8)}.part")

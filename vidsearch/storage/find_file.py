@@ -3,20 +3,9 @@
 from __future__ import annotations
 
 import os
-import unicodedata
 from pathlib import Path
 
-
-def same_name(name: str) -> str:
-    """Return a name in the form in which equal names are equal texts (Unicode NFC).
-
-    macOS writes letters with accents as two characters, other systems as one.
-
-    Example:
-        >>> same_name("Zoe\u0308") == "Zoë"
-        True
-    """
-    return unicodedata.normalize("NFC", name)
+from vidsearch.text.names import composed
 
 
 def find_file(path: Path) -> Path:
@@ -59,7 +48,7 @@ def _entries(folder: Path, name: str, *, any_ending: bool) -> list[str]:
         entries = os.listdir(folder)  # noqa: PTH208 (names, not paths)
     except (OSError, ValueError):
         return []
-    matches = [entry for entry in entries if same_name(entry) == same_name(name)]
+    matches = [entry for entry in entries if composed(entry) == composed(name)]
     if not matches and any_ending:
         folded = _with_folded_ending(name)
         matches = [entry for entry in entries if _with_folded_ending(entry) == folded]
@@ -67,7 +56,7 @@ def _entries(folder: Path, name: str, *, any_ending: bool) -> list[str]:
 
 
 def _with_folded_ending(name: str) -> str:
-    stem, ending = os.path.splitext(same_name(name))  # noqa: PTH122 (a name, not a path)
+    stem, ending = os.path.splitext(composed(name))  # noqa: PTH122 (a name, not a path)
     return stem + ending.casefold()
 
 

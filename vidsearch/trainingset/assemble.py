@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence
@@ -16,6 +15,7 @@ from numpy.typing import NDArray
 from vidsearch.errors import ConfigError, TrainingSetError
 from vidsearch.faces.geometry.align import AlignmentTemplate
 from vidsearch.faces.template import normalise
+from vidsearch.text.json_text import json_text
 from vidsearch.text.printable import printable
 from vidsearch.trainingset.candidates import read_candidates
 from vidsearch.trainingset.duplicates import near_duplicates
@@ -24,6 +24,7 @@ from vidsearch.trainingset.shards import ShardWriter
 from vidsearch.trainingset.split import held_out_identities
 
 REPORT_JSON, REPORT_TEXT = "report.json", "report.txt"
+_FOLDER_NAME_BYTES = 200
 
 Layout = Literal["folders", "shards"]
 
@@ -168,10 +169,11 @@ def assemble(
         identities=report.identities,
         made_by={**made_by, "held_out": options.held_out, "seed": options.seed},
     )
-    (folder / MANIFEST).write_text(json.dumps(manifest.to_json(), indent=2) + "\n")
-    (folder / REPORT_JSON).write_text(json.dumps(report.to_json(), indent=2) + "\n")
+    (folder / MANIFEST).write_text(json_text(manifest.to_json(), indent=2) + "\n")
+    (folder / REPORT_JSON).write_text(json_text(report.to_json(), indent=2) + "\n")
     lines = [f"  {printable(s)} ({printable(n)}): {reason}" for s, n, reason in report.dropped]
-    (folder / REPORT_TEXT).write_text("\n".join([report.to_text(), "", "Dropped:", *lines]) + "\n")
+    text = "\n".join([report.to_text(), "", "Dropped:", *lines]) + "\n"
+    (folder / REPORT_TEXT).write_text(text, encoding="utf-8")
     return report
 
 
@@ -274,7 +276,8 @@ def _folder_names() -> Callable[[str], str]:
 
     def name_of(identity: str) -> str:
         if identity not in names:
-            plain = "".join("_" if c in '/\\:*?"<>|\0' else c for c in identity).strip(". ") or "_"
+            plain = "".join("_" if c in '/\\:*?"<>|\0' else c for c in printable(identity))
+            plain = plain.encode()[:_FOLDER_NAME_BYTES].decode(errors="ignore").strip(". ") or "_"
             name, number = plain, 2
             while name.casefold() in folded_names:
                 name, number = f"{plain}~{number}", number + 1

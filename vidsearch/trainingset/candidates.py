@@ -15,6 +15,8 @@ import numpy as np
 
 from vidsearch.datatypes import Vector
 from vidsearch.storage.files import replaced_atomically
+from vidsearch.text.names import portable_name
+from vidsearch.text.printable import valid_unicode
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -39,7 +41,7 @@ class Candidate:
 
 
 def write_candidates(path: Path, candidates: Iterable[Candidate]) -> None:
-    """Write one batch; the file appears complete or not at all.
+    """Write one batch, with portable names; the file appears complete or not at all.
 
     Raises:
         OSError: The file cannot be written.
@@ -50,11 +52,11 @@ def write_candidates(path: Path, candidates: Iterable[Candidate]) -> None:
     rows = [
         {
             "identity": c.identity,
-            "source": c.source,
+            "source": portable_name(c.source),
             "image": c.image,
             "hash": c.hash,
             "embedding": c.embedding.astype(np.float16).tobytes(),
-            "dropped": c.dropped,
+            "dropped": valid_unicode(c.dropped),
         }
         for c in candidates
     ]
