@@ -24,6 +24,7 @@ class StreamRecord:
         codec: Name of the codec; None if it is not known.
         width: Pixels of the upright frame.
         height: Pixels of the upright frame.
+        failure: Reason why the stream cannot be decoded; None if it can.
         turn_deg: See ``ReadOptions.turn_deg``.
         seekable: See ``ReadOptions.seekable``.
         anchors: See ``ReadOptions.anchors``.
@@ -34,6 +35,7 @@ class StreamRecord:
     codec: str | None = None
     width: int | None = None
     height: int | None = None
+    failure: str | None = None
     turn_deg: int = 0
     seekable: bool | None = None
     anchors: tuple[Anchor, ...] = ()

@@ -28,6 +28,7 @@ STREAM = pa.struct(
         ("codec", pa.string()),
         ("width", pa.int32()),
         ("height", pa.int32()),
+        ("failure", pa.string()),
         ("turn_deg", pa.int32()),
         ("seekable", pa.bool_()),
         # Null or empty for a seekable stream.

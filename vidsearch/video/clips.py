@@ -61,6 +61,8 @@ def browser_media_type(uri: str, read: ReadOptions = DEFAULT_READ) -> str | None
         container = _CONTAINER_OF_ENDING.get(Path(uri).suffix.lower(), "")
         context = opened.stream.codec_context
         audio = {s.codec_context.name for s in opened.container.streams.audio if s.codec_context}
+        if not opened.is_only_video:
+            return None
         if is_remote(uri) or context.pix_fmt not in _PIXEL_FORMATS or audio - _AUDIO_CODECS:
             return None
         return _PLAYABLE.get((container, context.name.removeprefix("lib")))

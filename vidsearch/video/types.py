@@ -52,12 +52,14 @@ class StreamInfo:
         codec: Name of the codec; None if it is not known.
         width: Width of the upright frame; None if it is not known.
         height: Height of the upright frame; None if it is not known.
+        failure: Reason why the stream cannot be decoded, in a few words; None if it can.
     """
 
     index: int
     codec: str | None
     width: int | None
     height: int | None
+    failure: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
-from typing import Final, cast
+from typing import Final
 
 import av
 import av.container
 import av.stream
+from av.stream import Disposition
 
-from vidsearch.errors import NoVideoStreamError, VideoOpenError
+from vidsearch.errors import NoVideoStreamError
 from vidsearch.text.printable import printable
-from vidsearch.video.pyav.container import open_container
+from vidsearch.video.pyav.container import OpenedContainer, open_container
+from vidsearch.video.pyav.streams import (
+    FilmStreams,
+    StreamLook,
+    film_streams,
+    look,
+    needs_look,
+)
 from vidsearch.video.source import ByteSource
 from vidsearch.video.types import StreamInfo
 
@@ -49,14 +57,15 @@ class OpenedStream:
         self.source = source if source is not None else ByteSource(uri)
         self.audio: av.AudioStream | None = None
         try:
-            opened = open_container(uri, self.source, max_pixels)
+            opened, seen = _open_with_look(uri, self.source, max_pixels)
             self.container, self.source = opened.container, opened.source
             self.converted_from = opened.converted_from
         except BaseException:
             self.source.close()
             raise
         try:
-            self.stream = _video_stream(uri, self.container, self._max_pixels, stream)
+            self._films = film_streams(uri, self.container, seen, max_pixels)
+            self.stream = _video_stream(uri, self.container, self._films, stream)
         except BaseException:
             self.close()
             raise
@@ -69,11 +78,18 @@ class OpenedStream:
     @property
     def other_streams(self) -> tuple[StreamInfo, ...]:
         """Video streams that are not decoded, without cover images."""
-        return tuple(
-            _stream_info(stream)
-            for stream in _film_streams(self.container)
-            if stream.index != self.stream.index
-        )
+        return tuple(info for info in self._films.infos if info.index != self.stream.index)
+
+    @property
+    def is_only_video(self) -> bool:
+        """True if no player can show another stream of the file instead, not even a poster."""
+        attached, timed = Disposition.attached_pic, Disposition.timed_thumbnails
+        tracks = [
+            stream
+            for stream in self.container.streams.video
+            if not stream.disposition & attached or stream.disposition & timed
+        ]
+        return len(tracks) == 1
 
     def set_up(self, threads: int, *, audio: bool = False) -> None:
         """Prepare the decoder and discard every other stream.
@@ -120,52 +136,29 @@ def container_name(stream: av.VideoStream) -> str:
     return "mp4" if name.startswith("mov,") else name.split(",")[0]
 
 
-def _film_streams(container: av.container.InputContainer) -> list[av.VideoStream]:
-    """Return the video streams that are no still images."""
-    cover = av.stream.Disposition.attached_pic | av.stream.Disposition.timed_thumbnails
-    streams = [s for s in container.streams.video if not s.disposition & cover]
-    # An AVIF or HEIF sequence begins with a still image, as a stream of one frame.
-    moving = any(s.frames > 1 for s in streams)
-    return [s for s in streams if not (moving and s.frames == 1)]
-
-
-def _stream_info(stream: av.VideoStream) -> StreamInfo:
-    context = cast("av.VideoCodecContext | None", stream.codec_context)
-    if context is None:
-        return StreamInfo(index=stream.index, codec=None, width=None, height=None)
-    return StreamInfo(
-        index=stream.index,
-        codec=context.name,
-        width=stream.width or None,
-        height=stream.height or None,
-    )
+def _open_with_look(
+    uri: str, source: ByteSource, max_pixels: int
+) -> tuple[OpenedContainer, StreamLook | None]:
+    """Open a container; look into it first if its flags do not settle which stream is the film."""
+    opened = open_container(uri, source, max_pixels)
+    if not needs_look(opened.container):
+        return opened, None
+    try:
+        seen = look(opened.container, max_pixels)
+    finally:
+        opened.container.close()
+    source.check()
+    return open_container(uri, source, max_pixels), seen
 
 
 def _video_stream(
-    uri: str, container: av.container.InputContainer, max_pixels: int, index: int | None
+    uri: str, container: av.container.InputContainer, films: FilmStreams, index: int | None
 ) -> av.VideoStream:
-    """Return the video stream to decode: the default stream, else the largest, as in players."""
-    streams = _film_streams(container)
-    if not streams:
-        content = "only audio and a cover image" if container.streams.video else "no video stream"
-        raise NoVideoStreamError(f"'{printable(uri)}' holds {content}; leave it out")
-    decodable = [s for s in streams if s.codec_context is not None]
-    if not decodable:
-        raise VideoOpenError(
-            f"'{printable(uri)}' uses a video codec that this FFmpeg does not decode; convert it "
-            "to H.264"
-        )
-    default = [s for s in decodable if s.disposition & av.stream.Disposition.default]
-    chosen = [s for s in decodable if s.index == index]
-    if index is not None and not chosen:
+    if index is None:
+        index = films.decodable[0]
+    elif index not in films.decodable:
         raise NoVideoStreamError(
             f"'{printable(uri)}' has no video stream {index} that can be decoded; choose one of "
-            f"{', '.join(str(s.index) for s in decodable)}"
+            f"{', '.join(map(str, sorted(films.decodable)))}"
         )
-    best = max(chosen or default or decodable, key=lambda s: s.width * s.height)
-    if best.width * best.height > max_pixels:
-        raise VideoOpenError(
-            f"'{printable(uri)}' has frames of {best.width} x {best.height}, more than the "
-            f"{max_pixels} pixels that are decoded; scale it down first"
-        )
-    return best
+    return next(stream for stream in container.streams.video if stream.index == index)

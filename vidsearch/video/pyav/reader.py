@@ -105,7 +105,7 @@ class PyAVReader(VideoReader):
     @property
     def read_options(self) -> ReadOptions:
         """Options with which another reader gives the same frames and times."""
-        return replace(self._options, stream=self._stream.index)
+        return replace(self._options, stream=self._info.stream)
 
     @property
     def expected(self) -> ExpectedStream:
