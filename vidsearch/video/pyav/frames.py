@@ -5,7 +5,7 @@ from __future__ import annotations
 import av
 
 from vidsearch.datatypes import Image
-from vidsearch.video.pyav.pixels import FrameConverter
+from vidsearch.video.pyav.geometry.pixels import FrameConverter
 from vidsearch.video.types import DecodedFrame, ExpectedStream, FrameGeometry
 
 

@@ -57,14 +57,14 @@ class OpenedStream:
         self.source = source if source is not None else ByteSource(uri)
         self.audio: av.AudioStream | None = None
         try:
-            opened, seen = _open_with_look(uri, self.source, max_pixels)
+            opened, stream_look = _open_with_look(uri, self.source, max_pixels)
             self.container, self.source = opened.container, opened.source
             self.converted_from = opened.converted_from
         except BaseException:
             self.source.close()
             raise
         try:
-            self._films = film_streams(uri, self.container, seen, max_pixels)
+            self._films = film_streams(uri, self.container, stream_look, max_pixels)
             self.stream = _video_stream(uri, self.container, self._films, stream)
         except BaseException:
             self.close()
@@ -144,11 +144,11 @@ def _open_with_look(
     if not needs_look(opened.container):
         return opened, None
     try:
-        seen = look(opened.container, max_pixels)
+        stream_look = look(opened.container, max_pixels)
     finally:
         opened.container.close()
     source.check()
-    return open_container(uri, source, max_pixels), seen
+    return open_container(uri, source, max_pixels), stream_look
 
 
 def _video_stream(

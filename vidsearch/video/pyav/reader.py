@@ -22,10 +22,10 @@ from vidsearch.read_options import DEFAULT_READ, ReadOptions
 from vidsearch.text.printable import printable
 from vidsearch.video.pyav.clock import PresentationClock
 from vidsearch.video.pyav.frames import DtsStamps, PyAVFrame, presentation_stamp
+from vidsearch.video.pyav.geometry.pixel_aspect import AspectDecoder
+from vidsearch.video.pyav.geometry.pixels import FrameConverter
 from vidsearch.video.pyav.info import video_info
 from vidsearch.video.pyav.open import MAX_PIXELS, OpenedStream, can_seek, container_name
-from vidsearch.video.pyav.pixel_aspect import AspectDecoder
-from vidsearch.video.pyav.pixels import FrameConverter
 from vidsearch.video.pyav.seeking import (
     first_keyframe,
     packets_from_keyframe,

@@ -35,7 +35,7 @@ _MAX_BYTES: Final = 32 << 20
 
 @dataclass(slots=True)
 class StreamLook:
-    """Video packets seen in a bounded look into a container.
+    """Video packets read in a bounded look into a container.
 
     Attributes:
         packets: Position and time stamps of every packet, by index of the stream.
@@ -101,7 +101,10 @@ def look(container: av.container.InputContainer, max_pixels: int) -> StreamLook:
 
 
 def film_streams(
-    uri: str, container: av.container.InputContainer, seen: StreamLook | None, max_pixels: int
+    uri: str,
+    container: av.container.InputContainer,
+    stream_look: StreamLook | None,
+    max_pixels: int,
 ) -> FilmStreams:
     """Return the video streams that are no covers, the film first.
 
@@ -110,18 +113,18 @@ def film_streams(
     Args:
         uri: Name in errors.
         container: Open container.
-        seen: Result of a look into it; None if its flags settle the question.
+        stream_look: Result of a look into it; None if its flags settle the question.
         max_pixels: Largest frame that is decoded, in pixels.
 
     Raises:
         NoVideoStreamError: The container holds no video stream, or only covers.
         VideoOpenError: No stream can be decoded, or all frames are too large.
     """
-    streams = _films(container, seen)
+    streams = _films(container, stream_look)
     if not streams:
         content = "only audio and a cover image" if container.streams.video else "no video stream"
         raise NoVideoStreamError(f"'{printable(uri)}' holds {content}; leave it out")
-    infos = {stream.index: _info(stream, seen, max_pixels) for stream in streams}
+    infos = {stream.index: _info(stream, stream_look, max_pixels) for stream in streams}
     usable = [stream for stream in streams if infos[stream.index].failure is None]
     if not usable:
         # A reader states that none of the frames can be decoded.
@@ -130,7 +133,7 @@ def film_streams(
         raise VideoOpenError(_none_usable(uri, list(infos.values()), max_pixels))
 
     def preference(stream: av.VideoStream) -> tuple[bool, bool, int, int]:
-        undecoded = seen is not None and stream.index not in seen.sizes
+        undecoded = stream_look is not None and stream.index not in stream_look.sizes
         no_default = not stream.disposition & _DEFAULT
         return undecoded, no_default, -_area(infos[stream.index]), stream.index
 
@@ -170,8 +173,8 @@ def _read(
         stream = video.get(packet.stream_index)
         if stream is not None:
             if packet.size:
-                seen = found.packets.setdefault(stream.index, set())
-                seen.add((packet.pos, packet.dts, packet.pts))
+                packets = found.packets.setdefault(stream.index, set())
+                packets.add((packet.pos, packet.dts, packet.pts))
                 read[stream.index] += 1
             _decode(packet, stream, found)
         count, size = count + 1, size + packet.size
@@ -198,39 +201,43 @@ def _decode(packet: av.Packet[Any], stream: av.VideoStream, found: StreamLook) -
         found.sizes[stream.index] = (frames[0].width, frames[0].height)
 
 
-def _films(container: av.container.InputContainer, seen: StreamLook | None) -> list[av.VideoStream]:
+def _films(
+    container: av.container.InputContainer, stream_look: StreamLook | None
+) -> list[av.VideoStream]:
     """Return the streams that are no pictures."""
     streams = _unflagged(container)
-    if seen is None:
+    if stream_look is None:
         return streams
-    most = max(map(seen.count, streams), default=0)
+    most = max(map(stream_look.count, streams), default=0)
     if most <= 1:
         only_covers = bool(container.streams.audio)
-        return [s for s in streams if not (only_covers and _is_cover(s, seen))]
+        return [s for s in streams if not (only_covers and _is_cover(s, stream_look))]
     # A programme may list a stream of which the file holds nothing.
-    streams = [s for s in streams if seen.count(s) or _size(s)[0]]
-    return [s for s in streams if not _is_picture(s, seen, most)]
+    streams = [s for s in streams if stream_look.count(s) or _size(s)[0]]
+    return [s for s in streams if not _is_picture(s, stream_look, most)]
 
 
-def _is_cover(stream: av.VideoStream, seen: StreamLook) -> bool:
-    return seen.count(stream) == 1 and _codec(stream) in _PICTURE_CODECS
+def _is_cover(stream: av.VideoStream, stream_look: StreamLook) -> bool:
+    return stream_look.count(stream) == 1 and _codec(stream) in _PICTURE_CODECS
 
 
-def _is_picture(stream: av.VideoStream, seen: StreamLook, most: int) -> bool:
+def _is_picture(stream: av.VideoStream, stream_look: StreamLook, most: int) -> bool:
     """Return True for a cover, a poster or a stream of thumbnails beside a film."""
-    count = seen.count(stream)
+    count = stream_look.count(stream)
     few = 0 < count * _FRAMES_PER_THUMBNAIL <= most
     return count == 1 or (few and _codec(stream) in _PICTURE_CODECS)
 
 
-def _info(stream: av.VideoStream, seen: StreamLook | None, max_pixels: int) -> StreamInfo:
+def _info(stream: av.VideoStream, stream_look: StreamLook | None, max_pixels: int) -> StreamInfo:
     codec = _codec(stream)
     width, height = _size(stream)
     failure = None
-    if seen is not None and stream.index in seen.sizes:
-        width, height = seen.sizes[stream.index]
-    elif seen is not None and (seen.at_end or seen.count(stream) >= _PACKETS_OF_FILM):
-        failure = f"none of its first {seen.count(stream)} packets could be decoded"
+    if stream_look is not None and stream.index in stream_look.sizes:
+        width, height = stream_look.sizes[stream.index]
+    elif stream_look is not None and (
+        stream_look.at_end or stream_look.count(stream) >= _PACKETS_OF_FILM
+    ):
+        failure = f"none of its first {stream_look.count(stream)} packets could be decoded"
     if codec is None:
         failure = "this FFmpeg does not decode its codec"
     elif width * height > max_pixels:

@@ -3,7 +3,7 @@ from itertools import product
 import numpy as np
 import pytest
 
-from vidsearch.video.pyav.orientation import Orientation
+from vidsearch.video.pyav.geometry.orientation import Orientation
 
 ONE = 65536
 EIGHT = [Orientation(*flags) for flags in product((False, True), repeat=3)]

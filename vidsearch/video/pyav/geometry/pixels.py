@@ -9,8 +9,8 @@ import av.video.reformatter
 import numpy as np
 
 from vidsearch.datatypes import Image
-from vidsearch.video.pyav.orientation import Orientation
-from vidsearch.video.pyav.pixel_aspect import AspectDecoder
+from vidsearch.video.pyav.geometry.orientation import Orientation
+from vidsearch.video.pyav.geometry.pixel_aspect import AspectDecoder
 from vidsearch.video.types import FrameGeometry
 
 _UNSPECIFIED = 2  # AVCOL_SPC_UNSPECIFIED

@@ -1,0 +1,1 @@
+"""Geometry and pixels of decoded frames."""
