@@ -121,4 +121,4 @@ def prepare(
         report = prepare_photos(Path(raw[0]), Path(out), settings, show_progress=True)
     text = f"{report.to_text()}\nWrote {printable(out)}"
     print(json_text(report.to_json()) if as_json else text)
-    return 0
+    return 0 if report.complete else options.SOME_INPUTS_FAILED

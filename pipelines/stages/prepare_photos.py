@@ -14,20 +14,13 @@ from vidsearch.faces.template import normalise
 from vidsearch.models.registry import LoadedPack
 from vidsearch.photo.faces import choose_central, choose_largest, embed_face
 from vidsearch.photo.first_face import photo_with_faces
+from vidsearch.photo.people_folders import PersonPhoto
 from vidsearch.trainingset.candidates import Candidate
 from vidsearch.trainingset.duplicates import difference_hash
 
 JPEG_QUALITY = 95
 
 Which = Literal["largest", "central"]
-
-
-@dataclass(frozen=True, slots=True)
-class RawPhoto:
-    """Photo and its identity label."""
-
-    identity: str
-    path: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,27 +39,27 @@ class PhotoOptions:
 
 
 def run(
-    photos: Sequence[RawPhoto], models: LoadedPack, options: PhotoOptions
+    photos: Sequence[PersonPhoto], models: LoadedPack, options: PhotoOptions
 ) -> tuple[Candidate, ...]:
     """Return a candidate for every photo, in order; ``dropped`` states why a photo has no face."""
     return tuple(_candidate(photo, models, options) for photo in photos)
 
 
-def _candidate(photo: RawPhoto, models: LoadedPack, options: PhotoOptions) -> Candidate:
+def _candidate(photo: PersonPhoto, models: LoadedPack, options: PhotoOptions) -> Candidate:
     try:
         opened, found = photo_with_faces(photo.path, models.detector)
     except PhotoError as error:
-        return Candidate(photo.identity, photo.path, dropped=f"unreadable: {error}")
+        return Candidate(photo.person, photo.path, dropped=f"unreadable: {error}", failed=True)
     image, detections = opened.image, found.detections
     if not len(detections):
-        return Candidate(photo.identity, photo.path, dropped="no face")
+        return Candidate(photo.person, photo.path, dropped="no face")
     choose = choose_largest if options.which == "largest" else choose_central
     embedded = embed_face(image, detections, choose(detections, image), models, photo.path)
     if not options.keep_poor and embedded.poor:
-        return Candidate(photo.identity, photo.path, dropped="too small or blurred")
+        return Candidate(photo.person, photo.path, dropped="too small or blurred")
     face = align_faces(image, embedded.detection.landmarks, options.template)[0]
     embedding = normalise(embedded.embedding[None])[0]
-    return Candidate(photo.identity, photo.path, jpeg(face), difference_hash(face), embedding)
+    return Candidate(photo.person, photo.path, jpeg(face), difference_hash(face), embedding)
 
 
 def jpeg(face: Image) -> bytes:

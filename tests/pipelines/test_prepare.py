@@ -13,13 +13,14 @@ from pipelines.cluster.config import ClusterConfig
 from pipelines.demo.people import PEOPLE, load_pictures
 from pipelines.prepare import PrepareOptions, prepare, prepare_from_catalog
 from pipelines.stages import prepare_photos
-from pipelines.stages.prepare_photos import PhotoOptions, RawPhoto
+from pipelines.stages.prepare_photos import PhotoOptions
 from vidsearch.catalog import Catalog
 from vidsearch.catalog.people import add_person, judge
 from vidsearch.commands.main import main
 from vidsearch.errors import ConfigError, TrainingSetError
 from vidsearch.faces.geometry.align import ARCFACE_112
 from vidsearch.models.registry import LoadedPack
+from vidsearch.photo.people_folders import PersonPhoto
 from vidsearch.trainingset.assemble import SetOptions
 from vidsearch.trainingset.candidates import Candidate
 from vidsearch.trainingset.manifest import read_set_manifest
@@ -86,7 +87,7 @@ def test_a_stopped_run_goes_on(raw: Path, tmp_path: Path, monkeypatch: pytest.Mo
     run = prepare_photos.run
 
     def noted(
-        photos: Sequence[RawPhoto], models: LoadedPack, settings: PhotoOptions
+        photos: Sequence[PersonPhoto], models: LoadedPack, settings: PhotoOptions
     ) -> tuple[Candidate, ...]:
         if len(looked_at) == 2:
             raise KeyboardInterrupt
@@ -135,7 +136,7 @@ def test_labelled_tracks_become_a_set(films: Path, tmp_path: Path) -> None:
 
 def test_the_command(raw: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     out = str(tmp_path / "set")
-    assert main(["prepare", str(raw), out, "--workers", "1", "--held-out", "0", "--json"]) == 0
+    assert main(["prepare", str(raw), out, "--workers", "1", "--held-out", "0", "--json"]) == 3
     assert json.loads(capsys.readouterr().out)["faces"] == {"train": 10, "held_out": 0}
     assert main(["prepare", str(tmp_path / "no"), str(tmp_path / "x")]) == 2
     assert "is not a folder" in capsys.readouterr().err

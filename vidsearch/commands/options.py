@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import os
+from typing import Final
 
 import click
+
+SOME_INPUTS_FAILED: Final = 3
+"""Exit status of a command that finished although some inputs could not be used."""
 
 catalog = click.argument("catalog", metavar="CATALOG", help="folder of the catalog")
 device = click.option(

@@ -9,7 +9,13 @@ from typing import Any, Final
 PHOTO_ENDINGS: Final = (".jpg", ".jpeg", ".png", ".webp", ".bmp")
 """Endings of photos in data sets and training sets, in lower case."""
 
-SOURCE_PHOTO_ENDINGS: Final = (*PHOTO_ENDINGS, ".tif", ".tiff", ".gif")
+_SOURCE_PHOTO_ENDINGS = """
+.apng .avif .avifs .dib .gif .heic .heics .heif .heifs .hif .j2c .j2k .jfif .jif .jp2 .jpc .jpe .jpf
+.jpx .mpo .pbm .pgm .pnm .ppm .tif .tiff
+.3fr .arw .cr2 .cr3 .crw .dcr .dng .erf .fff .iiq .k25 .kdc .mef .mos .mrw .nef .nrw .orf .pef .raf
+.raw .rw2 .rwl .sr2 .srf .srw .x3f
+"""
+SOURCE_PHOTO_ENDINGS: Final = frozenset({*PHOTO_ENDINGS, *_SOURCE_PHOTO_ENDINGS.split()})
 """Endings of photos from which a training set is prepared, in lower case.
 
 Data sets use ``PHOTO_ENDINGS`` only. A GIF or TIFF in their folders is not a photo of the data set,

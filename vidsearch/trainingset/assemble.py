@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -15,7 +15,9 @@ from numpy.typing import NDArray
 from vidsearch.errors import ConfigError, TrainingSetError
 from vidsearch.faces.geometry.align import AlignmentTemplate
 from vidsearch.faces.template import normalise
+from vidsearch.photo.people_folders import OtherFiles
 from vidsearch.text.json_text import json_text
+from vidsearch.text.names import portable_name
 from vidsearch.text.printable import printable
 from vidsearch.trainingset.candidates import read_candidates
 from vidsearch.trainingset.duplicates import near_duplicates
@@ -25,6 +27,9 @@ from vidsearch.trainingset.split import held_out_identities
 
 REPORT_JSON, REPORT_TEXT = "report.json", "report.txt"
 _FOLDER_NAME_BYTES = 200
+
+MOST_NAMES = 100
+"""Dropped photos that are named in the printed report."""
 
 Layout = Literal["folders", "shards"]
 
@@ -71,6 +76,8 @@ class SetReport:
         identities: Number of identities in the set, by part.
         reasons: Number of dropped photos, by reason.
         dropped: Source, identity and reason of every dropped photo.
+        failed: Number of dropped photos that cannot be read.
+        others: Files and folders that were not read as photos.
     """
 
     photos: int
@@ -78,6 +85,13 @@ class SetReport:
     identities: dict[str, int]
     reasons: dict[str, int]
     dropped: tuple[tuple[str, str, str], ...] = field(repr=False)
+    failed: int = 0
+    others: OtherFiles = field(default_factory=OtherFiles)
+
+    @property
+    def complete(self) -> bool:
+        """True if every photo and every folder could be read."""
+        return not self.failed and not self.others.unreadable
 
     def to_json(self) -> dict[str, Any]:
         """Return the content of ``report.json``."""
@@ -90,17 +104,42 @@ class SetReport:
             "identities": self.identities,
             "dropped_by_reason": self.reasons,
             "dropped": rows,
+            "failed": self.failed,
+            "passed_over": dict(self.others.passed_over),
+            "excluded": dict(self.others.excluded),
+            "unreadable": [portable_name(path) for path in self.others.unreadable],
         }
 
     def to_text(self) -> str:
-        """Return a summary of a few lines, without the single dropped photos."""
+        """Return the counts, a line for each dropped photo, and the counts of other files."""
         lines = [f"{sum(self.faces.values())} faces kept of {self.photos} photos."]
         lines += [
             f"  {part:9} {self.faces[part]:8} faces of {self.identities[part]} identities"
             for part in PARTS
         ]
         lines += [f"  dropped   {count:8} {reason}" for reason, count in self.reasons.items()]
-        return "\n".join(lines)
+        lines += [
+            f"  {printable(source)}: {printable(reason)}"
+            for source, _, reason in self.dropped[:MOST_NAMES]
+        ]
+        if len(self.dropped) > MOST_NAMES:
+            lines.append(f"  and {len(self.dropped) - MOST_NAMES} more; {REPORT_TEXT} names all")
+        return "\n".join([*lines, *self._other_lines()])
+
+    def _other_lines(self) -> list[str]:
+        others = self.others
+        lines = [
+            f"Not read: {printable(path)}: {printable(reason)}"
+            for path, reason in others.unreadable.items()
+        ]
+        for text, counts in (("no photos", others.passed_over), ("excluded", others.excluded)):
+            if counts:
+                parts = ", ".join(
+                    f"{printable(name) if name else 'no ending'} {count}"
+                    for name, count in counts.items()
+                )
+                lines.append(f"Other files, {text}: {sum(counts.values())} ({parts}).")
+        return lines
 
 
 @dataclass(slots=True)
@@ -113,6 +152,7 @@ class _Candidates:
         hashes: Perceptual hash of each candidate.
         embeddings: (D,) embedding of each candidate.
         dropped: Reason why a candidate is dropped; empty for candidates in the set.
+        failed: Number of candidates whose photo cannot be read.
     """
 
     identities: list[str] = field(default_factory=list)
@@ -120,6 +160,7 @@ class _Candidates:
     hashes: list[int] = field(default_factory=list)
     embeddings: list[NDArray[np.float16]] = field(default_factory=list)
     dropped: list[str] = field(default_factory=list)
+    failed: int = 0
 
 
 def assemble(
@@ -129,6 +170,7 @@ def assemble(
     confidence: Callable[[NDArray[np.floating]], NDArray[np.float64]],
     options: SetOptions,
     made_by: dict[str, Any],
+    others: OtherFiles | None = None,
 ) -> SetReport:
     """Assemble a training set in a temporary folder, which the caller renames when it is complete.
 
@@ -139,6 +181,7 @@ def assemble(
         confidence: Calibration of the pack: (N,) cosines to (N,) probabilities.
         options: Name, split and layout.
         made_by: Detector and settings, recorded in the manifest.
+        others: Files and folders that were not read as photos, for the report.
 
     Raises:
         TrainingSetError: Fewer than two identities are left.
@@ -150,14 +193,18 @@ def assemble(
     _drop_small(candidates, options.min_faces)
     reasons = zip(candidates.identities, candidates.dropped, strict=True)
     remaining = sorted({identity for identity, reason in reasons if not reason})
-    report = _report(candidates, frozenset())
     if len(remaining) < 2:
+        counts = "; ".join(
+            f"{count} photos dropped: {reason}" for reason, count in _reasons(candidates).items()
+        )
         raise TrainingSetError(
-            f"{len(remaining)} identities are left of {len(set(candidates.identities))}; two are "
-            f"needed. {report.to_text()}".replace("\n", ";")
+            f"{len(remaining)} identities are left of {len({*candidates.identities} - {''})}; two "
+            f"are needed{f' ({counts})' if counts else ''}; add photos"
         )
     held_out = held_out_identities(remaining, options.held_out, options.seed)
     report = _report(candidates, held_out)
+    if others is not None:
+        report = replace(report, others=others)
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     _write_faces(batches, candidates.dropped, folder, held_out, options.layout)
@@ -169,11 +216,16 @@ def assemble(
         identities=report.identities,
         made_by={**made_by, "held_out": options.held_out, "seed": options.seed},
     )
-    (folder / MANIFEST).write_text(json_text(manifest.to_json(), indent=2) + "\n")
-    (folder / REPORT_JSON).write_text(json_text(report.to_json(), indent=2) + "\n")
-    lines = [f"  {printable(s)} ({printable(n)}): {reason}" for s, n, reason in report.dropped]
-    text = "\n".join([report.to_text(), "", "Dropped:", *lines]) + "\n"
-    (folder / REPORT_TEXT).write_text(text, encoding="utf-8")
+    lines = [
+        f"  {printable(source)} ({printable(name)}): {printable(reason)}"
+        for source, name, reason in report.dropped
+    ]
+    for name, text in (
+        (MANIFEST, json_text(manifest.to_json(), indent=2)),
+        (REPORT_JSON, json_text(report.to_json(), indent=2)),
+        (REPORT_TEXT, "\n".join([report.to_text(), "", "Dropped:", *lines])),
+    ):
+        (folder / name).write_text(f"{text}\n", encoding="utf-8")
     return report
 
 
@@ -186,6 +238,7 @@ def _read(batches: Sequence[Path]) -> _Candidates:
             candidates.hashes.append(candidate.hash)
             candidates.embeddings.append(candidate.embedding.astype(np.float16))
             candidates.dropped.append(candidate.dropped)
+            candidates.failed += candidate.failed
     return candidates
 
 
@@ -226,14 +279,19 @@ def _report(candidates: _Candidates, held_out: frozenset[str]) -> SetReport:
             people[part].add(identity)
     columns = zip(candidates.sources, candidates.identities, candidates.dropped, strict=True)
     dropped = tuple(row for row in columns if row[2])
-    reasons = Counter(reason.split(":")[0] for _, _, reason in dropped)
     return SetReport(
         len(candidates.sources),
         faces,
         {part: len(people[part]) for part in PARTS},
-        dict(reasons.most_common()),
+        _reasons(candidates),
         dropped,
+        candidates.failed,
     )
+
+
+def _reasons(candidates: _Candidates) -> dict[str, int]:
+    counts = Counter(reason.split(":")[0] for reason in candidates.dropped if reason)
+    return dict(counts.most_common())
 
 
 def _part(identity: str, held_out: frozenset[str]) -> Part:

@@ -30,6 +30,7 @@ class Candidate:
         hash: ``duplicates.difference_hash`` of the aligned face; 0 without a face.
         embedding: (D,) float32 of unit length; empty without a face.
         dropped: Reason why there is no face; empty with a face.
+        failed: True if the photo cannot be read.
     """
 
     identity: str
@@ -38,6 +39,7 @@ class Candidate:
     hash: int = 0
     embedding: Vector = field(default_factory=lambda: np.zeros(0, np.float32))
     dropped: str = ""
+    failed: bool = False
 
 
 def write_candidates(path: Path, candidates: Iterable[Candidate]) -> None:
@@ -51,12 +53,13 @@ def write_candidates(path: Path, candidates: Iterable[Candidate]) -> None:
 
     rows = [
         {
-            "identity": c.identity,
+            "identity": valid_unicode(c.identity),
             "source": portable_name(c.source),
             "image": c.image,
             "hash": c.hash,
             "embedding": c.embedding.astype(np.float16).tobytes(),
             "dropped": valid_unicode(c.dropped),
+            "failed": c.failed,
         }
         for c in candidates
     ]
@@ -77,6 +80,7 @@ def read_candidates(path: Path, *, images: bool) -> Iterator[Candidate]:
             row["hash"],
             np.frombuffer(row["embedding"], np.float16).astype(np.float32),
             row["dropped"],
+            row["failed"],
         )
 
 
@@ -91,5 +95,6 @@ def _schema() -> Any:
             ("hash", pa.uint64()),
             ("embedding", pa.binary()),
             ("dropped", pa.string()),
+            ("failed", pa.bool_()),
         ]
     )
