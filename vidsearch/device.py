@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from vidsearch.errors import ConfigError, DeviceError, PackFormatError, PackNotFoundError
+from vidsearch.text.names import is_unicode
 from vidsearch.text.printable import one_line
 
 if TYPE_CHECKING:
@@ -123,7 +124,8 @@ def open_onnx(path: Path, device: Device, threads: int = 1) -> onnxruntime.Infer
     options.log_severity_level = 4  # errors are raised as exceptions
     options.enable_mem_pattern = False  # a pattern is stored for every input shape
     try:
-        session = ort.InferenceSession(str(path), options, providers=device.onnx_providers)
+        source = str(path) if is_unicode(str(path)) else path.read_bytes()
+        session = ort.InferenceSession(source, options, providers=device.onnx_providers)
     except Exception as error:  # the exception classes share no public base
         raise PackFormatError(
             f"model file {path} cannot be loaded by ONNX Runtime ({one_line(error)}); "

@@ -19,6 +19,7 @@ from trainer.data.order import GROUPS_IN_WINDOW
 from vidsearch.datatypes import Image
 from vidsearch.errors import TrainingSetError
 from vidsearch.faces.geometry.align import AlignmentTemplate
+from vidsearch.storage.files import arrow_file
 from vidsearch.text.printable import first_line, printable
 from vidsearch.trainingset.manifest import find_set_manifest, template_of_size
 from vidsearch.trainingset.shards import MAX_GROUP_BYTES
@@ -126,7 +127,7 @@ class ShardDataset:
         import pyarrow.parquet as pq
 
         if number not in self._files:
-            self._files[number] = pq.ParquetFile(self._paths[number])
+            self._files[number] = pq.ParquetFile(arrow_file(self._paths[number]))
         return self._files[number]
 
     def _identities_and_groups(self, path: Path) -> tuple[NDArray[np.object_], list[int]]:
@@ -134,7 +135,7 @@ class ShardDataset:
         import pyarrow.parquet as pq
 
         try:
-            with pq.ParquetFile(path) as file:
+            with pq.ParquetFile(arrow_file(path)) as file:
                 missing = {"identity", "image"} - set(file.schema_arrow.names)
                 if missing:
                     raise TrainingSetError(

@@ -30,6 +30,7 @@ from vidsearch.errors import ConfigError, ExportError
 from vidsearch.faces.embed.base import EmbedderConfig
 from vidsearch.models.pack import NAME_RULE, DetectorSpec, EmbedderSpec, ModelPack, PackFile
 from vidsearch.models.pack_toml import PACK_TOML, describe_file, verify_pack, write_pack
+from vidsearch.storage.files import unicode_alias
 from vidsearch.text.json_text import json_text
 from vidsearch.text.printable import printable
 
@@ -140,9 +141,10 @@ def export_pack(run: Path, out: Path, options: ExportOptions | None = None) -> E
     out.parent.mkdir(parents=True, exist_ok=True)
     staged = Path(tempfile.mkdtemp(prefix=f".{out.name[:25]}.", suffix=".part", dir=out.parent))
     try:
-        report = _write_pack(
-            staged, name, backbone, (training, held_out), len(identities), settings
-        )
+        with unicode_alias(staged) as folder:
+            report = _write_pack(
+                folder, name, backbone, (training, held_out), len(identities), settings
+            )
         staged.chmod(0o755)
         staged.rename(out)
     except BaseException:

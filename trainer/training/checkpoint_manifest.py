@@ -18,7 +18,7 @@ import torch
 from trainer.config.toml import parse_config
 from trainer.config.train import TrainConfig
 from vidsearch.errors import CheckpointError
-from vidsearch.storage.files import file_sha256, sync
+from vidsearch.storage.files import file_sha256, sync, unicode_alias
 from vidsearch.text.printable import first_line
 
 MANIFEST = "manifest.json"
@@ -82,7 +82,8 @@ class CheckpointManifest:
         try:
             if name.endswith(".json"):
                 return json.loads(path.read_text(encoding="utf-8"))
-            return torch.load(path, map_location="cpu", weights_only=True, mmap=True)
+            with unicode_alias(self.folder) as folder:
+                return torch.load(folder / name, map_location="cpu", weights_only=True, mmap=True)
         except MALFORMED as error:
             raise CheckpointError(
                 f"checkpoint {self.folder}: {name} cannot be read ({first_line(error)}); {REMEDY}"

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import sys
 import time
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from vidsearch.storage.files import unicode_alias
 from vidsearch.training_runs import (
     ACCURACY,
     ANGLES,
@@ -55,6 +57,7 @@ class MetricsLogger:
     ) -> None:
         self._run, self._batch, self._enabled = run, batch, enabled
         self._events: SummaryWriter | None = None
+        self._alias = ExitStack()
         self._bar: tqdm[Any] | None = None
         self._last_line = (time.monotonic(), start_step)
         if not enabled:
@@ -62,7 +65,8 @@ class MetricsLogger:
         for name in (METRICS, ANGLES):
             drop_lines_after(run / name, start_step)
         if tensorboard:
-            self._events = _summary_writer(run / "tensorboard", start_step)
+            folder = self._alias.enter_context(unicode_alias(run))
+            self._events = _summary_writer(folder / "tensorboard", start_step)
         if sys.stderr.isatty():
             from tqdm import tqdm
 
@@ -122,6 +126,7 @@ class MetricsLogger:
         """Close the event files and the progress bar."""
         if self._events is not None:
             self._events.close()
+        self._alias.close()
         if self._bar is not None:
             self._bar.close()
 

@@ -20,6 +20,7 @@ from vidsearch.models.calibration import Calibration
 from vidsearch.models.open_pack import OPEN, centerface_onnx, dlib_resnet_onnx, verified_file
 from vidsearch.models.pack import ModelPack
 from vidsearch.models.pack_toml import PACK_TOML, read_pack, verify_pack
+from vidsearch.video.source import local_path
 
 if TYPE_CHECKING:
     from vidsearch.device import Device, Runtime
@@ -113,7 +114,9 @@ class PackStatus:
 
 def pack_reference(pack: str) -> str:
     """Return a pack's entry in a catalog: a built-in name, or the absolute path of a folder."""
-    return pack if pack in BUILT_IN else os.path.abspath(pack)  # noqa: PTH100 (keeps links)
+    if pack in BUILT_IN:
+        return pack
+    return os.path.abspath(local_path(pack))  # noqa: PTH100 (keeps links)
 
 
 def load_pack(
@@ -129,8 +132,8 @@ def load_pack(
     There is no fallback to another pack, device or provider.
 
     Args:
-        name_or_path: Name of a built-in pack, else a folder with ``pack.toml`` (``./open`` for a
-            folder with the name of a built-in pack).
+        name_or_path: Name of a built-in pack, else a folder with ``pack.toml``, as a path or
+            ``file:`` URL (``./open`` for a folder with the name of a built-in pack).
         device: Device from ``vidsearch.device.resolve_device``. The detector always runs in ONNX
             Runtime.
         home: Folders of model files; None for the user's folders.
@@ -157,7 +160,7 @@ def load_pack(
     elif name_or_path == OPEN.name:
         pack, paths = OPEN, {}
     else:
-        folder = Path(name_or_path)
+        folder = local_path(name_or_path)
         pack = _describe_user_pack(name_or_path)
         verify_pack(pack, folder)
         paths = {file.name: folder / file.name for file in pack.files}
@@ -227,7 +230,7 @@ def list_packs(home: ModelHome | None = None, folders: Sequence[Path] = ()) -> l
 
 
 def _describe_user_pack(name_or_path: str) -> ModelPack:
-    folder = Path(name_or_path)
+    folder = local_path(name_or_path)
     if not (folder / PACK_TOML).is_file():
         raise PackNotFoundError(
             f"model pack {name_or_path!r} is neither built in ({', '.join(BUILT_IN)}) nor a "

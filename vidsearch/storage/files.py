@@ -5,9 +5,13 @@ from __future__ import annotations
 import hashlib
 import os
 import secrets
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any, Literal
+
+from vidsearch.text.names import is_unicode
 
 TEMPORARY_FILES = ".*.part"
 """Glob pattern of temporary files, which lie in the folder of the file to write."""
@@ -101,6 +105,32 @@ def file_sha256(path: Path) -> str:
     """
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def arrow_file(path: Path, mode: Literal["rb", "wb"] = "rb") -> Any:
+    """Open a file for Arrow and Parquet, whose own functions take Unicode names only.
+
+    Raises:
+        OSError: The file cannot be opened.
+    """
+    import pyarrow as pa
+
+    return pa.OSFile(os.fsencode(path), mode)
+
+
+@contextmanager
+def unicode_alias(folder: Path) -> Iterator[Path]:
+    """Yield a path of an existing folder that libraries with Unicode names can open.
+
+    It is the folder's own path, or a temporary link if that path has bytes that are not UTF-8.
+    """
+    if is_unicode(str(folder)):
+        yield folder
+        return
+    with tempfile.TemporaryDirectory() as links:
+        link = Path(links) / "folder"
+        link.symlink_to(folder.resolve())
+        yield link
 
 
 def neighbour(path: Path, *, beginning: str = "", ending: str = "") -> Path:

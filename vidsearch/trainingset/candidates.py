@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from vidsearch.datatypes import Vector
-from vidsearch.storage.files import replaced_atomically
+from vidsearch.storage.files import arrow_file, replaced_atomically
 from vidsearch.text.names import portable_name
 from vidsearch.text.printable import valid_unicode
 
@@ -63,8 +63,8 @@ def write_candidates(path: Path, candidates: Iterable[Candidate]) -> None:
         }
         for c in candidates
     ]
-    with replaced_atomically(path) as temporary:
-        pq.write_table(pa.Table.from_pylist(rows, _schema()), temporary, compression="none")
+    with replaced_atomically(path) as temporary, arrow_file(temporary, "wb") as file:
+        pq.write_table(pa.Table.from_pylist(rows, _schema()), file, compression="none")
 
 
 def read_candidates(path: Path, *, images: bool) -> Iterator[Candidate]:
@@ -72,7 +72,9 @@ def read_candidates(path: Path, *, images: bool) -> Iterator[Candidate]:
     import pyarrow.parquet as pq
 
     names = [name for name in _schema().names if images or name != "image"]
-    for row in pq.read_table(path, columns=names).to_pylist():
+    with arrow_file(path) as file:
+        rows = pq.read_table(file, columns=names).to_pylist()
+    for row in rows:
         yield Candidate(
             row["identity"],
             row["source"],

@@ -10,6 +10,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from vidsearch.storage.files import arrow_file
+
 GROUP_FACES = 256
 SHARD_FACES = 256 * 64
 MAX_GROUP_BYTES = 64 << 20
@@ -34,6 +36,7 @@ class ShardWriter:
         self._folder = folder
         self._rows: list[dict[str, object]] = []
         self._shard: Any = None
+        self._file: Any = None
         self._in_shard = self._shards = 0
 
     def __enter__(self) -> ShardWriter:
@@ -59,8 +62,10 @@ class ShardWriter:
         import pyarrow.parquet as pq
 
         if self._shard is None:
+            path = self._folder / f"part-{self._shards:05d}.parquet"
+            self._file = arrow_file(path, "wb")
             self._shard = pq.ParquetWriter(
-                self._folder / f"part-{self._shards:05d}.parquet",
+                self._file,
                 schema(),
                 compression={"identity": "zstd", "image": "none", "source": "zstd"},
                 use_dictionary=["identity"],
@@ -75,6 +80,7 @@ class ShardWriter:
     def _finish_shard(self) -> None:
         if self._shard is not None:
             self._shard.close()
+            self._file.close()
             self._shard = None
             self._shards += 1
             self._in_shard = 0

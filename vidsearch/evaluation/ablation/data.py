@@ -18,6 +18,7 @@ from vidsearch.media.endings import PHOTO_ENDINGS
 from vidsearch.models.registry import load_pack
 from vidsearch.photo.faces import embed_photo
 from vidsearch.photo.open import read_photo
+from vidsearch.storage.files import arrow_file
 
 _COLUMNS = ("clip", "identity", "split", "embedding")
 Describe = Callable[[Image], Matrix]
@@ -163,7 +164,8 @@ def from_parquet(paths: Sequence[str | os.PathLike[str]]) -> LabelledSet:
     tables = []
     for path in paths:
         try:
-            table = pq.read_table(path)
+            with arrow_file(Path(path)) as file:
+                table = pq.read_table(file)
         except (OSError, pa.ArrowException) as error:
             reason = str(error).splitlines()[0]
             raise ConfigError(f"{str(path)!r} cannot be read as Parquet ({reason})") from error

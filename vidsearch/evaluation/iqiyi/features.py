@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from vidsearch.errors import ConfigError
-from vidsearch.storage.files import replaced_atomically
+from vidsearch.storage.files import arrow_file, replaced_atomically
 from vidsearch.storage.safe_pickle import load_plain_pickle
 
 _CLIPS_PER_GROUP = 500
@@ -65,7 +65,8 @@ def convert_features(
     try:
         with (
             replaced_atomically(Path(target)) as temporary,
-            pq.ParquetWriter(temporary, schema, compression="zstd") as writer,
+            arrow_file(temporary, "wb") as file,
+            pq.ParquetWriter(file, schema, compression="zstd") as writer,
         ):
             for table in _tables(content, schema, dim):
                 writer.write_table(table)

@@ -18,6 +18,7 @@ from vidsearch.evaluation.report.report import (
     ReportTable,
     Section,
 )
+from vidsearch.text.json_text import valid_json
 
 OUTLINE = "outline.json"
 IMAGE_FOLDER = "pictures"
@@ -42,7 +43,7 @@ def write_outline(folder: Path, report: Report) -> None:
             for section in report.sections
         ],
     }
-    text = json.dumps(outline, indent=1, ensure_ascii=False, default=_python_number)
+    text = json.dumps(valid_json(outline), indent=1, ensure_ascii=False, default=_python_number)
     (folder / OUTLINE).write_text(text + "\n", encoding="utf-8")
     if jpegs:
         (folder / IMAGE_FOLDER).mkdir()

@@ -11,6 +11,7 @@ from typing import Any
 from vidsearch.errors import ConfigError
 from vidsearch.evaluation.report.report import Measure, Scores
 from vidsearch.evaluation.report.write import FORMAT, METRICS, SCORES
+from vidsearch.storage.files import arrow_file
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -74,7 +75,8 @@ def _scores(folder: Path, layout: dict[str, Any]) -> Scores:
     import pyarrow.parquet as pq
 
     try:
-        table = pq.read_table(folder / SCORES)
+        with arrow_file(folder / SCORES) as file:
+            table = pq.read_table(file)
     except (OSError, pa.ArrowException) as error:
         raise ConfigError(
             f"{folder / SCORES} cannot be read ({str(error).splitlines()[0]}); evaluate again"

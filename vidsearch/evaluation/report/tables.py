@@ -8,27 +8,30 @@ import io
 from markupsafe import Markup
 
 from vidsearch.evaluation.report.report import Cell, ReportTable
-from vidsearch.text.printable import printable
+from vidsearch.text.cells import csv_cell, markdown_cell
 from vidsearch.text.templates import render
 
 
 def to_csv(table: ReportTable) -> str:
-    """Return the table as CSV, floats in full precision; a missing value is an empty field."""
+    """Return the table as CSV, floats in full precision; a missing value is an empty field.
+
+    Text that a spreadsheet would evaluate as a formula is escaped, see ``csv_cell``.
+    """
     out = io.StringIO(newline="")
     writer = csv.writer(out)
-    writer.writerow(table.columns)
-    writer.writerows([["" if cell is None else cell for cell in row] for row in table.rows])
+    writer.writerow([csv_cell(name) for name in table.columns])
+    writer.writerows([[csv_cell(cell) for cell in row] for row in table.rows])
     return out.getvalue()
 
 
 def to_markdown(table: ReportTable) -> str:
     """Return the table as GitHub Markdown, below its caption."""
     rules = ["--:" if numeric else "---" for numeric in _numeric(table)]
-    lines = [table.columns, tuple(rules), *_formatted_rows(table)]
-    body = "\n".join(
-        "| " + " | ".join(_markdown_cell(cell) for cell in line) + " |" for line in lines
-    )
-    return f"{printable(table.caption)}\n\n{body}\n"
+    lines = [table.columns, *_formatted_rows(table)]
+    rows = ["| " + " | ".join(markdown_cell(cell) for cell in line) + " |" for line in lines]
+    rows.insert(1, f"| {' | '.join(rules)} |")
+    body = "\n".join(rows)
+    return f"{markdown_cell(table.caption)}\n\n{body}\n"
 
 
 def to_html(table: ReportTable) -> Markup:
@@ -66,7 +69,3 @@ def _numeric(table: ReportTable) -> list[bool]:
         cells = [row[column] for row in table.rows if row[column] is not None]
         numeric.append(bool(cells) and not any(isinstance(cell, str) for cell in cells))
     return numeric
-
-
-def _markdown_cell(cell: str) -> str:
-    return printable(cell).replace("\\", "\\\\").replace("|", "\\|")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 import os
 import shutil
 import tempfile
@@ -17,6 +16,10 @@ from vidsearch.errors import ConfigError
 from vidsearch.evaluation.report import page, tables
 from vidsearch.evaluation.report.as_json import write_outline
 from vidsearch.evaluation.report.report import Report, Scores
+from vidsearch.storage.files import arrow_file
+from vidsearch.text.json_text import valid_json
+from vidsearch.text.names import portable_name
+from vidsearch.text.printable import valid_unicode
 from vidsearch.version import __version__
 
 METRICS = "metrics.json"
@@ -138,27 +141,34 @@ def _metrics(report: Report) -> dict[str, Any]:
                 for measure in report.scores.measures
             ],
         }
-    plain: dict[str, Any] = _plain(metrics)
+    plain: dict[str, Any] = valid_json(_plain(metrics))
     return plain
 
 
 def _plain(value: Any) -> Any:
-    """Return a value as JSON types; a number that is not finite becomes null."""
+    """Return a value as JSON types."""
     if isinstance(value, Mapping):
         return {str(key): _plain(item) for key, item in value.items()}
     if isinstance(value, np.ndarray | np.generic):
         return _plain(value.tolist())
     if isinstance(value, list | tuple):
         return [_plain(item) for item in value]
-    if isinstance(value, float) and not math.isfinite(value):
-        return None
     if isinstance(value, os.PathLike):
-        return os.fspath(value)
+        return portable_name(os.fspath(value))
     return value
+
+
+def _valid_column(values: Any) -> Any:
+    """Return a column whose texts Parquet can hold."""
+    if np.asarray(values).dtype.kind not in "OU":
+        return values
+    return [valid_unicode(value) if isinstance(value, str) else value for value in values]
 
 
 def _write_scores(path: Path, scores: Scores) -> None:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    pq.write_table(pa.table(dict(scores.columns)), path, compression="zstd")
+    columns = {name: _valid_column(values) for name, values in scores.columns.items()}
+    with arrow_file(path, "wb") as file:
+        pq.write_table(pa.table(columns), file, compression="zstd")
