@@ -32,7 +32,7 @@ class ArchiveStatus(CatalogStatus):
     def to_json(self) -> dict[str, Any]:
         """Return the status as plain lists, dictionaries, numbers and text."""
         fields = CatalogStatus.to_json(self)
-        problems = {name: fields.pop(name) for name in ("failures", "partly_read")}
+        problems = {name: fields.pop(name) for name in ("failures", "partly_read", "sources")}
         return {**fields, **problems}
 
 

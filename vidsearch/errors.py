@@ -7,7 +7,8 @@ VidsearchError                     exit 2
 ├── VideoError                     one video cannot be read
 │   ├── VideoOpenError             missing, unreadable, or an unknown container
 │   ├── NoVideoStreamError         a readable file without a video stream
-│   └── VideoDecodeError           opened, but no frame could be decoded
+│   ├── VideoDecodeError           opened, but no frame could be decoded
+│   └── VideoChangedError          changed while it was read
 ├── PhotoError                     a query photo cannot be read safely
 │   └── NoFaceError                exit 4: no usable face in the query photo
 ├── ModelError                     a model pack cannot be used
@@ -79,6 +80,10 @@ class NoVideoStreamError(VideoError):
 
 class VideoDecodeError(VideoError):
     """The file opened, but no frame could be decoded."""
+
+
+class VideoChangedError(VideoError):
+    """The file changed while it was read, as during a copy or a recording."""
 
 
 class PhotoError(VidsearchError):

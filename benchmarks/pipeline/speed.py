@@ -62,7 +62,7 @@ def ours(path: str) -> dict[str, Any]:
 
     cv2.setNumThreads(1)
     models = load_pack("open", resolve_device("cpu"))
-    (source,) = discover([path])
+    (source,) = discover([path]).videos
     started = time.process_time()
     outcome = index_video.run(source, models, IndexConfig())
     assert isinstance(outcome, IndexedVideo), outcome

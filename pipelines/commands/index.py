@@ -99,6 +99,13 @@ def _positive_gib(_: click.Context, __: click.Parameter, value: float | None) ->
     is_flag=True,
     help="index already indexed videos again, e.g. with another --sample-fps",
 )
+@click.option(
+    "--exclude",
+    metavar="GLOB",
+    multiple=True,
+    help="leave out files and folders whose name or path below the source matches (repeatable); "
+    "hidden names, recycle bins and snapshots of a NAS are left out unless named themselves",
+)
 @options.print_report_as_json
 def index(
     catalog: str,
@@ -117,6 +124,7 @@ def index(
     watch: float | None,
     log: str | None,
     again: bool,
+    exclude: tuple[str, ...],
     as_json: bool,
 ) -> int:
     """Index videos into a catalog.
@@ -134,6 +142,7 @@ def index(
         retry_failed=retry_failed,
         again=again,
         slice_minutes=slice_minutes,
+        exclude=exclude,
     )
     cluster = ClusterConfig(
         device=device,
@@ -212,12 +221,23 @@ def _log_to_file(path: str) -> None:
 
 
 def summary(report: IndexReport) -> str:
-    """Return the result of a run in a few lines."""
+    """Return the result of a run in a few lines, with every entry that is no video."""
+    from vidsearch.results.account_sentences import account_lines
+
+    return "\n".join([_outcome(report), *account_lines(report.account)])
+
+
+def _outcome(report: IndexReport) -> str:
+    from pipelines.indexing.accounts import DISCOVER_STAGE
+
+    sources = sum(failure.stage == DISCOVER_STAGE for failure in report.failures)
+    failed = [_videos(report.failed - sources)] if report.failed > sources else []
+    failed += [f"{sources} source" if sources == 1 else f"{sources} sources"] if sources else []
     if not report.indexed and not report.failed:
         return f"Nothing to do: {_videos(report.skipped)} indexed already."
     if not report.indexed:
         skipped = f"; {_videos(report.skipped)} indexed already" if report.skipped else ""
-        return f"Nothing new: {_videos(report.failed)} failed, each named above{skipped}."
+        return f"Nothing new: {' and '.join(failed)} failed, each named above{skipped}."
     hours = report.duration_s / 3600
     length = f"{hours:.1f} h" if hours >= 1 else f"{report.duration_s:.0f} s"
     speed = report.duration_s / report.elapsed_s if report.elapsed_s > 0 else 0.0
@@ -227,8 +247,8 @@ def summary(report: IndexReport) -> str:
     )
     if report.skipped:
         text += f"\nSkipped {_videos(report.skipped)} indexed already."
-    if report.failed:
-        text += f"\nFailed: {_videos(report.failed)}, each named above."
+    if failed:
+        text += f"\nFailed: {' and '.join(failed)}, each named above."
     return text
 
 

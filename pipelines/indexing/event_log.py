@@ -6,6 +6,11 @@ Every object has ``time`` (ISO 8601, UTC) and ``event``:
 event     further fields
 ========  =====================================================================================
 start     videos, bytes, skipped, model_id, scheduler, workers, vidsearch
+source    source, videos, folders, repeated, passed_over, excluded: entries of a searched source
+unreadable, dangling, special
+          path, message: an entry of a source
+failed_source
+          source, error, message: a source, or a name in a list, that gives no video
 cluster   dashboard
 video     status (indexed, partial, known, failed), video, video_id, duration_s, tracks, faces,
           stage, error, message

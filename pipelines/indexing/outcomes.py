@@ -4,19 +4,23 @@ from __future__ import annotations
 
 import hashlib
 import os
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from pipelines.indexing.accounts import source_failures
 from pipelines.indexing.duplicates import Duplicate
 from pipelines.indexing.event_log import EventLog
 from pipelines.indexing.progress import Progress
 from pipelines.indexing.selection import QUARANTINE_STAGE, Selection
-from pipelines.stages.payloads import Failure, KnownVideo, Notice, Outcome
+from pipelines.stages.payloads import CHANGED_STAGE, Failure, KnownVideo, Notice, Outcome
 from vidsearch.catalog import CatalogWriter, IndexedVideo, KnownFile, VideoRecord
+from vidsearch.catalog.sources.accounts import account_json
 from vidsearch.errors import VideoError
 from vidsearch.text.names import portable_name
-from vidsearch.video.discover import VideoSource
+from vidsearch.text.printable import printable
+from vidsearch.video.discover import Discovery, VideoSource
+from vidsearch.video.discovery.account import Account
 from vidsearch.video.identity import content_id
 
 
@@ -27,13 +31,15 @@ class IndexReport:
     Attributes:
         indexed: Videos read, including those read in part.
         skipped: Files whose content was in the catalog already.
-        failed: Files that could not be read, including quarantined files.
+        failed: Files that could not be read, including quarantined files, and sources without
+            videos.
         tracks: Tracks found in this run.
         faces: Faces detected in the sampled frames of this run.
         duration_s: Seconds of video read in this run.
         elapsed_s: Duration of the run, in seconds.
-        failures: Failure of each failed file.
+        failures: Failure of each failed file and source.
         partly_read: (file, missing part) of videos read in part.
+        account: Every entry of the sources.
     """
 
     indexed: int
@@ -45,6 +51,7 @@ class IndexReport:
     elapsed_s: float
     failures: tuple[Failure, ...]
     partly_read: tuple[tuple[str, str], ...]
+    account: Account = field(default_factory=Account)
 
     def to_json(self) -> dict[str, Any]:
         """Return the object that ``vidsearch index --json`` prints."""
@@ -54,6 +61,11 @@ class IndexReport:
             "faces": self.faces,
             "duration_s": round(self.duration_s, 3),
             "elapsed_s": round(self.elapsed_s, 3),
+            **{
+                name: entries
+                for name, entries in account_json(self.account).items()
+                if name != "videos"
+            },
             "failures": [
                 {
                     "video": portable_name(f.source.uri),
@@ -81,17 +93,21 @@ class OutcomeCounter:
     Args:
         model_id: Model of the run.
         selection: Files of the run; skipped and quarantined files count at once.
+        found: Sources of the run; their failures count at once.
     """
 
-    def __init__(self, model_id: str, selection: Selection) -> None:
+    def __init__(self, model_id: str, selection: Selection, found: Discovery | None = None) -> None:
         self._model_id = model_id
+        self._account = found.account if found is not None else Account()
         self._quarantined_contents = selection.quarantined_contents
+        self._searchable = selection.searchable
         self._skipped = selection.skipped
         self._indexed: set[str] = set()
         self._tracks = 0
         self._faces = 0
         self._duration_s = 0.0
         self._failures = list(selection.quarantined)
+        self._failures += source_failures(found) if found is not None else []
         self._failed: dict[str, Failure] = {}
         self._partly_read: list[tuple[str, str]] = []
         self._advanced: dict[str, float] = {}
@@ -118,8 +134,22 @@ class OutcomeCounter:
         if failure is None:
             self.add(KnownVideo(duplicate.source, duplicate.video_id), outputs)
         else:
-            failure = replace(failure, source=duplicate.source)
-            self._count_failure(failure, duplicate.video_id, outputs)
+            self._add_copy_of_failed(duplicate, failure, outputs)
+
+    def _add_copy_of_failed(
+        self, duplicate: Duplicate, failure: Failure, outputs: RunOutputs
+    ) -> None:
+        """Count a copy of a failed file; the next run knows the copy by its path too."""
+        source, original = duplicate.source, printable(duplicate.original.uri)
+        message = (
+            f"'{printable(source.uri)}' is a copy of '{original}', which failed: {failure.message}"
+        )
+        outputs.writer.add_file(
+            KnownFile(source.uri, source.size, source.mtime_ns, duplicate.video_id)
+        )
+        self._count_failure(
+            replace(failure, source=source, message=message), duplicate.video_id, outputs
+        )
 
     def _advance(self, notice: Notice, progress: Progress) -> None:
         """Count a finished slice; take all slices back if their video is read whole."""
@@ -152,7 +182,9 @@ class OutcomeCounter:
                 video_id = None
         if video_id is None and _exists(failure.source):
             video_id = _unread_id(failure.source)
-        if video_id is not None:
+        # A record of the failure would replace the earlier content, which is still searchable.
+        keep_earlier = failure.stage == CHANGED_STAGE and failure.source.uri in self._searchable
+        if video_id is not None and not keep_earlier:
             outputs.writer.add(IndexedVideo(self._failed_record(failure, video_id)))
         self._count_failure(failure, video_id, outputs)
 
@@ -225,6 +257,7 @@ class OutcomeCounter:
             elapsed_s=elapsed_s,
             failures=tuple(sorted(self._failures, key=lambda f: f.source.uri)),
             partly_read=tuple(sorted(self._partly_read)),
+            account=self._account,
         )
 
 

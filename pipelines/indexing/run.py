@@ -1,7 +1,7 @@
 """One indexing run, step by step.
 
-1. ``discover``: sources -> files.
-2. ``_open``: the catalog and its models.
+1. ``discover``: sources -> files, and an account of every other entry (``accounts``).
+2. ``_open``: the catalog and its models; a catalog that cannot be written ends the run here.
 3. ``selection``: files that need work; quarantined and indexed files are left out.
 4. ``duplicates``: files with equal content are indexed once.
 5. ``_outcomes``: each video through ``stages/index_video``, in this process or by the
@@ -21,6 +21,7 @@ from dataclasses import dataclass, replace
 from typing import Any, cast
 
 from pipelines.cluster.config import ClusterConfig
+from pipelines.indexing.accounts import log_account, store_account
 from pipelines.indexing.duplicates import split_duplicates
 from pipelines.indexing.event_log import EventLog
 from pipelines.indexing.index_options import IndexOptions
@@ -39,7 +40,7 @@ from vidsearch.device import resolve_device
 from vidsearch.errors import CatalogNotFoundError, VidsearchError
 from vidsearch.models.registry import LoadedPack, load_pack, pack_reference
 from vidsearch.version import __version__
-from vidsearch.video.discover import VideoSource, discover
+from vidsearch.video.discover import Discovery, VideoSource, discover
 
 _PREFETCHED_OUTCOMES = 32
 """Outcomes that wait while a batch is committed: a few MiB."""
@@ -94,20 +95,58 @@ def index(
 
     Raises:
         RunStopped: Ctrl-C; a ``KeyboardInterrupt``.
-        VidsearchError: No videos found, an unknown pack, a catalog of another model, ... A bad
-            video never raises: it is counted in the report.
+        VidsearchError: No source holds a video, an unknown pack, a catalog of another model, ... A
+            bad video or source never raises: it is a failure of the report.
     """
     started = time.monotonic()
     config, cluster = _split_options(options, cluster)
     if isinstance(sources, str | os.PathLike):
         sources = [sources]
-    files = discover([os.fspath(source) for source in sources])
+    found = discover([os.fspath(source) for source in sources], config.exclude)
+    found.require_videos()
+    return index_found(
+        catalog,
+        found,
+        config,
+        cluster,
+        model=model,
+        show_progress=show_progress,
+        started=started,
+    )
+
+
+def index_found(
+    catalog: Catalog | str | os.PathLike[str],
+    found: Discovery,
+    config: IndexConfig,
+    cluster: ClusterConfig,
+    *,
+    model: str | None = None,
+    show_progress: bool = False,
+    started: float | None = None,
+) -> IndexReport:
+    """Index the videos of searched sources; see ``index``.
+
+    Args:
+        catalog: As for ``index``.
+        found: Videos, and the account of their sources.
+        config: Configuration of the run.
+        cluster: Workers, device and limits.
+        model: As for ``index``.
+        show_progress: As for ``index``.
+        started: Monotonic time at which the search of the sources began; None: now.
+
+    Raises:
+        VidsearchError: As for ``index``.
+    """
+    started = started if started is not None else time.monotonic()
     catalog, models, pack = _open(catalog, model, cluster)
-    adopt_spellings(catalog, [file.uri for file in files])
-    selection = select_files(catalog, files, config)
-    counter = OutcomeCounter(catalog.model_id, selection)
-    if not selection.to_index:
-        return counter.report(time.monotonic() - started)
+    adopt_spellings(catalog, [file.uri for file in found.videos])
+    selection = select_files(catalog, found.videos, config)
+    counter = OutcomeCounter(catalog.model_id, selection, found)
+    if selection.to_index:
+        catalog.require_writable()
+    store_account(catalog, found)
     run = _Run(
         run_id=new_run_id(),
         catalog=catalog,
@@ -119,11 +158,13 @@ def index(
     )
     with EventLog(catalog.root, run.run_id) as events:
         events.write("start", **_start_fields(run, selection.skipped))
+        log_account(events, found)
         how, message = "error", None
         total_bytes = sum(file.size for file in run.files)
         try:
             with Progress(len(run.files), total_bytes, show=show_progress) as progress:
-                _index_files(run, counter, progress, events)
+                if run.files:
+                    _index_files(run, counter, progress, events)
             how = "done"
         except KeyboardInterrupt as error:
             how = "stopped"
@@ -188,8 +229,8 @@ def _start_fields(run: _Run, skipped: int) -> dict[str, Any]:
 
 def _end_fields(report: IndexReport) -> dict[str, Any]:
     fields = report.to_json()
-    del fields["failures"]
-    return {**fields.pop("videos"), **fields}
+    names = ("tracks", "faces", "duration_s", "elapsed_s")
+    return {**fields["videos"], **{name: fields[name] for name in names}}
 
 
 def _index_files(run: _Run, counter: OutcomeCounter, progress: Progress, events: EventLog) -> None:

@@ -24,12 +24,14 @@ class Selection:
         quarantined: Failures of the quarantined files, from an earlier run.
         quarantined_contents: Content hash -> (error, message) of every quarantined video.
         skipped: Number of files that are indexed already.
+        searchable: Paths of ``to_index`` whose earlier content can be searched.
     """
 
     to_index: list[VideoSource]
     quarantined: list[Failure]
     quarantined_contents: Mapping[str, tuple[str, str]]
     skipped: int
+    searchable: frozenset[str] = frozenset()
 
 
 def select_files(catalog: Catalog, files: Sequence[VideoSource], config: IndexConfig) -> Selection:
@@ -53,7 +55,11 @@ def select_files(catalog: Catalog, files: Sequence[VideoSource], config: IndexCo
             to_index.append(file)
     to_index.sort(key=lambda file: (-file.size, file.uri))
     skipped = len(files) - len(to_index) - len(quarantined)
-    return Selection(to_index, quarantined, contents, skipped)
+    earlier = ((file.uri, known_files.get(file.uri)) for file in to_index)
+    searchable = frozenset(
+        uri for uri, before in earlier if before is not None and before.status != "failed"
+    )
+    return Selection(to_index, quarantined, contents, skipped, searchable)
 
 
 def _quarantined_contents(catalog: Catalog) -> dict[str, tuple[str, str]]:

@@ -6,21 +6,16 @@ import logging
 import os
 import time
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 
 from pipelines.cluster.config import ClusterConfig
 from pipelines.indexing.outcomes import IndexReport
-from pipelines.indexing.run import index
+from pipelines.indexing.run import index_found
 from pipelines.stages.options import IndexConfig
 from vidsearch.catalog import Catalog
-from vidsearch.errors import (
-    CatalogNotFoundError,
-    ConfigError,
-    VideoOpenError,
-    VidsearchError,
-    reason,
-)
+from vidsearch.errors import CatalogNotFoundError, ConfigError, VidsearchError, reason
 from vidsearch.text.printable import printable
-from vidsearch.video.discover import VideoSource, discover
+from vidsearch.video.discover import Discovery, VideoSource, discover
 from vidsearch.video.source import is_remote
 
 _LOG = logging.getLogger(__name__)
@@ -38,9 +33,9 @@ def watch(
 ) -> Iterator[IndexReport]:
     """Scan the sources repeatedly; yield the report of every run that had work. Never ends.
 
-    A file is indexed after two scans found it unchanged, so a file that is still being copied
-    waits. A failed file is tried again after it changed. Removed files are reported once and stay
-    searchable; ``vidsearch forget`` erases them.
+    A file is indexed after two scans found it unchanged, and if it is still unchanged when its turn
+    comes, so a file that is being copied or recorded waits. A failed file is tried again after it
+    changed. Removed files are reported once and stay searchable; ``vidsearch forget`` erases them.
 
     Args:
         catalog: Folder of the catalog.
@@ -60,17 +55,20 @@ def watch(
     tried: set[VideoSource] = set()
     before: set[VideoSource] = set()
     reported: set[str] = set()
+    bad_sources: set[str] = set()
     succeeded = False
     while True:
-        now = _present(sources)
+        found = discover(sources, config.exclude)
+        bad_sources = _report_bad_sources(found, bad_sources)
+        now = set(found.videos)
         ready = sorted((now & before) - tried, key=lambda file: file.uri)
         try:
             if ready:
-                report = index(
+                report = index_found(
                     catalog,
-                    [file.uri for file in ready],
+                    replace(found, videos=tuple(ready), failures=()),
                     config,
-                    cluster=cluster,
+                    cluster,
                     model=model,
                     show_progress=True,
                 )
@@ -87,14 +85,16 @@ def watch(
         wait(every_s)
 
 
-def _present(sources: Sequence[str]) -> set[VideoSource]:
-    found: set[VideoSource] = set()
-    for source in sources:
-        try:
-            found.update(discover([source]))
-        except (ConfigError, VideoOpenError) as error:  # empty, or not mounted for now
-            _LOG.info("%s", error)
-    return found
+def _report_bad_sources(found: Discovery, before: set[str]) -> set[str]:
+    """Log the sources that give no video, each once until it changes; return all messages.
+
+    A folder without videos is expected; a missing one may be a share that is not mounted.
+    """
+    errors = {str(failure.error): failure.error for failure in found.failures}
+    for message in sorted(errors.keys() - before):
+        level = logging.INFO if isinstance(errors[message], ConfigError) else logging.WARNING
+        _LOG.log(level, "%s; looked at again", printable(message))
+    return set(errors)
 
 
 def _report_removed(

@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Collection
+from collections.abc import Callable, Collection
+from typing import TypeVar
 
 from pipelines.stages import index_slice, index_video
 from pipelines.stages.index_video import Opened
 from pipelines.stages.join_slices import SliceJoiner
 from pipelines.stages.malloc_trim import trim_memory
 from pipelines.stages.options import IndexConfig
-from pipelines.stages.payloads import Failure, Outcome, SlicedVideo, SliceOutcome
-from vidsearch.errors import VideoError, reason
+from pipelines.stages.payloads import CHANGED_STAGE, Failure, Outcome, SlicedVideo, SliceOutcome
+from vidsearch.errors import VideoChangedError, VideoError, reason
 from vidsearch.models.registry import LoadedPack
 from vidsearch.video.discover import VideoSource
+from vidsearch.video.discovery.changes import require_unchanged
 from vidsearch.video.identity import content_id
 
 _LOG = logging.getLogger(__name__)
+
+T = TypeVar("T")
 
 
 def run(
@@ -28,9 +32,16 @@ def run(
     *,
     may_slice: bool = False,
 ) -> Outcome | SlicedVideo:
-    """Run ``index_video.run``; unexpected exceptions become ``Failure``."""
+    """Run ``index_video.run``; unexpected exceptions become ``Failure``.
+
+    The outcome of a file that changed since its search, or while it was read, is ``Failure`` too:
+    it is another video when it is finished.
+    """
     try:
-        return index_video.run(source, models, config, indexed, opened, may_slice=may_slice)
+        return _read_unchanged(
+            source,
+            lambda: index_video.run(source, models, config, indexed, opened, may_slice=may_slice),
+        )
     except Exception as error:  # noqa: BLE001 (the error boundary)
         try:
             video_id = content_id(source.uri)
@@ -50,7 +61,9 @@ def run_slice(
 ) -> SliceOutcome | Failure:
     """Run ``index_slice.run``; unexpected exceptions become ``Failure``."""
     try:
-        return index_slice.run(video, number, models, config, opened)
+        return _read_unchanged(
+            video.source, lambda: index_slice.run(video, number, models, config, opened)
+        )
     except Exception as error:  # noqa: BLE001 (the error boundary)
         return _unexpected(video.source, error, video.video_id)
     finally:
@@ -64,6 +77,17 @@ def join(joiner: SliceJoiner, outcome: SliceOutcome) -> None:
     except Exception as error:  # noqa: BLE001 (the error boundary)
         _LOG.debug("slices of %r do not join", joiner.video.source.uri, exc_info=True)
         joiner.error = f"slice {outcome.number} does not join ({type(error).__name__}: {error})"
+
+
+def _read_unchanged(source: VideoSource, read: Callable[[], T]) -> T | Failure:
+    """Return the result of ``read``; ``Failure`` if the file changed before or meanwhile."""
+    try:
+        require_unchanged(source)
+        result = read()
+        require_unchanged(source)
+    except VideoChangedError as error:
+        return Failure(CHANGED_STAGE, source, type(error).__name__, str(error))
+    return result
 
 
 def _unexpected(source: VideoSource, error: Exception, video_id: str | None) -> Failure:

@@ -25,6 +25,8 @@ class IndexConfig:
             run.
         slice_minutes: Length of a slice. A video longer than two slices is read in slices when it
             would finish long after the other videos; 0 disables slices.
+        exclude: Globs of files and folders that are not searched; see
+            ``vidsearch.video.discover.discover``.
     """
 
     sampling: SamplingConfig = field(default_factory=SamplingConfig)
@@ -33,6 +35,7 @@ class IndexConfig:
     again: bool = False
     retry_failed: bool = False
     slice_minutes: float = 10.0
+    exclude: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if not 0 <= self.slice_minutes < math.inf:

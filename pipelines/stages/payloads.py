@@ -12,6 +12,9 @@ from vidsearch.video.discover import VideoSource
 from vidsearch.video.slices import SliceReading
 from vidsearch.video.types import ExpectedStream, VideoInfo
 
+CHANGED_STAGE = "changed"
+"""Stage of a file that changed since its search; a later run reads it."""
+
 
 @dataclass(frozen=True, slots=True)
 class KnownVideo:
@@ -26,8 +29,8 @@ class Failure:
     """Video that could not be indexed; the run continues.
 
     Attributes:
-        stage: ``identify``, ``decode``, ``index`` or ``worker``.
-        source: The file.
+        stage: ``discover``, ``identify``, ``decode``, ``index``, ``worker`` or ``changed``.
+        source: The file; at stage ``discover`` the source, or the name in a list.
         error: Class name of the error.
         message: Reason, one line.
         video_id: Content hash; None if the file could not be hashed.

@@ -121,7 +121,7 @@ def test_a_video_in_quarantine_is_left_out_under_any_name(films: Path, tmp_path:
     """Also with --again; only --retry-failed takes it out."""
     film, catalog = films / "sub/group.mkv", tmp_path / "catalog"
     index(catalog, [films])
-    (source,) = discover([str(film)])
+    (source,) = discover([str(film)]).videos
     video_id = content_id(source.uri)
     archive = Catalog.open(catalog)
     with CatalogWriter(archive, config=WriterConfig(replace=True)) as writer:
@@ -172,7 +172,7 @@ def test_every_failure_reaches_the_status(films: Path, tmp_path: Path) -> None:
 
 
 def test_an_unforeseen_error_keeps_the_content(films: Path, models: LoadedPack) -> None:
-    (source,) = discover([str(films / "sub/group.mkv")])
+    (source,) = discover([str(films / "sub/group.mkv")]).videos
     outcome = error_boundary.run(source, None, IndexConfig(), ())  # type: ignore[arg-type]
     assert isinstance(outcome, Failure)
     assert outcome.video_id == content_id(source.uri)

@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import os
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from vidsearch.catalog.commits import require_writable
 from vidsearch.catalog.meta import META_NAME, CatalogMeta, new_meta, read_meta
 from vidsearch.catalog.records import KnownFile, VideoStatus
 from vidsearch.catalog.schema import VECTOR_TABLES, table_schemas
 from vidsearch.catalog.snapshot import Snapshot
+from vidsearch.catalog.sources.accounts import read_scopes
 from vidsearch.catalog.status import CatalogStatus, summarise
 from vidsearch.catalog.tables import Table
 from vidsearch.errors import CatalogError, CatalogModelError, CatalogWriteError, ConfigError
+from vidsearch.storage.drive import LOCK_NAME
 from vidsearch.storage.object_store import table_options
 from vidsearch.storage.path import StoragePath
 from vidsearch.text.names import native_name
@@ -180,6 +184,15 @@ class Catalog:
                 "repeat the command"
             )
 
+    def require_writable(self) -> None:
+        """Raise if the next commit must fail, so that no time is spent on work that cannot be kept.
+
+        Raises:
+            CatalogWriteError: The drive is full or read-only, or permissions are missing.
+        """
+        folders = (StoragePath(table.uri) for table in self._tables.values())
+        require_writable(self.root, folders)
+
     def snapshot(self) -> Snapshot:
         """Return the current state of the tables, for several reads of the same state.
 
@@ -290,7 +303,12 @@ class Catalog:
             CatalogError: A table is missing or damaged.
         """
         state = snapshot if snapshot is not None else self.snapshot()
-        return summarise(self.uri, self.meta, state.videos(), self.people().num_rows)
+        videos = state.videos()
+        unread = videos.filter(pc.not_equal(videos["status"], "indexed"))["video_id"].to_pylist()
+        status = summarise(
+            self.uri, self.meta, videos, self.people().num_rows, self.locations(unread)
+        )
+        return replace(status, sources=read_scopes(self.root))
 
 
 def _options(root: StoragePath, options: Mapping[str, str] | None) -> dict[str, str]:
@@ -299,7 +317,8 @@ def _options(root: StoragePath, options: Mapping[str, str] | None) -> dict[str, 
 
 def _create_tables(root: StoragePath, meta: CatalogMeta, options: dict[str, str]) -> None:
     schemas = table_schemas(meta.dim)
-    others = [name for name in root.names() if name not in schemas and not name.endswith(".part")]
+    own = {*schemas, LOCK_NAME}
+    others = [name for name in root.names() if name not in own and not name.endswith(".part")]
     # An interrupted creation leaves tables without catalog.json; creating it again is allowed.
     if others and META_NAME not in others:
         raise ConfigError(

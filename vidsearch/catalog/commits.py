@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import errno
 import logging
+import os
+import secrets
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import pyarrow as pa
 
 from vidsearch.errors import CatalogConflictError, CatalogError, CatalogWriteError
+from vidsearch.storage.drive import commit_lock, has_hard_links, try_writing
 from vidsearch.storage.path import StoragePath
 from vidsearch.text.printable import one_line
 
@@ -50,13 +55,68 @@ def commit(root: StoragePath, write: Callable[[], None]) -> None:
         before_sleep=before_sleep_log(_LOG, logging.DEBUG),
         reraise=True,
     )
+
+    def attempt() -> None:
+        with exclusive(root):
+            write()
+
     try:
         with write_errors(root):
-            retrying(write)
+            retrying(attempt)
     except CommitFailedError as error:
         raise CatalogConflictError(
             f"other writers of the catalog {root.uri!r} committed first for {RETRY_FOR_S:.0f} s "
             f"({one_line(error)}); repeat the command with fewer writers at a time"
+        ) from error
+
+
+def drive_options(root: StoragePath) -> dict[str, str]:
+    """Return the table store's options for the drive of a catalog.
+
+    The store gives the file of a commit its name by a hard link. On a drive without hard links it
+    renames the file, which is safe together with ``exclusive``.
+    """
+    if root.path is None or has_hard_links(root.path):
+        return {}
+    return {"allow_unsafe_rename": "true"}
+
+
+@contextmanager
+def exclusive(root: StoragePath) -> Iterator[None]:
+    """Exclude other commits on a drive without hard links; elsewhere the table store does so."""
+    if root.path is None or has_hard_links(root.path):
+        yield
+        return
+    with commit_lock(root.path):
+        yield
+
+
+def require_writable(root: StoragePath, table_folders: Iterable[StoragePath]) -> None:
+    """Raise if the next commit must fail: the drive is full or read-only, or permissions lack.
+
+    Args:
+        root: Folder of an existing catalog.
+        table_folders: Folders of its tables.
+
+    Raises:
+        CatalogWriteError: The catalog cannot be written.
+    """
+    require_space(root, 0)
+    try:
+        if root.path is None:
+            probe = root.child(f".probe-{secrets.token_hex(8)}")
+            probe.write(b"")
+            probe.remove_tree()
+            return
+        try_writing(root.path)
+        for folder in table_folders:
+            for path in (Path(folder.uri), Path(folder.uri) / "_delta_log"):
+                if path.is_dir() and not os.access(path, os.W_OK | os.X_OK):
+                    raise PermissionError(errno.EACCES, f"no write permission in {path.name}")
+    except OSError as error:
+        raise CatalogWriteError(
+            f"catalog {root.uri!r} cannot be written ({one_line(error)}); change its "
+            "permissions, or copy it to a drive that can be written; no video was read"
         ) from error
 
 

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 
 from vidsearch.catalog.meta import CatalogMeta
+from vidsearch.catalog.sources.accounts import SourceStatus
 from vidsearch.text.names import native_name, portable_name
+from vidsearch.text.printable import printable
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +52,7 @@ class CatalogStatus:
         share_read: Share of the readable videos' total length that was read, in [0, 1].
         failures: Failed videos; none of their tracks can be found.
         partly_read: Videos of which a part could not be read.
+        sources: Searched folders, globs, lists and prefixes, as the last search found them.
     """
 
     uri: str
@@ -64,6 +68,7 @@ class CatalogStatus:
     share_read: float
     failures: tuple[VideoProblem, ...]
     partly_read: tuple[VideoProblem, ...]
+    sources: tuple[SourceStatus, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         """Return the status as plain lists, dictionaries, numbers and text."""
@@ -72,10 +77,17 @@ class CatalogStatus:
             fields[name] = [
                 {**problem, "video": portable_name(problem["video"])} for problem in fields[name]
             ]
+        fields["sources"] = [source.to_json() for source in self.sources]
         return fields
 
 
-def summarise(uri: str, meta: CatalogMeta, videos: pa.Table, people: int) -> CatalogStatus:
+def summarise(
+    uri: str,
+    meta: CatalogMeta,
+    videos: pa.Table,
+    people: int,
+    copies: Mapping[str, Sequence[str]] | None = None,
+) -> CatalogStatus:
     """Return the status of a catalog.
 
     Args:
@@ -83,7 +95,9 @@ def summarise(uri: str, meta: CatalogMeta, videos: pa.Table, people: int) -> Cat
         meta: Content of its ``catalog.json``.
         videos: All rows of the table ``videos``.
         people: Number of named persons.
+        copies: ``video_id`` of a failed or partly read video -> paths of its files.
     """
+    paths = copies if copies is not None else {}
     rows = videos.sort_by("uri").to_pylist()
     counts = Counter(row["status"] for row in rows)
     readable = [row for row in rows if row["status"] != "failed"]
@@ -101,8 +115,8 @@ def summarise(uri: str, meta: CatalogMeta, videos: pa.Table, people: int) -> Cat
         people=people,
         duration_s=duration_s,
         share_read=duration_s / expected_s if expected_s else 1.0,
-        failures=_problems(rows, "failed"),
-        partly_read=_problems(rows, "partial"),
+        failures=_problems(rows, "failed", paths),
+        partly_read=_problems(rows, "partial", paths),
     )
 
 
@@ -112,14 +126,27 @@ def _read_s(row: Mapping[str, Any]) -> float:
     return (row["duration_s"] if read_s is None else read_s) or 0.0
 
 
-def _problems(rows: Sequence[Mapping[str, Any]], status: str) -> tuple[VideoProblem, ...]:
+def _problems(
+    rows: Sequence[Mapping[str, Any]], status: str, copies: Mapping[str, Sequence[str]]
+) -> tuple[VideoProblem, ...]:
     return tuple(
-        VideoProblem(
-            native_name(row["uri"]),
-            row["failure_stage"],
-            row["failure_error"],
-            row["failure"] if row["failure"] is not None else status,
-        )
+        problem
         for row in rows
         if row["status"] == status
+        for problem in _problems_of_video(row, copies.get(row["video_id"], ()))
     )
+
+
+def _problems_of_video(row: Mapping[str, Any], copies: Sequence[str]) -> Iterator[VideoProblem]:
+    """Yield the problem of every file of a video that exists; the recorded file has its message."""
+    recorded = native_name(row["uri"])
+    message = row["failure"] if row["failure"] is not None else row["status"]
+    existing = [path for path in copies if "://" in path or Path(path).exists()]
+    for path in dict.fromkeys(existing or [recorded]):
+        text = message
+        if path != recorded:
+            verb = "failed" if row["status"] == "failed" else "was read in part"
+            text = (
+                f"'{printable(path)}' is a copy of '{printable(recorded)}', which {verb}: {message}"
+            )
+        yield VideoProblem(path, row["failure_stage"], row["failure_error"], text)

@@ -14,7 +14,14 @@ from typing import Any
 
 import pyarrow as pa
 
-from vidsearch.catalog.commits import commit, read_errors, require_space, write_errors
+from vidsearch.catalog.commits import (
+    commit,
+    drive_options,
+    exclusive,
+    read_errors,
+    require_space,
+    write_errors,
+)
 from vidsearch.catalog.table_files import (
     completed,
     log_state,
@@ -65,12 +72,12 @@ class Table:
         from deltalake.exceptions import DeltaError
 
         try:
-            with write_errors(self.root):
+            with write_errors(self.root), exclusive(self.root):
                 DeltaTable.create(
                     self.uri,
                     schema,
                     mode="ignore",
-                    storage_options=self.options or None,
+                    storage_options=self._write_options(),
                     configuration={"delta.dataSkippingStatsColumns": skipping_columns(schema)},
                 )
         except CatalogWriteError:
@@ -92,6 +99,16 @@ class Table:
 
         with self.reading():
             return DeltaTable(self.uri, version=version, storage_options=self.options or None)
+
+    def _open_to_write(self) -> Any:
+        """Return the ``DeltaTable`` at its newest version, able to commit on this drive."""
+        from deltalake import DeltaTable
+
+        with self.reading():
+            return DeltaTable(self.uri, storage_options=self._write_options())
+
+    def _write_options(self) -> dict[str, str] | None:
+        return {**self.options, **drive_options(self.root)} or None
 
     def newest(self) -> Any:
         """Return the ``DeltaTable`` at its newest version, for reading only.
@@ -128,7 +145,7 @@ class Table:
             from deltalake import Field
             from deltalake import Schema as DeltaSchema
 
-            table = self.open()
+            table = self._open_to_write()
             missing = [field for field in schema if field.name not in table_schema(table).names]
             if missing:
                 fields: list[Field] = DeltaSchema.from_arrow(pa.schema(missing)).fields
@@ -165,7 +182,7 @@ class Table:
         def write() -> None:
             from deltalake import write_deltalake
 
-            table = self.open()
+            table = self._open_to_write()
             write_deltalake(
                 table,
                 completed(rows, table_schema(table)),
@@ -192,7 +209,7 @@ class Table:
         require_space(self.root, rows.nbytes)
 
         def write() -> None:
-            merger = self.open().merge(
+            merger = self._open_to_write().merge(
                 rows,
                 predicate=f"old.{key} = new.{key}",
                 source_alias="new",
@@ -213,7 +230,7 @@ class Table:
         counts: list[int] = []
 
         def write() -> None:
-            table = self.open()
+            table = self._open_to_write()
             properties = writer_properties(table_schema(table))
             metrics = table.delete(predicate, writer_properties=properties)
             counts.append(int(metrics.get("num_deleted_rows") or 0))
@@ -234,7 +251,7 @@ class Table:
         """
 
         def write() -> None:
-            self.open().update(updates=values, predicate=predicate)
+            self._open_to_write().update(updates=values, predicate=predicate)
 
         commit(self.root, write)
 
@@ -248,8 +265,8 @@ class Table:
         from deltalake.exceptions import CommitFailedError
 
         try:
-            with write_errors(self.root):
-                table = self.open()
+            with write_errors(self.root), exclusive(self.root):
+                table = self._open_to_write()
                 table.optimize.compact(
                     target_size=file_bytes,
                     max_concurrent_tasks=1,
@@ -270,8 +287,8 @@ class Table:
         Raises:
             CatalogWriteError: The table cannot be written.
         """
-        with write_errors(self.root):
-            self.open().vacuum(
+        with write_errors(self.root), exclusive(self.root):
+            self._open_to_write().vacuum(
                 retention_hours=keep_hours,
                 dry_run=False,
                 enforce_retention_duration=False,
@@ -287,14 +304,14 @@ class Table:
             CatalogConflictError: Other writers committed first for two minutes.
             CatalogWriteError: The table cannot be written.
         """
-        with write_errors(self.root):
-            self.open().vacuum(
+        with write_errors(self.root), exclusive(self.root):
+            self._open_to_write().vacuum(
                 retention_hours=0, dry_run=False, enforce_retention_duration=False, full=False
             )
         self._set_retention(log="interval 0 seconds", files="interval 0 seconds")
         try:
-            with write_errors(self.root):
-                table = self.open()
+            with write_errors(self.root), exclusive(self.root):
+                table = self._open_to_write()
                 table.create_checkpoint()
                 time.sleep(0.05)  # an entry is removed if it is older than 0 seconds
                 table.cleanup_metadata()
@@ -308,7 +325,7 @@ class Table:
         }
 
         def write() -> None:
-            self.open().alter.set_table_properties(properties)
+            self._open_to_write().alter.set_table_properties(properties)
 
         commit(self.root, write)
 

@@ -75,6 +75,9 @@ def forget(catalog: str, video: str | None, person: str | None) -> int:
 
 def describe(status: ArchiveStatus) -> str:
     """Return the text of ``vidsearch status``."""
+    from vidsearch.results.account_sentences import account_lines
+    from vidsearch.results.words import counted
+
     videos = status.videos
     lines = [
         f"Catalog     {printable(status.uri)}",
@@ -90,6 +93,13 @@ def describe(status: ArchiveStatus) -> str:
         if problems:
             lines += ["", title]
             lines += [f"  {printable(p.video)}: {printable(p.message)}" for p in problems]
+    for source in status.sources:
+        lines += ["", f"Searched {printable(source.source)} at {source.searched_at}:"]
+        videos_found = counted(source.account.videos, "video")
+        folders = counted(source.account.folders, "folder")
+        lines.append(f"  {videos_found} in {folders}.")
+        lines += [f"  {line}" for line in account_lines(source.account)]
+        lines += [f"  Failed: {printable(message)}" for _, _, message in source.failures]
     return "\n".join(lines)
 
 

@@ -14,6 +14,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from vidsearch.catalog.catalog import Catalog
+from vidsearch.catalog.sources.accounts import FOLDER as SOURCES
 from vidsearch.catalog.tables import Table, sql_text
 from vidsearch.catalog.versions import discard_staged, remove_superseded
 from vidsearch.erasure.proof import Traces, prove
@@ -25,7 +26,7 @@ from vidsearch.storage.local_copies import remove_local_copies
 from vidsearch.storage.path import StoragePath
 from vidsearch.text.printable import one_line
 
-_RUNS = "runs"
+_LOGS = ("runs", SOURCES)
 _IDS_PER_STATEMENT = 500
 
 
@@ -129,13 +130,13 @@ def _remove_old_generations(vectors: StoragePath) -> None:
 
 
 def _redact_logs(root: StoragePath, traces: Traces) -> int:
-    """Remove the lines of event logs that contain a trace; return their number."""
+    """Remove the lines of event logs and accounts that contain a trace; return their number."""
     removed = 0
-    runs = root.child(_RUNS)
-    for name in runs.names():
-        lines = runs.child(name).read().splitlines(keepends=True)
+    logs = (folder.child(name) for folder in map(root.child, _LOGS) for name in folder.names())
+    for log in logs:
+        lines = log.read().splitlines(keepends=True)
         remaining = [line for line in lines if not any(text in line for text in traces.texts)]
         if len(remaining) < len(lines):
             removed += len(lines) - len(remaining)
-            runs.child(name).write(b"".join(remaining))
+            log.write(b"".join(remaining))
     return removed

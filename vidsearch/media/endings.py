@@ -1,10 +1,9 @@
-"""File name endings of videos and photos, and the check for source code with a video ending."""
+"""File name endings of videos, photos and other files, and the check for source code."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from pathlib import Path
-from typing import Any, Final
+import os
+from typing import Final
 
 PHOTO_ENDINGS: Final = (".jpg", ".jpeg", ".png", ".webp", ".bmp")
 """Endings of photos in data sets and training sets, in lower case."""
@@ -23,58 +22,77 @@ and reading it would change the pairs and counts.
 """
 
 _VIDEO_ENDINGS = """
-.264 .265 .3g2 .3gp .amv .asf .avc .avi .divx .dv .f4v .flv .gxf .h264 .h265 .hevc .ivf .m1v .m2p
-.m2t .m2ts .m2v .m4v .mkv .mod .mov .mp4 .mpe .mpeg .mpg .mpv .mts .mxf .nut .obu .ogm .ogv .qt .rm
-.rmvb .tod .trp .ts .vob .vro .webm .wmv .wtv .y4m
+.261 .263 .264 .265 .266 .360 .3g2 .3gp .3gp2 .3gpp .3gpp2 .3p2 .amv .apv .asf .av1 .avc .avi .avs
+.avs2 .avs3 .bik .bik2 .bk2 .braw .cavs .cine .dav .dif .divx .dnxhd .dnxhr .dv .dvr-ms .dvx .evc
+.evo .f4p .f4v .flc .fli .flv .flx .gxf .h261 .h263 .h264 .h265 .h266 .h26l .hdmov .hevc .hxv .ifv
+.insv .ismv .iv8 .ivf .ivr .k3g .kux .lrv .lvf .lxf .m1v .m2p .m2t .m2ts .m2v .m4s .m4v .mj2 .mjp2
+.mjpeg .mjpg .mk3d .mkv .mlv .mod .moov .mov .movie .mp2p .mp2t .mp2v .mp4 .mp4v .mpe .mpeg .mpeg1
+.mpeg2 .mpeg4 .mpg .mpg2 .mpg4 .mpjpeg .mpv .mpv2 .mts .mtv .mxf .nsv .nut .nuv .obu .ogm .ogv .ogx
+.ps .pva .qt .qtm .r3d .rcv .rm .rmvb .roq .rpl .rv .skm .smk .ssif .tod .tp .trp .ts .ty .ty+ .vc1
+.vdr .viv .vob .vp8 .vp9 .vro .vvc .webm .wm .wmv .wtv .xvid .y4m
 """
 VIDEO_ENDINGS: Final = frozenset(_VIDEO_ENDINGS.split())
-"""Endings of video files in a folder, in lower case."""
+"""Endings of video files in a folder, in lower case.
 
-# Source code shares these endings: TypeScript, Qt's translations (.ts), Go's module files (.mod).
-_SHARED_WITH_CODE = frozenset({".ts", ".mts", ".m2ts", ".mod"})
-_HEAD_BYTES = 1024
+They include every ending of the containers in ``video.pyav.container.CONTAINERS``, except those of
+sound, subtitles and still images.
+"""
+
+_OTHER_ENDINGS = """
+.arw .bmp .cr2 .cr3 .crw .dds .dng .emf .eps .erf .exr .hdr .icns .ico .j2k .jfif .jp2 .jpe .jpeg
+.jpg .jpx .jxl .kdc .mef .mpo .nef .nrw .orf .pbm .pcx .pef .pgm .pnm .ppm .psb .psd .raf .rw2 .rwl
+.sr2 .srf .srw .svg .tga .thm .tif .tiff .wbmp .wdp .wmf .x3f .xcf
+.aac .ac3 .aif .aifc .aiff .amr .ape .au .caf .dff .dsf .dts .eac3 .flac .m2a .m4a .m4b .m4p .mid
+.midi .mka .mp2 .mp3 .mpa .mpc .oga .opus .ra .snd .spx .tak .tta .voc .w64 .wav .weba .wma .wv
+.ass .bup .cue .idx .ifo .lrc .m3u .m3u8 .mks .mpd .mpl .nfo .pls .smi .srt .ssa .stl .sub .sup
+.ttml .vtt .xspf .ai .bib .csv .doc .docm .docx .epub .fdx .htm .html .indd .json .jsonl .key .log
+.markdown .md .numbers .odp .ods .odt .pages .pdf .ppt .pptm .pptx .rst .rtf .tex .tsv .txt .xls
+.xlsb .xlsm .xlsx .xml .aaf .aep .ale .drp .edl .fcpxml .mogrt .otio .prproj .veg .xmp .xmpses
+.7z .bz2 .cab .dmg .gz .iso .jar .lz4 .lzma .rar .tar .tbz2 .tgz .txz .xz .z .zip .zst
+.a .apk .app .bash .bat .c .cc .class .cmd .cpp .cs .css .deb .dll .dylib .exe .go .h .hpp .ini
+.ipynb .java .js .jsx .lock .lua .msi .o .obj .php .pl .ps1 .py .pyc .pyd .pyo .rb .rpm .rs .scss
+.sh .so .sql .swift .toml .tsx .vue .wasm .yaml .yml
+.accdb .arrow .avro .bdb .cfg .ckpt .conf .crt .db .db3 .db-shm .db-wal .feather .h5
+.hdf5 .kdbx .ldb .lnk .mdb .md5 .msg .npy .npz .onnx .parquet .pem .pfx .pickle .pkl .plist .pst
+.pt .pth .reg .safetensors .sfv .sha1 .sha256 .sqlite .sqlite3 .torrent .ttf .otf .url .webloc .woff
+.woff2
+.!qb .!ut .aria2 .crdownload .download .filepart .opdownload .part .partial .swp .temp .tmp
+"""
+OTHER_ENDINGS: Final = frozenset(_OTHER_ENDINGS.split())
+"""Endings of files that are no videos, or whose download or copy is not finished, in lower case.
+
+The content of these files is not examined.
+"""
+
+SHARED_WITH_OTHERS: Final = frozenset({".avs", ".dif", ".m2ts", ".mod", ".mts", ".ps", ".ts"})
+"""Video endings that text files have too.
+
+TypeScript and Qt's translations (.ts), Go's module files and music (.mod), scripts of AviSynth
+(.avs), spreadsheets (.dif), and PostScript (.ps).
+"""
+
+_LONGEST_ENDING = 16
+_MOST_DIGITS = 4
 _TEXT_CONTROLS = frozenset(b"\t\n\f\r")
+
+
+def ending_of(name: str) -> str:
+    """Return the ending of a file name in lower case, with its point; empty if it has none.
+
+    The numbers of a sequence of files (``frame.000123``) are no endings, nor are long texts.
+
+    Example:
+        >>> ending_of("A.MP4"), ending_of("a.tar.gz"), ending_of("notes"), ending_of("f.000123")
+        ('.mp4', '.gz', '', '')
+    """
+    ending = os.path.splitext(name)[1].lower()  # noqa: PTH122 (called for every file of an archive)
+    is_number = len(ending) > _MOST_DIGITS + 1 and ending[1:].isdigit()
+    return "" if is_number or len(ending) > _LONGEST_ENDING else ending
 
 
 def has_video_ending(name: str) -> bool:
     """Return True if a file name has one of ``VIDEO_ENDINGS``, in any case."""
-    return Path(name).suffix.lower() in VIDEO_ENDINGS
-
-
-def is_source_code(path: Path) -> bool:
-    """Return True if a file is text and its ending is used by videos and source code alike.
-
-    The result is False for an empty or unreadable file, so that the file is reported, not skipped.
-    """
-    # Opening a pipe blocks until another process writes to it.
-    if path.suffix.lower() not in _SHARED_WITH_CODE or not path.is_file():
-        return False
-    try:
-        with path.open("rb") as file:
-            return is_text(file.read(_HEAD_BYTES))
-    except OSError:
-        return False
-
-
-def remote_source_code(files: Any, paths: Iterable[str]) -> frozenset[str]:
-    """Return the paths on an fsspec file system that are source code.
-
-    All heads are requested concurrently: one request after another would take hours in a large
-    bucket.
-
-    Args:
-        files: fsspec file system.
-        paths: Paths on it.
-    """
-    shared = [path for path in paths if Path(path).suffix.lower() in _SHARED_WITH_CODE]
-    if not shared:
-        return frozenset()
-    heads = files.cat_ranges(shared, 0, _HEAD_BYTES, on_error="return")
-    return frozenset(
-        path
-        for path, head in zip(shared, heads, strict=True)
-        if isinstance(head, bytes) and is_text(head)
-    )
+    return ending_of(name) in VIDEO_ENDINGS
 
 
 def is_text(head: bytes) -> bool:

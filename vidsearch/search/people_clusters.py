@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from vidsearch.catalog.catalog import Catalog
 from vidsearch.catalog.people import Judgements, judgements
 from vidsearch.catalog.records import read_options
+from vidsearch.catalog.sources.live_path import live_first
 from vidsearch.datatypes import Matrix, TimeSpan, Vector
 from vidsearch.models.calibration import Calibration
 from vidsearch.read_options import DEFAULT_READ, ReadOptions
@@ -180,7 +181,7 @@ def track_cards(catalog: Catalog, track_ids: Collection[str]) -> tuple[TrackCard
         TrackCard(
             row["track_id"],
             row["video_id"],
-            next(iter(paths[row["video_id"]]), row["video_id"]),
+            next(iter(live_first(paths[row["video_id"]])), row["video_id"]),
             TimeSpan(row["start_s"], row["end_s"]),
             row["best_s"],
             jpegs.get(row["track_id"]),

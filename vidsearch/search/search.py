@@ -6,7 +6,6 @@ import dataclasses
 import os
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,6 +15,7 @@ from vidsearch.catalog.catalog import Catalog
 from vidsearch.catalog.people import judgements
 from vidsearch.catalog.records import read_options
 from vidsearch.catalog.snapshot import Snapshot
+from vidsearch.catalog.sources.live_path import live_first
 from vidsearch.datatypes import Hit, Matrix, TimeSpan, Vector
 from vidsearch.device import resolve_device
 from vidsearch.errors import ConfigError
@@ -247,7 +247,7 @@ class PhotoSearcher:
         paths = self._catalog.locations(set(rows["video_id"].to_pylist()))
         return tuple(
             QueryPhoto(
-                photo=next(iter(paths[row["video_id"]]), row["video_id"])
+                photo=next(iter(live_first(paths[row["video_id"]])), row["video_id"])
                 + f" at {clock(row['best_s'])}",
                 box_xyxy=np.array(row["box_xyxy"], np.float32),
                 quality=float(row["quality"]),
@@ -280,7 +280,7 @@ class PhotoSearcher:
                     rank=len(hits) + 1,
                     confidence=float(confidence[row]),
                     similarity=float(found.similarities[row]),
-                    video=_existing_path(copies) if copies else native_name(by_id[video_id]["uri"]),
+                    video=live_first(copies)[0] if copies else native_name(by_id[video_id]["uri"]),
                     video_id=video_id,
                     track_id=track_id,
                     span=TimeSpan(track["start_s"], track["end_s"]),
@@ -326,9 +326,3 @@ def _units(faces: Sequence[QueryFace], dim: int) -> Matrix:
     if not faces:
         return np.zeros((0, dim), np.float32)
     return normalise(np.stack([face.embedding for face in faces]))
-
-
-def _existing_path(paths: Sequence[str]) -> str:
-    """Return the first local path that exists, else the first path."""
-    existing = (path for path in paths if "://" not in path and Path(path).exists())
-    return next(existing, paths[0])

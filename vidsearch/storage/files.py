@@ -41,7 +41,7 @@ def replaced_atomically(path: Path) -> Iterator[Path]:
         >>> target.read_text()
         'complete'
     """
-    temporary = _temporary_path(path)
+    temporary = temporary_path(path)
     try:
         yield temporary
         sync(temporary)
@@ -66,22 +66,48 @@ def create_atomically(path: Path, content: bytes) -> bool:
     """Write a file unless it exists; return True if this call wrote it.
 
     Of several concurrent calls exactly one returns True. Other processes see no file or the whole
-    content.
+    content. On a drive without hard links they may see a part while it is written.
 
     Raises:
         OSError: The file cannot be written.
     """
-    temporary = _temporary_path(path)
+    temporary = temporary_path(path)
     try:
         temporary.write_bytes(content)
         sync(temporary)
-        os.link(temporary, path)
+        _create_from(temporary, path, content)
     except FileExistsError:
         return False
     finally:
         temporary.unlink(missing_ok=True)
     sync(path.parent)
     return True
+
+
+def _create_from(temporary: Path, path: Path, content: bytes) -> None:
+    """Give a file a second name; on a drive without hard links, write another file.
+
+    Raises:
+        FileExistsError: Another file has the name.
+    """
+    try:
+        os.link(temporary, path)
+    except FileExistsError:
+        raise
+    except OSError:
+        with path.open("xb") as file:
+            try:
+                file.write(content)
+                file.flush()
+                os.fsync(file.fileno())
+            except BaseException:
+                path.unlink()
+                raise
+
+
+def temporary_path(path: Path) -> Path:
+    """Return a new name that matches ``TEMPORARY_FILES``, in the folder of ``path``."""
+    return neighbour(path, beginning=".", ending=f".{secrets.token_hex(8)}.part")
 
 
 def sync(path: Path) -> None:
@@ -149,7 +175,3 @@ def neighbour(path: Path, *, beginning: str = "", ending: str = "") -> Path:
         digest = hashlib.blake2b(os.fsencode(path.name), digest_size=8).hexdigest()
         name = f"{beginning}{path.name[:25]}~{digest}{ending}"
     return path.with_name(name)
-
-
-def _temporary_path(path: Path) -> Path:
-    return neighbour(path, beginning=".", ending=f".{secrets.token_hex(8)}.part")

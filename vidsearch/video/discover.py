@@ -2,248 +2,171 @@
 
 from __future__ import annotations
 
-import glob
-import logging
 import os
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
-from datetime import datetime
-from pathlib import Path, PurePosixPath
-from typing import Any
+from dataclasses import dataclass, replace
+from pathlib import Path
 
-from vidsearch.errors import ConfigError, VideoOpenError
-from vidsearch.media.endings import has_video_ending, is_source_code, remote_source_code
-from vidsearch.text.printable import one_line, printable
+from vidsearch.errors import ConfigError, VideoOpenError, VidsearchError
+from vidsearch.text.printable import printable
+from vidsearch.video.discovery.account import Discovery, Scope, SourceFailure, Tally
+from vidsearch.video.discovery.entries import Entry, EntryKind, VideoSource
+from vidsearch.video.discovery.exclusion import Exclusion
+from vidsearch.video.discovery.lists import existing_path, read_list
+from vidsearch.video.discovery.local import WILDCARDS, FolderSearch, absolute, named_file
+from vidsearch.video.discovery.remote import search_remote
 from vidsearch.video.source import is_remote, local_path
 
-_WILDCARDS = frozenset("*?[")
-_log = logging.getLogger(__name__)
+__all__ = ["Discovery", "VideoSource", "discover"]
+
+_FOUND = frozenset({EntryKind.VIDEO, EntryKind.REPEATED})
 
 
-@dataclass(frozen=True, slots=True)
-class VideoSource:
-    """Video file to index.
+def discover(sources: Iterable[str], exclude: Iterable[str] = ()) -> Discovery:
+    """Return the video files that the sources name, and an account of every other entry.
 
-    Attributes:
-        uri: Absolute path, or the URI.
-        size: Size in bytes.
-        mtime_ns: Modification time in nanoseconds since the epoch; 0 if the storage states none.
-    """
-
-    uri: str
-    size: int
-    mtime_ns: int
-
-
-def discover(sources: Iterable[str]) -> tuple[VideoSource, ...]:
-    """Return the video files that the sources name, each once, in the order of the sources.
+    A source without videos does not end the search: it is a failure of the result.
 
     Args:
         sources: Files, folders, ``scheme://`` prefixes, globs and lists.
 
-            - A file is returned with any ending.
+            - A file is taken with any ending.
             - Folders and prefixes are searched with all sub-folders, sorted, for
-              ``media.endings.VIDEO_ENDINGS``. Hidden names are skipped, and so is source code that
-              shares such an ending.
+              ``media.endings.VIDEO_ENDINGS``, for animations, and for files with unknown endings
+              whose first bytes are those of a video. Hidden names, and folders that NAS systems
+              make, are excluded; so is source code that shares an ending of videos.
             - In a glob, ``**`` crosses folders.
-            - ``@list`` is a text file with one path per line, relative to its own folder; ``#``
-              begins a comment. A list that contains NUL is split at NUL instead, as written by
-              ``find -print0``.
+            - ``@list`` is a text file with one name per line; see ``discovery.lists.read_list``.
+        exclude: Globs of names and paths to leave out; see ``discovery.exclusion.Exclusion``. A
+            file or folder that is named itself is not excluded.
 
     Raises:
-        VideoOpenError: A source does not exist or cannot be read.
-        ConfigError: A folder, glob or list holds no video.
+        ConfigError: A glob of ``exclude`` is empty.
     """
-    found: dict[str, VideoSource] = {}
+    exclusion = Exclusion(tuple(exclude))
+    search = _Search(exclusion, FolderSearch(exclusion))
+    videos: dict[str, VideoSource] = {}
+    total = Tally(exclusion.patterns)
+    failures: list[SourceFailure] = []
+    scopes: list[Scope] = []
     for source in sources:
-        empty = True
-        for video in _expand(source):
-            empty = False
-            key = video.uri if is_remote(video.uri) else os.path.realpath(video.uri)
-            found.setdefault(key, video)
-        if empty:
-            raise ConfigError(
-                f"'{printable(source)}' holds no video files; name a video file directly if its "
-                "ending is unusual"
-            )
-    return tuple(found.values())
+        scope = Tally(exclusion.patterns)
+        failed: list[SourceFailure] = []
+        for entry in search.checked(source):
+            counted = entry
+            if entry.video is not None:
+                if entry.real in videos:
+                    counted = replace(entry, kind=EntryKind.REPEATED)
+                else:
+                    videos[entry.real] = entry.video
+            scope.add(counted)
+            total.add(counted)
+            if entry.error is not None:
+                failed.append(SourceFailure(entry.uri, entry.error))
+        failures += failed
+        name = _scope_name(source, scope)
+        if name is not None:
+            scopes.append(Scope(name, scope.account(), tuple(failed)))
+    return Discovery(tuple(videos.values()), total.account(), tuple(failures), tuple(scopes))
 
 
-def _expand(source: str, *, listed: bool = False) -> Iterator[VideoSource]:
-    if is_remote(source):
-        yield from _expand_remote(source)
-        return
-    path = local_path(source)
-    if _exists(path, source):
-        yield from _expand_path(path)
-    elif source.startswith("@") and not listed:
-        yield from _expand_list(Path(source[1:]), source)
-    elif _WILDCARDS & set(source):
-        yield from _expand_glob(source)
-    else:
-        origin = " (named in a list)" if listed else ""
+@dataclass(frozen=True, slots=True)
+class _Search:
+    exclusion: Exclusion
+    folders: FolderSearch
+
+    def checked(self, source: str, list_line: str = "") -> Iterator[Entry]:
+        """Yield the entries of a source; its failure, or its lack of videos, is an entry too.
+
+        Args:
+            source: The source.
+            list_line: List and line that name the source; empty: named by the user.
+        """
+        tally, found = Tally(), False
+        try:
+            for entry in self._expand(source, list_line):
+                tally.add(entry)
+                found = found or entry.kind in _FOUND or entry.error is not None
+                yield entry
+            if not found:
+                raise _nothing_found(source, tally)
+        except VidsearchError as error:
+            yield Entry(EntryKind.FAILED, source, error=error)
+
+    def _expand(self, source: str, list_line: str) -> Iterator[Entry]:
+        if is_remote(source):
+            return search_remote(source, self.exclusion)
+        path = existing_path(local_path(source))
+        if path is not None:
+            return self._expand_path(path, source)
+        if source.startswith("@") and not list_line:
+            return self._expand_list(source)
+        if WILDCARDS & set(source):
+            return self.folders.glob(source)
+        origin = f" ({list_line})" if list_line else ""
         raise VideoOpenError(f"'{printable(source)}'{origin} does not exist; check the path")
 
-
-def _exists(path: Path, source: str) -> bool:
-    try:
-        path.stat()
-    except PermissionError as error:
-        raise VideoOpenError(
-            f"'{printable(source)}' is not readable for this user; change its mode"
-        ) from error
-    except (OSError, ValueError):
-        return False
-    return True
-
-
-def _expand_path(path: Path) -> Iterator[VideoSource]:
-    if path.is_dir():
-        yield from _walk(_absolute(path), set(), strict=True)
-    else:
-        yield _local_video(_absolute(path))
-
-
-def _absolute(path: Path) -> Path:
-    """Return the path without ``.`` and ``..``, with its links, so that a file has one name."""
-    plain = Path(os.path.abspath(path))  # noqa: PTH100 (resolve() follows links)
-    if ".." not in path.parts:
-        return plain
-    try:
-        # Behind a link, ".." is the parent of the link's target, not of the link.
-        return plain if plain.samefile(path) else path.resolve()
-    except OSError:
-        return path.resolve()
-
-
-def _local_video(path: Path) -> VideoSource:
-    status = path.stat()
-    return VideoSource(str(path), status.st_size, status.st_mtime_ns)
-
-
-def _walk(folder: Path, visited: set[tuple[int, int]], *, strict: bool) -> Iterator[VideoSource]:
-    """Yield every video below ``folder``; a folder reached again through a link is skipped.
-
-    Args:
-        folder: Folder to search.
-        visited: Device and inode of every folder searched so far.
-        strict: Raise if the folder cannot be listed; otherwise log and skip the folder.
-
-    Raises:
-        VideoOpenError: The folder cannot be listed.
-    """
-    try:
-        status = folder.stat()
-        if (status.st_dev, status.st_ino) in visited:
-            return
-        visited.add((status.st_dev, status.st_ino))
-        entries = sorted(folder.iterdir(), key=lambda entry: os.fsencode(entry.name))
-    except OSError as error:
-        if strict:
+    def _expand_path(self, path: Path, source: str) -> Iterator[Entry]:
+        name = absolute(path)
+        try:
+            if path.is_dir():
+                yield from self.folders.folder(name)
+                return
+            entry = named_file(name)
+        except OSError as error:
             raise VideoOpenError(
-                f"'{printable(str(folder))}' cannot be listed ({error.strerror}); change its mode"
+                f"'{printable(source)}' is not readable for this user; change its mode"
             ) from error
-        _log.warning("skipped folder '%s': %s", printable(str(folder)), error.strerror)
-        return
-    for entry in entries:
-        if entry.name.startswith("."):
-            continue
-        if entry.is_dir():
-            yield from _walk(entry, visited, strict=False)
-        elif has_video_ending(entry.name) and entry.is_file():
-            yield from _scan_file(entry)
+        yield entry
+
+    def _expand_list(self, source: str) -> Iterator[Entry]:
+        path = local_path(source[1:])
+        path = existing_path(path) or path
+        for number, name in read_list(path):
+            rule = self.exclusion.pattern_below(_below(name, path.parent), name)
+            if rule is not None:
+                yield Entry(EntryKind.EXCLUDED, name, rule)
+            else:
+                yield from self.checked(name, f"line {number} of the list '{printable(str(path))}'")
 
 
-def _scan_file(path: Path) -> Iterator[VideoSource]:
-    """Yield a video of a searched folder, unless the file is source code."""
-    if is_source_code(path):
-        return
-    try:
-        yield _local_video(path)
-    except FileNotFoundError:
-        _log.info("'%s' was removed while its folder was searched", printable(str(path)))
+def _below(name: str, folder: Path) -> str:
+    """Return a path of a list relative to the list's folder; for a URI, its path in the bucket."""
+    if is_remote(name):
+        return name.split("://", 1)[1].partition("/")[2]
+    return os.path.relpath(name, absolute(folder))
 
 
-def _expand_glob(pattern: str) -> Iterator[VideoSource]:
-    ending = Path(pattern).suffix
-    literal = len(ending) > 1 and not _WILDCARDS & set(ending)
-    for name in sorted(glob.glob(pattern, recursive=True), key=os.fsencode):  # noqa: PTH207
-        path = Path(name)
-        if path.is_dir():
-            yield from _walk(_absolute(path), set(), strict=False)
-        elif literal or has_video_ending(path.name):
-            yield from _scan_file(_absolute(path))
+def _scope_name(source: str, entries: Tally) -> str | None:
+    """Return the absolute name of a folder, glob, list or prefix; None for a single file."""
+    if is_remote(source):
+        return None if entries.is_single_file else source
+    path = local_path(source)
+    if path.is_file():
+        return None
+    if path.exists() or not source.startswith("@"):
+        return absolute(path)
+    return f"@{absolute(local_path(source[1:]))}"
 
 
-def _expand_list(path: Path, source: str) -> Iterator[VideoSource]:
-    try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise VideoOpenError(
-            f"the list '{printable(source)}' cannot be read ({error.strerror}); check the path"
-        ) from error
-    content = content.removeprefix(b"\xef\xbb\xbf")
-    nul = b"\0" in content
-    for line in content.split(b"\0") if nul else content.splitlines():
-        if not line.strip() or (line.startswith(b"#") and not nul):
-            continue
-        entry = os.fsdecode(line)
-        yield from _expand(entry if is_remote(entry) else str(path.parent / entry), listed=True)
-
-
-def _expand_remote(uri: str) -> Iterator[VideoSource]:
-    import fsspec
-
-    try:
-        files, path = fsspec.core.url_to_fs(uri)
-        files.invalidate_cache()  # fsspec caches listings until the process ends
-        if _WILDCARDS & set(path) and not files.exists(path):
-            yield from _remote_videos(files, files.glob(path, detail=True))
-            return
-        info = files.info(path)
-        if info["type"] == "directory":
-            yield from _remote_videos(files, files.find(path, detail=True))
-        else:
-            yield _remote_video(uri, info)
-    except FileNotFoundError as error:
-        raise VideoOpenError(f"'{printable(uri)}' does not exist; check the URI") from error
-    except VideoOpenError:
-        raise
-    except Exception as error:
-        raise VideoOpenError(
-            f"'{printable(uri)}' cannot be listed ({one_line(error, with_type=True)}); check the "
-            "URI and its credentials"
-        ) from error
-
-
-def _remote_videos(files: Any, infos: dict[str, dict[str, Any]]) -> Iterator[VideoSource]:
-    paths = [path for path in sorted(infos) if _is_remote_video(path, infos[path])]
-    skipped = remote_source_code(files, paths)
-    for path in paths:
-        if path not in skipped:
-            yield _remote_video(files.unstrip_protocol(path), infos[path])
-
-
-def _is_remote_video(path: str, info: dict[str, Any]) -> bool:
-    hidden = any(part.startswith(".") for part in PurePosixPath(path).parts)
-    return info["type"] == "file" and has_video_ending(path) and not hidden
-
-
-def _remote_video(uri: str, info: dict[str, Any]) -> VideoSource:
-    return VideoSource(uri, int(info.get("size") or 0), _modified_ns(info))
-
-
-def _modified_ns(info: dict[str, Any]) -> int:
-    """Return the modification time in nanoseconds, 0 if unknown; the key differs by file system."""
-    for key in ("mtime", "LastModified", "last_modified", "updated", "modified", "created"):
-        value = info.get(key)
-        if isinstance(value, str):
-            try:
-                value = datetime.fromisoformat(value)
-            except ValueError:
-                continue
-        if isinstance(value, datetime):
-            value = value.timestamp()
-        if isinstance(value, int | float):
-            return int(value * 1_000_000_000)
-    return 0
+def _nothing_found(source: str, tally: Tally) -> ConfigError:
+    """Return the error for a source without videos."""
+    name = printable(source)
+    if not tally.entries:
+        if source.startswith("@"):
+            return ConfigError(f"the list '{name}' names no file; write one name per line")
+        if WILDCARDS & set(source):
+            return ConfigError(f"'{name}' matches no file; check the pattern")
+    account = tally.account()
+    others = (
+        (sum(account.passed_over.values()), "passed over"),
+        (sum(account.excluded.values()), "excluded"),
+        (len(account.unreadable), "unreadable"),
+        (len(account.dangling), "dangling links"),
+        (len(account.special), "pipes or devices"),
+    )
+    found = ", ".join(f"{count} {noun}" for count, noun in others if count)
+    return ConfigError(
+        f"'{name}' holds no video files{f' ({found})' if found else ''}; name a video file "
+        "directly if its ending is unusual"
+    )

@@ -17,9 +17,9 @@ import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import IO, Any, Final
-from urllib.parse import unquote, urlsplit
 
 from vidsearch.errors import VideoOpenError
+from vidsearch.text.names import path_of_url
 from vidsearch.text.printable import one_line, printable
 
 _SCHEME = re.compile(r"^[A-Za-z][A-Za-z0-9+.-]*://")
@@ -42,7 +42,7 @@ def is_remote(uri: str) -> bool:
 def local_path(uri: str) -> Path:
     """Return the path of a local ``uri`` (a path, or ``file://``)."""
     if uri.lower().startswith("file://") and not Path(uri).exists():
-        return Path(unquote(urlsplit(uri).path))
+        return Path(path_of_url(uri))
     return Path(uri)
 
 

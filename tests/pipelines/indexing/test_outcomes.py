@@ -135,11 +135,17 @@ def test_a_duplicate_shares_the_fate_of_its_original(run: Run, tmp_path: Path) -
     report = run.counter.report(1.0)
     assert [f.source.uri for f in report.failures] == [original.uri, copy.uri]
     assert len(run.writer.videos) == 1, "one content is one row"
+    assert [file.uri for file in run.writer.files] == [copy.uri], "both paths are known"
+    first, second = (failure.message for failure in report.failures)
+    assert (first, second) == (
+        "no frame",
+        f"'{copy.uri}' is a copy of '{original.uri}', which failed: no frame",
+    )
 
     fine, again = file_of(tmp_path, "c.mp4", b"y"), file_of(tmp_path, "d.mp4", b"y")
     run.counter.add_duplicate(Duplicate(again, fine, "fine-id"), run.outputs)
     assert run.counter.report(1.0).skipped == 1
-    assert [file.uri for file in run.writer.files] == [again.uri]
+    assert [file.uri for file in run.writer.files] == [copy.uri, again.uri]
 
 
 def test_a_copy_of_a_quarantined_video_is_a_failure(

@@ -242,6 +242,14 @@ def test_report_as_json(films: Path, tmp_path: Path) -> None:
         "faces",
         "duration_s",
         "elapsed_s",
+        "folders",
+        "repeated",
+        "passed_over",
+        "excluded",
+        "unreadable",
+        "dangling",
+        "special",
+        "uncounted",
         "failures",
     ]
     assert plain["duration_s"] == pytest.approx(7.0, abs=0.2)

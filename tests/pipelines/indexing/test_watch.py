@@ -7,15 +7,19 @@ import shutil
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from pipelines import ClusterConfig, IndexConfig
 from pipelines.indexing import watch as module
 from pipelines.indexing.outcomes import IndexReport
-from pipelines.indexing.run import index
+from pipelines.indexing.run import index_found
 from pipelines.indexing.watch import watch
+from pipelines.stages import index_video
+from vidsearch.catalog import Catalog
 from vidsearch.errors import ClusterLostError
+from vidsearch.video.discover import VideoSource
 
 
 class _Over(Exception):
@@ -92,13 +96,13 @@ def test_a_run_that_fails_is_tried_again_unless_it_is_the_first(
 
     def fails(*_: object, **__: object) -> IndexReport:
         if not full:
-            monkeypatch.setattr(module, "index", index)
-            return index(*_, **__)  # type: ignore[arg-type]
+            monkeypatch.setattr(module, "index_found", index_found)
+            return index_found(*_, **__)  # type: ignore[arg-type]
         raise full.pop(0)
 
     def more() -> None:
         shutil.copy(waiting, films / "group.mkv")
-        monkeypatch.setattr(module, "index", fails)
+        monkeypatch.setattr(module, "index_found", fails)
 
     reports = look(tmp_path / "catalog", films, nothing, more, nothing, nothing, nothing, nothing)
     assert [report.indexed for report in reports] == [1, 1]
@@ -107,6 +111,75 @@ def test_a_run_that_fails_is_tried_again_unless_it_is_the_first(
         "TimeoutError without a message; tried again in 60 s",
     ]
     full.append(TimeoutError())
-    monkeypatch.setattr(module, "index", fails)
+    monkeypatch.setattr(module, "index_found", fails)
     with pytest.raises(TimeoutError):
         look(tmp_path / "another", films, nothing)
+
+
+def test_a_film_that_grows_after_its_scan_is_decoded_once(
+    films: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.rmtree(films / "sub")
+    film = films / "astronaut film.mp4"
+    whole = film.read_bytes()
+    film.write_bytes(whole[: len(whole) // 2])
+    decoded: list[str] = []
+    read = index_video.run
+
+    def counted(source: VideoSource, *options: Any, **more: Any) -> Any:
+        decoded.append(source.uri)
+        return read(source, *options, **more)
+
+    monkeypatch.setattr(index_video, "run", counted)
+
+    def grows_before_its_turn() -> None:
+        monkeypatch.setattr(module, "index_found", writes_then_indexes)
+
+    def writes_then_indexes(*arguments: Any, **options: Any) -> IndexReport:
+        film.write_bytes(whole)
+        monkeypatch.setattr(module, "index_found", index_found)
+        return index_found(*arguments, **options)
+
+    reports = look(tmp_path / "catalog", films, grows_before_its_turn, nothing, nothing, nothing)
+    assert [(report.indexed, report.failed) for report in reports] == [(0, 1), (1, 0)]
+    assert [failure.stage for failure in reports[0].failures] == ["changed"]
+    assert decoded == [str(film)]
+    assert [row["status"] for row in Catalog.open(tmp_path / "catalog").videos().to_pylist()] == [
+        "indexed"
+    ]
+
+
+def test_sources_that_give_no_video_are_named_once(
+    films: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.WARNING, logger="pipelines.indexing.watch")
+    share = tmp_path / "share"
+
+    def scan(*steps: Callable[[], object]) -> list[IndexReport]:
+        left = iter(steps)
+
+        def wait(seconds: float) -> None:
+            step = next(left, None)
+            if step is None:
+                raise _Over
+            step()
+
+        reports: list[IndexReport] = []
+        with suppress(_Over):
+            reports.extend(
+                watch(
+                    tmp_path / "catalog",
+                    [str(share), str(films)],
+                    IndexConfig(),
+                    ClusterConfig(),
+                    every_s=60,
+                    wait=wait,
+                )
+            )
+        return reports
+
+    reports = scan(nothing, nothing)
+    assert [(report.indexed, report.failed) for report in reports] == [(2, 0)]
+    assert [record.getMessage() for record in caplog.records] == [
+        f"'{share}' does not exist; check the path; looked at again"
+    ]

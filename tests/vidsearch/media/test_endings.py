@@ -1,41 +1,27 @@
-"""Endings shared by videos and source code: only text is left out."""
+"""Endings of file names: groups that do not overlap, every container's own endings, text."""
 
 from __future__ import annotations
 
-import os
-from pathlib import Path
-
+import av
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vidsearch.media.endings import has_video_ending, is_source_code, is_text
-
-PACKET = bytes.fromhex("47400010 0000b00d 0001c100") + b"\xff" * 176
-
-
-@pytest.mark.parametrize(
-    ("name", "content", "is_code"),
-    [
-        ("app.ts", b"export const x = 1;\n", True),
-        ("app.TS", "// Größe\r\n\tlet a".encode(), True),
-        ("go.mod", b"module example.org/a\n", True),
-        ("a.ts", PACKET, False),
-        ("a.ts", PACKET[100:] + PACKET, False),  # a recording that begins inside a packet
-        ("a.ts", b"", False),  # reported as a damaged video, not skipped
-        ("a.mp4", b"export const x = 1;\n", False),  # no source code has this ending
-        ("a.ts", b"GGGGG \x7f", False),
-    ],
+from vidsearch.media.animation import ANIMATION_ENDINGS
+from vidsearch.media.endings import (
+    OTHER_ENDINGS,
+    SHARED_WITH_OTHERS,
+    VIDEO_ENDINGS,
+    ending_of,
+    has_video_ending,
+    is_text,
 )
-def test_files(tmp_path: Path, name: str, content: bytes, is_code: bool) -> None:
-    (tmp_path / name).write_bytes(content)
-    assert is_source_code(tmp_path / name) is is_code
+from vidsearch.video.pyav.container import CONTAINERS
 
-
-def test_a_pipe_is_not_opened(tmp_path: Path) -> None:
-    os.mkfifo(tmp_path / "a.ts")
-    assert not is_source_code(tmp_path / "a.ts")
-    assert not is_source_code(tmp_path / "gone.ts")
+# Sound, subtitles, stills and manifests; and endings that other programs use for other files, so
+# that the content decides.
+NOT_FILMS = {".ism", ".isma", ".m4a", ".m4b", ".mka", ".mks", ".mpo"}
+BY_CONTENT = {".dat", ".imx", ".ogg", ".psp", ".sdr2", ".ser", ".swf"}
 
 
 @given(st.text(st.characters(exclude_categories=["Cs", "Cc"]), min_size=1))
@@ -43,12 +29,63 @@ def test_text_of_any_language_is_text(text: str) -> None:
     assert is_text(text.encode())
 
 
-@pytest.mark.parametrize("name", ["A.MP4", "a.b.mkv", "x.M2TS", "/v/ä.webm"])
+@pytest.mark.parametrize("head", [b"", b"G \x7f", bytes.fromhex("47400010 0000b00d"), b"a\0b"])
+def test_bytes_that_are_no_text(head: bytes) -> None:
+    assert not is_text(head)
+
+
+@pytest.mark.parametrize(
+    "name", ["A.MP4", "a.b.mkv", "x.M2TS", "/v/ä.webm", "tape.TY+", "x.Dvr-MS"]
+)
 def test_endings_in_any_case(name: str) -> None:
     assert has_video_ending(name)
     assert not has_video_ending(name + ".part")
 
 
-@pytest.mark.parametrize("name", ["mp4", ".mp4", "a.mp4/", "a.mp3", "a"])
+@pytest.mark.parametrize("name", ["mp4", ".mp4", "a.mp4/", "a.mp3", "a", "a.mp4 copy"])
 def test_names_without_a_video_ending(name: str) -> None:
-    assert not has_video_ending(name) or name == "a.mp4/"
+    assert not has_video_ending(name)
+
+
+@pytest.mark.parametrize(
+    ("name", "ending"),
+    [
+        ("a.XMP", ".xmp"),
+        ("frame.0001", ".0001"),
+        ("frame.000123", ""),  # a sequence of images is one group, not one for each image
+        ("a. a long remark behind a point", ""),
+        ("notes.", "."),
+        ("README", ""),
+        ("Ä.ÄÖÜ", ".äöü"),
+    ],
+)
+def test_ending_of_a_name(name: str, ending: str) -> None:
+    assert ending_of(name) == ending
+
+
+def test_every_ending_of_the_containers_is_looked_for() -> None:
+    endings = {
+        f".{ending}"
+        for name in CONTAINERS
+        if _exists(name)
+        for ending in av.ContainerFormat(name, "r").extensions
+    }
+    assert endings - VIDEO_ENDINGS - ANIMATION_ENDINGS - NOT_FILMS - BY_CONTENT == set()
+    assert not BY_CONTENT & OTHER_ENDINGS
+    assert len(endings) > 40
+
+
+def _exists(container: str) -> bool:
+    try:
+        av.ContainerFormat(container, "r")
+    except ValueError:
+        return False
+    return True
+
+
+def test_no_ending_has_two_meanings() -> None:
+    assert set() == VIDEO_ENDINGS & OTHER_ENDINGS
+    assert set() == VIDEO_ENDINGS & ANIMATION_ENDINGS
+    assert set() == OTHER_ENDINGS & ANIMATION_ENDINGS
+    assert SHARED_WITH_OTHERS <= VIDEO_ENDINGS
+    assert all(ending == ending_of("x" + ending) for ending in VIDEO_ENDINGS | OTHER_ENDINGS)

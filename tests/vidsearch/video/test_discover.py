@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,9 @@ import pytest
 
 from tests.helpers import videos
 from vidsearch.errors import ConfigError, VideoOpenError
-from vidsearch.video.discover import VideoSource, discover
+from vidsearch.video.discover import VideoSource
+from vidsearch.video.discover import discover as discover_sources
+from vidsearch.video.discovery import local
 from vidsearch.video.open import open_video
 
 
@@ -35,6 +38,14 @@ def archive(tmp_path: Path) -> Path:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(name.encode())
     return root
+
+
+def discover(sources: Sequence[str], exclude: Sequence[str] = ()) -> tuple[VideoSource, ...]:
+    """Return the videos; raise the error of a source without videos."""
+    found = discover_sources(sources, exclude)
+    for failure in found.failures:
+        raise failure.error
+    return found.videos
 
 
 FOUND = ["2010/z.mov", "a.MKV", "b.mp4", "line\nbreak.avi", "ü/ naïve 東京.webm"]
@@ -188,21 +199,24 @@ def test_source_code_that_shares_a_videos_ending_is_left_out(tmp_path: Path) -> 
 def test_an_unreadable_file_is_listed_so_that_it_is_reported(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    (tmp_path / "locked.ts").write_bytes(b"text")
-    opened = Path.open
+    for name in ("locked.ts", "locked.rec", "film.mp4"):
+        (tmp_path / name).write_bytes(b"text" * 2000)
 
-    def refuse(path: Path, *args: Any, **options: Any) -> Any:
-        if path.name == "locked.ts":
-            raise PermissionError(13, "Permission denied")
-        return opened(path, *args, **options)
+    def refuse(path: str, *args: Any, **options: Any) -> Any:
+        raise PermissionError(13, "Permission denied")
 
-    monkeypatch.setattr(Path, "open", refuse)
-    assert names(discover([str(tmp_path)]), tmp_path) == ["locked.ts"]
+    monkeypatch.setattr(local, "open", refuse, raising=False)
+    found = discover_sources([str(tmp_path)])
+    assert names(found.videos, tmp_path) == ["film.mp4", "locked.ts"]
+    assert found.account.unreadable == {str(tmp_path / "locked.rec"): "Permission denied"}
 
 
 def test_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe.ts")
-    assert names(discover([str(tmp_path / "*.ts")]), tmp_path) == ["pipe.ts"]
+    (tmp_path / "a.mp4").write_bytes(b"x")
+    found = discover_sources([str(tmp_path / "*")])
+    assert names(found.videos, tmp_path) == ["a.mp4"]
+    assert found.account.special == (str(tmp_path / "pipe.ts"),)
 
 
 def test_source_code_in_object_storage() -> None:
@@ -249,9 +263,14 @@ def test_endings_of_streams_are_found_and_read(tmp_path: Path, kind: str) -> Non
     [
         ("gone.mp4", VideoOpenError, r"gone\.mp4' does not exist; check the path"),
         ("@gone.txt", VideoOpenError, r"the list '.*' cannot be read \(No such file"),
-        ("@bad.txt", VideoOpenError, r"lost\.mp4' \(named in a list\) does not exist"),
+        (
+            "@bad.txt",
+            VideoOpenError,
+            r"lost\.mp4' \(line 1 of the list '.*bad.txt'\) does not exist",
+        ),
         ("empty", ConfigError, "'.*empty' holds no video files; name a video file directly"),
-        ("@none.txt", ConfigError, "holds no video files"),
+        ("@none.txt", ConfigError, "the list '@none.txt' names no file; write one name per line"),
+        ("*.mp4", ConfigError, r"'\*.mp4' matches no file; check the pattern"),
         ("a\nb.mp4", VideoOpenError, r"a\\nb\.mp4' does not exist"),
         ("memory://nowhere/x.mp4", VideoOpenError, "does not exist; check the URI"),
         ("nosuchscheme://x/y.mp4", VideoOpenError, "cannot be listed"),
@@ -273,19 +292,20 @@ def test_a_missing_source_is_named(
     assert "\n" not in str(caught.value)
 
 
-def test_an_unreadable_folder_is_skipped_inside_a_folder_and_an_error_if_named(
-    archive: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+def test_an_unreadable_folder_is_named_inside_a_folder_and_a_failure_if_named(
+    archive: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    listed = Path.iterdir
+    listed = os.listdir
 
-    def refuse(path: Path) -> object:
-        if path.name == "2010":
+    def refuse(path: str) -> list[str]:
+        if path.endswith("2010"):
             raise PermissionError(13, "Permission denied")
         return listed(path)
 
-    monkeypatch.setattr(Path, "iterdir", refuse)
-    assert names(discover([str(archive)]), archive) == FOUND[1:]
-    assert "skipped folder" in caplog.text
+    monkeypatch.setattr(os, "listdir", refuse)
+    found = discover_sources([str(archive)])
+    assert names(found.videos, archive) == FOUND[1:]
+    assert found.account.unreadable == {str(archive / "2010"): "Permission denied"}
     with pytest.raises(VideoOpenError, match="cannot be listed"):
         discover([str(archive / "2010")])
 
@@ -305,7 +325,7 @@ def test_object_storage() -> None:
             "memory://bucket/a/notes.txt"
         ]
         assert [s.uri for s in discover(["memory://bucket/*.mp4"])] == ["memory:///bucket/b.mp4"]
-        with pytest.raises(ConfigError, match="holds no video files"):
-            discover(["memory://bucket/*.txt"])
+        with pytest.raises(ConfigError, match=r"holds no video files \(1 passed over\)"):
+            discover(["memory://bucket/a/*.txt"])
     finally:
         memory.rm("/bucket", recursive=True)

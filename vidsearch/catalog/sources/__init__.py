@@ -1,0 +1,1 @@
+"""Sources of a catalog: accounts of their searches, and the paths of a video."""

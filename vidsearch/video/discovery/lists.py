@@ -1,0 +1,100 @@
+"""Lists of videos: text files with one name per line, from any system."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+from vidsearch.errors import VideoOpenError
+from vidsearch.storage.find_file import find_file
+from vidsearch.text.decode import decode_text
+from vidsearch.text.names import path_of_url
+from vidsearch.text.printable import printable
+from vidsearch.video.source import is_remote
+
+_COMMENT: Final = "#"
+_QUOTES: Final = ('"', "'")
+_EMPTY_COLUMNS: Final = ",;\t "
+
+
+def read_list(path: Path) -> Iterator[tuple[int, str]]:
+    """Yield the number of every line that names a video, and the path or URI that it names.
+
+    A name is a path relative to the list's folder, an absolute path, or a URI. Quotation marks,
+    spaces around the name and empty columns behind it are left out if no file has that name. ``#``
+    begins a comment, unless a file has this name. A list that contains NUL is split at NUL instead,
+    as written by ``find -print0``, and has no comments.
+
+    Args:
+        path: The list, in UTF-8, UTF-16 or UTF-32. In UTF-8, names may have any bytes.
+
+    Raises:
+        VideoOpenError: The list cannot be read.
+        ConfigError: The list is not text.
+    """
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise VideoOpenError(
+            f"the list '@{printable(str(path))}' cannot be read ({error.strerror}); check the path"
+        ) from error
+    text = decode_text(content, str(path), keep_bytes=True)
+    if "\0" in text:
+        names = os.fsdecode(content.removeprefix(b"\xef\xbb\xbf")).split("\0")
+        yield from (
+            (number, name if is_remote(name) else str(path.parent / name))
+            for number, name in enumerate(names, 1)
+            if name
+        )
+        return
+    for number, line in enumerate(text.split("\n"), 1):
+        name = _named(line, path.parent) if line.strip() else None
+        if name is not None:
+            yield number, name
+
+
+def existing_path(path: Path) -> Path | None:
+    """Return the existing path that a name stands for; None if there is none.
+
+    Composed and decomposed letters are equal.
+    """
+    found = find_file(path)
+    return found if _exists(found) else None
+
+
+def _named(line: str, folder: Path) -> str | None:
+    """Return the path or URI that a line names; None for a comment."""
+    spellings = _spellings(line)
+    for spelling in spellings:
+        if is_remote(spelling):
+            return spelling
+        found = existing_path(folder / spelling)
+        if found is not None:
+            return str(found)
+    if line.lstrip().startswith(_COMMENT):
+        return None
+    return str(folder / spellings[-1])
+
+
+def _spellings(line: str) -> list[str]:
+    """Return the names that a line may stand for, the most literal first."""
+    stripped = line.strip()
+    bare = stripped.rstrip(_EMPTY_COLUMNS)
+    spellings = [line, stripped, bare]
+    if len(bare) > 1 and bare[0] == bare[-1] and bare[0] in _QUOTES:
+        spellings.append(bare[1:-1])
+    if spellings[-1].lower().startswith("file:/"):
+        spellings.append(path_of_url("file://" + spellings[-1][len("file:") :].removeprefix("//")))
+    return [spelling for spelling in dict.fromkeys(spellings) if spelling]
+
+
+def _exists(path: Path) -> bool:
+    try:
+        path.stat()
+    except PermissionError:
+        return True  # the reader reports that it is not readable
+    except (OSError, ValueError):
+        return False
+    return True
