@@ -1,9 +1,10 @@
 """Frame sampling: a fixed grid in time, and extra samples in short shots.
 
 A frame is a *grid sample* if it is the first one displayed at or after a multiple of 1 / fps
-seconds from the container's start. The grid is absolute, so slices of a video and the whole video
-give the same samples. A shot with too few grid samples gets extra samples, spread evenly, so that a
-brief appearance is not missed. Long shots get no extra samples.
+seconds from the container's start, or if it is displayed for at least 1 / fps seconds: a frozen
+picture may fill minutes of a screen recording. The grid is absolute, so slices of a video and the
+whole video give the same samples. A shot with too few grid samples gets extra samples, spread
+evenly, so that a brief appearance is not missed. Long shots get no extra samples.
 """
 
 from __future__ import annotations
@@ -116,16 +117,18 @@ def timed_frames(frames: Iterable[DecodedFrame], config: SamplingConfig) -> Iter
             cuts.add(number)
             detector, start = ShotDetector(config.shots), number
         last_geometry = geometry
+        interval_s = 0.0
         if waiting:
             waiting[-1].duration = frame.pts - waiting[-1].frame.pts
+            interval_s = float(waiting[-1].duration * frame.time_base)
         waiting.append(TimedFrame(frame, frame.duration, grid.is_grid_sample(frame)))
         thumbnail = frame.thumbnail_bgr(*detector.thumbnail_wh)
-        cuts.update(start + cut for cut in detector.push(thumbnail))
+        cuts.update(start + cut for cut in detector.push(thumbnail, interval_s))
         while len(waiting) > detector.delay + 1:
-            yield _pop_oldest(waiting, number - len(waiting) + 1, cuts)
+            yield _pop_oldest(waiting, number - len(waiting) + 1, cuts, grid)
     cuts.update(start + cut for cut in detector.finish())
     while waiting:
-        yield _pop_oldest(waiting, number - len(waiting) + 1, cuts)
+        yield _pop_oldest(waiting, number - len(waiting) + 1, cuts, grid)
 
 
 def converted_frame(timed: TimedFrame, shot: int) -> Frame:
@@ -141,8 +144,11 @@ def converted_frame(timed: TimedFrame, shot: int) -> Frame:
     )
 
 
-def _pop_oldest(waiting: deque[TimedFrame], number: int, cuts: set[int]) -> TimedFrame:
+def _pop_oldest(
+    waiting: deque[TimedFrame], number: int, cuts: set[int], grid: TimeGrid
+) -> TimedFrame:
     timed = waiting.popleft()
     timed.starts_shot = number in cuts
+    timed.on_grid |= grid.is_long(timed)
     cuts.discard(number)
     return timed

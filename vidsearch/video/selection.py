@@ -55,6 +55,10 @@ class TimeGrid:
         self._cell = cell
         return new
 
+    def is_long(self, timed: TimedFrame) -> bool:
+        """Return True if a frame is displayed for at least 1 / fps seconds."""
+        return timed.duration * self._scale >= self._divisor
+
     def _set_scale(self, tick: Fraction, start: Fraction) -> None:
         """Express pts * tick - start over one divisor: integers are ten times as fast."""
         self._divisor = tick.denominator * start.denominator

@@ -5,6 +5,10 @@ undone: a fast pan is many large steps, a photographer's flash is a large step a
 Steps are measured on thumbnails, relative to the contrast of both frames. Thus dark, grey or noisy
 videos need no other threshold than bright ones.
 
+At a low frame rate the motion between two frames is as large as a cut, and a shot of one frame is
+more likely than a flash. There a step is a cut if it is as large as between unrelated frames, and
+if no shift of the picture explains it, as for a camera that turns.
+
 PySceneDetect's detectors compare hues, which are noise in frames with little colour or light.
 ``benchmarks/pipeline/cuts.py`` joins 72 sequences of real shots (22 862 frames, 936 cuts: bright,
 dark, grey, noisy, five frames per second, shots of 2 to 6 frames, flashes, fades, pans, whip pans,
@@ -31,15 +35,15 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
 from vidsearch.datatypes import Image, check_array
 from vidsearch.errors import ConfigError
+from vidsearch.video.thumbnails import Thumbnail
 
 # Frames compared on each side of a step.
 _REACH: Final = 2
-# Grey levels added to the contrast: noise and compression artefacts of a black frame.
-_CONTRAST_FLOOR: Final = 8.0
+# Seconds between two frames from which the frames around them say nothing about their step.
+_SPARSE_S: Final = 0.125
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,14 +54,20 @@ class ShotConfig:
         min_step: Mean difference of two frames divided by the sum of their contrasts. Two unrelated
             frames differ by 0.3 to 0.8, a gesture that fills the frame by up to 0.14.
         min_ratio: Lowest ratio of a cut to the motion around the cut.
+        sparse_step: Lowest step of a cut between two frames that lie at least an eighth of a second
+            apart, without black bars.
+        sparse_shifted: Lowest step that remains in such a cut if one frame is shifted.
     """
 
     min_step: float = 0.15
     min_ratio: float = 2.0
+    sparse_step: float = 0.3
+    sparse_shifted: float = 0.14
 
     def __post_init__(self) -> None:
-        if not (math.isfinite(self.min_step) and self.min_step > 0):
-            raise ConfigError(f"min_step must be above 0; got {self.min_step}")
+        for name in ("min_step", "sparse_step", "sparse_shifted"):
+            if not (math.isfinite(getattr(self, name)) and getattr(self, name) > 0):
+                raise ConfigError(f"{name} must be above 0; got {getattr(self, name)}")
         if not (math.isfinite(self.min_ratio) and self.min_ratio >= 1):
             raise ConfigError(f"min_ratio must be at least 1; got {self.min_ratio}")
 
@@ -65,7 +75,8 @@ class ShotConfig:
 class ShotDetector:
     """Finds cuts in a stream of thumbnails; a cut is the number of the frame that follows it.
 
-    A shot of one or two frames between two parts of the same shot is taken for a flash.
+    A shot of one or two frames between two parts of the same shot is taken for a flash, unless the
+    frames lie far apart in time.
 
     Attributes:
         thumbnail_wh: Size of the thumbnails.
@@ -85,21 +96,22 @@ class ShotDetector:
 
     def __init__(self, config: ShotConfig | None = None) -> None:
         self._config = config if config is not None else ShotConfig()
-        self._thumbnails: deque[_Thumbnail] = deque(maxlen=2 * _REACH + 2)
+        self._thumbnails: deque[Thumbnail] = deque(maxlen=2 * _REACH + 2)
         self._pushed = 0
 
-    def push(self, thumbnail: Image) -> list[int]:
+    def push(self, thumbnail: Image, interval_s: float = 0.0) -> list[int]:
         """Add the next frame; return a list with the cut that became final, or an empty list.
 
         Args:
             thumbnail: (36, 64, 3) uint8, channels in a fixed order.
+            interval_s: Seconds since the previous frame.
 
         Raises:
             ShapeError: The thumbnail has another size or type.
         """
         width, height = self.thumbnail_wh
         check_array("thumbnail", thumbnail, (height, width, 3), np.uint8)
-        self._thumbnails.append(_Thumbnail(thumbnail))
+        self._thumbnails.append(Thumbnail(thumbnail, interval_s))
         self._pushed += 1
         return self._test(_REACH)
 
@@ -115,6 +127,8 @@ class ShotDetector:
     def _is_cut(self, index: int) -> bool:
         thumbnails = self._thumbnails
         before, after = thumbnails[index - 1], thumbnails[index]
+        if after.interval_s >= _SPARSE_S:
+            return self._is_sparse_cut(before, after)
         step = before.difference(after)
         if step < self._config.min_step:
             return False
@@ -129,23 +143,11 @@ class ShotDetector:
         across += [before.difference(thumbnails[i]) for i in range(index + 1, end)]
         return min(across, default=step) >= max(self._config.min_step, step / 2)
 
+    def _is_sparse_cut(self, before: Thumbnail, after: Thumbnail) -> bool:
+        return (
+            before.picture_difference(after) >= self._config.sparse_step
+            and before.shifted_difference(after) >= self._config.sparse_shifted
+        )
+
     def _step(self, index: int) -> float:
         return self._thumbnails[index - 1].difference(self._thumbnails[index])
-
-
-class _Thumbnail:
-    """Thumbnail averaged in blocks of 2 x 2 pixels, and its contrast."""
-
-    __slots__ = ("_contrast", "_values")
-
-    def __init__(self, thumbnail: Image) -> None:
-        rows = thumbnail[::2].astype(np.float32) + thumbnail[1::2]
-        blocks = (rows[:, ::2] + rows[:, 1::2]) / 4
-        values: NDArray[np.float32] = blocks.ravel().astype(np.float32, copy=False)
-        centred = values - values.mean()
-        self._values = values
-        self._contrast = math.sqrt(float(centred @ centred) / values.size)
-
-    def difference(self, other: _Thumbnail) -> float:
-        difference = float(np.abs(self._values - other._values).mean())
-        return difference / (self._contrast + other._contrast + _CONTRAST_FLOOR)

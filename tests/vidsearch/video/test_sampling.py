@@ -98,7 +98,7 @@ def test_extra_samples_are_spread_over_a_short_shot(tmp_path: Path) -> None:
         (  # nothing for 4 s, then a burst
             {"time_base": Fraction(1, 10), "ticks": (0, 1, 2, 42, 43, 44, 45, 46, 47, 48)},
             2.0,
-            [0, 4.2, 4.5],
+            [0, 0.2, 4.2, 4.5],
         ),
     ],
     ids=["1 fps", "120 fps", "10 fps", "gap"],

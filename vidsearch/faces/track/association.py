@@ -104,7 +104,11 @@ class Appearance:
 
 
 def appearance_log_odds(
-    tracklets: Sequence[Appearance], faces: Appearance, confidence: SimilarityCalibration
+    tracklets: Sequence[Appearance],
+    faces: Appearance,
+    confidence: SimilarityCalibration,
+    *,
+    full_weight: bool = False,
 ) -> NDArray[np.float64]:
     """Return the log-odds of each face as the person of each tracklet, by appearance.
 
@@ -112,16 +116,22 @@ def appearance_log_odds(
         tracklets: Centre and last few faces of each of T tracklets.
         faces: N faces to compare.
         confidence: Calibration of the pack.
+        full_weight: Give full weight to every pair whose weight is above 0.
 
     Returns:
         (T, N) float64: the largest value over the vectors of a tracklet, weighted by the lower
         quality of each pair.
     """
-    face_weight = reliability(faces.quality)
+    face_weight = _weight(faces.quality, full=full_weight)
     rows = []
     for tracklet in tracklets:
         odds = log_odds(confidence(tracklet.vectors @ faces.vectors.T))
-        weight = reliability(tracklet.quality)
+        weight = _weight(tracklet.quality, full=full_weight)
         odds = odds * np.minimum(weight[:, None], face_weight[None, :])
         rows.append(odds.max(axis=0))
     return np.stack(rows)
+
+
+def _weight(quality: NDArray[np.floating], *, full: bool) -> NDArray[np.float64]:
+    weight = reliability(quality)
+    return np.ceil(weight) if full else weight

@@ -22,6 +22,10 @@ from vidsearch.faces.track.joining import join
 from vidsearch.faces.track.kept import best_first, best_per_time_span
 from vidsearch.faces.track.tracklet import Tracklet
 
+# Seconds between two frames from which a position alone is no evidence of the same person.
+_SPARSE_S = 0.125
+_TIME_TOLERANCE_S = 1e-6
+
 
 class Tracker:
     """Links the faces of a video's sampled frames into tracks.
@@ -50,6 +54,7 @@ class Tracker:
         self._tracks: list[tuple[Track, _SampleSpan]] = []
         self._shot_samples: dict[int, tuple[float, float]] = {}
         self._last_s = -np.inf
+        self._last_duration_s = 0.0
 
     def update(self, faces: FrameFaces) -> None:
         """Add the faces of the next sampled frame; a frame may have none.
@@ -61,7 +66,6 @@ class Tracker:
             raise ConfigError(
                 f"frames must come in time order; got {faces.time_s} s after {self._last_s} s"
             )
-        self._last_s = faces.time_s
         if faces.shot not in self._shot_samples:
             self._end_shot()
             self._frame_wh = faces.frame_wh
@@ -69,6 +73,7 @@ class Tracker:
         self._shot_samples[faces.shot] = (self._shot_samples[faces.shot][0], faces.time_s)
         self._expire(faces.time_s)
         links = self._associate(faces)
+        self._last_s, self._last_duration_s = faces.time_s, faces.frame_duration_s
         for row in range(len(faces)):
             tracklet = links.get(row)
             if tracklet is None:
@@ -90,9 +95,12 @@ class Tracker:
         ]
 
     def _expire(self, now_s: float) -> None:
+        # At a low rate the time to the next frame may be longer than the longest gap.
+        next_frame = now_s <= self._last_s + self._last_duration_s + _TIME_TOLERANCE_S
         alive: list[Tracklet] = []
         for tracklet in self._open:
             fresh = now_s - tracklet.times_s[-1] <= self._config.max_gap_s
+            fresh |= next_frame and tracklet.times_s[-1] == self._last_s
             (alive if fresh else self._closed).append(tracklet)
         self._open = alive
 
@@ -108,19 +116,23 @@ class Tracker:
             return {}
         from scipy.optimize import linear_sum_assignment
 
-        appearance = appearance_log_odds(
-            [t.recent() for t in self._open],
-            Appearance(normalise(faces.embeddings), faces.quality),
-            self._confidence,
-        )
+        tracklets = [t.recent() for t in self._open]
+        compared = Appearance(normalise(faces.embeddings), faces.quality)
+        appearance = appearance_log_odds(tracklets, compared, self._confidence)
+        elapsed_s = np.array([[faces.time_s - t.times_s[-1]] for t in self._open])
         position = position_log_odds(
             np.stack([t.boxes[-1] for t in self._open]),
-            np.array([[faces.time_s - t.times_s[-1]] for t in self._open]),
+            np.minimum(elapsed_s, self._config.max_gap_s),
             faces.detections.boxes_xyxy,
             self._frame_wh,
             self._config.drift_sizes_per_s,
         )
         gain: NDArray[np.float64] = appearance + position
+        # Another person may take the place between two frames that lie far apart.
+        if self._last_duration_s >= _SPARSE_S:
+            appearance = appearance_log_odds(
+                tracklets, compared, self._confidence, full_weight=True
+            )
         veto = log_odds(np.array(self._config.veto_confidence))
         gain[(appearance < veto) | (gain <= 0)] = 0.0
         rows, columns = linear_sum_assignment(gain, maximize=True)
