@@ -6,9 +6,10 @@ import ctypes
 import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
 
 from vidsearch.errors import ConfigError, DeviceError, PackFormatError, PackNotFoundError
+from vidsearch.libraries import needed
 from vidsearch.text.names import is_unicode
 from vidsearch.text.printable import one_line
 
@@ -18,6 +19,14 @@ if TYPE_CHECKING:
 Runtime: TypeAlias = Literal["onnxruntime", "torch"]
 
 _REMEDY = "pass --device cpu or auto"
+ONNX_GPU_COMMAND: Final = (
+    "pip uninstall --yes onnxruntime && pip install 'onnxruntime-gpu[cuda,cudnn]'"
+)
+"""Replaces ONNX Runtime's CPU build by the CUDA build with its CUDA libraries."""
+_CUDA_BUILDS: Final[dict[Runtime, str]] = {
+    "onnxruntime": f"run: {ONNX_GPU_COMMAND}",
+    "torch": "install a CUDA build of PyTorch",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +99,7 @@ def resolve_device(spec: str, runtime: Runtime = "onnxruntime") -> Device:
     if visible_gpus > usable_gpus:
         raise DeviceError(
             f"device '{device}' is visible, but the installed {runtime} is a build without CUDA; "
-            f"install the gpu extra, or {_REMEDY}"
+            f"{_CUDA_BUILDS[runtime]}, or {_REMEDY}"
         )
     count = f" (there are {visible_gpus})" if visible_gpus else ""
     raise DeviceError(f"device '{device}' is not visible here{count}; {_REMEDY}")
@@ -145,15 +154,16 @@ def _require_cuda_provider(device: Device) -> None:
 
     if "CUDAExecutionProvider" not in ort.get_available_providers():
         raise DeviceError(
-            f"device '{device}' needs an onnxruntime built with CUDA; install the gpu extra, "
-            f"or {_REMEDY}"
+            f"device '{device}' needs an onnxruntime built with CUDA; "
+            f"{_CUDA_BUILDS['onnxruntime']}, or {_REMEDY}"
         )
     ort.preload_dlls()  # finds CUDA libraries that are installed as Python packages
 
 
 def _usable_gpus(runtime: Runtime) -> int:
     if runtime == "torch":
-        import torch
+        with needed("torch"):
+            import torch
 
         return torch.cuda.device_count()
     import onnxruntime as ort

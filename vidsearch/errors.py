@@ -2,6 +2,7 @@
 
 VidsearchError                     exit 2
 ├── ConfigError                    an option or argument breaks a rule
+├── InstallationError              a library is missing or cannot be loaded
 ├── ShapeError                     an array has a wrong shape or dtype
 ├── DeviceError                    the requested device or execution provider is missing
 ├── VideoError                     one video cannot be read
@@ -56,6 +57,20 @@ class VidsearchError(Exception):
 
 class ConfigError(VidsearchError, ValueError):
     """An option or argument breaks a rule."""
+
+
+class InstallationError(VidsearchError):
+    """A library is missing or cannot be loaded; the message has the command that mends it.
+
+    Attributes:
+        module: Name of the module that cannot be imported.
+        shared_library: Library of the system that is missing; None for other causes.
+    """
+
+    def __init__(self, message: str, *, module: str, shared_library: str | None = None) -> None:
+        super().__init__(message)
+        self.module = module
+        self.shared_library = shared_library
 
 
 class ShapeError(VidsearchError, ValueError):

@@ -5,13 +5,16 @@ from __future__ import annotations
 import hashlib
 import platform
 from functools import cache
-from importlib.metadata import version
 from pathlib import Path
 
 import vidsearch
+from vidsearch.libraries import load
 from vidsearch.models.pack import ModelPack
 from vidsearch.models.pack_toml import to_toml
 from vidsearch.version import __version__
+
+_LIBRARIES = ("distributed", "numpy", "av", "onnxruntime")
+"""Modules whose version determines a track, or how processes talk."""
 
 
 @cache
@@ -20,7 +23,8 @@ def fingerprint() -> dict[str, str]:
     return {
         "vidsearch": f"{__version__} (code {_code_hash()})",
         "python": ".".join(platform.python_version_tuple()[:2]),
-        **{name: version(name) for name in ("distributed", "numpy", "av", "onnxruntime", "torch")},
+        # Distributions have several names (onnxruntime-gpu); modules have one.
+        **{name: str(load(name).__version__) for name in _LIBRARIES},
     }
 
 

@@ -12,6 +12,7 @@ from pipelines.cluster.fingerprint import pack_identity
 from pipelines.cluster.watchdog import Watchdog
 from vidsearch.device import resolve_device
 from vidsearch.errors import VidsearchError
+from vidsearch.libraries import INDEXING, load, require
 from vidsearch.models.registry import LoadedPack, load_pack
 
 GPU = "GPU"
@@ -50,9 +51,6 @@ class ModelsPlugin(WorkerPlugin):  # type: ignore[misc]
 
     def setup(self, worker: Worker) -> None:
         """Load the pack into a worker, unless an earlier run loaded it."""
-        import cv2
-
-        cv2.setNumThreads(1)
         state = _state(worker)
         if self._identity in state.models:
             return
@@ -61,6 +59,8 @@ class ModelsPlugin(WorkerPlugin):  # type: ignore[misc]
         has_gpu = worker.state.total_resources.get(GPU, 0) >= 1
         device = "cuda" if self._device == "auto" and has_gpu else self._device
         try:
+            require(INDEXING)
+            load("cv2").setNumThreads(1)
             models = load_pack(self._pack, resolve_device(device), announce=False)
         except VidsearchError as error:
             state.load_errors[self._identity] = str(error)

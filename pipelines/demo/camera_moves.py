@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -56,6 +56,11 @@ class DemoVideo:
     name: str
     codec: str
     shots: tuple[CameraMove, ...]
+
+    @property
+    def pictures(self) -> frozenset[str]:
+        """Keys of the photos that the shots show."""
+        return frozenset(shot.picture for shot in self.shots)
 
     def frames(self) -> Iterator[tuple[CameraMove, int]]:
         """Yield each shot with the number of each of its frames."""
@@ -127,13 +132,15 @@ class Appearance:
     possible: TimeSpan
 
 
-def appearances() -> list[Appearance]:
-    """Return the appearances of all people, computed from the camera moves."""
+def appearances(
+    videos: Sequence[DemoVideo] = VIDEOS, people: Sequence[Person] = PEOPLE
+) -> list[Appearance]:
+    """Return the appearances of people in videos, computed from the camera moves."""
     found = []
-    for video in VIDEOS:
+    for video in videos:
         start = 0
         for shot in video.shots:
-            for person in PEOPLE:
+            for person in people:
                 if person.picture != shot.picture:
                     continue
                 whole, part = _visible(shot, person)

@@ -1,11 +1,13 @@
 """People of the demo: real faces from photos that installed packages ship.
 
-``insightface`` carries a group photo and a portrait, ``scikit-image`` the astronaut Eileen
-Collins. The files are found without importing the packages and are never copied into this project.
+``insightface`` carries a group photo and a portrait, ``scikit-image`` the astronaut Eileen Collins,
+``matplotlib`` the admiral Grace Hopper. The files are found without importing the packages and are
+never copied into this project.
 """
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -18,10 +20,13 @@ PICTURES = {
     "group": ("insightface", "data/images/t1.jpg"),
     "portrait": ("insightface", "data/images/Tom_Hanks_54745.png"),
     "astronaut": ("skimage", "data/astronaut.png"),
+    "admiral": ("matplotlib", "mpl-data/sample_data/grace_hopper.jpg"),
     "cat": ("skimage", "data/chelsea.png"),
     "coffee": ("skimage", "data/coffee.png"),
     "rocket": ("skimage", "data/rocket.jpg"),
 }
+
+_DISTRIBUTIONS = {"skimage": "scikit-image"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,14 +57,23 @@ PEOPLE = (
     Person("card player with blonde hair", "group", (1130, 270, 1228, 408), "blonde"),
 )
 
+PUBLIC_DOMAIN = (
+    PEOPLE[0],
+    Person("Grace Hopper, admiral", "admiral", (175, 132, 357, 336), "admiral"),
+)
+"""People whose photos are in the public domain: works of NASA and of the United States Navy."""
 
-def load_pictures() -> dict[str, Image]:
-    """Return every photo as (H, W, 3) uint8 RGB.
+
+def load_pictures(names: Collection[str] = tuple(PICTURES)) -> dict[str, Image]:
+    """Return photos as (H, W, 3) uint8 RGB.
+
+    Args:
+        names: Keys of ``PICTURES``.
 
     Raises:
         PhotoError: A package is not installed or no longer ships the photo.
     """
-    return {name: _read(*source) for name, source in PICTURES.items()}
+    return {name: _read(*source) for name, source in PICTURES.items() if name in names}
 
 
 def _read(package: str, relative: str) -> Image:
@@ -70,5 +84,6 @@ def _read(package: str, relative: str) -> Image:
         if path.is_file():
             return read_photo(path)
     raise PhotoError(
-        f"the demo needs {relative} of the package {package}; install it again with 'make setup'"
+        f"the demo needs {relative} of the package {package}; "
+        f"run: pip install --force-reinstall --no-deps {_DISTRIBUTIONS.get(package, package)}"
     )

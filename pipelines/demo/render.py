@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import cast
 
@@ -14,34 +14,40 @@ from pipelines.demo.people import PEOPLE, Person
 from vidsearch.datatypes import Image
 
 
-def render_archive(folder: Path, pictures: Mapping[str, Image]) -> None:
-    """Write all videos below ``folder``, and one that is cut off in the middle.
+def render_archive(
+    folder: Path, pictures: Mapping[str, Image], videos: Sequence[DemoVideo] = VIDEOS
+) -> None:
+    """Write videos below ``folder``, and one that is cut off in the middle.
 
     Args:
         folder: Folder of the videos.
         pictures: Name -> photo, (H, W, 3) uint8 RGB.
+        videos: Videos to render; the first is the one that is cut off.
     """
-    for video in VIDEOS:
+    for video in videos:
         path = folder / video.name
         path.parent.mkdir(parents=True, exist_ok=True)
         render_video(path, video, pictures)
-    whole = (folder / VIDEOS[0].name).read_bytes()
+    whole = (folder / videos[0].name).read_bytes()
     (folder / DAMAGED).write_bytes(whole[: len(whole) // 2])
 
 
-def render_photos(folder: Path, pictures: Mapping[str, Image]) -> dict[str, Path]:
+def render_photos(
+    folder: Path, pictures: Mapping[str, Image], people: Sequence[Person] = PEOPLE
+) -> dict[str, Path]:
     """Write one query photo of each person: mirrored, rotated, relit and compressed again.
 
     Args:
         folder: Folder of the photos.
         pictures: Name -> photo, (H, W, 3) uint8 RGB.
+        people: People whose photos are written.
 
     Returns:
         Slug of the person -> path of the photo.
     """
     folder.mkdir(parents=True, exist_ok=True)
     photos = {}
-    for person in PEOPLE:
+    for person in people:
         path = folder / f"{person.slug}.jpg"
         _write_jpeg(path, _portrait(person, pictures[person.picture]))
         photos[person.slug] = path

@@ -10,9 +10,10 @@ from pathlib import Path
 
 from pipelines.cluster.client import default_workers
 from pipelines.cluster.config import ClusterConfig
-from pipelines.demo.camera_moves import ABSENT, DAMAGED, appearances
+from pipelines.demo.camera_moves import DAMAGED, appearances
+from pipelines.demo.cast import Cast, installed_cast
 from pipelines.demo.check import complaints
-from pipelines.demo.people import PEOPLE, Person, load_pictures
+from pipelines.demo.people import Person, load_pictures
 from pipelines.demo.render import render_archive, render_photos
 from pipelines.indexing.outcomes import IndexReport
 from pipelines.indexing.run import index
@@ -40,9 +41,10 @@ def run(folder: str) -> int:
     root = _empty_folder(Path(folder).resolve())
     archive, catalog_dir = root / "archive", root / "catalog"
     _say("1. Rendering a small archive: real faces, camera moves, cuts, one damaged file ...")
-    pictures = load_pictures()
-    render_archive(archive, pictures)
-    photos = render_photos(root / "photos", pictures)
+    cast = installed_cast()
+    pictures = load_pictures(cast.pictures)
+    render_archive(archive, pictures, cast.videos)
+    photos = render_photos(root / "photos", pictures, cast.people)
     _say(f"2. Indexing it with {default_workers()} worker(s) ...")
     report = index(
         catalog_dir,
@@ -54,13 +56,13 @@ def run(folder: str) -> int:
     errors = _check_report(report)
     _say("3. Searching it with photos that are not frames of its videos ...\n")
     searcher = PhotoSearcher(Catalog.open(catalog_dir))
-    for person in PEOPLE:
+    for person in cast.people:
         options = SearchOptions(min_confidence=0.1, thumbnails=True)
         result = searcher.search([photos[person.slug]], options)
-        person_errors = _errors(person, result, archive)
-        _show(person, result, archive, right=not person_errors)
+        person_errors = _errors(cast, person, result, archive)
+        _show(cast, person, result, archive, right=not person_errors)
         errors += person_errors
-        if person.slug == PEOPLE[0].slug:
+        if person is cast.people[0]:
             (root / "result.html").write_text(to_html(result), encoding="utf-8")
     _say("")
     if errors:
@@ -69,7 +71,7 @@ def run(folder: str) -> int:
         return WRONG_ANSWER
     elapsed_s = time.monotonic() - started
     _say(f"Every answer is right, checked against the camera moves ({elapsed_s:.0f} s).")
-    _next_steps(root, photos[PEOPLE[0].slug])
+    _next_steps(root, photos[cast.people[0].slug])
     return 0
 
 
@@ -114,16 +116,16 @@ def _check_report(report: IndexReport) -> list[str]:
     return [] if failed == [DAMAGED] else [f"only {DAMAGED!r} should have failed; got {failed}"]
 
 
-def _errors(person: Person, result: SearchResult, archive: Path) -> list[str]:
+def _errors(cast: Cast, person: Person, result: SearchResult, archive: Path) -> list[str]:
     likely = [hit for hit in result.hits if hit.confidence >= _FOUND_FROM]
-    return complaints(person, appearances(), likely, str(archive))
+    return complaints(person, appearances(cast.videos, cast.people), likely, str(archive))
 
 
-def _show(person: Person, result: SearchResult, archive: Path, *, right: bool) -> None:
+def _show(cast: Cast, person: Person, result: SearchResult, archive: Path, *, right: bool) -> None:
     """Print the hits of one person, one line each."""
     likely = [hit for hit in result.hits if hit.confidence >= _FOUND_FROM]
     verdict = "right" if right else "WRONG"
-    expected = " (is in no video)" if person.slug in ABSENT else ""
+    expected = " (is in no video)" if person.slug in cast.absent else ""
     _say(f"   {person.name}{expected}: {len(likely)} hit(s) - {verdict}")
     for hit in likely:
         video = Path(hit.video).relative_to(archive)

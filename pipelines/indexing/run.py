@@ -38,6 +38,7 @@ from vidsearch.catalog.maintenance import adopt_spellings, maintain, remove_repl
 from vidsearch.catalog.writer import new_run_id
 from vidsearch.device import resolve_device
 from vidsearch.errors import CatalogNotFoundError, VidsearchError
+from vidsearch.libraries import INDEXING, require
 from vidsearch.models.registry import LoadedPack, load_pack, pack_reference
 from vidsearch.version import __version__
 from vidsearch.video.discover import Discovery, VideoSource, discover
@@ -95,10 +96,12 @@ def index(
 
     Raises:
         RunStopped: Ctrl-C; a ``KeyboardInterrupt``.
+        InstallationError: A library is missing or cannot be loaded.
         VidsearchError: No source holds a video, an unknown pack, a catalog of another model, ... A
             bad video or source never raises: it is a failure of the report.
     """
     started = time.monotonic()
+    require(INDEXING)
     config, cluster = _split_options(options, cluster)
     if isinstance(sources, str | os.PathLike):
         sources = [sources]

@@ -12,7 +12,8 @@ from pipelines.stages.join_slices import SliceJoiner
 from pipelines.stages.malloc_trim import trim_memory
 from pipelines.stages.options import IndexConfig
 from pipelines.stages.payloads import CHANGED_STAGE, Failure, Outcome, SlicedVideo, SliceOutcome
-from vidsearch.errors import VideoChangedError, VideoError, reason
+from vidsearch.errors import InstallationError, VideoChangedError, VideoError, reason
+from vidsearch.libraries import installation_error
 from vidsearch.models.registry import LoadedPack
 from vidsearch.video.discover import VideoSource
 from vidsearch.video.discovery.changes import require_unchanged
@@ -92,5 +93,11 @@ def _read_unchanged(source: VideoSource, read: Callable[[], T]) -> T | Failure:
 
 def _unexpected(source: VideoSource, error: Exception, video_id: str | None) -> Failure:
     _LOG.debug("unexpected error in %r", source.uri, exc_info=True)
-    message = f"unexpected error: {reason(error)}; please report it, with the file if you can"
+    if isinstance(error, ImportError):
+        error = installation_error(error.name or "a library", error)
+    message = (
+        reason(error)
+        if isinstance(error, InstallationError)
+        else f"unexpected error: {reason(error)}; please report it, with the file if you can"
+    )
     return Failure("index", source, type(error).__name__, message, video_id)

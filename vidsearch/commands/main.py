@@ -19,6 +19,7 @@ from vidsearch.commands.app import Group, Registry, usage_line
 from vidsearch.commands.streams import OutputStream, decode_names_as_utf8, standard_streams
 from vidsearch.errors import VidsearchError, reason
 from vidsearch.text.log_lines import LineFormatter
+from vidsearch.libraries import installation_error
 from vidsearch.text.printable import printable
 from vidsearch.version import __version__
 
@@ -117,6 +118,12 @@ def main(argv: Sequence[str] | None = None) -> int:
             return VidsearchError.exit_status
 
 
+def _is_ours(error: ImportError) -> bool:
+    """Return True for a module of vidsearch that is missing: a fault of the program."""
+    package = (error.name or "").split(".")[0]
+    return package in {"vidsearch", "pipelines", "trainer", "ui"}
+
+
 def _flushed(argv: Sequence[str], output: OutputStream) -> int:
     """Run the command line; errors of standard output are raised here, not at the exit."""
     try:
@@ -124,6 +131,10 @@ def _flushed(argv: Sequence[str], output: OutputStream) -> int:
     except SystemExit:
         output.flush()
         raise
+    except ImportError as error:
+        if _is_ours(error):
+            raise
+        raise installation_error(error.name or "a library", error) from error
     output.flush()
     return status
 

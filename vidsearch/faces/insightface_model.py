@@ -9,9 +9,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, Literal
 
-from vidsearch.device import Device
+from vidsearch.device import ONNX_GPU_COMMAND, Device
 from vidsearch.errors import DeviceError, PackFormatError, PackNotFoundError
 from vidsearch.faces.normalisation import Normalisation
+from vidsearch.libraries import needed
 from vidsearch.text.printable import first_line
 
 
@@ -35,7 +36,8 @@ def open_insightface(
         raise PackNotFoundError(f"model file {path} does not exist; copy the file there")
     providers = device.onnx_providers
     _require_providers(providers, device)
-    from insightface.model_zoo import model_zoo
+    with needed("insightface"):
+        from insightface.model_zoo import model_zoo
 
     try:
         model = model_zoo.get_model(
@@ -65,7 +67,7 @@ def _require_providers(providers: list[str | tuple[str, dict[str, str]]], device
     required = {entry if isinstance(entry, str) else entry[0] for entry in providers}
     if not required <= set(ort.get_available_providers()):
         raise DeviceError(
-            f"device '{device}' needs an onnxruntime built with CUDA; install the gpu extra, or "
+            f"device '{device}' needs an onnxruntime built with CUDA; run: {ONNX_GPU_COMMAND}, or "
             "pass --device cpu or auto"
         )
 

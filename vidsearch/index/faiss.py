@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from importlib import import_module
 from typing import Any
 
 import numpy as np
@@ -26,13 +25,14 @@ from vidsearch.index.base import (
     check_vectors,
     exact_top_k,
 )
+from vidsearch.libraries import load
 
 _SPARE = 32  # candidates beyond k; too few only if that many rows nearly tie with the k-th
 
 
 def library() -> Any:
     """Import FAISS untyped: its wrappers change signatures when they are loaded."""
-    return import_module("faiss")
+    return load("faiss")
 
 
 class FaissFlatIndex(VectorIndex):

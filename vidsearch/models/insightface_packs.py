@@ -18,6 +18,7 @@ from pathlib import Path
 from vidsearch.errors import PackFormatError, PackNotFoundError
 from vidsearch.faces.geometry.align import ARCFACE_112
 from vidsearch.faces.normalisation import Normalisation
+from vidsearch.libraries import needed
 from vidsearch.models.calibration import Calibration
 from vidsearch.models.pack import DetectorSpec, EmbedderSpec, ModelPack, PackFile, sha256_of
 from vidsearch.text.printable import first_line
@@ -188,7 +189,8 @@ def _pack(
 def _locate_by_manifest(name: str, folder: Path, root: Path) -> InsightFacePack:
     if not (folder / "manifest.json").is_file():
         raise PackNotFoundError(_missing_message(name, root, "manifest.json and its files"))
-    from insightface.model_zoo.package_manifest import load_model_package
+    with needed("insightface"):
+        from insightface.model_zoo.package_manifest import load_model_package
 
     try:
         package = load_model_package(folder)
@@ -238,7 +240,8 @@ def _missing_message(name: str, root: Path, files: str) -> str:
 
 
 def _fetch(name: str, root: Path) -> None:
-    from insightface.utils.storage import ensure_available
+    with needed("insightface"):
+        from insightface.utils.storage import ensure_available
 
     models = root / "models"
     models.mkdir(parents=True, exist_ok=True)

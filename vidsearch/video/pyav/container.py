@@ -6,7 +6,7 @@ FFmpeg reads this one file and no other.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final, NoReturn
+from typing import Any, Final, NoReturn
 
 import av
 import av.container
@@ -92,7 +92,7 @@ def open_container(uri: str, source: ByteSource, max_pixels: int) -> OpenedConta
             mode="r",
             format="mjpeg" if motion_jpeg else None,
             options=dict(_OPTIONS),
-            metadata_errors="replace",
+            **_metadata_decoding(),
             buffer_size=source.buffer_bytes,
             io_open=_reject_other_file,
         )
@@ -102,6 +102,14 @@ def open_container(uri: str, source: ByteSource, max_pixels: int) -> OpenedConta
     if kind is not None and kind.name in COUNTED_FORMATS:
         check_frame_count(uri, kind.name, container)
     return OpenedContainer(container, source, converted_from)
+
+
+def _metadata_decoding() -> dict[str, Any]:
+    """Return the argument that keeps names in other encodings from failing a whole file.
+
+    PyAV 19 has no such argument and never fails: it keeps each byte as a surrogate.
+    """
+    return {"metadata_errors": "replace"} if int(av.__version__.split(".")[0]) < 19 else {}
 
 
 def _reject_encrypted(uri: str, source: ByteSource) -> None:

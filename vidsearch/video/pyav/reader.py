@@ -26,6 +26,7 @@ from vidsearch.video.pyav.geometry.pixel_aspect import AspectDecoder
 from vidsearch.video.pyav.geometry.pixels import FrameConverter
 from vidsearch.video.pyav.info import video_info
 from vidsearch.video.pyav.open import MAX_PIXELS, OpenedStream, can_seek, container_name
+from vidsearch.video.pyav.rational import exact
 from vidsearch.video.pyav.seeking import (
     first_keyframe,
     packets_from_keyframe,
@@ -272,7 +273,8 @@ class PyAVReader(VideoReader):
     def _timed_frames(self, current: av.VideoFrame) -> Iterator[DecodedFrame]:
         assert self._frames is not None
         time_base = self._expected.time_base
-        rate = self._stream.average_rate or _FALLBACK_FPS
+        stated = exact(self._stream.average_rate)
+        rate = stated if stated is not None else _FALLBACK_FPS
         average_duration = max(1, round(1 / (rate * time_base)))
         clock = PresentationClock(time_base, self._expected.first)
         stamp = self._stamp_of(current)
@@ -335,6 +337,7 @@ class PyAVReader(VideoReader):
         except av.error.FFmpegError:
             return
         for frame in frames:
-            if frame.pts is not None and frame.time_base is not None:
-                time_s = float(frame.pts * frame.time_base - self._expected.start)
+            time_base = exact(frame.time_base)
+            if frame.pts is not None and time_base is not None:
+                time_s = float(frame.pts * time_base - self._expected.start)
                 self._audio_frames.append((frame, time_s))

@@ -10,6 +10,7 @@ import re
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
+from vidsearch.video.pyav.rational import exact
 from vidsearch.video.types import ExpectedStream
 
 if TYPE_CHECKING:
@@ -25,7 +26,7 @@ def expected_stream(
     container: av.container.InputContainer, stream: av.VideoStream
 ) -> ExpectedStream:
     """Return the length and clock that ``container`` states for ``stream``."""
-    time_base = stream.time_base or Fraction(1, _MICROSECONDS)
+    time_base = _time_base(stream)
     first = stream.start_time if stream.start_time is not None else 0
     start = Fraction(container.start_time or 0, _MICROSECONDS)
     # The container's start is rounded to microseconds. If it equals the start of this stream, use
@@ -44,12 +45,17 @@ def expected_stream(
     )
 
 
+def _time_base(stream: av.VideoStream) -> Fraction:
+    stated = exact(stream.time_base)
+    return stated if stated is not None else Fraction(1, _MICROSECONDS)
+
+
 def _duration(
     container: av.container.InputContainer, stream: av.VideoStream, first_s: float, start_s: float
 ) -> tuple[float | None, bool]:
     """Return the length from the stream's first frame, and True if it belongs to the stream."""
     if stream.duration is not None and stream.duration > 0:
-        return float(stream.duration * (stream.time_base or Fraction(1, _MICROSECONDS))), True
+        return float(stream.duration * _time_base(stream)), True
     tagged = _tagged_duration(container, stream, first_s, start_s)
     if tagged is not None:
         return tagged, True

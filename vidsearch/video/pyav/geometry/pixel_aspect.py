@@ -7,6 +7,8 @@ from typing import Final
 
 import av
 
+from vidsearch.video.pyav.rational import exact
+
 _LARGEST: Final = Fraction(4)
 # Wide PAL pixels are 64:45 by the picture's shape and 16:11 by the standard.
 _SAME: Final = Fraction(1, 20)
@@ -27,8 +29,8 @@ class AspectDecoder:
 
     def __init__(self, stream: av.VideoStream) -> None:
         self._context = stream.codec_context
-        self._stated = stream.sample_aspect_ratio
-        self._coded = self._coded_first = self._context.sample_aspect_ratio
+        self._stated = exact(stream.sample_aspect_ratio)
+        self._coded = self._coded_first = exact(self._context.sample_aspect_ratio)
         self._ratio = _usable(self._stated)
         # Frames of several decoder threads free their packets' objects on these threads, which
         # would wait for the interpreter that waits for them. The ratio may then be late by the
@@ -56,7 +58,7 @@ class AspectDecoder:
         return tag.ratio if isinstance(tag, _RatioTag) else self._current_ratio()
 
     def _current_ratio(self) -> Fraction | None:
-        coded = self._context.sample_aspect_ratio
+        coded = exact(self._context.sample_aspect_ratio)
         if coded != self._coded:
             self._coded = coded
             self._coded_first = coded if self._coded_first is None else self._coded_first
