@@ -39,9 +39,9 @@ SMALL = Cast(
             "navy/ship commissioning.mp4",
             "libx264",
             (
-                CameraMove("admiral", 4.0, (256, 230, 440), (266, 234, 380)),
+                CameraMove("admiral", 4.0, (256, 230, 560), (266, 234, 470)),
                 CameraMove("rocket", 2.0, (320, 200, 500), (330, 220, 420)),
-                CameraMove("admiral", 0.9, (262, 232, 400), (266, 236, 390), 0.85),
+                CameraMove("admiral", 0.9, (262, 232, 500), (266, 236, 490), 0.85),
             ),
         ),
         *(video for video in VIDEOS if not {"group", "portrait"} & video.pictures),
@@ -50,7 +50,7 @@ SMALL = Cast(
             "mpeg4",
             (
                 CameraMove("cat", 2.0, (220, 150, 400), (230, 150, 360)),
-                CameraMove("admiral", 3.5, (262, 232, 500), (266, 234, 420)),
+                CameraMove("admiral", 3.5, (262, 232, 520), (266, 234, 460)),
                 CameraMove("coffee", 2.5, (300, 200, 560), (300, 200, 480)),
             ),
         ),

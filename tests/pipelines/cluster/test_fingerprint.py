@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from importlib.metadata import PackageNotFoundError
 
-from pipelines.cluster.fingerprint import differences, pack_identity
+import av
+import onnxruntime
+import pytest
+
+from pipelines.cluster.fingerprint import differences, fingerprint, pack_identity
 from vidsearch.models.open_pack import OPEN
 
 
@@ -23,3 +28,19 @@ def test_only_the_clients_versions_are_compared() -> None:
     assert differences(client, {"av": "16"}) == (
         "numpy missing where the client has 2.0, av 16 where the client has 15"
     )
+
+
+def test_versions_are_those_of_modules_not_of_distributions(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The distribution onnxruntime-gpu holds the module onnxruntime."""
+
+    def no_metadata(name: str) -> str:
+        raise PackageNotFoundError(name)
+
+    monkeypatch.setattr("importlib.metadata.version", no_metadata)
+    fingerprint.cache_clear()
+    found = fingerprint()
+    assert found["onnxruntime"] == onnxruntime.__version__
+    assert found["av"] == av.__version__
+    assert "torch" not in found, "no track depends on it"
