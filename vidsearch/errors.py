@@ -67,7 +67,9 @@ class InstallationError(VidsearchError):
         shared_library: Library of the system that is missing; None for other causes.
     """
 
-    def __init__(self, message: str, *, module: str, shared_library: str | None = None) -> None:
+    def __init__(
+        self, message: str, *, module: str = "", shared_library: str | None = None
+    ) -> None:
         super().__init__(message)
         self.module = module
         self.shared_library = shared_library

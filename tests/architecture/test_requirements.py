@@ -11,13 +11,11 @@ from packaging.requirements import Requirement
 
 from tests.architecture.rules import PROJECT
 
-PYPROJECT: dict[str, Any] = tomllib.loads((PROJECT / "pyproject.toml").read_text("utf-8"))[
-    "project"
-]
-BASE = [Requirement(text) for text in PYPROJECT["dependencies"]]
+METADATA: dict[str, Any] = tomllib.loads((PROJECT / "pyproject.toml").read_text("utf-8"))["project"]
+BASE = [Requirement(text) for text in METADATA["dependencies"]]
 EXTRAS: dict[str, list[Requirement]] = {
     name: [Requirement(text) for text in texts]
-    for name, texts in PYPROJECT["optional-dependencies"].items()
+    for name, texts in METADATA["optional-dependencies"].items()
 }
 PLATFORMS = {
     "Linux x86-64": ("linux", "Linux", "x86_64"),
@@ -32,8 +30,8 @@ PYTHONS = ("3.11", "3.12", "3.13", "3.14")
 def names(platform: str, python: str = "3.11") -> set[str]:
     """Return the distributions that the wheel requires on a platform."""
     sys_platform, system, machine = PLATFORMS[platform]
-    environment = {
-        **default_environment(),
+    environment: dict[str, str] = {
+        **{key: str(value) for key, value in default_environment().items()},
         "sys_platform": sys_platform,
         "platform_system": system,
         "platform_machine": machine,
@@ -74,5 +72,6 @@ def test_no_extra_installs_a_second_build() -> None:
 
 def test_ci_runs_every_python_that_the_wheel_accepts() -> None:
     workflow = (PROJECT / ".github" / "workflows" / "ci.yml").read_text("utf-8")
-    assert PYPROJECT["requires-python"] == ">=3.11"
-    assert f"python: [{', '.join(f'"{python}"' for python in PYTHONS)}]" in workflow
+    assert METADATA["requires-python"] == ">=3.11"
+    versions = ", ".join(f'"{python}"' for python in PYTHONS)
+    assert f"python: [{versions}]" in workflow

@@ -82,7 +82,7 @@ def test_a_number_beyond_the_last_gpu_says_how_many_there_are(gpus: Any) -> None
 
 def test_a_visible_gpu_and_a_cpu_build_is_an_error_that_says_so(gpus: Any) -> None:
     gpus(1, cuda_build=False)
-    message = r"'cuda:0' is visible, but the installed onnxruntime is a build without CUDA; install"
+    message = r"'cuda:0' is visible, but the installed onnxruntime is a build without CUDA; run"
     with pytest.raises(DeviceError, match=message):
         resolve_device("cuda:0")
 

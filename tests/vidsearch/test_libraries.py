@@ -58,7 +58,7 @@ def test_a_missing_module_is_named_by_itself() -> None:
 
 def test_two_builds_in_one_folder_raise_other_exceptions(broken: Path) -> None:
     (broken / "mixed.py").write_text("import os\nos.no_such_name\n")
-    with pytest.raises(InstallationError, match="mixed cannot be loaded .*no_such_name.*; run: "):
+    with pytest.raises(InstallationError, match=r"mixed cannot be loaded .*no_such_name"):
         require(["os", "mixed"])
 
 

@@ -18,8 +18,8 @@ import click
 from vidsearch.commands.app import Group, Registry, usage_line
 from vidsearch.commands.streams import OutputStream, decode_names_as_utf8, standard_streams
 from vidsearch.errors import VidsearchError, reason
-from vidsearch.text.log_lines import LineFormatter
 from vidsearch.libraries import installation_error
+from vidsearch.text.log_lines import LineFormatter
 from vidsearch.text.printable import printable
 from vidsearch.version import __version__
 

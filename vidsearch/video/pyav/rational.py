@@ -14,9 +14,12 @@ class Rational(Protocol):
     """Rational number of any version of PyAV."""
 
     @property
-    def numerator(self) -> int: ...
+    def numerator(self) -> int:
+        """Number above the line."""
+
     @property
-    def denominator(self) -> int: ...
+    def denominator(self) -> int:
+        """Number below the line; 0 in unset values of PyAV 19."""
 
 
 def exact(value: Rational | None) -> Fraction | None:
