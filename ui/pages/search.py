@@ -137,7 +137,7 @@ def _show_result(request: SearchRequest, note: DeltaGenerator) -> None:
 
 def _coverage(coverage: Coverage) -> str:
     facts = coverage_facts(coverage)
-    return facts if coverage.tracks else f"{facts} {_EMPTY}"
+    return facts if coverage.videos else f"{facts} {_EMPTY}"
 
 
 def _show_warnings(request: SearchRequest, answer: JudgedResult) -> None:

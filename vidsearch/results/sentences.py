@@ -80,6 +80,7 @@ WARNING_SENTENCES: dict[WarningCode, Callable[[Fields], str]] = {
 
 COVERAGE_SENTENCES: dict[str, str] = {
     "searched": "Searched {tracks} in {videos} ({duration} of video).",
+    "no-tracks": "They show no face that can be searched.",
     "partial-one": "{partial} was read only in part.",
     "partial-many": "{partial} were read only in part.",
     "failed": "{failed} could not be indexed and may show the person.",
@@ -118,6 +119,8 @@ def count_of_hits(group: VideoHits) -> str:
 def coverage_facts(coverage: Coverage) -> str:
     """Return the facts about coverage, without remedies."""
     keys = ["searched"]
+    if coverage.videos and not coverage.tracks:
+        keys.append("no-tracks")
     if coverage.partial_videos:
         keys.append("partial-one" if coverage.partial_videos == 1 else "partial-many")
     if coverage.failed_videos:
@@ -136,7 +139,7 @@ def coverage_sentence(coverage: Coverage) -> str:
     parts = [coverage_facts(coverage)]
     if not coverage.complete:
         parts.append(COVERAGE_SENTENCES["failures"])
-    if not coverage.tracks:
+    if not coverage.videos:
         parts.append(COVERAGE_SENTENCES["empty"])
     return " ".join(parts)
 

@@ -1,9 +1,13 @@
-"""Search filter: limits a search to videos by name, folder, date or length."""
+"""Search filter: limits a search to videos by name, folder, date or length.
+
+A filter that no video passes is an error: an empty answer would look like "no hit".
+"""
 
 from __future__ import annotations
 
 import dataclasses
 import math
+import os
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -11,8 +15,12 @@ from datetime import UTC, datetime
 from vidsearch.catalog.catalog import Catalog
 from vidsearch.catalog.records import KnownFile
 from vidsearch.errors import ConfigError
+from vidsearch.results.words import counted
+from vidsearch.search.empty_scope import empty_scope, missing_folder
 from vidsearch.search.named_videos import VideoNames, spellings, typed_spellings
+from vidsearch.text.names import composed
 from vidsearch.text.printable import printable
+from vidsearch.video.source import is_remote, local_path
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,18 +47,33 @@ class SearchFilter:
             raise ConfigError(f"since must lie before until; got {self.since} and {self.until}")
 
     def video_ids(self, catalog: Catalog) -> frozenset[str] | None:
-        """Return the ids of the catalog's videos that pass the filter; None if it is empty.
+        """Return the ids of the catalog's videos that pass the filter; None if it has no condition.
 
         Raises:
-            ConfigError: A named video is not in the catalog.
+            ConfigError: A named video or folder is not in the catalog, no video passes, or none of
+                those that pass can be searched.
             CatalogError: A table is missing or damaged.
         """
         if self == SearchFilter():
             return None
         files = catalog.known_files().values()
+        if not files:
+            raise ConfigError(
+                f"the catalog {catalog.uri!r} holds no video yet; 'vidsearch index' adds videos"
+            )
         named = self._named_videos(files)
-        folders = [_folder_spellings(folder) for folder in self.folders]
-        return frozenset(file.video_id for file in files if self._passes(file, named, folders))
+        folders = [_required_folder(folder, files) for folder in self.folders]
+        passing = [file for file in files if self._passes(file, named, folders)]
+        if not passing:
+            names = (*self.videos, *self.folders)
+            raise ConfigError(empty_scope(names, self.since, self.until, files))
+        if all(file.status == "failed" for file in passing):
+            count = len({file.video_id for file in passing})
+            raise ConfigError(
+                f"none of the {counted(count, 'video')} within these limits could be indexed; "
+                "'vidsearch status' names the reasons"
+            )
+        return frozenset(file.video_id for file in passing)
 
     def _named_videos(self, files: Collection[KnownFile]) -> frozenset[str]:
         """Return the ids of ``videos``.
@@ -113,9 +136,32 @@ class SearchFilter:
         )
 
 
-def _folder_spellings(folder: str) -> tuple[str, ...]:
-    """Return the beginnings of the paths in a folder, in every spelling of it."""
-    return tuple(f"{name.rstrip('/')}/" for name in typed_spellings(folder) if name)
+def _required_folder(folder: str, files: Collection[KnownFile]) -> tuple[str, ...]:
+    """Return the beginnings of the paths in a folder, in the spelling that the catalog has.
+
+    A folder that is named by another path, through a link, is found too.
+
+    Raises:
+        ConfigError: No video of the catalog lies in the folder.
+    """
+    beginnings = tuple(f"{name.rstrip('/')}/" for name in typed_spellings(folder) if name)
+    if any(_lies_in(file.uri, beginnings) for file in files):
+        return beginnings
+    linked = _through_links(folder, files)
+    if linked:
+        return linked
+    raise ConfigError(missing_folder(folder, files))
+
+
+def _through_links(folder: str, files: Collection[KnownFile]) -> tuple[str, ...]:
+    """Return the beginnings of the paths in a folder that the catalog knows by another path."""
+    path = local_path(folder) if folder and not is_remote(folder) else None
+    if path is None or not path.exists():
+        return ()
+    real = os.path.join(path.resolve(), "")  # noqa: PTH118 (the slash at the end counts)
+    parents = {file.uri.rpartition("/")[0] for file in files if not is_remote(file.uri)}
+    inside = (p for p in parents if os.path.join(os.path.realpath(p), "").startswith(real))  # noqa: PTH118
+    return tuple(composed(f"{parent}/") for parent in sorted(inside))
 
 
 def _lies_in(uri: str, folder: tuple[str, ...]) -> bool:

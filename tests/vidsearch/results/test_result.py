@@ -51,6 +51,13 @@ def test_headline(result: SearchResult) -> None:
             ),
         ),
         (
+            Coverage(0, 2, 60),
+            (
+                "Searched 0 tracks in 2 videos (0:01:00.0 of video). They show no face that can be "
+                "searched."
+            ),
+        ),
+        (
             Coverage(0, 0, 0),
             (
                 "Searched 0 tracks in 0 videos (0:00:00.0 of video). Nothing is searchable yet: "
