@@ -18,8 +18,8 @@ from vidsearch.media.kinds import file_kind
 HEAD_BYTES: Final = 4096
 """Bytes that are read of a file whose ending does not decide."""
 
-SMALLEST_VIDEO_BYTES: Final = 4096
-"""Files below this size are not examined: two seconds of the smallest video are larger."""
+SMALLEST_VIDEO_BYTES: Final = 1024
+"""Files below this size are not examined: a second of the smallest video is larger."""
 
 _PACKET_BYTES = (188, 192, 204)  # plain; with a time stamp; with error correction
 _PACKETS = 5

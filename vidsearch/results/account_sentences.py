@@ -20,7 +20,7 @@ def account_lines(account: Account) -> list[str]:
         ['Passed over 13 files: .xmp 12, no ending 1.']
     """
     lines = []
-    passed_over = _groups(account.passed_over, lambda ending: printable(ending) or "no ending")
+    passed_over = _groups(account.passed_over, lambda ending: ending or "no ending")
     if passed_over:
         count = counted(sum(account.passed_over.values()), "file")
         text = account.text_with_video_ending
@@ -46,9 +46,9 @@ def account_lines(account: Account) -> list[str]:
 
 def _groups(counts: Mapping[str, int], name: Callable[[str], str]) -> str:
     """Return the largest counts, each behind its name, and the sum of the others."""
-    present = sorted(((files, key) for key, files in counts.items() if files), reverse=True)
-    groups = [f"{name(key)} {files:,}" for files, key in present[:_MOST_GROUPS]]
-    rest = sum(files for files, _ in present[_MOST_GROUPS:])
+    present = sorted((-files, key) for key, files in counts.items() if files)
+    groups = [f"{name(key)} {-negative:,}" for negative, key in present[:_MOST_GROUPS]]
+    rest = -sum(negative for negative, _ in present[_MOST_GROUPS:])
     return ", ".join([*groups, *([f"others {rest:,}"] if rest else [])])
 
 

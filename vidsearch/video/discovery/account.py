@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from vidsearch.errors import ConfigError, VidsearchError
 from vidsearch.media.endings import VIDEO_ENDINGS
+from vidsearch.text.printable import printable
 from vidsearch.video.discovery.entries import Entry, EntryKind, VideoSource
 
 _MOST_MESSAGES = 3
@@ -144,9 +145,10 @@ class Tally:
         """Count an entry."""
         self._kinds[entry.kind] += 1
         if entry.kind is EntryKind.PASSED_OVER:
-            self._passed_over[entry.detail] += 1
+            self._passed_over[printable(entry.detail)] += 1
         elif entry.kind is EntryKind.EXCLUDED:
-            self._excluded[entry.detail] += entry.files
+            if entry.files:
+                self._excluded[entry.detail] += entry.files
             if not entry.complete:
                 self._uncounted.append(entry.uri)
         elif entry.kind is EntryKind.UNREADABLE:
