@@ -64,9 +64,9 @@ def empty_scope(
 
 
 def _examples(folders: Sequence[str]) -> str:
-    shown = ", ".join(f"'{printable(folder)}'" for folder in folders[:_MOST_NAMES])
+    examples = ", ".join(f"'{printable(folder)}'" for folder in folders[:_MOST_NAMES])
     more = f" and {len(folders) - _MOST_NAMES} more" if len(folders) > _MOST_NAMES else ""
-    return f"its videos lie in {shown}{more}"
+    return f"its videos lie in {examples}{more}"
 
 
 def _last_name(folder: str) -> str:
