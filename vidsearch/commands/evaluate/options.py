@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from vidsearch.commands.options import SOME_INPUTS_FAILED
 from vidsearch.text.json_text import json_text
 from vidsearch.text.printable import printable
 
@@ -56,16 +57,22 @@ def file_option(name: str, help_text: str, *, required: bool = False) -> Callabl
 def finish(report: Report, out: str, as_json: bool) -> int:
     """Write the report, print its headlines or its metrics, and return the exit status."""
     from vidsearch.evaluation.report import write_report
+    from vidsearch.evaluation.report.left_out import left_out_line, passed_over_line
     from vidsearch.evaluation.report.write import METRICS, PAGE
 
     folder = write_report(report, out)
+    status = SOME_INPUTS_FAILED if report.left_out else 0
     if as_json:
         print(json_text(json.loads((folder / METRICS).read_text(encoding="utf-8"))))
-        return 0
+        return status
     print(printable(report.title))
     width = max((len(line.label) for line in report.headlines), default=0)
     for line in report.headlines:
         note = f"  ({line.note})" if line.note else ""
         print(printable(f"  {line.label.ljust(width)}  {line.value}{note}"))
+    for group in report.left_out:
+        print(f"  {left_out_line(group)}")
+    if report.passed_over:
+        print(f"  {passed_over_line(report.passed_over)}")
     print(f"Report: {printable(str(folder / PAGE))}")
-    return 0
+    return status

@@ -6,6 +6,7 @@ or rejected together, so no figure depends on the order of the pairs.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -176,8 +177,28 @@ def crossing(far: Floats, tar: Floats) -> float:
     return float(far[before] + share * (far[after] - far[before]))
 
 
+def fold_rows(pairs: int, folds: int | Sequence[int]) -> list[NDArray[np.intp]]:
+    """Return the rows of each fold; folds are consecutive.
+
+    Args:
+        pairs: Number of pairs, N.
+        folds: Number of folds of nearly equal size, or the size of each fold.
+
+    Returns:
+        One (F,) array per fold.
+
+    Example:
+        >>> [rows.tolist() for rows in fold_rows(5, (2, 3))]
+        [[0, 1], [2, 3, 4]]
+    """
+    rows = np.arange(pairs)
+    if isinstance(folds, int):
+        return np.array_split(rows, folds)
+    return np.split(rows, np.cumsum(folds)[:-1])
+
+
 def folded_accuracy(
-    similarities: ArrayLike, issame: ArrayLike, *, folds: int = 10
+    similarities: ArrayLike, issame: ArrayLike, *, folds: int | Sequence[int] = 10
 ) -> FoldedAccuracy:
     """Return the accuracy of every fold at the threshold that is best on the others.
 
@@ -187,20 +208,23 @@ def folded_accuracy(
     Args:
         similarities: (N,) similarities, in the protocol's order.
         issame: (N,) True for genuine pairs.
-        folds: Number of folds, from 2 to N.
+        folds: Number of folds, from 2 to N, or the sizes of the folds.
 
     Raises:
-        ConfigError: Fewer than two folds or more folds than pairs, or training folds without both
-            kinds of pair; see also :func:`checked_pairs`.
+        ConfigError: Fewer than two folds or more folds than pairs, an empty fold, or training folds
+            without both kinds of pair; see also :func:`checked_pairs`.
 
     Source:
         Huang et al. 2007 (LFW): ten folds; the threshold is chosen on the other nine.
     """
     scores, labels = checked_pairs(similarities, issame)
-    if not 2 <= folds <= len(scores):
-        raise ConfigError(f"folds must be between 2 and the {len(scores)} pairs; got {folds}")
+    count = folds if isinstance(folds, int) else len(folds)
+    if not 2 <= count <= len(scores):
+        raise ConfigError(f"folds must be between 2 and the {len(scores)} pairs; got {count}")
+    if not isinstance(folds, int) and (sum(folds) != len(scores) or min(folds) < 1):
+        raise ConfigError(f"the folds must hold the {len(scores)} pairs; got {list(folds)}")
     accuracies, thresholds = [], []
-    for held_out in np.array_split(np.arange(len(scores)), folds):
+    for held_out in fold_rows(len(scores), folds):
         training = np.ones(len(scores), bool)
         training[held_out] = False
         threshold = best_threshold(scores[training], labels[training])

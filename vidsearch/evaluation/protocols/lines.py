@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import io
 import os
 import re
@@ -27,6 +28,25 @@ def read_lines(path: Path) -> Iterator[tuple[int, str]]:
     for number, line in enumerate(io.StringIO(read_text(path)), 1):
         if line.strip():
             yield number, line.rstrip("\n")
+
+
+def split_fields(line: str) -> list[str]:
+    """Return the fields of a line, separated by tabs, semicolons, commas or blanks.
+
+    Quotation marks around fields and empty fields at the end, as spreadsheets write them, are
+    removed.
+
+    Example:
+        >>> split_fields('"Ann";1;2;;'), split_fields("Ann 1 2")
+        (['Ann', '1', '2'], ['Ann', '1', '2'])
+    """
+    separator = next((mark for mark in "\t;," if mark in line), None)
+    if separator is None:
+        return line.split()
+    fields = [field.strip() for field in next(csv.reader([line], delimiter=separator), [])]
+    while fields and not fields[-1]:
+        fields.pop()
+    return fields
 
 
 Kind: TypeAlias = Literal["str", "int8", "int32", "float64"]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vidsearch.errors import ConfigError
-from vidsearch.evaluation.protocols.lines import file_sha256, malformed, read_lines
+from vidsearch.evaluation.metrics.verification import fold_rows
+from vidsearch.evaluation.protocols.lines import file_sha256, malformed, read_lines, split_fields
 from vidsearch.media.endings import PHOTO_ENDINGS
+from vidsearch.storage.find_file import find_file
 from vidsearch.storage.safe_pickle import load_plain_pickle
 from vidsearch.text.printable import printable
 
@@ -35,6 +37,7 @@ class PairSet:
         issame: (N,) True for genuine pairs.
         people: Names of the two people of each of the N pairs; None if the set does not name them.
         folds: Number of consecutive folds.
+        fold_sizes: Number of pairs of each fold; empty: the folds are of equal size.
         aligned: True if the images are faces aligned to the 112 x 112 template.
         data: SHA-256 hash by file name.
     """
@@ -49,6 +52,36 @@ class PairSet:
     folds: int
     aligned: bool
     data: dict[str, str]
+    fold_sizes: tuple[int, ...] = ()
+
+    @property
+    def fold_rows(self) -> list[NDArray[np.intp]]:
+        """Rows of the pairs of each fold, (F,) per fold."""
+        sizes = self.fold_sizes if self.fold_sizes else self.folds
+        return fold_rows(len(self.issame), sizes)
+
+    def select(self, pairs: NDArray[np.bool_]) -> PairSet:
+        """Return the set with some of its pairs; each pair stays in its fold.
+
+        Args:
+            pairs: (N,) True for pairs to keep.
+        """
+        if pairs.all():
+            return self
+        sizes = tuple(int(pairs[rows].sum()) for rows in self.fold_rows)
+        kept_sizes = tuple(size for size in sizes if size)
+        people = self.people
+        if people is not None:
+            people = tuple(both for both, keep in zip(people, pairs, strict=True) if keep)
+        return replace(
+            self,
+            first=self.first[pairs],
+            second=self.second[pairs],
+            issame=self.issame[pairs],
+            people=people,
+            folds=len(kept_sizes),
+            fold_sizes=kept_sizes,
+        )
 
     @property
     def ids(self) -> list[str]:
@@ -136,7 +169,7 @@ def read_lfw_pairs(pairs: Path, photos: Path) -> PairSet:
     """
     lines = read_lines(pairs)
     number, header = next(lines, (1, ""))
-    fields = header.split()
+    fields = split_fields(header)
     if not (1 <= len(fields) <= 2 and all(_COUNT.fullmatch(field) for field in fields)):
         malformed(pairs, number, header, "the number of folds and of pairs of each kind per fold")
     folds, fold_pairs = (
@@ -145,6 +178,8 @@ def read_lfw_pairs(pairs: Path, photos: Path) -> PairSet:
     rows: dict[tuple[str, int], int] = {}
     rows_of_pairs: list[tuple[int, int, bool, str, str]] = []
     for number, line in lines:
+        if not split_fields(line):  # a blank row of a spreadsheet
+            continue
         a, b = _lfw_pair(pairs, number, line)
         same = a[0] == b[0]
         indices = [rows.setdefault(side, len(rows)) for side in (a, b)]
@@ -165,7 +200,7 @@ def read_lfw_pairs(pairs: Path, photos: Path) -> PairSet:
     )
     return PairSet(
         name="LFW",
-        items=tuple((photos / name,) for name in names),
+        items=tuple((find_file(photos / name),) for name in names),
         names=tuple(names),
         first=first,
         second=second,
@@ -178,7 +213,7 @@ def read_lfw_pairs(pairs: Path, photos: Path) -> PairSet:
 
 
 def _lfw_pair(path: Path, number: int, line: str) -> tuple[tuple[str, int], tuple[str, int]]:
-    fields = line.split("\t") if "\t" in line else line.split()
+    fields = split_fields(line)
     expected = "'name i j' (one person) or 'name i name j' (two people), tab-separated"
     if len(fields) == 3:
         fields = [fields[0], fields[1], fields[0], fields[2]]
@@ -213,8 +248,8 @@ def read_ytf(splits: Path, videos: Path, folds: int = 10) -> PairSet:
     rows_of_pairs: list[tuple[int, int, bool, str, str]] = []
     numbers: list[int] = []
     for number, line in read_lines(splits):
-        fields = [field.strip() for field in line.split(",")]
-        if number == 1 and not _COUNT.fullmatch(fields[0]):
+        fields = split_fields(line)
+        if not fields or (number == 1 and not _COUNT.fullmatch(fields[0])):
             continue
         expected = "'fold, pair, person/video, person/video, 0 or 1'"
         counted = all(_COUNT.fullmatch(field) for field in fields[:2])
@@ -252,7 +287,7 @@ def read_ytf(splits: Path, videos: Path, folds: int = 10) -> PairSet:
 
 
 def _frames(videos: Path, name: str) -> tuple[Path, ...]:
-    folder = videos / name
+    folder = find_file(videos / name)
     if not folder.is_dir():
         raise ConfigError(f"video {printable(name)!r} has no folder {printable(str(folder))}")
     frames = sorted(path for path in folder.iterdir() if path.suffix.lower() in PHOTO_ENDINGS)

@@ -1,12 +1,14 @@
 """Evaluation reports: a folder with figures, tables, scores and one HTML page."""
 
 from vidsearch.evaluation.report.as_json import read_outline
+from vidsearch.evaluation.report.left_out import LeftOutInputs, with_inputs
 from vidsearch.evaluation.report.read import StoredReport, read_report
 from vidsearch.evaluation.report.report import (
     Figure,
     Headline,
     ImageRow,
     ImageRows,
+    LeftOut,
     Measure,
     Provenance,
     Report,
@@ -22,6 +24,8 @@ __all__ = [
     "Headline",
     "ImageRow",
     "ImageRows",
+    "LeftOut",
+    "LeftOutInputs",
     "Measure",
     "Provenance",
     "Report",
@@ -33,5 +37,6 @@ __all__ = [
     "check_target",
     "read_outline",
     "read_report",
+    "with_inputs",
     "write_report",
 ]

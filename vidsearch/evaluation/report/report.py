@@ -201,6 +201,23 @@ class Provenance:
 
 
 @dataclass(frozen=True, slots=True)
+class LeftOut:
+    """Inputs that could not be used for one reason.
+
+    Attributes:
+        unit: Kind of the inputs, singular: "pair", "label line", "photo".
+        count: Number of inputs.
+        reason: Reason without names.
+        names: Names of the inputs, or of the files that are missing.
+    """
+
+    unit: str
+    count: int
+    reason: str
+    names: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Report:
     """Result of an evaluation.
 
@@ -214,6 +231,8 @@ class Report:
         provenance: Origin of the figures.
         sections: Body.
         scores: Rows for comparisons; None if the protocol has none.
+        left_out: Inputs that could not be used; the figures are over the others.
+        passed_over: Ending of files in the data set that are no photos -> number of files.
     """
 
     kind: str
@@ -225,6 +244,8 @@ class Report:
     provenance: Provenance
     sections: tuple[Section, ...]
     scores: Scores | None = None
+    left_out: tuple[LeftOut, ...] = ()
+    passed_over: Mapping[str, int] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         for kind, group in (("tables", self.tables), ("figures", self.figures)):

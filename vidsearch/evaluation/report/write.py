@@ -7,6 +7,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -125,6 +126,8 @@ def _metrics(report: Report) -> dict[str, Any]:
             "files_sha256": origin.pack_files,
         },
         "elapsed_s": origin.elapsed_s,
+        "left_out": [asdict(group) for group in report.left_out],
+        "passed_over": report.passed_over,
     }
     if report.scores is not None:
         metrics["scores"] = {

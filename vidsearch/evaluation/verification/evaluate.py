@@ -10,9 +10,14 @@ from numpy.typing import NDArray
 
 from vidsearch.device import resolve_device
 from vidsearch.errors import ConfigError
-from vidsearch.evaluation.photo_embeddings import EmbeddingOptions, embed_photos, pooled_items
+from vidsearch.evaluation.photo_embeddings import (
+    EmbeddingOptions,
+    PhotoEmbeddings,
+    embed_photos,
+    pooled_items,
+)
 from vidsearch.evaluation.protocols.pairs import PairSet
-from vidsearch.evaluation.report import Report
+from vidsearch.evaluation.report import LeftOut, LeftOutInputs, Report, with_inputs
 from vidsearch.evaluation.verification.report import (
     NO_FACE_SIMILARITY,
     ScoredPairs,
@@ -36,11 +41,14 @@ def evaluate_pairs(pairs: PairSet, options: EmbeddingOptions) -> Report:
             f"{scored.missing} of {len(pairs.items)} images are missing and {scored.unreadable} "
             f"unreadable, e.g. {example}; check the folder"
         )
-    return verification_report(scored, options, pack, time.perf_counter() - started)
+    report = verification_report(scored, options, pack, time.perf_counter() - started)
+    return with_inputs(report, scored.left_out)
 
 
 def score_pairs(pairs: PairSet, options: EmbeddingOptions) -> ScoredPairs:
     """Return a verification set with the similarity of every pair.
+
+    A pair with a picture that is missing or unreadable is left out; the others stay in their folds.
 
     Raises:
         ConfigError: The model returned an embedding that is not finite.
@@ -49,17 +57,41 @@ def score_pairs(pairs: PairSet, options: EmbeddingOptions) -> ScoredPairs:
     owners = np.repeat(np.arange(len(pairs.items)), [len(item) for item in pairs.items])
     embedded = embed_photos(photos, options)
     vectors, found = pooled_items(embedded, owners, len(pairs.items))
-    cosines = np.einsum("nd,nd->n", vectors[pairs.first], vectors[pairs.second])
-    usable = found[pairs.first] & found[pairs.second]
     missing = _items_with_all(embedded.missing, owners, len(pairs.items))
-    unreadable = _items_with_all(embedded.unreadable, owners, len(pairs.items)) & ~missing
+    unusable = _items_with_all(embedded.missing | embedded.unreadable, owners, len(pairs.items))
+    usable = ~(unusable[pairs.first] | unusable[pairs.second])
+    kept = pairs.select(usable)
+    cosines = np.einsum("nd,nd->n", vectors[kept.first], vectors[kept.second])
+    with_faces = found[kept.first] & found[kept.second]
     return ScoredPairs(
-        pairs,
-        np.where(usable, np.clip(cosines, -1, 1), NO_FACE_SIMILARITY),
-        int((~found & ~missing & ~unreadable).sum()),
+        kept,
+        np.where(with_faces, np.clip(cosines, -1, 1), NO_FACE_SIMILARITY),
+        int((~found & ~unusable).sum()),
         int(missing.sum()),
-        int(unreadable.sum()),
+        int((unusable & ~missing).sum()),
+        _left_out(pairs, missing, unusable, embedded, owners),
     )
+
+
+def _left_out(
+    pairs: PairSet,
+    missing: NDArray[np.bool_],
+    unusable: NDArray[np.bool_],
+    embedded: PhotoEmbeddings,
+    owners: NDArray[np.intp],
+) -> tuple[LeftOut, ...]:
+    """Return the pairs left out, and single frames of usable videos that are not used."""
+    left_out = LeftOutInputs()
+    for first, second in zip(pairs.first.tolist(), pairs.second.tolist(), strict=True):
+        unusable_items = [item for item in (first, second) if unusable[item]]
+        for number, item in enumerate(unusable_items):
+            reason = "picture missing" if missing[item] else "picture unreadable"
+            left_out.add("pair", reason, pairs.names[item], count=int(number == 0))
+    photos = [photo for item in pairs.items for photo in item]
+    for row in np.flatnonzero(embedded.missing | embedded.unreadable).tolist():
+        if not unusable[owners[row]]:
+            left_out.add("frame", "picture unreadable", str(photos[row]))
+    return left_out.groups()
 
 
 def _items_with_all(

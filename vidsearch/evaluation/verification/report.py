@@ -31,6 +31,7 @@ from vidsearch.evaluation.report import (
     Headline,
     ImageRow,
     ImageRows,
+    LeftOut,
     Measure,
     Provenance,
     Report,
@@ -44,7 +45,7 @@ from vidsearch.evaluation.report.figures import roc_of_pairs
 from vidsearch.models.registry import LoadedPack
 
 NO_FACE_SIMILARITY = -1.0
-"""Score of a pair with an image that is missing or without a face: it is never accepted."""
+"""Score of a pair with an image without a face: it is never accepted."""
 
 FARS = (1e-1, 1e-2, 1e-3, 1e-4)
 _MAX_ERRORS = 6
@@ -58,6 +59,7 @@ CONVENTIONS = (
     "TAR at FAR: operating point of highest TAR whose FAR is not above; not interpolated",
     "equal error rate: straight lines between neighbouring operating points",
     "a pair with an image in which no face is found scores -1 and is never accepted",
+    "a pair with an image that is missing or unreadable is left out",
     "intervals: middle 95 % of 1,000 resamples of identities (of pairs, if no names are given)",
 )
 
@@ -71,7 +73,8 @@ class ScoredPairs:
         similarities: (N,) cosines, or ``NO_FACE_SIMILARITY``.
         without_face: Number of items in which no face was found.
         missing: Number of items of which all images are missing.
-        unreadable: Number of items of which all images are unreadable.
+        unreadable: Number of items of which no image can be read.
+        left_out: Pairs of these items, which are not among the N pairs.
     """
 
     pairs: PairSet
@@ -79,6 +82,7 @@ class ScoredPairs:
     without_face: int
     missing: int
     unreadable: int
+    left_out: tuple[LeftOut, ...] = ()
 
 
 def verification_report(
@@ -90,7 +94,9 @@ def verification_report(
         ConfigError: Pairs that cannot be scored; see ``checked_pairs`` and ``folded_accuracy``.
     """
     pairs, similarities = scored.pairs, scored.similarities
-    accuracy = folded_accuracy(similarities, pairs.issame, folds=pairs.folds)
+    accuracy = folded_accuracy(
+        similarities, pairs.issame, folds=pairs.fold_sizes if pairs.fold_sizes else pairs.folds
+    )
     right = _decided_correctly(similarities, pairs, accuracy)
     points = {far: tar_at_far(similarities, pairs.issame, far=far) for far in FARS}
     error = equal_error_rate(similarities, pairs.issame)
@@ -137,9 +143,8 @@ def _decided_correctly(
     similarities: NDArray[np.float64], pairs: PairSet, accuracy: FoldedAccuracy
 ) -> NDArray[np.float64]:
     """Return (N,) 1 for pairs decided correctly at the threshold of their fold, else 0."""
-    folds = np.array_split(np.arange(len(similarities)), pairs.folds)
     thresholds = np.concatenate(
-        [np.full(len(f), t) for f, t in zip(folds, accuracy.thresholds, strict=True)]
+        [np.full(len(f), t) for f, t in zip(pairs.fold_rows, accuracy.thresholds, strict=True)]
     )
     return np.asarray((similarities >= thresholds) == pairs.issame, np.float64)
 
@@ -173,14 +178,10 @@ def _lead(scored: ScoredPairs) -> str:
         f"{len(pairs.items):,} {'videos' if pairs.name == 'YTF' else 'images'} in {pairs.folds} "
         "folds."
     )
-    unusable = (
-        (scored.without_face, "have no detected face"),
-        (scored.missing, "are missing"),
-        (scored.unreadable, "cannot be read"),
-    )
-    for count, reason in unusable:
-        if count:
-            text += f" {count:,} {reason}: their pairs count as never accepted."
+    if scored.without_face:
+        text += (
+            f" {scored.without_face:,} have no detected face: their pairs count as never accepted."
+        )
     return text
 
 

@@ -42,17 +42,25 @@ def test_real_bin_with_and_without_faces(media: Path, tmp_path: Path) -> None:
     names = ["Abel_Pacheco/Abel_Pacheco_0001.jpg", "Abel_Pacheco/Abel_Pacheco_0004.jpg"]
     a, b = ((media / "lfw" / name).read_bytes() for name in names)
     other = (media / "lfw/Aaron_Eckhart/Aaron_Eckhart_0001.jpg").read_bytes()
-    content = ([a, b, a, other, a, b, a, b"no picture"], [True, False, True, False])
+    content = ([a, b, a, other] * 2 + [a, b, a, b"no picture"], [True, False] * 3)
     path = tmp_path / "set.bin"
     path.write_bytes(pickle.dumps(content))
     out = tmp_path / "report"
-    command = ["evaluate", "verification", str(path), "--folds", "2", "--processes", "1"]
-    assert main([*command, "--out", str(out), "--device", "cpu"]) == 0
-    metrics = json.loads((out / "metrics.json").read_text())["metrics"]
+    command = ["evaluate", "verification", str(path), "--folds", "3", "--processes", "1"]
+    assert main([*command, "--out", str(out), "--device", "cpu"]) == 3
+    document = json.loads((out / "metrics.json").read_text())
+    metrics = document["metrics"]
     assert (metrics["items_unreadable"], metrics["equal_error_rate"]) == (1, 0.0)
+    (left_out,) = document["left_out"]
+    assert left_out == {
+        "unit": "pair",
+        "count": 1,
+        "reason": "picture unreadable",
+        "names": ["picture 11"],
+    }
     scores = read_report(out).scores
     assert scores is not None
-    assert scores.columns["similarity"][3] == -1
+    assert len(scores.columns["similarity"]) == metrics["pairs"] == 5
     assert scores.columns["similarity"][0] == pytest.approx(scores.columns["similarity"][2])
 
 

@@ -1,0 +1,96 @@
+"""Inputs that an evaluation could not use: counted and named in every form of its report."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from vidsearch.evaluation.report.report import LeftOut, Report, ReportTable, Section
+from vidsearch.text.names import portable_name
+from vidsearch.text.printable import printable
+
+_FIRST_NAMES = 5
+
+
+@dataclass(slots=True)
+class LeftOutInputs:
+    """Collection of inputs that could not be used, by unit and reason."""
+
+    _names: dict[tuple[str, str], list[str]] = field(default_factory=dict)
+    _counts: dict[tuple[str, str], int] = field(default_factory=dict)
+
+    def add(self, unit: str, reason: str, name: str, count: int = 1) -> None:
+        """Count inputs that could not be used because of one name.
+
+        Args:
+            unit: Kind of the inputs: "pair", "label line", "photo".
+            reason: Reason, the same text for all inputs of this reason.
+            name: Name of the input, or of the file that is missing.
+            count: Number of inputs.
+        """
+        key = unit, reason
+        names = self._names.setdefault(key, [])
+        if name not in names[-1:]:
+            names.append(name)
+        self._counts[key] = self._counts.get(key, 0) + count
+
+    def groups(self) -> tuple[LeftOut, ...]:
+        """Return one group per unit and reason."""
+        return tuple(
+            LeftOut(unit, self._counts[unit, reason], reason, tuple(map(portable_name, names)))
+            for (unit, reason), names in self._names.items()
+        )
+
+
+def left_out_line(group: LeftOut) -> str:
+    """Return a group as one line, with its first names.
+
+    Example:
+        >>> left_out_line(LeftOut("pair", 2, "picture missing", ("Ann/Ann_0001.jpg",)))
+        '2 pairs left out: picture missing: Ann/Ann_0001.jpg'
+    """
+    names = ", ".join(printable(name) for name in group.names[:_FIRST_NAMES])
+    more = len(group.names) - _FIRST_NAMES
+    noun = group.unit if group.count == 1 else f"{group.unit}s"
+    ending = f" and {more} more" if more > 0 else ""
+    return f"{group.count:,} {noun} left out: {group.reason}: {names}{ending}"
+
+
+def passed_over_line(passed_over: Mapping[str, int]) -> str:
+    """Return the counts of files that are no photos as one line.
+
+    Example:
+        >>> passed_over_line({".txt": 2, "": 1})
+        '3 other files, which are no photos: .txt 2, no ending 1'
+    """
+    total = sum(passed_over.values())
+    counts = ", ".join(
+        f"{printable(ending) if ending else 'no ending'} {count}"
+        for ending, count in passed_over.items()
+    )
+    files = "other file, which is no photo" if total == 1 else "other files, which are no photos"
+    return f"{total:,} {files}: {counts}"
+
+
+def with_inputs(
+    report: Report, left_out: Sequence[LeftOut], passed_over: Mapping[str, int] | None = None
+) -> Report:
+    """Return the report with the inputs that were not used, in its lead, data and a table."""
+    passed_over = passed_over if passed_over is not None else {}
+    lines = [left_out_line(group) for group in left_out]
+    if passed_over:
+        lines.append(passed_over_line(passed_over))
+    if not lines:
+        return report
+    rows = tuple(
+        (group.unit, group.reason, printable(name)) for group in left_out for name in group.names
+    )
+    table = ReportTable("left-out", "Inputs left out", ("input", "reason", "name"), rows)
+    section = Section("Inputs left out", ". ".join(lines) + ".", (table,) if rows else ())
+    return replace(
+        report,
+        lead=" ".join([report.lead, *(f"{line}." for line in lines)]),
+        left_out=tuple(left_out),
+        passed_over=dict(passed_over),
+        sections=(*report.sections, section),
+    )
