@@ -10,6 +10,7 @@ import functools
 import multiprocessing
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from contextlib import closing
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -25,7 +26,7 @@ from vidsearch.evaluation.protocols.photos import central_face, from_arcface
 from vidsearch.faces.geometry.align import align_faces
 from vidsearch.models.registry import LoadedPack, load_pack
 from vidsearch.photo.open import Photo as OpenedPhoto
-from vidsearch.photo.open import open_photo
+from vidsearch.photo.open import photo_frames
 
 Photo: TypeAlias = Path | bytes
 
@@ -153,13 +154,16 @@ def _embed_chunk(jobs: Sequence[_Job], options: EmbeddingOptions) -> _ChunkEmbed
     faces: list[AlignedFaces] = []
     size = pack.embedder.template.size
     for row, (photo, landmarks) in enumerate(jobs):
+        face = np.empty((0, size, size, 3), np.uint8)
         try:
-            opened = open_photo(photo if isinstance(photo, bytes) else str(photo))
+            with closing(photo_frames(photo if isinstance(photo, bytes) else str(photo))) as frames:
+                for frame in frames:  # further frames only if the first shows no face
+                    face = _aligned_faces(frame, landmarks, pack, options)
+                    if len(face):
+                        break
         except PhotoError:
             unreadable[row] = True
-            faces.append(np.empty((0, size, size, 3), np.uint8))
-            continue
-        faces.append(_aligned_faces(opened, landmarks, pack, options))
+        faces.append(face)
     raw = np.zeros((len(jobs), pack.embedder.dim), np.float32)
     rows = [row for row, face in enumerate(faces) if len(face)]
     if rows:

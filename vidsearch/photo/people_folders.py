@@ -12,6 +12,7 @@ from typing import Final
 
 from vidsearch.media.kinds import HEAD_BYTES, file_kind
 from vidsearch.text.names import composed
+from vidsearch.text.printable import valid_unicode
 
 HIDDEN: Final = ".*"
 """Rule that excludes hidden files and folders."""
@@ -22,7 +23,7 @@ class PersonPhoto:
     """Photo of a person.
 
     Attributes:
-        person: Name of the sub-folder, with composed letters.
+        person: Name of the sub-folder, as valid Unicode with composed letters.
         path: Path of the photo.
     """
 
@@ -82,7 +83,7 @@ def find_people(folder: Path, endings: frozenset[str], *, sniff: bool) -> People
         if entry.name.startswith("."):
             search.exclude(entry)
         elif entry.is_dir():
-            person = composed(entry.name)
+            person = composed(valid_unicode(entry.name))
             found = people.setdefault(person, [])
             found += [PersonPhoto(person, str(path)) for path in search.photos(entry)]
         elif search.is_photo(entry):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import codecs
 import csv
 import io
-from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -67,13 +67,27 @@ def read_text(path: Path) -> str:
     return decode_text(_content(path), str(path))
 
 
-def read_csv_table(path: Path) -> Iterator[tuple[int, list[str]]]:
-    """Yield the number, from 1, of the last line, and the cells, of every row that is not blank.
+@dataclass(frozen=True, slots=True)
+class CsvTable:
+    """Table of a text file.
 
-    The first row holds the headings. Cells are separated by the comma, semicolon or tab that the
-    headings hold most often, or by the one that a first line ``sep=;`` names. Empty cells at the
-    end of rows, which spreadsheets add and omit, are evened out: rows have the length of the
-    headings, or are longer if a further cell has content.
+    Attributes:
+        separator: Character between cells.
+        rows: Number, from 1, of the last line of each row that is not blank, and its cells. The
+            first row holds the headings.
+    """
+
+    separator: str
+    rows: tuple[tuple[int, list[str]], ...]
+
+
+def read_csv_table(path: Path) -> CsvTable:
+    """Return the table of a CSV file.
+
+    Cells are separated by the comma, semicolon or tab that the headings hold most often, or by the
+    one that a first line ``sep=;`` names. Empty cells at the end of rows, which spreadsheets add
+    and omit, are evened out: rows have the length of the headings, or are longer if a further cell
+    has content.
 
     Raises:
         ConfigError: The file cannot be read, is not text, or has a malformed quotation.
@@ -82,18 +96,20 @@ def read_csv_table(path: Path) -> Iterator[tuple[int, list[str]]]:
     separator, skipped = _separator(stream)
     reader = csv.reader(stream, delimiter=separator, strict=True)
     columns = 0
+    rows = []
     try:
         for cells in reader:
             filled = max((i for i, cell in enumerate(cells, 1) if cell.strip()), default=0)
             if filled:
                 columns = columns if columns else filled
                 padding = [""] * max(columns - len(cells), 0)
-                yield skipped + reader.line_num, cells[: max(columns, filled)] + padding
+                rows.append((skipped + reader.line_num, cells[: max(columns, filled)] + padding))
     except csv.Error as error:
         raise ConfigError(
             f"{printable(str(path))}, line {skipped + reader.line_num}: {error}; check the "
             "quotation marks, or save the table again as 'CSV UTF-8'"
         ) from error
+    return CsvTable(separator, tuple(rows))
 
 
 def _content(path: Path) -> bytes:

@@ -74,24 +74,28 @@ def test_a_list_separated_by_nul_is_not_taken_for_utf_16(content: bytes) -> None
 def test_tables_of_spreadsheets_have_the_same_cells(tmp_path: Path, text: str) -> None:
     path = tmp_path / "t.csv"
     path.write_text(text)
-    assert [cells for _, cells in read_csv_table(path)] == [["a", "b"], ["1", "x y"], ["2", ""]]
+    assert [cells for _, cells in read_csv_table(path).rows] == [
+        ["a", "b"],
+        ["1", "x y"],
+        ["2", ""],
+    ]
 
 
 def test_quoted_cells_may_hold_separators_and_line_breaks(tmp_path: Path) -> None:
     path = tmp_path / "t.csv"
     path.write_bytes(b'"a,b,c";d\r\n"x;\r\ny";2\r\nz;3\r\n')
     rows = [(1, ["a,b,c", "d"]), (3, ["x;\ny", "2"]), (4, ["z", "3"])]
-    assert list(read_csv_table(path)) == rows
+    assert list(read_csv_table(path).rows) == rows
 
 
 def test_a_row_longer_than_the_headings_keeps_its_cells(tmp_path: Path) -> None:
     path = tmp_path / "t.csv"
     path.write_text("a,b\n1,2,3\n")
-    assert list(read_csv_table(path))[1] == (2, ["1", "2", "3"])
+    assert read_csv_table(path).rows[1] == (2, ["1", "2", "3"])
 
 
 def test_an_open_quotation_is_refused_with_its_line(tmp_path: Path) -> None:
     path = tmp_path / "t.csv"
     path.write_text('a,b\n1,"2\n')
     with pytest.raises(ConfigError, match=r"t.csv, line 2: unexpected end of data; check the quot"):
-        list(read_csv_table(path))
+        read_csv_table(path)

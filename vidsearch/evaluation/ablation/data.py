@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -12,13 +12,16 @@ import numpy as np
 
 from vidsearch.datatypes import Image, Matrix
 from vidsearch.device import resolve_device
-from vidsearch.errors import ConfigError
+from vidsearch.errors import ConfigError, PhotoError
+from vidsearch.evaluation.report import LeftOut, LeftOutInputs
 from vidsearch.faces.template import normalise
-from vidsearch.media.endings import PHOTO_ENDINGS
-from vidsearch.models.registry import load_pack
-from vidsearch.photo.faces import embed_photo
-from vidsearch.photo.open import read_photo
+from vidsearch.media.endings import SOURCE_PHOTO_ENDINGS
+from vidsearch.models.registry import LoadedPack, load_pack
+from vidsearch.photo.faces import embed_face, embed_photo
+from vidsearch.photo.first_face import photo_with_faces
+from vidsearch.photo.people_folders import OtherFiles, find_people
 from vidsearch.storage.files import arrow_file
+from vidsearch.text.names import portable_name
 
 _COLUMNS = ("clip", "identity", "split", "embedding")
 Describe = Callable[[Image], Matrix]
@@ -35,6 +38,8 @@ class LabelledSet:
         spaces: (N, D) float32 templates of unit length, one matrix per pack.
         context: (N, C) float32 whole-frame descriptors, or None.
         left_out: Number of photos without a face, which are not among the N clips.
+        unusable: Photos that cannot be read, or lie in no folder of an identity.
+        passed_over: Ending of files that are no photos -> number of files.
 
     Raises:
         ConfigError: A distractor in the training part, fewer than two identities in both parts, or
@@ -47,6 +52,8 @@ class LabelledSet:
     spaces: tuple[Matrix, ...]
     context: Matrix | None
     left_out: int = 0
+    unusable: tuple[LeftOut, ...] = ()
+    passed_over: Mapping[str, int] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         pairs = list(zip(self.identities, self.training, strict=True))
@@ -84,7 +91,7 @@ def from_folder(
     least_photos: int = 4,
     progress: Callable[[Sequence[Any]], Iterable[Any]] = iter,
 ) -> LabelledSet:
-    """Embed the photos ``FOLDER/IDENTITY/*.jpg``; each photo is a clip of one frame.
+    """Embed the photos ``FOLDER/IDENTITY/photo``; each photo is a clip of one frame.
 
     Of an identity with ``least_photos`` or more, the last photos by name are the test part and the
     others the training part. Photos of other identities are distractors.
@@ -99,28 +106,27 @@ def from_folder(
 
     Raises:
         ConfigError: No sub-folder, no face in any photo, or a breach of a ``LabelledSet`` rule.
-        PhotoError: A photo cannot be read.
     """
-    path = Path(folder)
-    people = {
-        p.name: sorted(f for f in p.iterdir() if f.suffix.lower() in PHOTO_ENDINGS)
-        for p in (sorted(path.iterdir()) if path.is_dir() else ())
-        if p.is_dir()
-    }
-    if not people:
-        raise ConfigError(f"{str(folder)!r} has no folder of photos; expected IDENTITY/photo.jpg")
+    people, others = _people(Path(folder))
+    unusable = LeftOutInputs()
+    for photo in others.outside:
+        unusable.add("photo", "in no folder of an identity", photo)
+    for entry, reason in others.unreadable.items():
+        unusable.add("entry", reason, entry)
     loaded = [load_pack(pack, resolve_device("auto")) for pack in packs]
     rows: list[tuple[str, str, bool, list[Matrix], Matrix | None]] = []
     left_out = 0
     for name, file, train in progress(_parts(people, test_share, least_photos)):
-        image = read_photo(file)
-        faces = [embed_photo(image, pack) for pack in loaded]
-        vectors = [face.embedding for face in faces if face is not None]
+        try:
+            image, vectors = _embeddings(file, loaded)
+        except PhotoError:
+            unusable.add("photo", "photo unreadable", file)
+            continue
         if len(vectors) < len(loaded):
             left_out += 1
             continue
         context = describe(image) if describe is not None else None
-        rows.append((str(file), name, train, vectors, context))
+        rows.append((portable_name(file), name, train, vectors, context))
     if not rows:
         raise ConfigError(f"no face was found in any photo below {str(folder)!r}")
     spaces = [normalise(np.stack([row[3][pack] for row in rows])) for pack in range(len(loaded))]
@@ -131,12 +137,39 @@ def from_folder(
         tuple(spaces),
         np.stack([row[4] for row in rows if row[4] is not None]) if describe is not None else None,
         left_out,
+        unusable.groups(),
+        others.passed_over,
     )
 
 
+def _people(folder: Path) -> tuple[dict[str, list[str]], OtherFiles]:
+    try:
+        found = find_people(folder, SOURCE_PHOTO_ENDINGS, sniff=True)
+    except OSError as error:
+        raise ConfigError(
+            f"{str(folder)!r} cannot be read ({error.strerror}); check the path"
+        ) from error
+    if not found.photos:
+        raise ConfigError(f"{str(folder)!r} has no folder of photos; expected IDENTITY/photo.jpg")
+    people: dict[str, list[str]] = {person: [] for person in found.people}
+    for photo in found.photos:
+        people[photo.person].append(photo.path)
+    return people, found.others
+
+
+def _embeddings(file: str, packs: Sequence[LoadedPack]) -> tuple[Image, list[Matrix]]:
+    """Return a photo, and its face as each pack embeds it; fewer if a pack finds no face."""
+    photo, found = photo_with_faces(file, packs[0].detector)
+    if not len(found.detections):
+        return photo.image, []
+    first = embed_face(photo.image, found.detections, 0, packs[0], file)
+    faces = [first, *(embed_photo(photo.image, pack) for pack in packs[1:])]
+    return photo.image, [face.embedding for face in faces if face is not None]
+
+
 def _parts(
-    people: dict[str, list[Path]], test_share: float, least_photos: int
-) -> list[tuple[str, Path, bool]]:
+    people: dict[str, list[str]], test_share: float, least_photos: int
+) -> list[tuple[str, str, bool]]:
     parts = []
     for name, files in people.items():
         if len(files) < least_photos:

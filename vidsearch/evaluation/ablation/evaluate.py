@@ -10,7 +10,7 @@ from vidsearch.errors import ConfigError
 from vidsearch.evaluation.ablation.data import LabelledSet
 from vidsearch.evaluation.ablation.measure import AblationOptions, measure_steps
 from vidsearch.evaluation.ablation.report import ablation_report
-from vidsearch.evaluation.report import Report
+from vidsearch.evaluation.report import Report, with_inputs
 
 
 def evaluate_ablation(
@@ -33,4 +33,5 @@ def evaluate_ablation(
             f"clips of {len(data.classes)} identities; pass --no-mlp"
         )
     steps = measure_steps(data, options)
-    return ablation_report(data, steps, configuration, time.perf_counter() - started)
+    report = ablation_report(data, steps, configuration, time.perf_counter() - started)
+    return with_inputs(report, data.unusable, data.passed_over)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import time
-from dataclasses import dataclass, field
+from collections import Counter
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
@@ -20,9 +22,11 @@ from vidsearch.evaluation.photo_embeddings import (
     embed_photos,
     pooled_items,
 )
-from vidsearch.evaluation.report import Report
+from vidsearch.evaluation.report import LeftOutInputs, Report, with_inputs
 from vidsearch.evaluation.report.identification import gallery_figures
-from vidsearch.media.endings import PHOTO_ENDINGS
+from vidsearch.media.endings import SOURCE_PHOTO_ENDINGS
+from vidsearch.photo.people_folders import OtherFiles, find_people
+from vidsearch.text.names import portable_name
 from vidsearch.text.printable import printable
 
 Queries = Literal["each", "together"]
@@ -35,44 +39,74 @@ class PhotoFolders:
     Attributes:
         people: Names of the N folders, sorted.
         photos: All P photos, sorted within each person.
+        names: Names of the photos below the folder.
         owner: (P,) person of each photo, as a row of ``people``.
+        others: Files that are no photos of people.
     """
 
     people: tuple[str, ...]
     photos: tuple[Path, ...] = field(repr=False)
+    names: tuple[str, ...] = field(repr=False)
     owner: NDArray[np.intp] = field(repr=False)
+    others: OtherFiles = field(default_factory=OtherFiles)
+
+    def select(self, photos: NDArray[np.bool_]) -> PhotoFolders:
+        """Return the folders with some of the photos, and with the people who have one left.
+
+        Args:
+            photos: (P,) True for photos to keep.
+        """
+        rows = np.flatnonzero(photos)
+        people, owner = np.unique(self.owner[rows], return_inverse=True)
+        return replace(
+            self,
+            people=tuple(self.people[row] for row in people),
+            photos=tuple(self.photos[row] for row in rows),
+            names=tuple(self.names[row] for row in rows),
+            owner=owner.astype(np.intp),
+        )
 
 
-def read_folders(folder: Path) -> PhotoFolders:
+def read_folders(folder: Path, left_out: LeftOutInputs) -> PhotoFolders:
     """List the photos of a folder that has one sub-folder per person.
 
+    Args:
+        folder: The folder.
+        left_out: Takes people without photos, folders that cannot be listed, and photos that lie in
+            no folder of a person.
+
     Raises:
-        ConfigError: The folder cannot be read, has no sub-folder, or a person has no photo.
+        ConfigError: The folder cannot be read, has no sub-folder, or no person has a photo.
     """
     folder_name = printable(str(folder))
     try:
-        subfolders = sorted(path for path in folder.iterdir() if path.is_dir())
-        people = [path for path in subfolders if not path.name.startswith(".")]
-        photos = [
-            sorted(p for p in person.iterdir() if p.suffix.lower() in PHOTO_ENDINGS)
-            for person in people
-        ]
+        found = find_people(folder, SOURCE_PHOTO_ENDINGS, sniff=True)
     except OSError as error:
         raise ConfigError(
             f"{folder_name} cannot be read ({error.strerror}); check the path"
         ) from error
-    if not people:
+    if not found.people:
         raise ConfigError(f"{folder_name} has no sub-folder; expected <person>/<photo>")
-    empty = [person.name for person, found in zip(people, photos, strict=True) if not found]
-    if empty:
+    with_photos = {photo.person for photo in found.photos}
+    empty = [person for person in found.people if person not in with_photos]
+    if not with_photos:
         raise ConfigError(
             f"{folder_name} has no photo of {printable(empty[0])!r} ({len(empty)} such people); "
             "add one or remove the folder"
         )
+    for person in empty:
+        left_out.add("person", f"no photo in {folder_name}", person)
+    for path in found.others.outside:
+        left_out.add("photo", "in no folder of a person", path)
+    for path, reason in found.others.unreadable.items():
+        left_out.add("entry", reason, path)
+    rows = {person: row for row, person in enumerate(sorted(with_photos))}
     return PhotoFolders(
-        tuple(person.name for person in people),
-        tuple(photo for found in photos for photo in found),
-        np.repeat(np.arange(len(people)), [len(found) for found in photos]),
+        tuple(rows),
+        tuple(Path(photo.path) for photo in found.photos),
+        tuple(Path(photo.path).relative_to(folder).as_posix() for photo in found.photos),
+        np.array([rows[photo.person] for photo in found.photos], np.intp),
+        found.others,
     )
 
 
@@ -89,24 +123,23 @@ def evaluate_identification(
         options: Pack and device.
 
     Raises:
-        ConfigError: A folder cannot be used, or no probe's person is in the gallery.
+        ConfigError: A folder cannot be used, or no probe's person is in the gallery or readable.
     """
     started = time.perf_counter()
-    gallery, probes = read_folders(gallery_folder), read_folders(probe_folder)
-    if not set(gallery.people) & set(probes.people):
-        raise ConfigError(
-            f"no folder name of {printable(str(probe_folder))} is also in "
-            f"{printable(str(gallery_folder))}; a person needs the same folder name in both"
-        )
+    left_out = LeftOutInputs()
+    gallery, probes = _both_folders(gallery_folder, probe_folder, left_out)
     embedded = embed_photos((*gallery.photos, *probes.photos), options)
     gallery_photos, probe_photos = _split(embedded, len(gallery.photos))
+    gallery, gallery_photos, probes, probe_photos = _readable(
+        gallery, gallery_photos, probes, probe_photos, left_out
+    )
     enrolled, enrolled_found = pooled_items(gallery_photos, gallery.owner, len(gallery.people))
     if queries == "together":
         owner, names = probes.owner, list(probes.people)
         person_of_probe = np.arange(len(probes.people))
     else:
         owner = np.arange(len(probes.photos))
-        names = [f"{photo.parent.name}/{photo.name}" for photo in probes.photos]
+        names = [portable_name(name) for name in probes.names]
         person_of_probe = probes.owner
     templates, templates_found = pooled_items(probe_photos, owner, len(names))
     numbers = {name: row for row, name in enumerate(gallery.people)}
@@ -122,7 +155,7 @@ def evaluate_identification(
         np.arange(len(gallery.people)),
         (templates_found, enrolled_found),
     )
-    return identification_report(
+    report = identification_report(
         gallery_figures(gallery_folder.name, searches, identities, len(gallery.people)),
         names,
         identities,
@@ -140,24 +173,74 @@ def evaluate_identification(
         probes_without_face=int((~templates_found).sum()),
         people_without_face=int((~enrolled_found).sum()),
     )
+    passed_over = Counter(gallery.others.passed_over) + Counter(probes.others.passed_over)
+    return with_inputs(report, left_out.groups(), passed_over)
+
+
+def _both_folders(
+    gallery_folder: Path, probe_folder: Path, left_out: LeftOutInputs
+) -> tuple[PhotoFolders, PhotoFolders]:
+    gallery = read_folders(gallery_folder, left_out)
+    probes = read_folders(probe_folder, left_out)
+    if not set(gallery.people) & set(probes.people):
+        raise ConfigError(
+            f"no folder name of {printable(str(probe_folder))} is also in "
+            f"{printable(str(gallery_folder))}; a person needs the same folder name in both"
+        )
+    return gallery, probes
+
+
+def _readable(
+    gallery: PhotoFolders,
+    gallery_photos: PhotoEmbeddings,
+    probes: PhotoFolders,
+    probe_photos: PhotoEmbeddings,
+    left_out: LeftOutInputs,
+) -> tuple[PhotoFolders, PhotoEmbeddings, PhotoFolders, PhotoEmbeddings]:
+    """Return both folders without photos that cannot be read, and without probes of lost people.
+
+    A person of whom no gallery photo can be read is not enrolled. Probes of this person would count
+    as people outside the gallery, so they are left out too.
+    """
+    readable = [~(part.missing | part.unreadable) for part in (gallery_photos, probe_photos)]
+    for folders, flags in zip((gallery, probes), readable, strict=True):
+        for row in np.flatnonzero(~flags):
+            left_out.add("photo", "photo unreadable", str(folders.photos[row]))
+    enrolled = gallery.select(readable[0])
+    lost = set(gallery.people) - set(enrolled.people)
+    lost_probes = np.array([probes.people[row] in lost for row in probes.owner], bool)
+    for row in np.flatnonzero(lost_probes & readable[1]):
+        left_out.add("probe", "no gallery photo of the person is readable", probes.names[row])
+    usable = readable[1] & ~lost_probes
+    searched = probes.select(usable)
+    if not set(enrolled.people) & set(searched.people):
+        raise ConfigError(
+            "no probe of a person in the gallery is left: "
+            f"{int((~readable[0]).sum() + (~readable[1]).sum())} photos cannot be read; check the "
+            "photos"
+        )
+    return (
+        enrolled,
+        _rows(gallery_photos, readable[0]),
+        searched,
+        _rows(probe_photos, usable),
+    )
 
 
 def _split(embedded: PhotoEmbeddings, first: int) -> tuple[PhotoEmbeddings, PhotoEmbeddings]:
-    def part(rows: slice) -> PhotoEmbeddings:
-        return PhotoEmbeddings(
-            embedded.raw[rows],
-            embedded.found[rows],
-            embedded.missing[rows],
-            embedded.unreadable[rows],
-        )
+    in_first = np.arange(len(embedded.raw)) < first
+    return _rows(embedded, in_first), _rows(embedded, ~in_first)
 
-    return part(slice(None, first)), part(slice(first, None))
+
+def _rows(embedded: PhotoEmbeddings, rows: NDArray[np.bool_]) -> PhotoEmbeddings:
+    return PhotoEmbeddings(
+        embedded.raw[rows], embedded.found[rows], embedded.missing[rows], embedded.unreadable[rows]
+    )
 
 
 def _photos_sha256(folders: PhotoFolders) -> str:
     """Return one hash over the names and contents of all photos, in order."""
     digest = hashlib.sha256()
-    for photo in folders.photos:
-        name = f"{photo.parent.name}/{photo.name}".encode("utf-8", "surrogateescape")
-        digest.update(name + b"\0" + hashlib.sha256(photo.read_bytes()).digest())
+    for photo, name in zip(folders.photos, folders.names, strict=True):
+        digest.update(os.fsencode(name) + b"\0" + hashlib.sha256(photo.read_bytes()).digest())
     return digest.hexdigest()

@@ -6,7 +6,6 @@ Galleries and probes are the CSV files of the protocol. Template ids are numbers
 
 from __future__ import annotations
 
-import csv
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -20,9 +19,9 @@ from vidsearch.evaluation.protocols.lines import (
     Kind,
     line_of_row,
     malformed,
-    read_lines,
     read_table,
 )
+from vidsearch.text.decode import read_csv_table
 from vidsearch.text.printable import printable
 
 Ids = NDArray[np.int32]
@@ -178,8 +177,9 @@ def read_subjects(path: Path, templates: Ids) -> Subjects:
     numbers = set(templates.tolist())
     subject_of_template: dict[int, int] = {}
     columns: tuple[int, int] | None = None
-    for number, line in read_lines(path):
-        fields = _fields(line)
+    for number, cells in read_csv_table(path).rows:
+        fields = [cell.strip() for cell in cells]
+        line = ",".join(cells)
         if columns is None:
             names = [text.upper() for text in fields]
             if not {"TEMPLATE_ID", "SUBJECT_ID"} <= set(names):
@@ -205,13 +205,6 @@ def read_subjects(path: Path, templates: Ids) -> Subjects:
         np.array(list(subject_of_template), np.int32),
         np.array(list(subject_of_template.values()), np.int64),
     )
-
-
-def _fields(line: str) -> list[str]:
-    try:
-        return [text.strip() for text in next(csv.reader([line]), [])]
-    except csv.Error:
-        return []
 
 
 def _is_id(text: str) -> bool:

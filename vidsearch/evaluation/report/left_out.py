@@ -10,13 +10,14 @@ from vidsearch.text.names import portable_name
 from vidsearch.text.printable import printable
 
 _FIRST_NAMES = 5
+_TABLE_ROWS = 1000
 
 
 @dataclass(slots=True)
 class LeftOutInputs:
     """Collection of inputs that could not be used, by unit and reason."""
 
-    _names: dict[tuple[str, str], list[str]] = field(default_factory=dict)
+    _names: dict[tuple[str, str], dict[str, None]] = field(default_factory=dict)
     _counts: dict[tuple[str, str], int] = field(default_factory=dict)
 
     def add(self, unit: str, reason: str, name: str, count: int = 1) -> None:
@@ -29,9 +30,7 @@ class LeftOutInputs:
             count: Number of inputs.
         """
         key = unit, reason
-        names = self._names.setdefault(key, [])
-        if name not in names[-1:]:
-            names.append(name)
+        self._names.setdefault(key, {})[name] = None
         self._counts[key] = self._counts.get(key, 0) + count
 
     def groups(self) -> tuple[LeftOut, ...]:
@@ -85,7 +84,11 @@ def with_inputs(
     rows = tuple(
         (group.unit, group.reason, printable(name)) for group in left_out for name in group.names
     )
-    table = ReportTable("left-out", "Inputs left out", ("input", "reason", "name"), rows)
+    caption = "Inputs left out"
+    if len(rows) > _TABLE_ROWS:
+        caption += f": the first {_TABLE_ROWS:,} of {len(rows):,}"
+    columns = ("input", "reason", "name")
+    table = ReportTable("left-out", caption, columns, rows[:_TABLE_ROWS])
     section = Section("Inputs left out", ". ".join(lines) + ".", (table,) if rows else ())
     return replace(
         report,

@@ -9,7 +9,7 @@ from typing import Any
 
 from vidsearch.catalog import Catalog
 from vidsearch.device import resolve_device
-from vidsearch.evaluation.report import Report
+from vidsearch.evaluation.report import LeftOutInputs, Report, with_inputs
 from vidsearch.evaluation.retrieval.labels import read_labels
 from vidsearch.evaluation.retrieval.measure import RetrievalOptions, measure
 from vidsearch.evaluation.retrieval.report import retrieval_report
@@ -35,13 +35,16 @@ def evaluate_retrieval(
 
     Raises:
         ConfigError: The labels are malformed or do not match the catalog.
-        PhotoError: A photo cannot be read.
     """
     started = time.perf_counter()
     labels = read_labels(labels_file, catalog)
     if models is None:
         models = load_pack(catalog.pack, resolve_device(options.device))
     result = measure(catalog, labels, options, models=models, progress=progress)
-    return retrieval_report(
+    report = retrieval_report(
         catalog, labels, result, options, labels_file=labels_file, models=models, started=started
     )
+    unreadable = LeftOutInputs()
+    for photo in result.unreadable:
+        unreadable.add("photo", "photo unreadable", photo)
+    return with_inputs(report, (*labels.left_out, *unreadable.groups()))

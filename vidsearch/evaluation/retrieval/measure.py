@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from vidsearch.catalog import Catalog
+from vidsearch.errors import ConfigError
 from vidsearch.evaluation.metrics.open_set import OpenSetPoint, tpir_at_fpir
 from vidsearch.evaluation.metrics.retrieval import Rankings
 from vidsearch.evaluation.report.ranked_retrieval import RetrievalFigures
@@ -21,6 +22,7 @@ from vidsearch.evaluation.retrieval.query_results import (
 )
 from vidsearch.models.registry import LoadedPack
 from vidsearch.search.search import PhotoSearcher
+from vidsearch.text.printable import printable
 
 FPIRS = (0.01, 0.1)
 
@@ -50,6 +52,7 @@ class RetrievalResult:
         open_set: One point per FPIR; empty without queries for absent people.
         present: Results of the queries for people who are in the archive.
         absent: Results of the queries for people who are not in the archive.
+        unreadable: Photos that cannot be read; queries without another photo are in no figure.
     """
 
     videos: RetrievalFigures
@@ -57,6 +60,7 @@ class RetrievalResult:
     open_set: tuple[OpenSetPoint, ...]
     present: tuple[QueryResult, ...]
     absent: tuple[QueryResult, ...]
+    unreadable: tuple[str, ...] = ()
 
 
 def measure(
@@ -77,13 +81,20 @@ def measure(
         progress: Wraps the list of queries, e.g. ``tqdm``.
 
     Raises:
-        PhotoError: A photo cannot be read.
-        ConfigError: No query is for a person who is in the archive.
+        ConfigError: No query is for a person who is in the archive, or none of their photos can be
+            read.
     """
     searcher = PhotoSearcher(catalog, models, options.device)
     tracks = catalog.status().tracks
     queries = labels.queries(together=options.together)
-    results = [run_query(searcher, query, tracks) for query in progress(queries)]
+    all_results = [run_query(searcher, query, tracks) for query in progress(queries)]
+    unreadable = tuple(photo for result in all_results for photo in result.unreadable)
+    results = [result for result in all_results if result.usable]
+    if not any(labels.people[r.query.identity].spans for r in results) and unreadable:
+        raise ConfigError(
+            f"{len(unreadable)} photos cannot be read, e.g. '{printable(unreadable[0])}', and no "
+            "query is left; check the photos"
+        )
     present = [r for r in results if labels.people[r.query.identity].spans]
     absent = [r for r in results if not labels.people[r.query.identity].spans]
     people = [labels.people[r.query.identity] for r in present]
@@ -100,6 +111,7 @@ def measure(
         open_set=_open_set(present, absent, labels),
         present=tuple(present),
         absent=tuple(absent),
+        unreadable=unreadable,
     )
 
 

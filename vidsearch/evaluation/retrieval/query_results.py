@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from vidsearch.datatypes import Hit, TimeSpan
-from vidsearch.errors import NoFaceError
+from vidsearch.errors import NoFaceError, PhotoError
 from vidsearch.evaluation.metrics.retrieval import LIMIT
 from vidsearch.evaluation.retrieval.labels import LabelledPerson, Query
 from vidsearch.search.query import QueryFace, query_face
@@ -24,6 +24,7 @@ class QueryResult:
         face_height: Height of the poorest query face, pixels of the photo; 0 without a face.
         face_jpeg: JPEG of the first query face.
         no_face: Photos in which no face was found.
+        unreadable: Photos that cannot be read.
     """
 
     query: Query
@@ -32,6 +33,12 @@ class QueryResult:
     face_height: float = 0.0
     face_jpeg: bytes | None = field(default=None, repr=False)
     no_face: tuple[str, ...] = ()
+    unreadable: tuple[str, ...] = ()
+
+    @property
+    def usable(self) -> bool:
+        """True if a photo of the query could be read."""
+        return len(self.unreadable) < len(self.query.photos)
 
     @property
     def videos(self) -> list[Hit]:
@@ -45,25 +52,26 @@ class QueryResult:
 def run_query(searcher: PhotoSearcher, query: Query, tracks: int) -> QueryResult:
     """Run one query as ``vidsearch search`` does, deep enough for ``LIMIT`` videos.
 
-    Photos without a face are skipped. A query without any face has no hits.
+    Photos without a face, and photos that cannot be read, are skipped. A query without any face has
+    no hits.
 
     Args:
         searcher: Searcher of the catalog.
         query: Photos of one person.
         tracks: Number of tracks in the catalog, the largest depth of a search.
-
-    Raises:
-        PhotoError: A photo cannot be read.
     """
     faces: list[QueryFace] = []
     without_face: list[str] = []
+    unreadable: list[str] = []
     for photo in query.photos:
         try:
             faces.append(query_face(photo, searcher.models))
         except NoFaceError:
             without_face.append(photo)
+        except PhotoError:
+            unreadable.append(photo)
     if not faces or not tracks:
-        return QueryResult(query, (), no_face=tuple(without_face))
+        return QueryResult(query, (), no_face=tuple(without_face), unreadable=tuple(unreadable))
     depth = min(10 * LIMIT, tracks)
     while True:
         result = searcher.search_faces(faces, SearchOptions(top=depth, estimate_false_hits=False))
@@ -79,6 +87,7 @@ def run_query(searcher: PhotoSearcher, query: Query, tracks: int) -> QueryResult
         face_height=float(poorest.box_xyxy[3] - poorest.box_xyxy[1]),
         face_jpeg=result.query[0].face_jpeg,
         no_face=tuple(without_face),
+        unreadable=tuple(unreadable),
     )
 
 

@@ -100,7 +100,8 @@ def retrieval_report(
 
 
 def _photos_sha256(results: Sequence[QueryResult]) -> str:
-    return _texts_sha256(file_sha256(photo) for r in results for photo in r.query.photos)
+    photos = (p for r in results for p in r.query.photos if p not in r.unreadable)
+    return _texts_sha256(map(file_sha256, photos))
 
 
 def _texts_sha256(texts: Iterable[str]) -> str:

@@ -25,7 +25,9 @@ from vidsearch.evaluation.protocols.templates import (
     read_template_pairs,
 )
 from vidsearch.evaluation.protocols.vectors import open_vector_file
+from vidsearch.evaluation.report import LeftOut, LeftOutInputs
 from vidsearch.storage.files import replaced_atomically
+from vidsearch.storage.find_file import find_file
 from vidsearch.text.printable import printable
 
 
@@ -97,6 +99,7 @@ class TemplateSet:
         galleries: Galleries; empty: no identification.
         probes: Probes; None: no identification.
         data: SHA-256 hash by file name.
+        left_out: Images that are missing or cannot be read.
     """
 
     templates: Templates
@@ -106,6 +109,7 @@ class TemplateSet:
     galleries: tuple[Subjects, ...]
     probes: Subjects | None
     data: dict[str, str]
+    left_out: tuple[LeftOut, ...] = ()
 
 
 def read_template_set(options: TemplateOptions, embedding: EmbeddingOptions) -> TemplateSet:
@@ -121,7 +125,8 @@ def read_template_set(options: TemplateOptions, embedding: EmbeddingOptions) -> 
     pairs = None if options.pairs is None else read_template_pairs(options.pairs, ids)
     galleries = tuple(read_subjects(path, ids) for path in options.galleries)
     probes = None if options.probes is None else read_subjects(options.probes, ids)
-    templates, without = _pool(options, embedding, media, faces)
+    left_out = LeftOutInputs()
+    templates, without = _pool(options, embedding, media, faces, left_out)
     return TemplateSet(
         templates,
         len(media.templates),
@@ -130,11 +135,16 @@ def read_template_set(options: TemplateOptions, embedding: EmbeddingOptions) -> 
         galleries,
         probes,
         {path.name: file_sha256(path) for path in options.files},
+        left_out.groups(),
     )
 
 
 def _pool(
-    options: TemplateOptions, embedding: EmbeddingOptions, media: MediaList, faces: FaceList | None
+    options: TemplateOptions,
+    embedding: EmbeddingOptions,
+    media: MediaList,
+    faces: FaceList | None,
+    left_out: LeftOutInputs,
 ) -> tuple[Templates, int]:
     if options.embeddings is not None:
         source = _StoredEmbeddings(options.embeddings, options.halves)
@@ -149,7 +159,7 @@ def _pool(
     else:
         assert options.images is not None
         assert faces is not None
-        raw, usable = _embed_images(options, embedding, media.images, faces)
+        raw, usable = _embed_images(options, embedding, media.images, faces, left_out)
         blocks = iter([(0, raw)])
     scores = faces.scores if faces is not None and options.detection_scores else None
     weights = media_weights(media.templates, media.media, usable, scores)
@@ -180,9 +190,10 @@ def _embed_images(
     embedding: EmbeddingOptions,
     names: NDArray[np.object_],
     faces: FaceList,
+    left_out: LeftOutInputs,
 ) -> tuple[Matrix, NDArray[np.bool_]]:
     assert options.images is not None
-    paths = [options.images / name for name in names]
+    paths = [find_file(options.images / name) for name in names]
     embedded = embed_photos(paths, embedding, faces.landmarks)
     unusable = int(embedded.missing.sum() + embedded.unreadable.sum())
     if unusable > len(paths) // 2:
@@ -193,6 +204,12 @@ def _embed_images(
             f"{printable(str(example))}; "
             "check --images"
         )
+    for reason, flags in (
+        ("image missing", embedded.missing),
+        ("image unreadable", embedded.unreadable),
+    ):
+        for row in np.flatnonzero(flags).tolist():
+            left_out.add("image", reason, str(names[row]))
     if options.save_embeddings is not None:
         _save_embeddings(options.save_embeddings, embedded.raw)
     return embedded.raw, embedded.found

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 
 from vidsearch.evaluation.photo_embeddings import EmbeddingOptions
-from vidsearch.evaluation.report import Report
+from vidsearch.evaluation.report import Report, with_inputs
 from vidsearch.evaluation.templates.data import TemplateOptions, read_template_set
 from vidsearch.evaluation.templates.measure import (
     TemplateFigures,
@@ -30,4 +30,5 @@ def evaluate_templates(options: TemplateOptions, embedding: EmbeddingOptions) ->
         galleries=identify(data),
         merged=merge_galleries(data) if len(data.galleries) > 1 else None,
     )
-    return templates_report(options, embedding, data, figures, started)
+    report = templates_report(options, embedding, data, figures, started)
+    return with_inputs(report, data.left_out)

@@ -60,11 +60,11 @@ def score_pairs(pairs: PairSet, options: EmbeddingOptions) -> ScoredPairs:
     missing = _items_with_all(embedded.missing, owners, len(pairs.items))
     unusable = _items_with_all(embedded.missing | embedded.unreadable, owners, len(pairs.items))
     usable = ~(unusable[pairs.first] | unusable[pairs.second])
-    kept = pairs.select(usable)
-    cosines = np.einsum("nd,nd->n", vectors[kept.first], vectors[kept.second])
-    with_faces = found[kept.first] & found[kept.second]
+    complete = pairs.select(usable)
+    cosines = np.einsum("nd,nd->n", vectors[complete.first], vectors[complete.second])
+    with_faces = found[complete.first] & found[complete.second]
     return ScoredPairs(
-        kept,
+        complete,
         np.where(with_faces, np.clip(cosines, -1, 1), NO_FACE_SIMILARITY),
         int((~found & ~unusable).sum()),
         int(missing.sum()),

@@ -36,8 +36,11 @@ def test_bad_parquet(tmp_path: Path, rng: np.random.Generator) -> None:
     (tmp_path / "text").write_text("x")
     with pytest.raises(ConfigError, match="cannot be read as Parquet"):
         from_parquet([tmp_path / "text"])
-    with pytest.raises(ConfigError, match="has no folder of photos"):
+    with pytest.raises(ConfigError, match="cannot be read"):
         from_folder(tmp_path / "none", ["open"], None)
+    (tmp_path / "empty" / "Ann").mkdir(parents=True)
+    with pytest.raises(ConfigError, match="has no folder of photos"):
+        from_folder(tmp_path / "empty", ["open"], None)
 
 
 def test_a_folder_of_photos(photos: Path, tmp_path: Path) -> None:
@@ -45,7 +48,16 @@ def test_a_folder_of_photos(photos: Path, tmp_path: Path) -> None:
         (tmp_path / name).mkdir()
         for copy in range(2 if name != "three" else 1):
             (tmp_path / name / f"{copy}.jpg").write_bytes((photos / f"{slug}.jpg").read_bytes())
+    (tmp_path / "four").mkdir()
+    (tmp_path / "four" / "broken.png").write_bytes(b"no picture")
+    (tmp_path / "three" / "notes.txt").write_text("no photo")
+    (tmp_path / "loose.jpg").write_bytes((photos / "lace.jpg").read_bytes())
     data = from_folder(tmp_path, ["open"], colour_and_edges, least_photos=2)
+    assert {(group.reason, group.count) for group in data.unusable} == {
+        ("photo unreadable", 1),
+        ("in no folder of an identity", 1),
+    }
+    assert data.passed_over == {".txt": 1}
     assert data.classes == ("one", "two")
     assert sorted(data.identities) == ["", "one", "one", "two", "two"]
     assert data.context is not None
