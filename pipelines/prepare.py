@@ -31,6 +31,7 @@ from vidsearch.media.kinds import ACCEPTED
 from vidsearch.models.registry import LoadedPack, load_pack
 from vidsearch.photo.people_folders import OtherFiles, PeopleFolders, PersonPhoto, find_people
 from vidsearch.storage.files import neighbour
+from vidsearch.text.labels import distinct_labels
 from vidsearch.text.names import portable_name
 from vidsearch.text.printable import printable
 from vidsearch.trainingset.assemble import SetOptions, SetReport, assemble
@@ -143,7 +144,7 @@ def prepare_from_catalog(
             f"catalog {catalog.uri!r} has no labelled tracks; label tracks in: "
             f"vidsearch ui {catalog.uri}"
         )
-    names = _distinct_names(labels.names)
+    names = distinct_labels(labels.names)
     rows = catalog.faces(track_ids=list(labels.person_of)).to_pylist()
     rows.sort(key=lambda row: (row["track_id"], row["position"]))
     with _work_folder(out, resumable=False) as work:
@@ -289,15 +290,6 @@ def _dropped(failure: GivenUp[ItemTask]) -> tuple[Candidate, ...]:
         Candidate(photo.person, photo.path, dropped=dropped, failed=True)
         for photo in failure.task.item
     )
-
-
-def _distinct_names(names: dict[str, str]) -> dict[str, str]:
-    """Return person_id -> name, with a part of the id if two people share a name."""
-    shared = list(names.values())
-    return {
-        person: name if shared.count(name) == 1 else f"{name} ({person[:8]})"
-        for person, name in names.items()
-    }
 
 
 def _stored(

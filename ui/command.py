@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path
 
 import click
 
@@ -11,6 +10,9 @@ from ui.service.settings import TOKEN_VARIABLE
 from vidsearch.commands import options
 from vidsearch.commands.app import Registry, command
 from vidsearch.errors import ConfigError
+from vidsearch.storage.find_file import find_file
+from vidsearch.text.printable import printable
+from vidsearch.video.source import local_path
 
 
 def register(registry: Registry) -> None:
@@ -60,7 +62,7 @@ def ui(
     By default, only this machine can reach the app; another --address needs --token or --oidc. The
     app sends nothing to other servers.
     """
-    from ui.server.launch import run
+    from ui.server.launch import require_free_port, run
     from ui.server.oidc import require_provider
     from ui.service.settings import UiSettings, is_local
     from vidsearch.catalog import Catalog
@@ -76,6 +78,7 @@ def ui(
         token=token,
         oidc=oidc,
     )
+    require_free_port(address, port)
     url = f"http://{'localhost' if is_local(address) else address}:{port}"
     reach = "this machine only" if is_local(address) else "every machine that reaches this address"
     sign_in = "a token" if settings.token else "OpenID Connect" if settings.oidc else "no sign-in"
@@ -86,7 +89,7 @@ def ui(
 
 
 def _folder(name: str) -> str:
-    path = Path(name).resolve()
+    path = find_file(local_path(name)).resolve()
     if not path.is_dir():
-        raise ConfigError(f"--root {name!r} is not a folder; name an existing folder")
+        raise ConfigError(f"--root '{printable(name)}' is not a folder; name an existing folder")
     return str(path)

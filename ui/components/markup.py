@@ -24,16 +24,25 @@ from vidsearch.text.html import text
 from vidsearch.text.printable import printable
 
 _MARKDOWN = re.compile(r"([\\`*_{}\[\]()#+\-.!|<>~:$&])")
+# Streamlit replaces these in plain text, escaped or not: addresses become links, ":smile:" an
+# emoji, ":material/face:" an icon, "->" an arrow. An invisible word joiner between prevents it.
+_REPLACED = re.compile(r"(?i):(?=/|[\w+-]+[:/])|(?<=[<>=~-])(?=[<>=~-])|www(?=\.)|(?=@)")
+_WORD_JOINER = "\u2060"
 
 
 def markdown(text: str) -> str:
-    r"""Return text escaped for Streamlit's Markdown.
+    r"""Return text as one line of Streamlit's Markdown: no markup, link, icon or emoji.
 
     Example:
         >>> markdown("<b>[x](y)</b>")
         '\\<b\\>\\[x\\]\\(y\\)\\</b\\>'
     """
-    return _MARKDOWN.sub(r"\\\1", printable(text))
+    plain = _REPLACED.sub(lambda found: found[0] + _WORD_JOINER, printable(text))
+    escaped = _MARKDOWN.sub(r"\\\1", plain)
+    inner = escaped.strip(" ")
+    left = len(escaped) - len(escaped.lstrip(" "))
+    right = len(escaped) - left - len(inner)
+    return "&#32;" * left + inner + "&#32;" * right  # spaces at the ends would end bold type
 
 
 def image_element(jpeg: bytes | None, alt: str, css: str = "face") -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from pathlib import PurePath
 
 import pandas as pd
 import streamlit as st
@@ -17,6 +16,8 @@ from vidsearch.catalog.status import VideoProblem
 from vidsearch.erasure.person import forget_person
 from vidsearch.erasure.videos import forget_video
 from vidsearch.results.words import clock, counted
+from vidsearch.text.labels import distinct_labels
+from vidsearch.text.names import native_name, portable_name
 from vidsearch.text.printable import printable
 
 _STATES = {
@@ -124,7 +125,7 @@ def _add_videos() -> None:
     with st.form("add", border=False):
         folder = st.text_input(
             "Folder on the server",
-            value=roots[0],
+            value=portable_name(roots[0]),
             help="Only folders in " + ", ".join(map(markdown, roots)),
         )
         if st.form_submit_button("Index this folder", type="primary"):
@@ -141,8 +142,8 @@ def _list_videos() -> None:
     st.subheader("Videos", anchor=False)
     table = [
         {
-            "Video": printable(PurePath(row["uri"]).name),
-            "Folder": printable(str(PurePath(row["uri"]).parent)),
+            "Video": printable(native_name(row["uri"]).rpartition("/")[2]),
+            "Folder": printable(native_name(row["uri"]).rpartition("/")[0]),
             "Status": row["status"],
             "Length": clock(row["duration_s"]) if row["duration_s"] is not None else "",
             "Tracks": row["tracks"],
@@ -163,8 +164,8 @@ def _forget() -> None:
         st.success("Erased. The receipt is in the catalog's folder 'receipts'.")
         st.json(receipt)
     rows = catalog().videos(["video_id", "uri"]).sort_by("uri").to_pylist()
-    names = {row["video_id"]: printable(row["uri"]) for row in rows}
-    people = judgements(catalog()).names
+    names = distinct_labels({row["video_id"]: native_name(row["uri"]) for row in rows})
+    people = distinct_labels(judgements(catalog()).names)
     left_column, right_column = st.columns(2)
     with left_column:
         video = st.selectbox(

@@ -27,6 +27,7 @@ from vidsearch.evaluation.report import Figure, ImageRows, ReportTable
 from vidsearch.evaluation.report.report import Block
 from vidsearch.evaluation.report.tables import to_html
 from vidsearch.text.html import text
+from vidsearch.text.labels import distinct_labels
 
 _OTHER = ""
 _LIST_TTL_S = 20.0
@@ -90,17 +91,19 @@ def _choose_report(listed: Sequence[ListedReport], label: str, key: str, default
         key: Key of the box, unique on the page.
         default: Index of the report chosen at first.
     """
-    reports = {str(report.folder): report for report in listed}
-
-    def label_of(folder: str) -> str:
-        if folder == _OTHER:
-            return "Another folder ..."
-        report = reports[folder]
-        return f"{report.title}  ·  {report.folder.name}, {report.written:%Y-%m-%d %H:%M}"
-
-    if not reports:
+    labels = distinct_labels(
+        {
+            str(r.folder): f"{r.title}  ·  {r.folder.name}, {r.written:%Y-%m-%d %H:%M}"
+            for r in listed
+        },
+        {str(report.folder): str(report.folder.parent) for report in listed},
+    )
+    labels[_OTHER] = "Another folder ..."
+    if not listed:
         return st.text_input("Folder of a report on the server", key=f"{key}-folder").strip()
-    folder = st.selectbox(label, [*reports, _OTHER], index=default, format_func=label_of, key=key)
+    folder = st.selectbox(
+        label, list(labels), index=default, format_func=labels.__getitem__, key=key
+    )
     if folder == _OTHER:
         folder = st.text_input("Folder of a report on the server", key=f"{key}-folder").strip()
     return folder

@@ -13,6 +13,8 @@ from streamlit.delta_generator import DeltaGenerator
 from vidsearch.search.filter import SearchFilter
 from vidsearch.search.person_search import SearchRequest
 from vidsearch.search.query import QueryFace
+from vidsearch.text.labels import distinct_labels
+from vidsearch.text.names import native_name
 
 
 def request_for(
@@ -52,14 +54,24 @@ def request_for(
 def _with_video_filters(request: SearchRequest, videos: list[dict[str, Any]]) -> SearchRequest:
     """Show the filters of videos; return the request with them."""
     # Text operations only: this runs after every click, and an archive can hold 10,000 names.
-    folders = sorted({row["uri"].rpartition("/")[0] or "/" for row in videos})
-    folder = st.multiselect("Folders", folders, key="folders", placeholder="All folders")
-    named = {row["video_id"]: row["uri"] for row in videos}
+    paths = {row["video_id"]: native_name(row["uri"]) for row in videos}
+    parents = {video_id: path.rpartition("/")[0] or "/" for video_id, path in paths.items()}
+    folder_labels = distinct_labels({name: name for name in sorted(set(parents.values()))})
+    folder = st.multiselect(
+        "Folders",
+        list(folder_labels),
+        key="folders",
+        format_func=folder_labels.__getitem__,
+        placeholder="All folders",
+    )
+    video_labels = distinct_labels(
+        {video_id: path.rpartition("/")[2] for video_id, path in paths.items()}, parents
+    )
     video = st.multiselect(
         "Videos",
-        sorted(named, key=lambda v: named[v]),
+        sorted(paths, key=paths.__getitem__),
         key="videos",
-        format_func=lambda v: named[v].rpartition("/")[2],
+        format_func=video_labels.__getitem__,
         placeholder="All videos",
     )
     since = st.date_input("Changed from", value=None, key="since")

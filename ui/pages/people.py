@@ -26,6 +26,7 @@ from vidsearch.evaluation.report import ReportTable
 from vidsearch.evaluation.report.tables import to_html
 from vidsearch.results.words import clock, counted
 from vidsearch.search.people_clusters import TrackCard, companions, track_cards, unknown_people
+from vidsearch.text.labels import distinct_labels
 
 _MAX_GROUPS = 12
 
@@ -51,10 +52,11 @@ def _show_named(verdicts: Judgements) -> None:
         return
     if st.session_state.get("chosen_person") not in verdicts.names:
         st.session_state.pop("chosen_person", None)
+    labels = distinct_labels(verdicts.names)
     person = st.selectbox(
         "Person",
-        list(verdicts.names),
-        format_func=verdicts.names.__getitem__,
+        list(labels),
+        format_func=labels.__getitem__,
         key="chosen_person",
         width=440,
     )
@@ -114,7 +116,7 @@ def _person_actions(verdicts: Judgements, person: str, cards: Sequence[TrackCard
             "Same person as",
             others,
             index=None,
-            format_func=verdicts.names.__getitem__,
+            format_func=distinct_labels(verdicts.names).__getitem__,
             placeholder="Choose a person",
             key=f"merge-{person}",
         )
@@ -187,6 +189,7 @@ def _show_unknown(verdicts: Judgements) -> None:
         "People visible at the same time are never grouped. Deselect wrong faces, then name the "
         "rest."
     )
+    labels = distinct_labels(verdicts.names)
     for number, cluster in enumerate(unknown.clusters[:_MAX_GROUPS]):
         key = cluster[0].track_id
         with st.container(border=True):
@@ -195,7 +198,7 @@ def _show_unknown(verdicts: Judgements) -> None:
             with st.form(f"name-{key}", border=False):
                 name = st.selectbox(
                     "Who is this?",
-                    list(verdicts.names.values()),
+                    list(labels.values()),
                     index=None,
                     accept_new_options=True,
                     placeholder="Type a name",
@@ -212,7 +215,8 @@ def _show_unknown(verdicts: Judgements) -> None:
 def _give_name(verdicts: Judgements, name: str | None, chosen: Collection[str]) -> None:
     if not name or not chosen:
         raise ConfigError("type a name and choose at least one face")
-    same = verdicts.named(name)
+    labels = {label: person for person, label in distinct_labels(verdicts.names).items()}
+    same = [labels[name]] if name in labels else verdicts.named(name)
     person = same[0] if same else add_person(catalog(), name)
     judge(catalog(), chosen, person, same=True)
     _clear_choices()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 import pyarrow as pa
@@ -34,6 +33,7 @@ from vidsearch.results.sentences import (
 from vidsearch.results.words import clock, counted
 from vidsearch.search.person_search import JudgedResult, SearchRequest
 from vidsearch.text.html import text
+from vidsearch.text.json_text import json_text
 
 _EMPTY = "Nothing is searchable yet: the Archive page adds videos."
 
@@ -243,7 +243,7 @@ def _show_exports(answer: JudgedResult) -> None:
     files = (
         ("Page", "hits.html", "text/html", lambda: to_html(result)),
         ("Table (CSV)", "hits.csv", "text/csv", lambda: to_csv(result)),
-        ("JSON", "hits.json", "application/json", lambda: json.dumps(to_json(result))),
+        ("JSON", "hits.json", "application/json", lambda: json_text(to_json(result))),
         ("WebVTT", "hits.vtt", "text/vtt", lambda: as_edl.to_webvtt(result)),
         ("Cut list (EDL)", "hits.edl", "text/plain", lambda: as_edl.to_edl(result)),
     )

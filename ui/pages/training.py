@@ -13,6 +13,7 @@ from ui.components.markup import markdown
 from ui.components.report_markup import headlines
 from ui.service.runs import TrainingRun, list_runs, read_run
 from vidsearch.evaluation.report import Headline
+from vidsearch.text.labels import distinct_labels
 
 _OTHER = ""
 _REFRESH_S = 4.0
@@ -38,8 +39,7 @@ def render() -> None:
 
 
 def _choose_run(listed: Sequence[Path], allowed: Sequence[str]) -> str:
-    names = [str(folder) for folder in listed]
-    if not names:
+    if not listed:
         searched = ", ".join(map(markdown, allowed)) if allowed else "no folder is allowed"
         st.info(
             f"No training run yet (searched: {searched}). `vidsearch train` writes one; keep it in "
@@ -48,14 +48,9 @@ def _choose_run(listed: Sequence[Path], allowed: Sequence[str]) -> str:
         )
         st.code("vidsearch train small_from_scratch FACES --out runs/first", language=None)
         return st.text_input("Folder of a run on the server", key="run-folder").strip()
-    folder = st.selectbox(
-        "Run",
-        [*names, _OTHER],
-        key="run",
-        format_func=lambda name: (
-            f"{Path(name).name}  ·  {Path(name).parent}" if name else "Another folder ..."
-        ),
-    )
+    labels = distinct_labels({str(f): f"{f.name}  ·  {f.parent}" for f in listed})
+    labels[_OTHER] = "Another folder ..."
+    folder = st.selectbox("Run", list(labels), key="run", format_func=labels.__getitem__)
     if folder == _OTHER:
         folder = st.text_input("Folder of a run on the server", key="run-folder").strip()
     return folder

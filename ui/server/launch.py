@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -12,6 +14,8 @@ from pathlib import Path
 from typing import IO
 
 from ui.service.settings import FOLLOW, TOKEN_VARIABLE, UiSettings, is_local
+from vidsearch.errors import ConfigError
+from vidsearch.text.printable import printable
 
 MAX_UPLOAD_MIB = 60
 GRACE_S = 10.0
@@ -117,6 +121,42 @@ def end_with_parent() -> None:
         os._exit(1)
 
     threading.Thread(target=watch, name="end-with-parent", daemon=True).start()
+
+
+def require_free_port(address: str, port: int) -> None:
+    """Raise unless a server can listen at this address and port.
+
+    Raises:
+        ConfigError: The port is in use or reserved, or the address is none of this machine.
+    """
+    try:
+        found = socket.getaddrinfo(address.strip("[]"), port, type=socket.SOCK_STREAM)
+    except OSError as error:
+        raise ConfigError(
+            f"--address '{printable(address)}' is unknown ({error.strerror}); pass an address of "
+            "this machine"
+        ) from error
+    for family, kind, protocol, _, place in found:
+        with socket.socket(family, kind, protocol) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind(place)
+                probe.listen(1)
+            except OSError as error:
+                raise _not_free(address, port, error) from error
+
+
+def _not_free(address: str, port: int, error: OSError) -> ConfigError:
+    if error.errno == errno.EADDRINUSE:
+        return ConfigError(
+            f"--port {port} is in use by another program; end it, or pass another --port"
+        )
+    if error.errno == errno.EACCES:
+        return ConfigError(f"--port {port} is reserved for the administrator; pass 1024 or more")
+    return ConfigError(
+        f"--address '{printable(address)}' cannot be used ({error.strerror}); pass an address of "
+        "this machine"
+    )
 
 
 def run(settings: UiSettings, *, browser: bool) -> int:

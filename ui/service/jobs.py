@@ -16,7 +16,9 @@ from pipelines.indexing.event_log import RunLog, read_run_logs
 from ui.service.settings import FOLLOW, TOKEN_VARIABLE, VARIABLE
 from vidsearch.catalog import Catalog
 from vidsearch.errors import ConfigError
+from vidsearch.storage.find_file import find_file
 from vidsearch.text.printable import printable
+from vidsearch.video.source import local_path
 
 SILENT_AFTER_S = 1800.0
 """A run without an end event that logged nothing for this long counts as killed, seconds."""
@@ -93,10 +95,11 @@ def inside_roots(folder: str, roots: Sequence[str]) -> Path:
         raise ConfigError("no folder is allowed: start the app with --root FOLDER to allow one")
     allowed = [Path(root).resolve() for root in roots]
     outside = ConfigError(
-        f"'{printable(folder)}' is not a folder in {', '.join(map(str, allowed))}; choose another"
+        f"'{printable(folder)}' is not a folder in {printable(', '.join(map(str, allowed)))}; "
+        "choose another"
     )
     try:
-        resolved = Path(folder).resolve(strict=True)
+        resolved = find_file(local_path(folder)).resolve(strict=True)
     except (OSError, ValueError, RuntimeError) as error:
         raise outside from error
     if not resolved.is_dir() or not any(resolved.is_relative_to(root) for root in allowed):

@@ -24,6 +24,7 @@ from vidsearch.evaluation.report import (
     read_report,
 )
 from vidsearch.evaluation.report.report import Cell
+from vidsearch.text.printable import printable
 
 _METRICS = "metrics.json"
 RESAMPLES = 1000
@@ -129,7 +130,7 @@ def provenance(stored: StoredReport) -> dict[str, str]:
     for name in ("configuration", "data_sha256"):
         for key, value in (document.get(name) or {}).items():
             lines[f"{'data' if name == 'data_sha256' else name}: {key}"] = _plain(value)
-    return {name: value for name, value in lines.items() if value}
+    return {printable(name): printable(value) for name, value in lines.items() if value}
 
 
 def _plain(value: Any) -> str:
