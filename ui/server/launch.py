@@ -136,11 +136,11 @@ def require_free_port(address: str, port: int) -> None:
             f"--address '{printable(address)}' is unknown ({error.strerror}); pass an address of "
             "this machine"
         ) from error
-    for family, kind, protocol, _, place in found:
+    for family, kind, protocol, _, socket_address in found:
         with socket.socket(family, kind, protocol) as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             try:
-                probe.bind(place)
+                probe.bind(socket_address)
                 probe.listen(1)
             except OSError as error:
                 raise _not_free(address, port, error) from error
