@@ -86,7 +86,7 @@ def resolve_device(spec: str, runtime: Runtime = "onnxruntime") -> Device:
     """
     match = re.fullmatch(r"(auto|cpu)|cuda(?::(\d{1,4}))?", spec)
     if match is None:
-        raise ConfigError(f"device must be auto, cpu, cuda or cuda:<number>; got {spec!r}")
+        raise ConfigError(f"--device must be auto, cpu, cuda or cuda:<number>; got {spec!r}")
     if match[1] == "cpu":
         return CPU
     if match[1] == "auto":

@@ -26,12 +26,6 @@ SOME_FAILED = 3
 INTERRUPTED = 130
 
 
-def _positive_gib(_: click.Context, __: click.Parameter, value: float | None) -> float | None:
-    if value is not None and not value > 0:
-        raise ConfigError(f"--worker-memory must be above 0 GiB; got {value}")
-    return value
-
-
 @command("index", "index videos: files, folders, globs, @list.txt")
 @click.argument("catalog", metavar="CATALOG", help="folder of the catalog; created if it is new")
 @click.argument(
@@ -44,7 +38,13 @@ def _positive_gib(_: click.Context, __: click.Parameter, value: float | None) ->
 @click.option(
     "--model", metavar="PACK", help="model pack (default: the catalog's; 'open' for a new one)"
 )
-@click.option("--sample-fps", metavar="F", default=2.0, help="frames sampled per second")
+@click.option(
+    "--sample-fps",
+    metavar="F",
+    default=2.0,
+    callback=options.in_range(above=0, most=1000),
+    help="frames sampled per second",
+)
 @workers(
     "number of processes (default: one per core, as memory allows); 1 works in this process, where "
     "a video that crashes or hangs the decoder ends or blocks the whole run"
@@ -63,19 +63,21 @@ def _positive_gib(_: click.Context, __: click.Parameter, value: float | None) ->
     "--timeout-per-video-minute",
     metavar="S",
     default=300.0,
+    callback=options.in_range(above=0, unit="s"),
     help="longest processing time of one minute of video, seconds",
 )
 @click.option(
     "--worker-memory",
     metavar="GIB",
     type=float,
-    callback=_positive_gib,
+    callback=options.in_range(above=0, unit="GiB"),
     help="memory limit of a worker on this machine (default: its share of the memory)",
 )
 @click.option(
     "--slice-minutes",
     metavar="M",
     default=10.0,
+    callback=options.in_range(least=0),
     help="split a video longer than twice this among several workers, if it would keep the other "
     "workers waiting; 0: never",
 )

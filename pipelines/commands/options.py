@@ -7,20 +7,16 @@ from typing import Any, TypeVar
 
 import click
 
-from vidsearch.errors import ConfigError
+from vidsearch.commands.options import in_range
 
 F = TypeVar("F", bound=Callable[..., Any])
 
 
-def _at_least_one(_: click.Context, __: click.Parameter, value: int | None) -> int | None:
-    if value is not None and value < 1:
-        raise ConfigError(f"--workers must be at least 1; got {value}")
-    return value
-
-
 def workers(help_text: str = "number of processes (default: one per core)") -> Callable[[F], F]:
     """Return a decorator that adds ``--workers``, checked to be at least 1."""
-    return click.option("--workers", metavar="N", type=int, callback=_at_least_one, help=help_text)
+    return click.option(
+        "--workers", metavar="N", type=int, callback=in_range(least=1), help=help_text
+    )
 
 
 scheduler = click.option(

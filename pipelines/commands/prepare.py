@@ -37,9 +37,19 @@ from vidsearch.text.printable import printable
     help="permitted use of the photos",
 )
 @click.option(
-    "--held-out", metavar="SHARE", default=0.1, help="share of identities held out from training"
+    "--held-out",
+    metavar="SHARE",
+    default=0.1,
+    callback=options.in_range(least=0, below=1),
+    help="share of identities held out from training",
 )
-@click.option("--min-faces", metavar="N", default=2, help="leave out identities with fewer faces")
+@click.option(
+    "--min-faces",
+    metavar="N",
+    default=2,
+    callback=options.in_range(least=1),
+    help="leave out identities with fewer faces",
+)
 @click.option(
     "--face",
     type=click.Choice(["largest", "central"]),
@@ -54,7 +64,13 @@ from vidsearch.text.printable import printable
     default="folders",
     help="images in folders, or Parquet shards for large sets",
 )
-@click.option("--seed", metavar="SEED", default=0, help="seed of the split")
+@click.option(
+    "--seed",
+    metavar="SEED",
+    default=0,
+    callback=options.in_range(least=0),
+    help="seed of the split",
+)
 @workers()
 @scheduler
 @options.device

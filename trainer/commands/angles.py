@@ -9,6 +9,7 @@ import click
 
 from vidsearch.commands.app import command
 from vidsearch.commands.evaluate.options import finish, output
+from vidsearch.commands.options import in_range
 
 
 @command("angles", "Table 3: angles between class weights, centres and embeddings")
@@ -21,11 +22,18 @@ from vidsearch.commands.evaluate.options import finish, output
     help="training set, as for 'vidsearch train'; its held-out people are the test set",
 )
 @click.option("--test", metavar="DATASET", default="", show_default=False, help="another test set")
-@click.option("--people", metavar="N", default=0, help="number of people in each set; 0: all")
+@click.option(
+    "--people",
+    metavar="N",
+    default=0,
+    callback=in_range(least=0),
+    help="number of people in each set; 0: all",
+)
 @click.option(
     "--pairs",
     metavar="N",
     default=500_000,
+    callback=in_range(least=1),
     help="largest number of genuine pairs, and of impostor pairs, in the histograms",
 )
 @click.option(

@@ -6,6 +6,7 @@ import click
 
 from vidsearch.commands.app import Option, command
 from vidsearch.commands.evaluate.options import finish, output
+from vidsearch.commands.options import in_range
 
 
 @command("figures", "the ArcFace paper's figures 3 to 9, from your own runs and reports")
@@ -31,7 +32,13 @@ from vidsearch.commands.evaluate.options import finish, output
     multiple=True,
     help="report of 'vidsearch evaluate', for figures 6 to 9 (repeatable)",
 )
-@click.option("--steps", metavar="N", default=300, help="updates of each run for figure 3")
+@click.option(
+    "--steps",
+    metavar="N",
+    default=300,
+    callback=in_range(least=1),
+    help="updates of each run for figure 3",
+)
 @output("reports/figures")
 def figures(
     only: tuple[str, ...],

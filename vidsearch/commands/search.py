@@ -29,15 +29,24 @@ _format = functools.partial(click.option, cls=Option, section="Output (at most o
 @command("search", "find a person from one photo or several", exclusive=("as_json", "csv", "html"))
 @options.catalog
 @click.argument("photos", metavar="PHOTO...", nargs=-1, required=True, help="photo of the person")
-@click.option("--top", metavar="K", default=100, help="at most K hits")
+@click.option(
+    "--top", metavar="K", default=100, callback=options.in_range(least=1), help="at most K hits"
+)
 @click.option(
     "--min-confidence",
     metavar="P",
     type=float,
+    callback=options.in_range(least=0, most=1),
     help="leave out hits below this probability (0 to 1; default: 0.1 in text and pages, 0 in "
     "data)",
 )
-@click.option("--face", metavar="N", type=int, help="face to use; 1 is the largest (default)")
+@click.option(
+    "--face",
+    metavar="N",
+    type=int,
+    callback=options.in_range(least=1),
+    help="face to use; 1 is the largest (default)",
+)
 @options.device
 @_filter("--video", "videos", metavar="ID|PATH", multiple=True, help="this video (repeatable)")
 @_filter(
@@ -89,8 +98,8 @@ def search(
         search_filter=SearchFilter(
             videos=videos,
             folders=folders,
-            since=parse_time(since) if since is not None else None,
-            until=parse_time(until) if until is not None else None,
+            since=parse_time(since, "--since") if since is not None else None,
+            until=parse_time(until, "--until") if until is not None else None,
         ),
     )
     searcher = PhotoSearcher(Catalog.open(catalog), device=device)

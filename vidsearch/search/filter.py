@@ -168,8 +168,12 @@ def _lies_in(uri: str, folder: tuple[str, ...]) -> bool:
     return any(name.startswith(folder) for name in spellings(uri))
 
 
-def parse_time(text: str) -> datetime:
+def parse_time(text: str, name: str = "time") -> datetime:
     """Return a date or time in ISO 8601; UTC if it states no time zone.
+
+    Args:
+        text: The date or time.
+        name: Name of the option in errors.
 
     Raises:
         ConfigError: The text is neither a date nor a time.
@@ -178,6 +182,6 @@ def parse_time(text: str) -> datetime:
         time = datetime.fromisoformat(text)
     except ValueError as error:
         raise ConfigError(
-            f"time {text!r} is not ISO 8601; write it like 2024-05-31 or 2024-05-31T18:00:00+02:00"
+            f"{name} {text!r} is not ISO 8601; write it like 2024-05-31 or 2024-05-31T18:00:00+02:00"
         ) from error
     return time if time.tzinfo is not None else time.replace(tzinfo=UTC)

@@ -11,6 +11,7 @@ import click
 
 from vidsearch.commands.app import command
 from vidsearch.commands.evaluate.options import finish, output
+from vidsearch.commands.options import in_range
 from vidsearch.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -33,7 +34,9 @@ if TYPE_CHECKING:
 )
 @click.option("--test-share", metavar="S", default=0.5, help="share of the photos for the test")
 @click.option("--epochs", metavar="N", default=60, help="epochs of training")
-@click.option("--seed", metavar="N", default=0, help="seed of the networks")
+@click.option(
+    "--seed", metavar="N", default=0, callback=in_range(least=0), help="seed of the networks"
+)
 @click.option("--no-mlp", is_flag=True, help="leave out the step: mlp")
 @click.option("--no-ensemble", is_flag=True, help="leave out the step: ensemble")
 @click.option("--no-context", is_flag=True, help="leave out the step: context")

@@ -6,6 +6,7 @@ import click
 
 from vidsearch.commands.app import command
 from vidsearch.commands.evaluate.options import finish, output
+from vidsearch.commands.options import in_range
 from vidsearch.errors import ConfigError
 
 
@@ -13,7 +14,9 @@ from vidsearch.errors import ConfigError
 @click.argument("a", metavar="A", help="folder of a report")
 @click.argument("b", metavar="B", help="folder of another report of the same protocol")
 @click.option("--resamples", metavar="N", default=2000, help="resamples of the bootstrap")
-@click.option("--seed", metavar="N", default=0, help="seed of the resamples")
+@click.option(
+    "--seed", metavar="N", default=0, callback=in_range(least=0), help="seed of the resamples"
+)
 @output("reports/comparison")
 def compare(a: str, b: str, resamples: int, seed: int, out: str, as_json: bool) -> int:
     """Compare two reports on the same data with a paired bootstrap."""

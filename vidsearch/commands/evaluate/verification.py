@@ -29,7 +29,13 @@ _LISTS = "Pairs of a folder (at most one of these)"
 @options.pack
 @options.device
 @options.processes
-@click.option("--folds", metavar="N", default=10, help="folds of a .bin file or of YTF")
+@click.option(
+    "--folds",
+    metavar="N",
+    default=10,
+    callback=options.in_range(least=2),
+    help="folds of a .bin file or of YTF",
+)
 @click.option(
     "--faces",
     type=click.Choice(["auto", "aligned", "detect"]),
