@@ -182,6 +182,7 @@ def parse_time(text: str, name: str = "time") -> datetime:
         time = datetime.fromisoformat(text)
     except ValueError as error:
         raise ConfigError(
-            f"{name} {text!r} is not ISO 8601; write it like 2024-05-31 or 2024-05-31T18:00:00+02:00"
+            f"{name} {text!r} is not ISO 8601; write it like 2024-05-31 or "
+            "2024-05-31T18:00:00+02:00"
         ) from error
     return time if time.tzinfo is not None else time.replace(tzinfo=UTC)
