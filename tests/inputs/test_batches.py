@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 
 from pipelines import IndexConfig, index
+from pipelines.indexing.duplicates import Duplicate
 from pipelines.stages import index_video
 from tests.helpers import videos
 from tests.inputs import list_files
@@ -311,9 +312,9 @@ def test_two_writers_on_a_drive_whose_system_call_refuses_links(film: Path, tmp_
     for number in range(6):
         folder = (film.parent, second)[number % 2]
         (folder / f"{number}.mp4").write_bytes(film.read_bytes() + bytes(number + 1))
-    command = [sys.executable, "-m", "vidsearch.commands.main", "index", tmp_path / "catalog"]
+    command = [sys.executable, "-m", "vidsearch.commands.main", "index", str(tmp_path / "catalog")]
     runs = [
-        subprocess.Popen([*command, folder, "--workers", "1"], env=environment)
+        subprocess.Popen([*command, str(folder), "--workers", "1"], env=environment)
         for folder in (film.parent, second)
     ]
     assert [run.wait() for run in runs] == [0, 0]
@@ -354,10 +355,12 @@ def test_a_file_that_grows_is_not_committed_as_complete(
 
     monkeypatch.setattr(index_video, "run", reading)
     if moment == "before its turn":
-        monkeypatch.setattr(
-            "pipelines.indexing.run.split_duplicates",
-            lambda found: (growing.complete(), (list(found), []))[1],
-        )
+
+        def after_the_search(found: list[VideoSource]) -> tuple[list[VideoSource], list[Duplicate]]:
+            growing.complete()
+            return found, []
+
+        monkeypatch.setattr("pipelines.indexing.run.split_duplicates", after_the_search)
     (failure,) = index(tmp_path / "catalog", [film.parent]).failures
     assert (failure.stage, failure.error) == ("changed", "VideoChangedError")
     assert "changed during this run" in failure.message
