@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from fractions import Fraction
+from typing import Final
+
+LOOK_AHEAD: Final = 3
+"""Frames after a frame whose time stamps confirm or refute its own."""
 
 _LEAP_S = 10
 _BACKWARDS_S = Fraction(1, 2)
+# Programs that write the same stamp for several frames must often let it rise by one tick. One tick
+# is a credible distance of two frames if a frame lasts only a few ticks.
+_FINE_TICKS = 8
 
 
 class PresentationClock:
@@ -14,53 +22,145 @@ class PresentationClock:
     - A frame without a stamp follows the last frame by that frame's duration.
     - A late frame (up to half a second before the last one, as decoders return them around damage)
       has no display time left: ``tick`` returns None.
-    - A larger leap back that the next frame confirms is a join of two recordings: time continues
-      from there. A leap forward that the next frame confirms is a gap.
-    - A leap that the next frame does not confirm is a damaged stamp and is ignored.
+    - A larger leap back that the next frames confirm is a join of two recordings: time continues
+      from there. So does a smaller step back after which three frames stay before the last one.
+    - A leap forward by more than 10 s that the next frames confirm is a join too where ``restarts``
+      is set, in other streams a gap.
+    - A leap that the next frames do not confirm is a damaged stamp and is ignored.
+    - While the stamps stand still, frames follow by their durations, at most up to the next stamp.
+
+    Attributes:
+        offset: Ticks added to the stamps of the frames that follow.
+        joined: True if time continued after a leap.
 
     Args:
         time_base: Seconds per tick.
         first: Tick of the first frame if that frame carries no stamp.
+        restarts: True if the container has no timeline of its own, so that a leap is a new
+            recording.
+        offset: See the attribute of this name.
+        resumed: Tick of the first frame whatever its stamp, to continue an earlier decoding.
     """
 
-    def __init__(self, time_base: Fraction, first: int) -> None:
+    def __init__(
+        self,
+        time_base: Fraction,
+        first: int,
+        *,
+        restarts: bool = False,
+        offset: int = 0,
+        resumed: int | None = None,
+    ) -> None:
         self._leap = int(_LEAP_S / time_base)
         self._backwards = int(_BACKWARDS_S / time_base)
         self._first = first
+        self._restarts = restarts
+        self._resumed = resumed
         self._last: int | None = None
-        self._last_duration = 0
-        self._offset = 0
+        self._next = Fraction(first)
+        self._stamp: int | None = None
+        self._estimated = self._late = False
+        self.offset = offset
+        self.joined = False
 
-    def tick(self, stamp: int | None, duration: int, following: int | None) -> int | None:
+    def tick(
+        self, stamp: int | None, duration: Fraction, ahead: Sequence[int | None] = ()
+    ) -> int | None:
         """Return the display tick of a frame, or None for a late frame.
 
         Args:
             stamp: Time stamp of the frame; None without a stamp.
             duration: Duration of the frame in ticks, at least 1.
-            following: Time stamp of the next frame; None at the end or without a stamp.
+            ahead: Time stamps of the ``LOOK_AHEAD`` next frames, fewer at the end.
         """
-        tick = self._display_tick(stamp, following)
-        if tick is not None:
-            self._last = tick
-            self._last_duration = duration
+        known = [following for following in ahead if following is not None]
+        time = self._time(stamp, duration, known)
+        self._late = time is None
+        if time is None:
+            return None
+        tick = round(time)
+        if self._last is not None and tick <= self._last:
+            tick, time = self._last + 1, Fraction(self._last + 1)
+        self._last = tick
+        self._next = time + duration
         return tick
 
-    def _display_tick(self, stamp: int | None, following: int | None) -> int | None:
+    def _time(
+        self, stamp: int | None, duration: Fraction, ahead: Sequence[int]
+    ) -> Fraction | None:
         if self._last is None:
-            return stamp if stamp is not None else self._first
-        expected = self._last + self._last_duration
+            return self._first_time(stamp)
         if stamp is None:
-            return expected
-        tick = stamp + self._offset
-        leaps_back = tick < self._last - self._backwards
-        if leaps_back or tick > expected + self._leap:
-            if following is not None and self._is_outlier(stamp, following, expected):
-                return expected
-            if leaps_back:
-                self._offset = expected - stamp
-                return expected
-        return tick if tick > self._last else None
+            self._estimated = True
+            return self._next
+        tick = stamp + self.offset
+        leaps_back = self._leaps_back(stamp, ahead)
+        if leaps_back or tick > self._next + self._leap:
+            if self._is_outlier(stamp, ahead):
+                self._estimated = True
+                return self._next
+            if leaps_back or self._restarts:
+                return self._continued(stamp)
+        elif self._stands_still(stamp, duration, ahead):
+            self._stamp = stamp
+            self._estimated = True
+            return self._spread(ahead)
+        if tick <= self._last:
+            # Estimated times may be ahead of the stamps that follow.
+            return self._continued(stamp) if self._estimated else None
+        self._stamp = stamp
+        self._estimated = False
+        return Fraction(tick)
 
-    def _is_outlier(self, stamp: int, following: int, expected: int) -> bool:
-        """Return True if the frame after a leap returns to the timeline before the leap."""
-        return abs(following + self._offset - expected) < abs(following - stamp)
+    def _first_time(self, stamp: int | None) -> Fraction:
+        self._stamp = stamp
+        if self._resumed is not None:
+            return Fraction(self._resumed)
+        return Fraction(self._first if stamp is None else stamp + self.offset)
+
+    def _continued(self, stamp: int) -> Fraction:
+        """Let time continue from the last frame at a frame with this stamp."""
+        self.offset = round(self._next) - stamp
+        self.joined = True
+        self._stamp = stamp
+        self._estimated = False
+        return self._next
+
+    def _leaps_back(self, stamp: int, ahead: Sequence[int]) -> bool:
+        assert self._last is not None
+        last = self._last - self.offset
+        if stamp < last - self._backwards:
+            return True
+        if stamp > last or self._late or len(ahead) < LOOK_AHEAD:
+            return False
+        run = [stamp, *ahead]
+        return run[-1] <= last and all(a < b for a, b in zip(run, run[1:], strict=False))
+
+    def _is_outlier(self, stamp: int, ahead: Sequence[int]) -> bool:
+        """Return True if most frames after a leap return to the timeline before the leap."""
+        before = self._next - self.offset
+        votes = sum(abs(following - before) < abs(following - stamp) for following in ahead)
+        return 2 * votes > len(ahead)
+
+    def _stands_still(self, stamp: int, duration: Fraction, ahead: Sequence[int]) -> bool:
+        if self._stamp is None or self._late:
+            return False
+        if stamp == self._stamp:
+            return True
+        crawls = stamp == self._stamp + 1 and duration >= _FINE_TICKS
+        return crawls and (
+            self._estimated
+            or (len(ahead) >= 2 and 0 <= ahead[0] - stamp <= 1 and 0 <= ahead[1] - ahead[0] <= 1)
+        )
+
+    def _spread(self, ahead: Sequence[int]) -> Fraction:
+        """Return the time of a frame while the stamps stand still."""
+        assert self._last is not None
+        assert self._stamp is not None
+        previous = self._stamp
+        for number, following in enumerate(ahead, 2):
+            if following - previous > 1:
+                room = Fraction(following + self.offset - self._last, number)
+                return min(self._next, self._last + room) if room >= 1 else self._next
+            previous = following
+        return self._next
