@@ -20,13 +20,15 @@ class Anchor:
         tick: Time of the keyframe in the index.
         stamp: Time stamp of its packet in the file.
         offset: Difference of the index time to the time stamps of the frames that follow.
-        pos: Position of its packet in the file, bytes.
+        pos: Position in the file from which it is the first keyframe, bytes.
+        size: Bytes of its packet.
     """
 
     tick: int
     stamp: int
     offset: int
     pos: int
+    size: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

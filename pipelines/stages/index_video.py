@@ -18,8 +18,9 @@ from vidsearch.read_options import ReadOptions
 from vidsearch.video.discover import VideoSource
 from vidsearch.video.identity import content_id
 from vidsearch.video.open import open_video
+from vidsearch.video.report import ReadReport
 from vidsearch.video.sampling import FrameSampler
-from vidsearch.video.types import ReadReport, VideoInfo
+from vidsearch.video.types import VideoInfo
 
 Opened: TypeAlias = Callable[[float | None], None]
 
@@ -127,7 +128,6 @@ def record(
 ) -> VideoRecord:
     """Return the catalog record of a decoded video."""
     info, report = result.info, result.report
-    duration_s = info.duration_s if info.duration_s is not None else report.last_time_s
     return VideoRecord(
         video_id=video_id,
         uri=source.uri,
@@ -135,8 +135,8 @@ def record(
         mtime_ns=source.mtime_ns,
         status="partial" if report.partly_read else "indexed",
         model_id=model_id,
-        duration_s=duration_s,
-        read_s=duration_s * report.share,
+        duration_s=report.duration_s,
+        read_s=report.duration_s * report.share,
         fps=info.fps,
         width=info.width,
         height=info.height,

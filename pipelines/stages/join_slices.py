@@ -13,6 +13,7 @@ from vidsearch.catalog.records import IndexedVideo
 from vidsearch.datatypes import TimeSpan, Track
 from vidsearch.faces.track import Tracker
 from vidsearch.models.registry import LoadedPack
+from vidsearch.read_options import Anchor
 from vidsearch.video.slices import FrameHash, ShotStart
 
 
@@ -47,6 +48,8 @@ class SliceJoiner:
         self._decoded = self._errors = self._damaged = 0
         self._end: Fraction | None = None
         self._end_s = 0.0
+        self._seekable = True
+        self._anchors: dict[int, Anchor] = {}
         self.error = ""
 
     def add(self, outcome: SliceOutcome) -> None:
@@ -67,7 +70,11 @@ class SliceJoiner:
         report = self.video.expected.compare(self._decoded, self._end, self._errors, self._damaged)
         decoded = DecodingResult(
             info=self.video.info,
-            read=self.video.read,
+            read=replace(
+                self.video.read,
+                seekable=self._seekable,
+                anchors=() if self._seekable else tuple(self._anchors.values()),
+            ),
             report=report,
             tracks=tuple(self._tracks),
             frames_sampled=self._frames_sampled,
@@ -99,6 +106,8 @@ class SliceJoiner:
         self._decoded += reading.frames_decoded
         self._errors += reading.errors
         self._damaged += reading.damaged
+        self._seekable &= reading.seekable is True
+        self._anchors.update({anchor.tick: anchor for anchor in reading.anchors})
         if reading.end is not None:
             self._end, self._end_s = reading.end, reading.last_end_s
         settled = math.inf if reading.settled_pts is None else reading.settled_pts

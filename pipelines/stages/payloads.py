@@ -9,8 +9,9 @@ from vidsearch.catalog.records import IndexedVideo
 from vidsearch.datatypes import FrameFaces, Track
 from vidsearch.read_options import ReadOptions
 from vidsearch.video.discover import VideoSource
+from vidsearch.video.report import ExpectedStream
 from vidsearch.video.slices import SliceReading
-from vidsearch.video.types import ExpectedStream, VideoInfo
+from vidsearch.video.types import VideoInfo
 
 CHANGED_STAGE = "changed"
 """Stage of a file that changed since its search; a later run reads it."""

@@ -20,7 +20,7 @@ from vidsearch.text.names import portable_name
 _TIME = pa.timestamp("us", tz="UTC")
 _BOX = pa.list_(pa.float32(), 4)
 
-_ANCHOR = pa.struct([(name, pa.int64()) for name in ("tick", "stamp", "offset", "pos")])
+_ANCHOR = pa.struct([(name, pa.int64()) for name in ("tick", "stamp", "offset", "pos", "size")])
 STREAM = pa.struct(
     [
         ("index", pa.int32()),

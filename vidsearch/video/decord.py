@@ -19,15 +19,9 @@ from vidsearch.datatypes import Image
 from vidsearch.errors import VideoDecodeError, VideoOpenError
 from vidsearch.text.printable import printable
 from vidsearch.video.pyav.reader import PyAVReader
+from vidsearch.video.report import ExpectedStream, ReadReport
 from vidsearch.video.source import is_remote, local_path
-from vidsearch.video.types import (
-    DecodedFrame,
-    ExpectedStream,
-    FrameGeometry,
-    ReadReport,
-    VideoInfo,
-    VideoReader,
-)
+from vidsearch.video.types import DecodedFrame, FrameGeometry, VideoInfo, VideoReader
 
 _TIMES = "gives times that do not increase; refused"
 _FRAMES = "returns frames that differ from the file's; refused"

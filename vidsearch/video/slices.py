@@ -20,6 +20,7 @@ from fractions import Fraction
 from typing import Final, TypeAlias
 
 from vidsearch.datatypes import Frame
+from vidsearch.read_options import Anchor
 from vidsearch.video.sampling import SamplingConfig, converted_frame, timed_frames
 from vidsearch.video.selection import ShotSelection, TimedFrame
 from vidsearch.video.types import DecodedFrame, VideoReader
@@ -56,6 +57,8 @@ class SliceReading:
         settled_pts: Pts from which all samples come from the next slice; None at the video's end.
         opening_hashes: Hashes of the slice's own warm-up; empty in the first slice.
         following_hashes: Hashes of the next slice's warm-up, as decoded here.
+        seekable: See ``ReadOptions.seekable``, for the frames of the slice.
+        anchors: See ``ReadOptions.anchors``; they may lie beyond the slice's end.
     """
 
     frames_decoded: int = 0
@@ -67,6 +70,8 @@ class SliceReading:
     settled_pts: int | None = None
     opening_hashes: list[FrameHash] = field(default_factory=list)
     following_hashes: list[FrameHash] = field(default_factory=list)
+    seekable: bool | None = None
+    anchors: tuple[Anchor, ...] = ()
 
 
 class SliceSampler:
@@ -103,6 +108,11 @@ class SliceSampler:
         Raises:
             VideoError: See ``VideoReader.decode_from``.
         """
+        yield from self._sampled()
+        read = self._reader.read_options
+        self.reading.seekable, self.reading.anchors = read.seekable, read.anchors
+
+    def _sampled(self) -> Iterator[Frame]:
         begin = self._begin
         frames = self._reader.decode() if begin is None else self._reader.decode_from(begin)
         warm_up = 0 if begin is None else WARM_UP

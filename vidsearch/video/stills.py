@@ -12,11 +12,11 @@ from vidsearch.datatypes import Image, Vector
 from vidsearch.errors import VideoDecodeError
 from vidsearch.read_options import DEFAULT_READ, ReadOptions
 from vidsearch.text.printable import printable
-from vidsearch.video.pyav.reader import PyAVReader
+from vidsearch.video.pyav.reader import TIME_TOLERANCE_S, PyAVReader
 from vidsearch.video.types import DecodedFrame
 
-# Tolerance for times that were rounded to decimal seconds.
-_TIME_TOLERANCE_S = 1e-3
+# Seconds after the last frame for which the last frame is shown: its duration may be unknown.
+_AFTER_END_S = 2.0
 
 
 def still(uri: str, time_s: float, read: ReadOptions = DEFAULT_READ) -> Image:
@@ -36,10 +36,10 @@ def still(uri: str, time_s: float, read: ReadOptions = DEFAULT_READ) -> Image:
     with PyAVReader(uri, options=read) as reader:
         last: DecodedFrame | None = None
         for frame in reader.decode_around(time_s):
-            if last is not None and frame.time_s > time_s + _TIME_TOLERANCE_S:
-                break
+            if last is not None and frame.time_s > time_s + TIME_TOLERANCE_S:
+                return last.rgb()
             last = frame
-        if last is None:
+        if last is None or time_s > last.end_s + _AFTER_END_S:
             raise VideoDecodeError(f"'{printable(uri)}' has no frame at {time_s:.1f} s")
         return last.rgb()
 

@@ -1,4 +1,4 @@
-"""Decoding interface: video information, read report, expected stream, frames and readers.
+"""Decoding interface: video information, frames and readers.
 
 A reader belongs to the thread and the process that opened it. Never share a reader between threads
 and never carry it across a fork.
@@ -17,15 +17,10 @@ from vidsearch.datatypes import Image
 from vidsearch.errors import VideoDecodeError
 from vidsearch.read_options import ReadOptions
 from vidsearch.text.printable import printable
+from vidsearch.video.report import ExpectedStream, ReadReport
 
 Backend: TypeAlias = Literal["pyav", "decord"]
 BACKENDS: tuple[str, ...] = get_args(Backend)
-
-# Undamaged files may end early: the last frames can lack their references, and the stated length
-# can be the length of the audio.
-_TOLERANCE_FRAMES = 2
-_TOLERANCE_S = 0.5
-_TOLERANCE_SHARE = 0.03
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,109 +93,6 @@ class VideoInfo:
     other_streams: tuple[StreamInfo, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ReadReport:
-    """Part of a video that was read, compared with the length stated by its container.
-
-    Attributes:
-        frames_decoded: Frames returned so far.
-        expected_frames: See ``VideoInfo``.
-        expected_duration_s: See ``VideoInfo.duration_s``.
-        last_time_s: End of the last frame, seconds from the container's start; 0 without frames.
-        errors: Packets that could not be read or decoded, and frames without a usable time.
-        damaged: Frames decoded with visible damage.
-        share: Part of the expected video that was read, in [0, 1]; 1 if no length is stated.
-        reason: One line that names the missing part; empty if the whole video was read.
-    """
-
-    frames_decoded: int
-    expected_frames: int | None
-    expected_duration_s: float | None
-    last_time_s: float
-    errors: int
-    damaged: int
-    share: float
-    reason: str
-
-    @property
-    def partly_read(self) -> bool:
-        """True if a part of the video is missing."""
-        return bool(self.reason)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ExpectedStream:
-    """Length and clock of a video stream as stated by its container.
-
-    Attributes:
-        time_base: Seconds per tick.
-        start: Start of the container in seconds.
-        first: Tick at which the stream starts.
-        duration_s: Length of the stream from its first frame; None if unknown.
-        exact: True if ``duration_s`` belongs to the stream, False if it belongs to the whole file.
-        frames: Number of displayed frames in the index; None without a full index.
-        has_pts: False if the container stores no presentation times.
-    """
-
-    time_base: Fraction
-    start: Fraction
-    first: int
-    duration_s: float | None
-    exact: bool
-    frames: int | None
-    has_pts: bool
-
-    def compare(self, decoded: int, end: Fraction | None, errors: int, damaged: int) -> ReadReport:
-        """Return the report of a reader.
-
-        Args:
-            decoded: Frames decoded.
-            end: End of the last frame in stream seconds; None without frames.
-            errors: See ``ReadReport.errors``.
-            damaged: See ``ReadReport.damaged``.
-        """
-        share, missing = self._share_by_time(end)
-        # The index may list the two fields of interlaced frames separately.
-        field_coded = (
-            self.frames is not None and share > 0.99 and abs(2 * decoded - self.frames) <= 2
-        )
-        if self.frames is not None and not field_coded:
-            share = min(share, decoded / self.frames)
-            missing |= self.frames - decoded > (0 if errors else _TOLERANCE_FRAMES)
-        elif errors:
-            share = min(share, decoded / (decoded + errors))
-            missing = True
-        share = min(1.0, max(0.0, share)) if missing else 1.0
-        return ReadReport(
-            frames_decoded=decoded,
-            expected_frames=self.frames,
-            expected_duration_s=self.duration_s,
-            last_time_s=0.0 if end is None else float(end - self.start),
-            errors=errors,
-            damaged=damaged,
-            share=share,
-            reason=self._reason(decoded, end, errors, share) if missing else "",
-        )
-
-    def _share_by_time(self, end: Fraction | None) -> tuple[float, bool]:
-        if not self.duration_s:
-            return 1.0, False
-        read_s = 0.0 if end is None else float(end - self.first * self.time_base)
-        tolerance_s = (
-            _TOLERANCE_S if self.exact else max(_TOLERANCE_S, _TOLERANCE_SHARE * self.duration_s)
-        )
-        return read_s / self.duration_s, self.duration_s - read_s > tolerance_s
-
-    def _reason(self, decoded: int, end: Fraction | None, errors: int, share: float) -> str:
-        parts = [f"{decoded} of {self.frames} frames" if self.frames else f"{decoded} frames"]
-        if self.duration_s and end is not None:
-            read_s = float(end - self.first * self.time_base)
-            parts.append(f"the last at {read_s:.1f} of {self.duration_s:.1f} s")
-        if errors:
-            parts.append(f"{errors} damaged packets skipped")
-        return f"partly read ({100 * share:.1f} %): " + ", ".join(parts)
-
-
 class DecodedFrame(ABC):
     """Decoded frame, converted to pixels on request.
 
@@ -233,6 +125,11 @@ class DecodedFrame(ABC):
     @abstractmethod
     def geometry(self) -> FrameGeometry:
         """Size of the upright frame, as ``rgb`` returns it, and its turn."""
+
+    @property
+    def end_s(self) -> float:
+        """End of the display time, seconds from the container's start."""
+        return float((self.pts + self.duration) * self.time_base - self.start)
 
     @abstractmethod
     def rgb(self) -> Image:

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from pipelines.stages.payloads import SlicedVideo
 from vidsearch.read_options import DEFAULT_READ
 from vidsearch.video.discover import VideoSource
-from vidsearch.video.types import ExpectedStream, VideoInfo
+from vidsearch.video.report import ExpectedStream
+from vidsearch.video.types import VideoInfo
 
 TICK = Fraction(1, 1000)
 INFO = VideoInfo(
@@ -37,7 +38,6 @@ def video(cuts: tuple[int, ...], first: int = 0, duration_s: float | None = 100.
         duration_s=duration_s,
         exact=True,
         frames=None,
-        has_pts=True,
     )
     return SlicedVideo(VideoSource("/a.mp4", 1, 1), "id", INFO, DEFAULT_READ, expected, cuts)
 

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from fractions import Fraction
+from itertools import pairwise
 from typing import Final
 
 LOOK_AHEAD: Final = 3
 """Frames after a frame whose time stamps confirm or refute its own."""
 
-_LEAP_S = 10
+LEAP_S: Final = 10
+"""Largest gap in a stream without a timeline, seconds."""
+
 _BACKWARDS_S = Fraction(1, 2)
 # Programs that write the same stamp for several frames must often let it rise by one tick. One tick
 # is a credible distance of two frames if a frame lasts only a few ticks.
@@ -26,7 +29,8 @@ class PresentationClock:
       from there. So does a smaller step back after which three frames stay before the last one.
     - A leap forward by more than 10 s that the next frames confirm is a join too where ``restarts``
       is set, in other streams a gap.
-    - A leap that the next frames do not confirm is a damaged stamp and is ignored.
+    - A leap that the next frames do not confirm is a damaged stamp. The frame follows the last one
+      if there is time before the next frame, else it is late.
     - While the stamps stand still, frames follow by their durations, at most up to the next stamp.
 
     Attributes:
@@ -51,13 +55,14 @@ class PresentationClock:
         offset: int = 0,
         resumed: int | None = None,
     ) -> None:
-        self._leap = int(_LEAP_S / time_base)
+        self._leap = int(LEAP_S / time_base)
         self._backwards = int(_BACKWARDS_S / time_base)
         self._first = first
         self._restarts = restarts
         self._resumed = resumed
         self._last: int | None = None
-        self._next = Fraction(first)
+        self._at: int | Fraction = first
+        self._duration = Fraction(0)
         self._stamp: int | None = None
         self._estimated = self._late = False
         self.offset = offset
@@ -73,50 +78,67 @@ class PresentationClock:
             duration: Duration of the frame in ticks, at least 1.
             ahead: Time stamps of the ``LOOK_AHEAD`` next frames, fewer at the end.
         """
-        known = [following for following in ahead if following is not None]
-        time = self._time(stamp, duration, known)
+        time: int | Fraction | None = None
+        if self._last is None:
+            time = self._first_time(stamp)
+        elif stamp is not None:
+            # Nearly all frames: a step forward that is no leap.
+            tick = stamp + self.offset
+            if 1 < tick - self._last <= self._leap:
+                self._last = self._at = tick
+                self._stamp, self._duration = stamp, duration
+                self._estimated = self._late = False
+                return tick
+        if time is None:
+            known = [following for following in ahead if following is not None]
+            time = self._time(stamp, duration, known)
         self._late = time is None
         if time is None:
             return None
         tick = round(time)
         if self._last is not None and tick <= self._last:
-            tick, time = self._last + 1, Fraction(self._last + 1)
+            tick = time = self._last + 1
         self._last = tick
-        self._next = time + duration
+        self._at, self._duration = time, duration
         return tick
+
+    @property
+    def _next(self) -> Fraction:
+        """Time at which the last frame ends."""
+        return self._at + self._duration
 
     def _time(
         self, stamp: int | None, duration: Fraction, ahead: Sequence[int]
-    ) -> Fraction | None:
-        if self._last is None:
-            return self._first_time(stamp)
+    ) -> int | Fraction | None:
+        assert self._last is not None
         if stamp is None:
             self._estimated = True
             return self._next
+        following = self._after_outlier(stamp, ahead)
+        if following is not None:
+            return self._next if following > self._next - self.offset else None
         tick = stamp + self.offset
-        leaps_back = self._leaps_back(stamp, ahead)
-        if leaps_back or tick > self._next + self._leap:
-            if self._is_outlier(stamp, ahead):
-                self._estimated = True
-                return self._next
-            if leaps_back or self._restarts:
-                return self._continued(stamp)
-        elif self._stands_still(stamp, duration, ahead):
+        if self._leaps_back(stamp, ahead) or (self._restarts and self._leaps_forward(stamp)):
+            return self._continued(stamp)
+        if self._stands_still(stamp, duration, ahead):
             self._stamp = stamp
             self._estimated = True
             return self._spread(ahead)
         if tick <= self._last:
             # Estimated times may be ahead of the stamps that follow.
             return self._continued(stamp) if self._estimated else None
+        return self._accepted(stamp)
+
+    def _accepted(self, stamp: int) -> int:
         self._stamp = stamp
         self._estimated = False
-        return Fraction(tick)
+        return stamp + self.offset
 
-    def _first_time(self, stamp: int | None) -> Fraction:
+    def _first_time(self, stamp: int | None) -> int:
         self._stamp = stamp
         if self._resumed is not None:
-            return Fraction(self._resumed)
-        return Fraction(self._first if stamp is None else stamp + self.offset)
+            return self._resumed
+        return self._first if stamp is None else stamp + self.offset
 
     def _continued(self, stamp: int) -> Fraction:
         """Let time continue from the last frame at a frame with this stamp."""
@@ -134,13 +156,18 @@ class PresentationClock:
         if stamp > last or self._late or len(ahead) < LOOK_AHEAD:
             return False
         run = [stamp, *ahead]
-        return run[-1] <= last and all(a < b for a, b in zip(run, run[1:], strict=False))
+        return run[-1] <= last and all(a < b for a, b in pairwise(run))
 
-    def _is_outlier(self, stamp: int, ahead: Sequence[int]) -> bool:
-        """Return True if most frames after a leap return to the timeline before the leap."""
+    def _leaps_forward(self, stamp: int) -> bool:
+        return stamp + self.offset > self._next + self._leap
+
+    def _after_outlier(self, stamp: int, ahead: Sequence[int]) -> int | None:
+        """Return the stamp of the first frame on the timeline before a leap, if most are on it."""
+        if not self._leaps_forward(stamp) and not self._leaps_back(stamp, ahead):
+            return None
         before = self._next - self.offset
-        votes = sum(abs(following - before) < abs(following - stamp) for following in ahead)
-        return 2 * votes > len(ahead)
+        returned = [stay for stay in ahead if abs(stay - before) < abs(stay - stamp)]
+        return returned[0] if 2 * len(returned) > len(ahead) else None
 
     def _stands_still(self, stamp: int, duration: Fraction, ahead: Sequence[int]) -> bool:
         if self._stamp is None or self._late:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from vidsearch.video.pyav.open import OpenedStream, container_name
-from vidsearch.video.pyav.rational import exact
-from vidsearch.video.types import ExpectedStream, FrameGeometry, VideoInfo
+from vidsearch.video.report import ExpectedStream
+from vidsearch.video.types import FrameGeometry, VideoInfo
 
 
 def video_info(
@@ -22,7 +22,6 @@ def video_info(
         expected: Length and clock of the stream.
     """
     stream = opened.stream
-    rate = exact(stream.average_rate)
     return VideoInfo(
         uri=uri,
         container=opened.converted_from or container_name(stream),
@@ -33,7 +32,7 @@ def video_info(
         time_base=expected.time_base,
         start=expected.start,
         duration_s=expected.duration_s,
-        fps=float(rate) if rate is not None else None,
+        fps=None if expected.rate is None else float(expected.rate),
         expected_frames=expected.frames,
         stream=stream.index,
         other_streams=opened.other_streams,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Final, cast
 
 import av
 import av.container
@@ -22,8 +22,6 @@ from vidsearch.video.pyav.streams import (
 from vidsearch.video.source import ByteSource
 from vidsearch.video.types import StreamInfo
 
-# Containers whose packets carry presentation times and which can be searched for a time.
-_SEEKABLE: Final = frozenset({"mov", "matroska", "webm", "mpegts"})
 MAX_PIXELS: Final = 8192 * 8192
 _GENERATE_PTS = 1  # AVFMT_FLAG_GENPTS
 
@@ -53,6 +51,7 @@ class OpenedStream:
         max_pixels: int = MAX_PIXELS,
         stream: int | None = None,
     ) -> None:
+        self._uri = uri
         self._max_pixels = max_pixels
         self.source = source if source is not None else ByteSource(uri)
         self.audio: av.AudioStream | None = None
@@ -115,19 +114,18 @@ class OpenedStream:
             # AVI stores no presentation times. FFmpeg generates times that are out of order.
             self.container.flags &= ~_GENERATE_PTS
 
+    def reopen(self) -> None:
+        """Open the container anew at its first packet, with the same streams and decoder."""
+        index, threads = self.stream.index, self.stream.codec_context.thread_count
+        self.container.close()
+        self.container = open_container(self._uri, self.source, self._max_pixels).container
+        self.stream = cast("av.VideoStream", self.container.streams[index])
+        self.set_up(threads, audio=self.audio is not None)
+
     def close(self) -> None:
         """Close the container and the file."""
         self.container.close()
         self.source.close()
-
-
-def can_seek(container: str) -> bool:
-    """Return True if a container can be searched for a time.
-
-    Args:
-        container: FFmpeg's list of names, separated by commas.
-    """
-    return not _SEEKABLE.isdisjoint(container.split(","))
 
 
 def container_name(stream: av.VideoStream) -> str:

@@ -8,39 +8,35 @@ self-contained file formats are opened, so that no file can lead to another file
 from __future__ import annotations
 
 import math
-from collections.abc import Generator, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from fractions import Fraction
-from itertools import chain
-from typing import cast
+from itertools import chain, pairwise
+from typing import Final
 
 import av
-import av.error
 
 from vidsearch.errors import VideoDecodeError
 from vidsearch.read_options import DEFAULT_READ, ReadOptions
 from vidsearch.text.printable import printable
-from vidsearch.video.pyav.clock import PresentationClock
-from vidsearch.video.pyav.frames import DtsStamps, PyAVFrame, presentation_stamp
-from vidsearch.video.pyav.geometry.pixel_aspect import AspectDecoder
+from vidsearch.video.pyav.demuxers import has_timeline, is_searchable, is_sliced
+from vidsearch.video.pyav.frame_source import Frames, FrameSource
+from vidsearch.video.pyav.frames import PyAVFrame, stamps_of
 from vidsearch.video.pyav.geometry.pixels import FrameConverter
 from vidsearch.video.pyav.info import video_info
-from vidsearch.video.pyav.open import MAX_PIXELS, OpenedStream, can_seek, container_name
-from vidsearch.video.pyav.rational import exact
-from vidsearch.video.pyav.seeking import (
-    first_keyframe,
-    packets_from_keyframe,
-    seek,
-    seek_targets,
-)
+from vidsearch.video.pyav.open import MAX_PIXELS, OpenedStream, container_name
+from vidsearch.video.pyav.seeking import first_keyframe, has_steady_clock, seek_targets
 from vidsearch.video.pyav.stream_timing import expected_stream
+from vidsearch.video.pyav.timeline import Timeline
+from vidsearch.video.report import ExpectedStream, ReadReport
 from vidsearch.video.source import ByteSource
-from vidsearch.video.types import DecodedFrame, ExpectedStream, ReadReport, VideoInfo, VideoReader
+from vidsearch.video.types import DecodedFrame, VideoInfo, VideoReader
 
-_MAX_READ_ERRORS = 1000
-_FALLBACK_FPS = Fraction(25)
-# Tolerance for times that were rounded to decimal seconds.
-_TIME_TOLERANCE_S = 1e-3
+TIME_TOLERANCE_S: Final = 2.5e-3
+"""Tolerance for times that were rounded to decimal seconds or to ticks of a millisecond."""
+
+# Anchors before a time that are tried before decoding begins at the first frame.
+_ANCHORS = 2
 
 
 class PyAVReader(VideoReader):
@@ -67,25 +63,20 @@ class PyAVReader(VideoReader):
     ) -> None:
         self._uri = uri
         self._options = options
-        self._opened: OpenedStream | None = None
-        self._frames: Generator[av.VideoFrame, None, None] | None = None
         opened = OpenedStream(uri, source=source, max_pixels=max_pixels, stream=options.stream)
         try:
             opened.set_up(threads, audio=audio)
-            self._opened = opened
-            self._source, self._stream = opened.source, opened.stream
-            self._audio_frames: list[tuple[av.AudioFrame, float]] = []
-            self._errors = self._late = self._damaged = self._decoded = 0
-            self._end: Fraction | None = None
-            self._expected = expected_stream(opened.container, self._stream)
-            self._stamp_of = (
-                presentation_stamp if self._expected.has_pts else DtsStamps(self._expected.first)
-            )
-            self._decoder = AspectDecoder(self._stream)
-            self._frames = self._raw_frames(self._packets())
-            first = self._first_frame()
-            self._stamp_of(first)
-            self._convert = FrameConverter(self._decoder, options.turn_deg)
+            self._source = FrameSource(opened)
+            self._damaged = self._decoded = 0
+            self._end_tick: int | None = None
+            self._container = opened.container.format.name
+            self._expected = expected_stream(opened.container, opened.stream)
+            self._stamps = stamps_of(opened.stream, self._expected)
+            self._timeline = Timeline(self._expected, self._stamps)
+            self._frames = self._source.frames()
+            first = self._first_frame(opened)
+            self._stamps.of(first)
+            self._convert = FrameConverter(self._source.decoder, options.turn_deg)
             self._info = video_info(
                 uri,
                 opened,
@@ -94,7 +85,6 @@ class PyAVReader(VideoReader):
             )
             self._first: av.VideoFrame | None = first
         except BaseException:
-            self.close()
             opened.close()
             raise
 
@@ -105,8 +95,17 @@ class PyAVReader(VideoReader):
 
     @property
     def read_options(self) -> ReadOptions:
-        """Options with which another reader gives the same frames and times."""
-        return replace(self._options, stream=self._info.stream)
+        """Options with which another reader gives the same frames and times.
+
+        Seeking is stated for the frames decoded so far.
+        """
+        options = replace(self._options, stream=self._info.stream)
+        if not self._decoded:
+            return options
+        stated = self._timeline.stated and self._stamps.stated
+        if stated and is_searchable(self._container):
+            return replace(options, seekable=True, anchors=())
+        return replace(options, seekable=False, anchors=tuple(self._timeline.anchors))
 
     @property
     def expected(self) -> ExpectedStream:
@@ -115,73 +114,64 @@ class PyAVReader(VideoReader):
 
     def decode(self) -> Iterator[DecodedFrame]:
         """Yield every frame; see ``VideoReader.decode``."""
-        return self._timed_frames(self._take_first())
+        return self._timed_frames(chain([self._take_first()], self._frames))
 
     def keyframe_cuts(self, every_s: float) -> tuple[int, ...]:
         """Return keyframes about ``every_s`` seconds apart; see ``VideoReader.keyframe_cuts``."""
         opened = self._check_open()
         expected = self._expected
-        container = opened.container.format.name
-        if not expected.has_pts or not expected.duration_s or not can_seek(container):
+        if not expected.duration_s or not is_sliced(self._container):
             return ()
         self._first = None
         cuts = [expected.first]
         for part in range(1, math.ceil(expected.duration_s / every_s)):
             target = expected.first + round(Fraction(part * every_s) / expected.time_base)
-            cut = first_keyframe(self._packets()) if self._seek(target) else None
-            self._source.check()
-            if cut is not None and cut > cuts[-1]:
-                cuts.append(cut)
+            packet = first_keyframe(self._source.packets()) if self._source.seek(target) else None
+            opened.source.check()
+            if packet is not None and packet.pts is not None and packet.pts > cuts[-1]:
+                cuts.append(packet.pts)
         return tuple(cuts[1:])
 
     def decode_from(self, cut: int) -> Iterator[DecodedFrame]:
         """Yield the frames from a keyframe cut on; see ``VideoReader.decode_from``."""
         self._take_first()
-        self._errors = 0
+        self._source.errors = 0
         # A container may index by decoding time, which comes before presentation time.
         for early_s in (0, 1, 10):
             earlier = cut - round(early_s / self._expected.time_base)
-            if not self._seek(max(earlier, self._expected.first)):
+            if not self._source.seek(max(earlier, self._expected.first)):
                 continue
-            packets = packets_from_keyframe(self._packets(), cut)
-            packet = next(packets, None)
-            if packet is not None:
-                self._frames = self._raw_frames(chain([packet], packets))
-                return self._frames_from(cut)
+            frames = self._source.frames_from_keyframe(cut)
+            if frames is not None:
+                return self._timed_frames(frames)
         raise VideoDecodeError(
             f"'{printable(self._uri)}' has no keyframe at tick {cut}; the file was changed or "
             "cannot be searched: read the whole video"
         )
 
     def decode_around(self, time_s: float) -> Iterator[DecodedFrame]:
-        """Yield the frames from a keyframe at or shortly before a time.
+        """Yield the frames from a keyframe at or before a time, with the times of the index.
 
-        In a container without an index, a seek often ends at a keyframe after the time. The seek is
-        therefore repeated with growing margins, at last to the start of the video. If all seeks end
-        after the time, decoding starts at the earliest frame reached.
+        The keyframe lies shortly before the time if the container can be searched, or if the
+        options hold an anchor there. Otherwise decoding begins at the first frame.
 
         Args:
             time_s: Seconds from the container's start.
 
         Raises:
-            VideoDecodeError: The container cannot be searched.
             VideoError: See ``decode``.
         """
-        self._take_first()
-        expected = self._expected
-        begin_s = float(expected.first * expected.time_base - expected.start)
-        reached: list[tuple[float, float]] = []
-        for target_s in seek_targets(time_s):
-            first = self._first_frame_after_seek(target_s)
-            stamp = None if first is None else self._stamp_of(first)
-            if first is None or stamp is None:
-                continue
-            first_s = float(stamp * expected.time_base - expected.start)
-            if first_s <= max(time_s, begin_s) + _TIME_TOLERANCE_S:
-                return self._timed_frames(first)
-            reached.append((first_s, target_s))
-        first = self._first_frame_after_seek(min(reached)[1]) if reached else None
-        return iter(()) if first is None else self._timed_frames(first)
+        first = self._take_first()
+        frames = None
+        if self._options.seekable is False:
+            frames = self._frames_from_anchor(time_s)
+        elif self._options.seekable or self._may_seek(time_s):
+            frames = self._frames_from_seek(time_s)
+        if frames is None and self._source.moved:
+            self._source.restart()
+            self._frames = self._source.frames()
+            first = self._first_frame(self._check_open())
+        return self._timed_frames(chain([first], self._frames) if frames is None else frames)
 
     @property
     def has_audio(self) -> bool:
@@ -194,29 +184,41 @@ class PyAVReader(VideoReader):
         Seconds count from the container's start. The list is empty unless the reader was opened
         with audio.
         """
-        frames, self._audio_frames = self._audio_frames, []
+        expected = self._expected
+        end = expected.start if self._end is None else self._end
+        frames = []
+        for frame, at in self._source.take_audio():
+            # Around a join, the audio frame belongs to either recording.
+            times = [at + offset * expected.time_base for offset in self._timeline.offsets]
+            nearest = min(times, key=lambda time: abs(time - end))
+            frames.append((frame, float(nearest - expected.start)))
         return frames
 
     def report(self) -> ReadReport:
         """Return the report of the frames decoded so far; see ``VideoReader.report``."""
         return self._expected.compare(
-            self._decoded, self._end, self._errors + self._late, self._damaged
+            self._decoded,
+            self._end,
+            self._source.errors + self._timeline.late,
+            self._damaged,
+            joined=self._timeline.joined,
         )
 
     def close(self) -> None:
         """Free the decoder and the file."""
-        if self._frames is not None:
-            self._frames.close()
-        if self._opened is not None:
-            self._opened.close()
-            self._opened = None
+        self._source.close()
+
+    @property
+    def _end(self) -> Fraction | None:
+        """End of the last frame in stream seconds; None without frames."""
+        return None if self._end_tick is None else self._end_tick * self._expected.time_base
 
     def _check_open(self) -> OpenedStream:
-        if self._opened is None:
+        if self._source.opened is None:
             raise VideoDecodeError(
                 f"'{printable(self._uri)}' is closed; open it again to decode it"
             )
-        return self._opened
+        return self._source.opened
 
     def _take_first(self) -> av.VideoFrame:
         self._check_open()
@@ -225,119 +227,77 @@ class PyAVReader(VideoReader):
         first, self._first = self._first, None
         return first
 
-    def _first_frame(self) -> av.VideoFrame:
-        assert self._frames is not None
+    def _first_frame(self, opened: OpenedStream) -> av.VideoFrame:
         first = next(self._frames, None)
-        self._source.check()
+        opened.source.check()
         if first is None:
             raise VideoDecodeError(
-                f"'{printable(self._uri)}' opened as {container_name(self._stream)}, but none of "
+                f"'{printable(self._uri)}' opened as {container_name(opened.stream)}, but none of "
                 "its frames could be decoded; the file is damaged: replace it"
             )
         return first
 
-    def _first_frame_after_seek(self, target_s: float) -> av.VideoFrame | None:
-        target = round((self._expected.start + Fraction(target_s)) / self._expected.time_base)
-        if not self._seek(target if target_s < 0 else max(target, self._expected.first)):
-            if target_s < 0:  # before the start, where some containers cannot seek
-                return None
-            raise VideoDecodeError(
-                f"'{printable(self._uri)}' cannot be read at {target_s:.1f} s; its container "
-                "cannot be searched"
-            )
-        self._frames = self._raw_frames(self._packets())
-        first = next(self._frames, None)
-        self._source.check()
-        return first
-
-    def _seek(self, target: int) -> bool:
-        """Move to a keyframe near a tick; return False if the container cannot be searched."""
-        assert self._frames is not None
-        self._frames.close()
-        self._audio_frames = []
-        opened = self._check_open()
-        if seek(opened.container, self._stream, target):
+    def _may_seek(self, time_s: float) -> bool:
+        """Return True if the video shows the times of its packets at least up to a time."""
+        if not is_searchable(self._container) or not self._stamps.stated:
+            return False
+        if has_timeline(self._container):
             return True
-        self._source.check()
-        return False
+        expected = self._expected
+        target = round((expected.start + Fraction(time_s)) / expected.time_base)
+        return has_steady_clock(self._source.packets(), expected.time_base, target)
 
-    def _frames_from(self, cut: int) -> Iterator[DecodedFrame]:
-        # Frames displayed before the keyframe may refer to frames that were not decoded.
-        assert self._frames is not None
-        for frame in self._frames:
-            if frame.pts is not None and frame.pts >= cut:
-                yield from self._timed_frames(frame)
-                return
-        self._source.check()
+    def _frames_from_seek(self, time_s: float) -> Frames | None:
+        """Return the frames from a keyframe before a time; None if no seek leads there.
 
-    def _timed_frames(self, current: av.VideoFrame) -> Iterator[DecodedFrame]:
-        assert self._frames is not None
-        time_base = self._expected.time_base
-        stated = exact(self._stream.average_rate)
-        rate = stated if stated is not None else _FALLBACK_FPS
-        average_duration = max(1, round(1 / (rate * time_base)))
-        clock = PresentationClock(time_base, self._expected.first)
-        stamp = self._stamp_of(current)
-        upcoming: av.VideoFrame | None = current
-        errors_after = self._errors
-        while upcoming is not None:
-            errors = errors_after
-            current, upcoming = upcoming, next(self._frames, None)
-            errors_after = self._errors
-            self._check_open()
-            following = None if upcoming is None else self._stamp_of(upcoming)
-            duration = current.duration if current.duration > 0 else average_duration
-            pts = clock.tick(stamp, duration, following)
-            stamp = following
-            if pts is None:
-                self._late += 1
+        In a container without an index, a seek often ends at a keyframe after the time. The seek is
+        therefore repeated with growing margins, at last to the start of the video.
+        """
+        expected = self._expected
+        begin_s = float(expected.first * expected.time_base - expected.start)
+        for target_s in seek_targets(time_s):
+            target = round((expected.start + Fraction(target_s)) / expected.time_base)
+            if not self._source.seek(target if target_s < 0 else max(target, expected.first)):
                 continue
+            frames = self._source.frames()
+            first = next(frames, None)
+            self._check_open().source.check()
+            stamp = None if first is None else self._stamps.of(first)
+            if first is None or stamp is None:
+                continue
+            first_s = float(stamp * expected.time_base - expected.start)
+            if first_s <= max(time_s, begin_s) + TIME_TOLERANCE_S:
+                return chain([first], frames)
+        return None
+
+    def _frames_from_anchor(self, time_s: float) -> Frames | None:
+        """Return the frames from the last anchor before a time on; None without such an anchor."""
+        expected = self._expected
+        last = (expected.start + Fraction(time_s + TIME_TOLERANCE_S)) / expected.time_base
+        before = [None, *(anchor for anchor in self._options.anchors if anchor.tick <= last)]
+        for earlier, anchor in reversed(list(pairwise(before))[-_ANCHORS:]):
+            assert anchor is not None
+            frames = self._source.frames_from_anchor(anchor, earlier)
+            first = None if frames is None else next(frames, None)
+            self._check_open().source.check()
+            if frames is not None and first is not None:
+                self._timeline = Timeline(expected, self._stamps, anchor)
+                return chain([first], frames)
+        return None
+
+    def _timed_frames(self, frames: Frames) -> Iterator[DecodedFrame]:
+        expected, source, timeline = self._expected, self._source, self._timeline
+        if source.decoder is not self._convert.decoder:
+            self._convert = FrameConverter(source.decoder, self._options.turn_deg)
+        for raw, tick, duration, errors in timeline.timed(frames, source):
+            if source.opened is None:
+                self._check_open()
             self._decoded += 1
-            self._damaged += current.is_corrupt
-            self._end = (pts + duration) * time_base
-            frame = PyAVFrame(current, pts, duration, self._convert, self._expected)
-            frame.damaged = bool(current.is_corrupt)
-            frame.errors_before = errors + self._late
+            damaged = bool(raw.is_corrupt)
+            self._damaged += damaged
+            self._end_tick = tick + duration
+            frame = PyAVFrame(raw, tick, duration, self._convert, expected)
+            frame.damaged = damaged
+            frame.errors_before = errors
             yield frame
-        self._source.check()
-
-    def _raw_frames(
-        self, packets: Iterator[av.Packet[av.VideoStream]]
-    ) -> Generator[av.VideoFrame, None, None]:
-        decode = self._decoder.decode
-        for packet in packets:
-            try:
-                yield from decode(packet)
-            except (av.error.FFmpegError, ValueError):
-                self._errors += 1
-        self._source.check()
-
-    def _packets(self) -> Iterator[av.Packet[av.VideoStream]]:
-        """Yield the packets of the video stream; decode the packets of the audio stream."""
-        failed = 0
-        while self._opened is not None and failed < _MAX_READ_ERRORS:
-            streams, audio = self._opened.streams, self._opened.audio
-            try:
-                # A generator that raised is finished: continue reading with a new generator.
-                for packet in self._opened.container.demux(streams):
-                    failed = 0
-                    if audio is not None and packet.stream is audio:
-                        self._decode_audio(cast("av.Packet[av.AudioStream]", packet))
-                    else:
-                        yield cast("av.Packet[av.VideoStream]", packet)
-            except av.error.FFmpegError:
-                self._errors += 1
-                failed += 1
-            else:
-                return
-
-    def _decode_audio(self, packet: av.Packet[av.AudioStream]) -> None:
-        try:
-            frames = packet.decode()
-        except av.error.FFmpegError:
-            return
-        for frame in frames:
-            time_base = exact(frame.time_base)
-            if frame.pts is not None and time_base is not None:
-                time_s = float(frame.pts * time_base - self._expected.start)
-                self._audio_frames.append((frame, time_s))
+        self._check_open().source.check()

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from fractions import Fraction
 from itertools import islice
 from typing import Final
 
 import av
 import av.container
 import av.error
+
+from vidsearch.read_options import Anchor
+from vidsearch.video.pyav.clock import LEAP_S
 
 _MARGINS_S: Final = (0.0, 2.0, 12.0, 60.0)
 # If an index holds negative decoding times, a seek to 0 misses the first keyframe.
@@ -41,11 +45,37 @@ def seek(container: av.container.InputContainer, stream: av.VideoStream, tick: i
     return True
 
 
-def first_keyframe(packets: Iterator[av.Packet[av.VideoStream]]) -> int | None:
-    """Return the pts of the first keyframe; None without a nearby keyframe or its pts."""
+def seek_byte(container: av.container.InputContainer, stream: av.VideoStream, pos: int) -> bool:
+    """Move to a position in the file, bytes; return False if the container cannot seek."""
+    try:
+        container.seek(pos, stream=stream, unsupported_byte_offset=True)
+    except (av.error.FFmpegError, OSError):
+        return False
+    return True
+
+
+def packets_from_anchor(
+    packets: Iterator[av.Packet[av.VideoStream]], anchor: Anchor
+) -> Iterator[av.Packet[av.VideoStream]]:
+    """Yield the packets from an anchor's packet on; nothing if it is missing."""
+    reached = False
+    for packet in packets:
+        pos = packet.pos
+        reached |= pos is not None and pos >= anchor.pos
+        if not reached or not packet.is_keyframe:
+            continue
+        if packet.size == anchor.size and (pos is None or pos == anchor.pos):
+            yield packet
+            yield from packets
+        return
+
+
+def first_keyframe(
+    packets: Iterator[av.Packet[av.VideoStream]],
+) -> av.Packet[av.VideoStream] | None:
+    """Return the packet of the first keyframe; None without one nearby."""
     nearby = islice(packets, _PACKETS_TO_KEYFRAME)
-    packet = next((packet for packet in nearby if packet.is_keyframe), None)
-    return None if packet is None else packet.pts
+    return next((packet for packet in nearby if packet.is_keyframe), None)
 
 
 def packets_from_keyframe(
@@ -58,3 +88,26 @@ def packets_from_keyframe(
                 yield packet
                 yield from packets
             return
+
+
+def has_steady_clock(
+    packets: Iterator[av.Packet[av.VideoStream]], time_base: Fraction, last: int
+) -> bool:
+    """Return True if decoding time stamps rise without a leap up to a tick.
+
+    Args:
+        packets: Packets from the start of the file.
+        time_base: Seconds per tick.
+        last: Tick after which packets are not read.
+    """
+    leap = int(LEAP_S / time_base)
+    before: int | None = None
+    for packet in packets:
+        if packet.dts is None:
+            continue
+        if before is not None and not 0 <= packet.dts - before <= leap:
+            return False
+        if packet.dts > last:
+            return True
+        before = packet.dts
+    return True

@@ -10,14 +10,20 @@ import re
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
-from vidsearch.video.pyav.rational import exact
-from vidsearch.video.types import ExpectedStream
+from vidsearch.video.pyav.demuxers import has_timeline, has_times
+from vidsearch.video.pyav.rational import Rational, exact
+from vidsearch.video.report import ExpectedStream, StampKind
 
 if TYPE_CHECKING:
     import av
     import av.container
 
 _MICROSECONDS = 1_000_000
+# AVI stores no time stamps: a frame has the time of its position. ASF stores one stamp per frame;
+# writers put the decoding time there.
+_DECODING_TIMES = frozenset({"avi", "asf", "asf_o"})
+_FASTEST = 1000
+_LATEST_START_S = 60
 # Headers of these formats state the end of the file counted from 0, not from its first frame.
 _ZERO_BASED = frozenset({"matroska", "webm", "flv", "live_flv", "kux"})
 
@@ -27,27 +33,66 @@ def expected_stream(
 ) -> ExpectedStream:
     """Return the length and clock that ``container`` states for ``stream``."""
     time_base = _time_base(stream)
+    stamps = _stamps(container)
+    if stamps == "none":
+        return ExpectedStream(
+            time_base=time_base,
+            start=Fraction(0),
+            first=0,
+            duration_s=None,
+            exact=False,
+            frames=None,
+            stamps=stamps,
+            rate=_stated_rate(stream.codec_context.framerate, stream.average_rate),
+        )
     first = stream.start_time if stream.start_time is not None else 0
-    start = Fraction(container.start_time or 0, _MICROSECONDS)
-    # The container's start is rounded to microseconds. If it equals the start of this stream, use
-    # the exact value; otherwise the first frame would lie slightly before 0.
-    if abs(start - first * time_base) <= Fraction(1, _MICROSECONDS):
-        start = first * time_base
-    duration_s, exact = _duration(container, stream, float(first * time_base), float(start))
+    start = _start(container, first * time_base)
+    duration_s, is_exact = _duration(container, stream, float(first * time_base), float(start))
     return ExpectedStream(
         time_base=time_base,
         start=start,
         first=first,
         duration_s=duration_s,
-        exact=exact,
+        exact=is_exact,
         frames=_indexed_frames(container, stream),
-        has_pts=container.format.name != "avi",
+        stamps=stamps,
+        restarts=not has_timeline(container.format.name),
+        rate=_stated_rate(stream.average_rate, stream.codec_context.framerate),
     )
 
 
 def _time_base(stream: av.VideoStream) -> Fraction:
     stated = exact(stream.time_base)
-    return stated if stated is not None else Fraction(1, _MICROSECONDS)
+    return Fraction(1, _MICROSECONDS) if stated is None else stated
+
+
+def _stamps(container: av.container.InputContainer) -> StampKind:
+    name = container.format.name
+    if not has_times(name):
+        return "none"
+    return "dts" if name in _DECODING_TIMES else "pts"
+
+
+def _stated_rate(*rates: Rational | None) -> Fraction | None:
+    """Return the first credible rate; FFmpeg derives others from stamps that stand still."""
+    stated = (exact(rate) for rate in rates)
+    return next((rate for rate in stated if rate is not None and rate <= _FASTEST), None)
+
+
+def _start(container: av.container.InputContainer, first: Fraction) -> Fraction:
+    """Return the seconds from which the times of a stream count.
+
+    Args:
+        container: Open container.
+        first: Start of the stream in seconds.
+    """
+    start = Fraction(container.start_time or 0, _MICROSECONDS)
+    # Programmes of a transport stream have clocks of their own.
+    if not has_timeline(container.format.name) and first - start > _LATEST_START_S:
+        return first
+    # The container's start is rounded to microseconds. If it equals the start of this stream, use
+    # the exact value; otherwise the first frame would lie slightly before 0.
+    return first if abs(start - first) <= Fraction(1, _MICROSECONDS) else start
 
 
 def _duration(

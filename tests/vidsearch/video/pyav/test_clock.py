@@ -1,3 +1,4 @@
+from collections.abc import Sequence
 from fractions import Fraction
 from itertools import pairwise
 
@@ -12,7 +13,7 @@ HOUR = 3_600_000
 
 
 def run(
-    stamps: list[int | None], duration: Fraction | int = 40, *, restarts: bool = False
+    stamps: Sequence[int | None], duration: Fraction | int = 40, *, restarts: bool = False
 ) -> list[int | None]:
     clock = PresentationClock(MS, first=0, restarts=restarts)
     return [
@@ -77,6 +78,8 @@ def test_a_single_damaged_stamp_is_ignored() -> None:
     assert run([0, 40, 95_000_000, 120, 160]) == [0, 40, 80, 120, 160]
     assert run([9000, 9040, 3, 9120, 9160]) == [9000, 9040, 9080, 9120, 9160]
     assert run([0, 40, 95_000_000, 95_000_001, 160, 200, 240]) == line(0, 7)
+    # Frames that a decoder returns around damage, one second late, between the frames of this time.
+    assert run([0, 1000, 40, 1040, 80, 1080, 1120]) == [0, 1000, None, 1040, None, 1080, 1120]
 
 
 def test_stamps_that_stand_still_are_spaced_by_the_durations() -> None:

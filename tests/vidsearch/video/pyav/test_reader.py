@@ -27,8 +27,8 @@ from vidsearch.errors import (
 )
 from vidsearch.video.open import open_video
 from vidsearch.video.pyav.reader import PyAVReader
+from vidsearch.video.report import ReadReport
 from vidsearch.video.source import ByteSource
-from vidsearch.video.types import ReadReport
 
 
 def read(path: Path) -> tuple[list[int], list[float], ReadReport]:

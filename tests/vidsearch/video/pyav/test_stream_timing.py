@@ -30,6 +30,8 @@ def length_of(
         duration=None if stream_s is None else round(stream_s * 1000),
         metadata=dict(tags or {}),
         frames=0,
+        average_rate=None,
+        codec_context=SimpleNamespace(framerate=None),
     )
     container: Any = SimpleNamespace(
         format=SimpleNamespace(name=kind),

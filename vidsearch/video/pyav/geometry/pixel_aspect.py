@@ -7,6 +7,7 @@ from typing import Final
 
 import av
 
+from vidsearch.video.pyav.packet_tags import PacketTag, PacketTagger
 from vidsearch.video.pyav.rational import exact
 
 _LARGEST: Final = Fraction(4)
@@ -37,12 +38,13 @@ class AspectDecoder:
         # number of threads.
         self._tagged = self._context.thread_count == 1
         self._context.copy_opaque = self._tagged
+        self._tagger = PacketTagger()
 
     def decode(self, packet: av.Packet[av.VideoStream]) -> list[av.VideoFrame]:
         """Return the frames that the decoder has ready after a packet."""
         if not self._tagged:
             return self._context.decode(packet)
-        tag = _RatioTag()
+        tag = self._tagger.tag(packet)
         packet.opaque = tag
         try:
             return self._context.decode(packet)
@@ -55,7 +57,7 @@ class AspectDecoder:
         Frames with the same ratio have the same object.
         """
         tag = frame.opaque
-        return tag.ratio if isinstance(tag, _RatioTag) else self._current_ratio()
+        return tag.ratio if isinstance(tag, PacketTag) else self._current_ratio()
 
     def _current_ratio(self) -> Fraction | None:
         coded = exact(self._context.sample_aspect_ratio)
@@ -71,15 +73,6 @@ class AspectDecoder:
         if self._coded_first is None or self._coded == self._coded_first:
             return False
         return abs(self._stated / self._coded_first - 1) < _SAME
-
-
-class _RatioTag:
-    """Opaque object of a packet: the pixel aspect ratio of its frame."""
-
-    __slots__ = ("ratio",)
-
-    def __init__(self) -> None:
-        self.ratio: Fraction | None = None
 
 
 def _usable(ratio: Fraction | None) -> Fraction | None:

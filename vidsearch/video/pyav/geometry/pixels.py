@@ -21,12 +21,16 @@ _SMOOTH = av.video.reformatter.Interpolation.BILINEAR
 class FrameConverter:
     """Converts the frames of one video, each to its own upright size with square pixels.
 
+    Attributes:
+        decoder: Decoder of the frames.
+
     Args:
         decoder: Decoder of the frames, which knows their pixel aspect.
         turn_deg: See ``ReadOptions.turn_deg``.
     """
 
     def __init__(self, decoder: AspectDecoder, turn_deg: int = 0) -> None:
+        self.decoder = decoder
         self._ratio_of = decoder.ratio_of
         self._stated = Orientation()
         self._turn_deg = turn_deg

@@ -6,7 +6,7 @@ from fractions import Fraction
 
 import pytest
 
-from vidsearch.video.types import ExpectedStream
+from vidsearch.video.report import ExpectedStream
 
 
 def stream(**changes: object) -> ExpectedStream:
@@ -17,7 +17,6 @@ def stream(**changes: object) -> ExpectedStream:
         "duration_s": 10.0,
         "exact": True,
         "frames": 100,
-        "has_pts": True,
     }
     return ExpectedStream(**{**values, **changes})  # type: ignore[arg-type]
 
@@ -78,3 +77,16 @@ def test_without_a_stated_length_the_video_is_whole() -> None:
     report = stream(frames=None, duration_s=None).compare(5, Fraction(3), errors=0, damaged=0)
     assert report.share == 1.0
     assert not report.partly_read
+
+
+def test_the_length_is_what_was_decoded_if_that_is_more() -> None:
+    assert stream().compare(100, Fraction(12), 0, 0).duration_s == 10
+    assert stream().compare(100, Fraction(1203, 100), 0, 0).duration_s == 10  # less than a frame
+    assert stream(frames=None).compare(150, Fraction(17), 0, 0).duration_s == 15
+    assert stream(duration_s=None, frames=None).compare(50, Fraction(7), 0, 0).duration_s == 5
+
+
+def test_a_stated_length_of_joined_recordings_is_not_used() -> None:
+    false_length = stream(frames=None, duration_s=154_000.0)
+    report = false_length.compare(40, Fraction(6), 0, 0, joined=True)
+    assert (report.duration_s, report.partly_read, report.share) == (4, False, 1)
