@@ -30,8 +30,9 @@ from vidsearch.faces.track import Tracker
 from vidsearch.faces.track.tracklet import Tracklet
 from vidsearch.models.registry import LoadedPack, load_pack
 from vidsearch.video.open import open_video
+from vidsearch.video.report import ReadReport
 from vidsearch.video.sampling import FrameSampler, SamplingConfig
-from vidsearch.video.types import DecodedFrame, FrameGeometry, ReadReport, VideoInfo, VideoReader
+from vidsearch.video.types import DecodedFrame, FrameGeometry, VideoInfo, VideoReader
 
 RATES = (1.0, 2.0, 3.0, 5.0, 10.0)
 SIZE_WH = (640, 360)

@@ -11,7 +11,6 @@ import av
 import av.error
 
 from vidsearch.read_options import Anchor
-from vidsearch.video.pyav.demuxers import finds_packets
 from vidsearch.video.pyav.geometry.pixel_aspect import AspectDecoder
 from vidsearch.video.pyav.open import OpenedStream
 from vidsearch.video.pyav.rational import exact
@@ -21,6 +20,7 @@ from vidsearch.video.pyav.seeking import (
     seek,
     seek_byte,
 )
+from vidsearch.video.pyav.timing.demuxers import finds_packets
 
 _MAX_READ_ERRORS: Final = 1000
 # Frames after a keyframe packet within which its frame must leave the decoder.

@@ -19,15 +19,16 @@ import av
 from vidsearch.errors import VideoDecodeError
 from vidsearch.read_options import DEFAULT_READ, ReadOptions
 from vidsearch.text.printable import printable
-from vidsearch.video.pyav.demuxers import has_timeline, is_searchable, is_sliced
 from vidsearch.video.pyav.frame_source import Frames, FrameSource
-from vidsearch.video.pyav.frames import PyAVFrame, stamps_of
+from vidsearch.video.pyav.frames import PyAVFrame
 from vidsearch.video.pyav.geometry.pixels import FrameConverter
 from vidsearch.video.pyav.info import video_info
 from vidsearch.video.pyav.open import MAX_PIXELS, OpenedStream, container_name
 from vidsearch.video.pyav.seeking import first_keyframe, has_steady_clock, seek_targets
-from vidsearch.video.pyav.stream_timing import expected_stream
-from vidsearch.video.pyav.timeline import Timeline
+from vidsearch.video.pyav.timing.demuxers import has_timeline, is_searchable, is_sliced
+from vidsearch.video.pyav.timing.stamps import stamps_of
+from vidsearch.video.pyav.timing.stream_timing import expected_stream
+from vidsearch.video.pyav.timing.timeline import Timeline
 from vidsearch.video.report import ExpectedStream, ReadReport
 from vidsearch.video.source import ByteSource
 from vidsearch.video.types import DecodedFrame, VideoInfo, VideoReader
@@ -187,10 +188,10 @@ class PyAVReader(VideoReader):
         expected = self._expected
         end = expected.start if self._end is None else self._end
         frames = []
-        for frame, at in self._source.take_audio():
+        for frame, time in self._source.take_audio():
             # Around a join, the audio frame belongs to either recording.
-            times = [at + offset * expected.time_base for offset in self._timeline.offsets]
-            nearest = min(times, key=lambda time: abs(time - end))
+            times = [time + offset * expected.time_base for offset in self._timeline.offsets]
+            nearest = min(times, key=lambda shifted: abs(shifted - end))
             frames.append((frame, float(nearest - expected.start)))
         return frames
 
@@ -289,7 +290,7 @@ class PyAVReader(VideoReader):
         expected, source, timeline = self._expected, self._source, self._timeline
         if source.decoder is not self._convert.decoder:
             self._convert = FrameConverter(source.decoder, self._options.turn_deg)
-        for raw, tick, duration, errors in timeline.timed(frames, source):
+        for raw, tick, duration, errors in timeline.timed(frames, lambda: source.errors):
             if source.opened is None:
                 self._check_open()
             self._decoded += 1

@@ -12,7 +12,7 @@ import av.container
 import av.error
 
 from vidsearch.read_options import Anchor
-from vidsearch.video.pyav.clock import LEAP_S
+from vidsearch.video.pyav.timing.clock import LEAP_S
 
 _MARGINS_S: Final = (0.0, 2.0, 12.0, 60.0)
 # If an index holds negative decoding times, a seek to 0 misses the first keyframe.

@@ -7,8 +7,8 @@ from typing import Final
 
 import av
 
-from vidsearch.video.pyav.packet_tags import PacketTag, PacketTagger
 from vidsearch.video.pyav.rational import exact
+from vidsearch.video.pyav.timing.packet_tags import PacketTag, PacketTagger
 
 _LARGEST: Final = Fraction(4)
 # Wide PAL pixels are 64:45 by the picture's shape and 16:11 by the standard.

@@ -10,8 +10,8 @@ import re
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
-from vidsearch.video.pyav.demuxers import has_timeline, has_times
 from vidsearch.video.pyav.rational import Rational, exact
+from vidsearch.video.pyav.timing.demuxers import has_timeline, has_times
 from vidsearch.video.report import ExpectedStream, StampKind
 
 if TYPE_CHECKING:

@@ -26,7 +26,7 @@ class PresentationClock:
     - A late frame (up to half a second before the last one, as decoders return them around damage)
       has no display time left: ``tick`` returns None.
     - A larger leap back that the next frames confirm is a join of two recordings: time continues
-      from there. So does a smaller step back after which three frames stay before the last one.
+      from there. So does a smaller step back after which three frames later before the last one.
     - A leap forward by more than 10 s that the next frames confirm is a join too where ``restarts``
       is set, in other streams a gap.
     - A leap that the next frames do not confirm is a damaged stamp. The frame follows the last one
@@ -61,7 +61,7 @@ class PresentationClock:
         self._restarts = restarts
         self._resumed = resumed
         self._last: int | None = None
-        self._at: int | Fraction = first
+        self._begin: int | Fraction = first
         self._duration = Fraction(0)
         self._stamp: int | None = None
         self._estimated = self._late = False
@@ -85,13 +85,13 @@ class PresentationClock:
             # Nearly all frames: a step forward that is no leap.
             tick = stamp + self.offset
             if 1 < tick - self._last <= self._leap:
-                self._last = self._at = tick
+                self._last = self._begin = tick
                 self._stamp, self._duration = stamp, duration
                 self._estimated = self._late = False
                 return tick
         if time is None:
-            known = [following for following in ahead if following is not None]
-            time = self._time(stamp, duration, known)
+            stamps = [later for later in ahead if later is not None]
+            time = self._time(stamp, duration, stamps)
         self._late = time is None
         if time is None:
             return None
@@ -99,13 +99,13 @@ class PresentationClock:
         if self._last is not None and tick <= self._last:
             tick = time = self._last + 1
         self._last = tick
-        self._at, self._duration = time, duration
+        self._begin, self._duration = time, duration
         return tick
 
     @property
     def _next(self) -> Fraction:
         """Time at which the last frame ends."""
-        return self._at + self._duration
+        return self._begin + self._duration
 
     def _time(
         self, stamp: int | None, duration: Fraction, ahead: Sequence[int]
@@ -166,7 +166,7 @@ class PresentationClock:
         if not self._leaps_forward(stamp) and not self._leaps_back(stamp, ahead):
             return None
         before = self._next - self.offset
-        returned = [stay for stay in ahead if abs(stay - before) < abs(stay - stamp)]
+        returned = [later for later in ahead if abs(later - before) < abs(later - stamp)]
         return returned[0] if 2 * len(returned) > len(ahead) else None
 
     def _stands_still(self, stamp: int, duration: Fraction, ahead: Sequence[int]) -> bool:

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from fractions import Fraction
 from typing import Final, TypeAlias
 
 import av
 
 from vidsearch.read_options import Anchor
-from vidsearch.video.pyav.clock import LOOK_AHEAD, PresentationClock
-from vidsearch.video.pyav.frame_source import FrameSource
-from vidsearch.video.pyav.frames import Stamps
-from vidsearch.video.pyav.packet_tags import PacketTag
+from vidsearch.video.pyav.timing.clock import LOOK_AHEAD, PresentationClock
+from vidsearch.video.pyav.timing.packet_tags import PacketTag
+from vidsearch.video.pyav.timing.stamps import Stamps
 from vidsearch.video.report import ExpectedStream
 
 ANCHOR_EVERY_S: Final = 10
@@ -64,29 +63,31 @@ class Timeline:
         """True if time continued after a leap of the clock."""
         return self._clock.joined
 
-    def timed(self, frames: Iterator[av.VideoFrame], source: FrameSource) -> Iterator[PlacedFrame]:
+    def timed(
+        self, frames: Iterator[av.VideoFrame], errors: Callable[[], int]
+    ) -> Iterator[PlacedFrame]:
         """Yield the frames that have a display time.
 
         Args:
             frames: Decoded frames in display order.
-            source: Source of the frames, which counts errors.
+            errors: Returns the number of errors so far.
         """
         stamp_of = self._stamps.of
         waiting: deque[tuple[av.VideoFrame, int]] = deque()
         ahead: deque[int | None] = deque()
         for frame in frames:
-            waiting.append((frame, source.errors))
+            waiting.append((frame, errors()))
             ahead.append(stamp_of(frame))
             if len(waiting) > LOOK_AHEAD:
-                placed = self._place(*waiting.popleft(), ahead.popleft(), ahead)
+                placed = self._timed_frame(*waiting.popleft(), ahead.popleft(), ahead)
                 if placed is not None:
                     yield placed
         while waiting:
-            placed = self._place(*waiting.popleft(), ahead.popleft(), ahead)
+            placed = self._timed_frame(*waiting.popleft(), ahead.popleft(), ahead)
             if placed is not None:
                 yield placed
 
-    def _place(
+    def _timed_frame(
         self, frame: av.VideoFrame, errors: int, stamp: int | None, ahead: deque[int | None]
     ) -> PlacedFrame | None:
         duration = self._duration(frame)

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vidsearch.video.pyav.clock import LOOK_AHEAD, PresentationClock
+from vidsearch.video.pyav.timing.clock import LOOK_AHEAD, PresentationClock
 
 MS = Fraction(1, 1000)
 HOUR = 3_600_000

@@ -7,7 +7,7 @@ from fractions import Fraction
 from types import SimpleNamespace
 from typing import Any
 
-from vidsearch.video.pyav.stream_timing import expected_stream
+from vidsearch.video.pyav.timing.stream_timing import expected_stream
 
 FFMPEG, MKVMERGE = "Lavf62.3.100", "libebml v1.4.4 + libmatroska v1.7.1"
 STATISTICS = {"_STATISTICS_WRITING_APP": "mkvmerge v80.0"}
