@@ -10,6 +10,7 @@ from pipelines.stages.options import IndexConfig
 from pipelines.stages.payloads import Failure
 from vidsearch.catalog import Catalog
 from vidsearch.video.discover import VideoSource
+from vidsearch.video.discovery.exclusion import in_system_folder
 
 QUARANTINE_STAGE = "worker"
 """Stage of a failure that killed its workers; the video is then quarantined."""
@@ -53,7 +54,8 @@ def select_files(catalog: Catalog, files: Sequence[VideoSource], config: IndexCo
             quarantined.append(Failure(QUARANTINE_STAGE, file, error, message, before.video_id))
         elif config.again or before.status == "failed":
             to_index.append(file)
-    to_index.sort(key=lambda file: (-file.size, file.uri))
+    # Of several files with one content, the first gives the video its path.
+    to_index.sort(key=lambda file: (-file.size, in_system_folder(file.uri), file.uri))
     skipped = len(files) - len(to_index) - len(quarantined)
     earlier = ((file.uri, known_files.get(file.uri)) for file in to_index)
     searchable = frozenset(

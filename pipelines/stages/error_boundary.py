@@ -16,7 +16,7 @@ from vidsearch.errors import InstallationError, VideoChangedError, VideoError, r
 from vidsearch.libraries import installation_error
 from vidsearch.models.registry import LoadedPack
 from vidsearch.video.discover import VideoSource
-from vidsearch.video.discovery.changes import require_unchanged
+from vidsearch.video.discovery.changes import FileWatch
 from vidsearch.video.identity import content_id
 
 _LOG = logging.getLogger(__name__)
@@ -83,9 +83,9 @@ def join(joiner: SliceJoiner, outcome: SliceOutcome) -> None:
 def _read_unchanged(source: VideoSource, read: Callable[[], T]) -> T | Failure:
     """Return the result of ``read``; ``Failure`` if the file changed before or meanwhile."""
     try:
-        require_unchanged(source)
+        watched = FileWatch(source)
         result = read()
-        require_unchanged(source)
+        watched.require_unchanged()
     except VideoChangedError as error:
         return Failure(CHANGED_STAGE, source, type(error).__name__, str(error))
     return result

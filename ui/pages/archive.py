@@ -12,9 +12,11 @@ from ui.components.markup import markdown
 from ui.service.jobs import Job, jobs
 from vidsearch.archive import Archive, ArchiveStatus
 from vidsearch.catalog.people import judgements
+from vidsearch.catalog.sources.accounts import SourceStatus
 from vidsearch.catalog.status import VideoProblem
 from vidsearch.erasure.person import forget_person
 from vidsearch.erasure.videos import forget_video
+from vidsearch.results.account_sentences import account_lines
 from vidsearch.results.words import clock, counted
 from vidsearch.text.labels import distinct_labels
 from vidsearch.text.names import native_name, portable_name
@@ -69,6 +71,19 @@ def _show_metrics(status: ArchiveStatus) -> None:
                 f"{counted(len(problems), 'video')} {title}", icon=":material/report:"
             ):
                 _problems(problems)
+
+    if status.sources:
+        with st.expander("Files that are not indexed", icon=":material/folder_off:"):
+            for source in status.sources:
+                _show_source(source)
+
+
+def _show_source(source: SourceStatus) -> None:
+    """Show what the last search of a folder, list or prefix passed over, excluded or missed."""
+    lines = account_lines(source.account)
+    lines += [f"Failed: {printable(message)}" for _, _, message in source.failures]
+    st.markdown(f"**{markdown(source.source)}**, searched {source.searched_at}")
+    st.markdown("\n".join(f"- {markdown(line)}" for line in lines or ["Every file is a video."]))
 
 
 def _problems(problems: tuple[VideoProblem, ...]) -> None:

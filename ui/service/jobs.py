@@ -56,9 +56,9 @@ class Job:
 
 
 def jobs(catalog: Catalog, now: datetime | None = None) -> tuple[Job, ...]:
-    """Return the latest 20 runs, newest first; logs that cannot be read are left out."""
+    """Return the latest 20 runs that had work, newest first; unreadable logs are left out."""
     current = now if now is not None else datetime.now(UTC)
-    all_jobs = [_job(log, current) for log in read_run_logs(catalog.root)]
+    all_jobs = [_job(log, current) for log in read_run_logs(catalog.root) if log.videos]
     return tuple(sorted(all_jobs, key=lambda job: job.started, reverse=True)[:_MAX_RUNS])
 
 

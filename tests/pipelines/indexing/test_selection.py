@@ -53,6 +53,16 @@ def test_only_a_failure_is_tried_again(catalog: Catalog) -> None:
     assert selected(catalog, *KNOWN) == (["/bad"], 1, 1)
 
 
+def test_copies_in_a_recycle_bin_come_after_live_ones(catalog: Catalog) -> None:
+    files = (source("/#recycle/a", 50), source("/z", 50), source("/large", 60))
+    assert selected(catalog, *files)[0] == ["/large", "/z", "/#recycle/a"]
+
+
+def test_changed_files_whose_earlier_content_can_be_searched(catalog: Catalog) -> None:
+    files = (source("/good", 11), source("/bad", 20), source("/new", 5))
+    assert select_files(catalog, files, IndexConfig()).searchable == {"/good"}
+
+
 def test_a_quarantined_file_needs_its_own_option(catalog: Catalog) -> None:
     assert selected(catalog, *KNOWN, again=True) == (["/bad", "/good"], 1, 0)
     assert selected(catalog, *KNOWN, retry_failed=True) == (["/deadly", "/bad"], 0, 1)

@@ -128,7 +128,9 @@ def test_the_archive_page_names_what_failed(app: AppTest, app_over: Start, made:
     page = AppTest.from_string("from ui.pages.archive import render\nrender()", default_timeout=60)
     page.run()
     assert not page.exception
-    assert "could not be indexed" in page.expander[0].label
+    labels = [expander.label for expander in page.expander]
+    assert "could not be indexed" in labels[0]
+    assert "Files that are not indexed" in labels
     assert "started without **--root FOLDER**" in words(page)
 
 

@@ -45,6 +45,15 @@ def test_a_running_job_says_how_far_it_is(catalog: Catalog) -> None:
     assert (later.state, later.left_s) == ("silent", None)
 
 
+def test_a_run_without_work_is_not_listed(catalog: Catalog) -> None:
+    write_log(
+        catalog,
+        "r3",
+        [(0, {"event": "start", "videos": 0}), (1, {"event": "end", "how": "done"})],
+    )
+    assert [job for job in jobs(catalog, NOON) if job.run_id == "r3"] == []
+
+
 def test_an_ended_job_says_how(catalog: Catalog) -> None:
     write_log(
         catalog,

@@ -11,12 +11,14 @@ import pytest
 from vidsearch.catalog import Catalog, CatalogWriter, KnownFile
 from vidsearch.catalog.people import add_person, judge
 from vidsearch.catalog.schema import track_rows
+from vidsearch.catalog.sources.accounts import read_scopes, write_scopes
 from vidsearch.catalog.tables import Table
 from vidsearch.commands.main import main
 from vidsearch.erasure.receipt import RECEIPTS
 from vidsearch.erasure.videos import forget_video
 from vidsearch.errors import CatalogError, ConfigError
 from vidsearch.search.track_index import TrackSearcher, rebuild
+from vidsearch.video.discovery.account import Account, Scope, SourceFailure
 
 
 @pytest.fixture
@@ -195,3 +197,14 @@ def test_no_spelling_of_a_name_is_left(
     for path in tmp_path.rglob("*"):
         if path.is_file() and path.parent.name != "receipts":
             assert b"/films/" not in path.read_bytes(), (path, tail)
+
+
+def test_accounts_of_sources_forget_the_path(catalog: Catalog, synthetic: ModuleType) -> None:
+    uri = synthetic.make_video(1).video.uri
+    account = Account(videos=3, dangling=(uri, "/archive/other"))
+    failure = SourceFailure(uri, ConfigError(f"'{uri}' does not exist"))
+    write_scopes(catalog.root, [Scope("/archive", account, (failure,))])
+    assert forget_video(catalog, "video-0001").log_lines == 3
+    (status,) = read_scopes(catalog.root)
+    assert status.account == Account(videos=3, dangling=("/archive/other",))
+    assert status.failures == ()

@@ -111,7 +111,7 @@ def _stored(folder: StoragePath) -> Iterator[tuple[str, SourceStatus]]:
         try:
             lines = folder.child(name).read().decode("utf-8", "replace").splitlines()
             yield name, _parsed([json.loads(line) for line in lines])
-        except (OSError, ValueError, KeyError, TypeError):
+        except (OSError, ValueError, LookupError, TypeError):
             continue
 
 
