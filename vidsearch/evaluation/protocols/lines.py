@@ -42,7 +42,8 @@ def split_fields(line: str) -> list[str]:
     """
     separator = next((mark for mark in "\t;," if mark in line), None)
     if separator is None:
-        return line.split()
+        fields = line.split()
+        return fields if len(fields) > 1 else [field.strip('"') for field in fields]
     fields = [field.strip() for field in next(csv.reader([line], delimiter=separator), [])]
     while fields and not fields[-1]:
         fields.pop()
