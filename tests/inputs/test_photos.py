@@ -21,7 +21,7 @@ from vidsearch.faces.template import normalise
 from vidsearch.models.registry import LoadedPack
 from vidsearch.photo.open import open_photo, read_photo
 from vidsearch.photo.query_warning import QueryWarning, WarningCode
-from vidsearch.search.query import query_face
+from vidsearch.search.query import query_face, query_faces
 
 SAME_FACE = 0.9
 """Least cosine of two encodings of one picture; two photos of one person reach about 0.6."""
@@ -276,3 +276,25 @@ def test_names_of_other_systems(tmp_path: Path) -> None:
     odd = tmp_path / "caf\udce9.png"
     odd.write_bytes(encoded(portrait(), "PNG"))
     assert open_photo(odd).image.shape == portrait().shape
+
+
+def test_unusable_photos_beside_others_are_left_out_of_a_query(
+    models: LoadedPack, tmp_path: Path
+) -> None:
+    contents = {
+        "face.png": encoded(portrait(), "PNG"),
+        "broken.jpg": b"\xff\xd8\xff\xe0 no picture",
+        "still.png": encoded(still(), "PNG"),
+    }
+    for name, content in contents.items():
+        (tmp_path / name).write_bytes(content)
+    paths = [tmp_path / name for name in ("broken.jpg", "face.png", "gone.png", "still.png")]
+    (found,) = query_faces(paths, models)
+    assert [Path(str(warning.fields["photo"])).name for warning in found.warnings] == [
+        "broken.jpg",
+        "gone.png",
+        "still.png",
+    ]
+    assert {warning.code for warning in found.warnings} == {WarningCode.PHOTO_LEFT_OUT}
+    with pytest.raises(PhotoError, match=r"broken\.jpg"):
+        query_faces([paths[0], paths[3]], models)

@@ -103,8 +103,9 @@ def search(
         ),
     )
     searcher = PhotoSearcher(Catalog.open(catalog), device=device)
-    _print(searcher.search(photos, request), as_json, csv, html)
-    return 0
+    result = searcher.search(photos, request)
+    _print(result, as_json, csv, html)
+    return 0 if result.complete_query else options.SOME_INPUTS_FAILED
 
 
 def _print(result: SearchResult, as_json: bool, csv: str | None, html: str | None) -> None:

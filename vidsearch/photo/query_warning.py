@@ -26,6 +26,7 @@ class WarningCode(StrEnum):
     SEVERAL_FACES = "several-faces"  # faces: faces in the photo; the largest was used
     POOR_FACE = "poor-face"  # quality: of the face, which is too small or too blurred
     UNCLEAR_FACE = "unclear-face"  # quality: of the face, which is turned away or badly lit
+    PHOTO_LEFT_OUT = "photo-left-out"  # photo: another photo of the query; reason: error message
     DIFFERENT_PEOPLE = "different-people"  # groups: names of the photos, one tuple per person
 
 

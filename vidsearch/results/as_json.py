@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from vidsearch.datatypes import Hit, Vector
+from vidsearch.photo.query_warning import WarningCode
 from vidsearch.results.result import QueryPhoto, SearchResult
 from vidsearch.text.names import portable_name
 
@@ -12,7 +13,8 @@ from vidsearch.text.names import portable_name
 def to_json(result: SearchResult) -> dict[str, Any]:
     """Return the object that ``search --json`` prints. Keys and their order are a contract.
 
-    ``false_hits`` is absent where the archive holds too few tracks for an estimate.
+    ``false_hits`` is absent where the archive holds too few tracks for an estimate, and
+    ``left_out`` if every photo was used.
 
     Times have milliseconds, boxes tenths of a pixel, probabilities and similarities six digits.
     Every number is finite. Names are valid Unicode, see ``portable_name``.
@@ -38,6 +40,14 @@ def to_json(result: SearchResult) -> dict[str, Any]:
                 for level in estimate.levels
             ],
         }
+    left_out = [
+        {"photo": portable_name(warning.fields["photo"]), "reason": warning.fields["reason"]}
+        for photo in result.query
+        for warning in photo.warnings
+        if warning.code is WarningCode.PHOTO_LEFT_OUT
+    ]
+    if left_out:
+        document["left_out"] = left_out
     return document
 
 

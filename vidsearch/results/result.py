@@ -11,7 +11,7 @@ import numpy as np
 
 from vidsearch.datatypes import Hit, Vector, check_array
 from vidsearch.errors import ShapeError
-from vidsearch.photo.query_warning import QueryWarning
+from vidsearch.photo.query_warning import QueryWarning, WarningCode
 from vidsearch.results.threshold_advice import FalseHitEstimate
 from vidsearch.results.words import LIKELY, check_probability
 
@@ -98,6 +98,12 @@ class SearchResult:
                 raise ShapeError(
                     f"hits must be in order of rank; {later.rank} follows {earlier.rank}"
                 )
+
+    @property
+    def complete_query(self) -> bool:
+        """True if every photo of the query was used."""
+        warnings = (warning for photo in self.query for warning in photo.warnings)
+        return all(warning.code is not WarningCode.PHOTO_LEFT_OUT for warning in warnings)
 
     @property
     def likely(self) -> tuple[Hit, ...]:

@@ -74,6 +74,7 @@ WARNING_SENTENCES: dict[WarningCode, Callable[[Fields], str]] = {
     WarningCode.UNCLEAR_FACE: lambda fields: _unreliable(
         "turned away, badly lit or unclear", fields
     ),
+    WarningCode.PHOTO_LEFT_OUT: lambda fields: f"left out of the query: {fields['reason']}",
     WarningCode.DIFFERENT_PEOPLE: _different_people,
 }
 """Sentence of each warning, made from its fields."""

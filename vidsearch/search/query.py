@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -10,7 +11,7 @@ from typing import Protocol
 import numpy as np
 
 from vidsearch.datatypes import Image, Template, Vector, check_array
-from vidsearch.errors import ConfigError, NoFaceError, ShapeError
+from vidsearch.errors import ConfigError, NoFaceError, PhotoError, ShapeError
 from vidsearch.faces.jpeg import encode_jpeg
 from vidsearch.faces.template import normalise, pool
 from vidsearch.photo.detection import FoundFaces, find_faces
@@ -113,6 +114,34 @@ def query_face(
         box_xyxy=found.box_xyxy * np.float32(photo.scale),
         warnings=(*photo.warnings, *found.warnings),
     )
+
+
+def query_faces(
+    photos: Sequence[str | os.PathLike[str]], models: FaceModels, face: int | None = None
+) -> list[QueryFace]:
+    """Return the faces of the photos of a query that can be used.
+
+    The first face has a warning for each photo that is left out.
+
+    Raises:
+        PhotoError: No photo can be used; the error of the first.
+        ConfigError: A photo has no face of that number.
+    """
+    faces: list[QueryFace] = []
+    left_out: list[QueryWarning] = []
+    first_error: PhotoError | None = None
+    for photo in photos:
+        try:
+            faces.append(query_face(photo, models, face))
+        except PhotoError as error:
+            first_error = first_error if first_error is not None else error
+            fields = {"photo": os.fspath(photo), "reason": str(error)}
+            left_out.append(QueryWarning(WarningCode.PHOTO_LEFT_OUT, fields))
+    if first_error is not None and not faces:
+        raise first_error
+    if left_out:
+        faces[0] = dataclasses.replace(faces[0], warnings=(*faces[0].warnings, *left_out))
+    return faces
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -29,7 +29,7 @@ from vidsearch.results.words import clock
 from vidsearch.search.false_hits import expected_false_hits
 from vidsearch.search.filter import SearchFilter
 from vidsearch.search.known_impostors import known_impostor_pairs, threshold_table
-from vidsearch.search.query import QueryFace, disagreement, pool_query, query_face
+from vidsearch.search.query import QueryFace, disagreement, pool_query, query_faces
 from vidsearch.search.track_index import TrackSearcher
 from vidsearch.text.names import native_name
 
@@ -138,10 +138,11 @@ class PhotoSearcher:
     ) -> SearchResult:
         """Return the tracks most similar to the person in these photos.
 
-        Several photos of one person make a better query.
+        Several photos of one person make a better query. Photos that cannot be read, or show no
+        face, are left out with a warning if others can be used.
 
         Raises:
-            PhotoError: A photo cannot be read, or shows no face.
+            PhotoError: No photo can be read, or none shows a face.
             ConfigError: There is no photo, ``face`` is out of range, or the filter names an unknown
                 video.
         """
@@ -150,8 +151,7 @@ class PhotoSearcher:
             raise ConfigError(
                 "--face picks a face in one photo; pass one photo, or crop the others"
             )
-        faces = [query_face(photo, self._models, options.face) for photo in photos]
-        return self.search_faces(faces, options)
+        return self.search_faces(query_faces(photos, self._models, options.face), options)
 
     def search_faces(
         self,

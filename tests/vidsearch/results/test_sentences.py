@@ -60,6 +60,10 @@ WARNINGS = (
         "turned away, badly lit or unclear (quality 0.40): expect an unreliable answer",
     ),
     (
+        QueryWarning(WarningCode.PHOTO_LEFT_OUT, {"photo": "b.jpg", "reason": "'b.jpg' is empty"}),
+        "left out of the query: 'b.jpg' is empty",
+    ),
+    (
         QueryWarning(WarningCode.DIFFERENT_PEOPLE, {"groups": (("b", "c"), ("a\nb",))}),
         r"these photos may show different people: b, c | a\nb; search for each person separately",
     ),
