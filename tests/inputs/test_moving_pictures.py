@@ -11,9 +11,14 @@ import numpy as np
 import pytest
 from PIL import Image as Pillow
 
+from pipelines import index
+from pipelines.cluster.config import ClusterConfig
+from pipelines.demo.people import load_pictures
 from tests.helpers.videos import numbered_image, read_number
 from tests.inputs import moving_pictures
+from tests.inputs.low_rates import view
 from tests.inputs.moving_pictures import FAMILY, FRAMES, Moving
+from vidsearch import Archive
 from vidsearch.errors import VideoOpenError
 from vidsearch.media.motion_jpeg import is_motion_jpeg, is_multipart_jpeg
 from vidsearch.video.clips import cut_clip
@@ -174,3 +179,30 @@ def test_a_thumbnail_inside_of_a_photo_is_no_second_frame() -> None:
 )
 def test_other_text_is_no_answer_of_a_camera(head: bytes) -> None:
     assert not is_multipart_jpeg(head)
+
+
+def test_a_person_is_found_in_moving_pictures(photos: Path, tmp_path: Path) -> None:
+    images = [
+        Pillow.fromarray(view(load_pictures(), "Ann", shift=number)) for number in range(FRAMES)
+    ]
+    frames = []
+    for image in images:
+        target = io.BytesIO()
+        image.save(target, "JPEG", quality=90)
+        frames.append(target.getvalue())
+    folder = tmp_path / "videos"
+    folder.mkdir()
+    (folder / "camera.mjpeg").write_bytes(b"".join(frames))
+    (folder / "camera.mpjpeg").write_bytes(moving_pictures.multipart(frames))
+    for name in ("a.gif", "a.webp"):
+        images[0].save(folder / name, save_all=True, append_images=images[1:], duration=100)
+    report = index(tmp_path / "catalog", sorted(folder.iterdir()), cluster=ClusterConfig(workers=1))
+    assert not report.failures
+    hits = Archive.open(tmp_path / "catalog").search(photos / "astronaut.jpg").hits
+    sure = {Path(hit.video).name: hit.span for hit in hits if hit.confidence > 0.9}
+    assert {name: round(span.end_s, 2) for name, span in sure.items()} == {
+        "camera.mjpeg": 0.48,
+        "camera.mpjpeg": 0.48,
+        "a.gif": 1.2,
+        "a.webp": 1.2,
+    }
