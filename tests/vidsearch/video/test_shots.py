@@ -174,3 +174,22 @@ def _real_shots(media: Path) -> list[Thumbnails]:
         photo = np.ascontiguousarray(whole[:, :, ::-1])
         shots.append([photo[n // 4 : n // 4 + H, n : n + W] for n in range(40)])
     return shots
+
+
+@pytest.mark.parametrize("interval_s", [0.125, 0.5, 60.0])
+def test_every_shot_of_one_frame_is_found_at_a_low_rate(interval_s: float) -> None:
+    detector = ShotDetector()
+    found = [cut for n in range(6) for cut in detector.push(shot(n, 1)[0], interval_s)]
+    assert found + detector.finish() == [1, 2, 3, 4, 5]
+
+
+def test_motion_is_no_cut_at_a_low_rate() -> None:
+    detector = ShotDetector()
+    found = [cut for view in shot(1, 12, drift=10) for cut in detector.push(view, 1.0)]
+    assert found + detector.finish() == []
+
+
+@pytest.mark.parametrize("name", ["min_step", "sparse_step", "sparse_shifted"])
+def test_a_threshold_that_is_not_above_zero_is_refused(name: str) -> None:
+    with pytest.raises(ConfigError, match=f"{name} must be above 0"):
+        ShotConfig(**{name: 0.0})

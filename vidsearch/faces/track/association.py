@@ -132,6 +132,30 @@ def appearance_log_odds(
     return np.stack(rows)
 
 
+def is_another_person(
+    tracklets: Sequence[Appearance],
+    faces: Appearance,
+    confidence: SimilarityCalibration,
+    veto_confidence: float,
+) -> NDArray[np.bool_]:
+    """Return True for each face that is not the person of a tracklet, by appearance alone.
+
+    Use it between frames that lie far apart: another person may have taken the place. Every face
+    whose quality gives it a weight has full weight.
+
+    Args:
+        tracklets: See ``appearance_log_odds``.
+        faces: N faces to compare.
+        confidence: Calibration of the pack.
+        veto_confidence: See ``TrackingConfig``.
+
+    Returns:
+        (T, N) bool.
+    """
+    odds = appearance_log_odds(tracklets, faces, confidence, full_weight=True)
+    return np.asarray(odds < log_odds(np.array(veto_confidence)))
+
+
 def _weight(quality: NDArray[np.floating], *, full: bool) -> NDArray[np.float64]:
     weight = reliability(quality)
     return np.ceil(weight) if full else weight

@@ -15,6 +15,7 @@ from vidsearch.faces.track.association import (
     Appearance,
     SimilarityCalibration,
     appearance_log_odds,
+    is_another_person,
     log_odds,
     position_log_odds,
 )
@@ -81,6 +82,10 @@ def _links(
             frame_wh,
             config.drift_sizes_per_s,
         )
+        if tracklet.is_sparse:
+            odds[
+                is_another_person([centres[earlier]], near, confidence, config.veto_confidence)
+            ] = -np.inf
         links += [
             (-float(odds[0, column]), earlier, low + int(column))
             for column in np.flatnonzero(odds[0] >= least)

@@ -14,6 +14,7 @@ from vidsearch.faces.track.association import (
     Appearance,
     SimilarityCalibration,
     appearance_log_odds,
+    is_another_person,
     log_odds,
     position_log_odds,
 )
@@ -22,8 +23,6 @@ from vidsearch.faces.track.joining import join
 from vidsearch.faces.track.kept import best_first, best_per_time_span
 from vidsearch.faces.track.tracklet import Tracklet
 
-# Seconds between two frames from which a position alone is no evidence of the same person.
-_SPARSE_S = 0.125
 _TIME_TOLERANCE_S = 1e-6
 
 
@@ -128,13 +127,12 @@ class Tracker:
             self._config.drift_sizes_per_s,
         )
         gain: NDArray[np.float64] = appearance + position
-        # Another person may take the place between two frames that lie far apart.
-        if self._last_duration_s >= _SPARSE_S:
-            appearance = appearance_log_odds(
-                tracklets, compared, self._confidence, full_weight=True
-            )
-        veto = log_odds(np.array(self._config.veto_confidence))
-        gain[(appearance < veto) | (gain <= 0)] = 0.0
+        veto = self._config.veto_confidence
+        gain[(appearance < log_odds(np.array(veto))) | (gain <= 0)] = 0.0
+        sparse = [row for row, tracklet in enumerate(self._open) if tracklet.is_sparse]
+        if sparse:
+            distant = [tracklets[row] for row in sparse]
+            gain[sparse] *= ~is_another_person(distant, compared, self._confidence, veto)
         rows, columns = linear_sum_assignment(gain, maximize=True)
         return {
             int(column): self._open[row]

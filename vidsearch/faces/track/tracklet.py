@@ -11,6 +11,9 @@ from vidsearch.faces.template import normalise
 from vidsearch.faces.track.association import Appearance
 from vidsearch.faces.track.kept import best_per_time_span
 
+_SPARSE_S = 0.125
+"""Seconds to the next frame from which another person may have taken the place."""
+
 _RECENT = 3
 """Last faces compared besides the centre: a turning head is most similar to its last faces."""
 
@@ -75,6 +78,11 @@ class Tracklet:
         """Return the centre of the faces so far."""
         assert self.total is not None
         return Appearance(normalise(self.total[None]), np.array([self.mean_quality], np.float32))
+
+    @property
+    def is_sparse(self) -> bool:
+        """True if the frame of the last face is far from the next frame in time."""
+        return self.ends_s[-1] - self.times_s[-1] >= _SPARSE_S
 
     @property
     def mean_quality(self) -> float:

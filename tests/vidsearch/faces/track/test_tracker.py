@@ -242,3 +242,24 @@ def test_the_order_of_detections_in_a_frame_does_not_matter(order: list[int]) ->
     for a, b in zip(plain, mixed, strict=True):
         np.testing.assert_allclose(a.template.vector, b.template.vector, atol=1e-6)
         assert (a.span, a.face_count) == (b.span, b.face_count)
+
+
+@pytest.mark.parametrize("step_s", [1.0, 5.0, 60.0])
+def test_consecutive_frames_at_any_distance_in_time_are_one_track(step_s: float) -> None:
+    frames = [frame(i * step_s, [Face(0, 300, quality=0.8)]) for i in range(6)]
+    tracks = run(replace(faces, frame_duration_s=step_s) for faces in frames)
+    assert [(t.face_count, t.span) for t in tracks] == [(6, TimeSpan(0.0, 1000.0))]
+
+
+def test_a_gap_in_the_samples_is_no_low_rate() -> None:
+    """Frames that were decoded, but not sampled, do not lengthen the longest gap."""
+    frames = [frame(time_s, [Face(0, 300, quality=0.8)]) for time_s in (0.0, 0.5, 9.0, 9.5)]
+    assert [t.face_count for t in run(frames)] == [2, 2]
+
+
+def test_position_does_not_join_two_persons_between_distant_frames() -> None:
+    """Faces of middling quality: close in time, their position decides; far apart, they differ."""
+    frames = [frame(0.5 * i, [Face(i // 3, 300, size=30, quality=0.34)]) for i in range(6)]
+    assert [t.face_count for t in run(frames)] == [6]
+    distant = [replace(faces, frame_duration_s=0.5) for faces in frames]
+    assert [t.face_count for t in run(distant)] == [3, 3]
