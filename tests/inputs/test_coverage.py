@@ -7,6 +7,7 @@ import os
 from collections import Counter
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import fsspec
 import pytest
@@ -252,14 +253,14 @@ def test_a_folder_that_cannot_be_listed_is_named(
     for name in ("a/film.mp4", "locked/film.mp4"):
         (root / name).parent.mkdir()
         (root / name).write_bytes(b"x")
-    listed = os.listdir
+    listed = os.scandir
 
-    def refuse(path: str) -> list[str]:
+    def refuse(path: str) -> Any:
         if path.endswith("locked"):
             raise OSError(5, "Input/output error")
         return listed(path)
 
-    monkeypatch.setattr(os, "listdir", refuse)
+    monkeypatch.setattr(os, "scandir", refuse)
     account = discover([str(root)]).account
     assert account.unreadable == {str(root / "locked"): "Input/output error"}
     assert account_lines(account) == [

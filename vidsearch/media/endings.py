@@ -64,11 +64,12 @@ OTHER_ENDINGS: Final = frozenset(_OTHER_ENDINGS.split())
 The content of these files is not examined.
 """
 
-SHARED_WITH_OTHERS: Final = frozenset({".avs", ".dif", ".m2ts", ".mod", ".mts", ".ps", ".ts"})
+_SHARED_ENDINGS = ".avs .cine .dif .m2ts .mod .mts .nut .ps .rcv .rpl .smk .tp .ts .vdr"
+SHARED_WITH_OTHERS: Final = frozenset(_SHARED_ENDINGS.split())
 """Video endings that text files have too.
 
-TypeScript and Qt's translations (.ts), Go's module files and music (.mod), scripts of AviSynth
-(.avs), spreadsheets (.dif), and PostScript (.ps).
+TypeScript and Qt's translations (.ts), Go's module files and music (.mod), scripts (.avs, .nut,
+.smk), templates (.tp), spreadsheets (.dif), PostScript (.ps) and others.
 """
 
 _LONGEST_ENDING = 16

@@ -295,14 +295,14 @@ def test_a_missing_source_is_named(
 def test_an_unreadable_folder_is_named_inside_a_folder_and_a_failure_if_named(
     archive: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    listed = os.listdir
+    listed = os.scandir
 
-    def refuse(path: str) -> list[str]:
+    def refuse(path: str) -> Any:
         if path.endswith("2010"):
             raise PermissionError(13, "Permission denied")
         return listed(path)
 
-    monkeypatch.setattr(os, "listdir", refuse)
+    monkeypatch.setattr(os, "scandir", refuse)
     found = discover_sources([str(archive)])
     assert names(found.videos, archive) == FOUND[1:]
     assert found.account.unreadable == {str(archive / "2010"): "Permission denied"}

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Final
 
 from vidsearch.errors import VideoOpenError
-from vidsearch.media.endings import SHARED_WITH_OTHERS, ending_of
+from vidsearch.media.endings import OTHER_ENDINGS, SHARED_WITH_OTHERS, ending_of
 from vidsearch.media.video_content import head_bytes, holds_video
 from vidsearch.text.printable import printable
 from vidsearch.video.discovery.entries import Entry, EntryKind, VideoSource
@@ -28,6 +28,7 @@ WILDCARDS: Final = frozenset("*?[")
 _COUNTED_FILES = 100_000
 """Entries of an excluded folder that are counted: snapshots repeat the whole volume many times."""
 
+_LOST: Final = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ELOOP})
 _log = logging.getLogger(__name__)
 
 
@@ -81,7 +82,7 @@ class FolderSearch:
                 yield Entry(EntryKind.REPEATED, item.path)
                 continue
             try:
-                names = _names(item.path)
+                listed = _listed(item.path)
             except OSError as error:
                 if item is root:
                     raise VideoOpenError(
@@ -89,24 +90,25 @@ class FolderSearch:
                     ) from error
                 yield from _unreadable(item.path, error)
                 continue
-            if item is not root and is_catalog(names):
+            if item is not root and is_catalog([entry.name for entry in listed]):
                 yield _excluded_folder(item.path, CATALOG_RULE)
                 continue
             self.searched.add(item.real)
             yield Entry(EntryKind.FOLDER, item.path)
-            found = (self._entry(item, name) for name in names)
+            found = (self._entry(item, entry) for entry in listed)
             waiting += reversed([entry for entry in found if entry is not None])
 
-    def _entry(self, folder: _Folder, name: str) -> _Folder | Entry | None:
-        """Return an entry of a folder or a folder to search; None if it was removed meanwhile."""
+    def _entry(self, folder: _Folder, entry: os.DirEntry[str]) -> _Folder | Entry | None:
+        """Return an entry of a folder or a folder to search; None if it was removed meanwhile.
+
+        A file that is no video by its ending is not examined further: on a network drive, every
+        question about a file takes a round trip.
+        """
+        name = entry.name
         path = os.path.join(folder.path, name)  # noqa: PTH118 (Path is too slow here)
         relative = f"{folder.relative}/{name}" if folder.relative else name
-        try:
-            status = os.lstat(path)
-        except OSError as error:
-            return next(_unreadable(path, error), None)
-        is_link = stat.S_ISLNK(status.st_mode)
-        is_folder = os.path.isdir(path) if is_link else stat.S_ISDIR(status.st_mode)  # noqa: PTH112
+        is_link = entry.is_symlink()
+        is_folder = _is_folder(entry)
         rule = self.exclusion.rule(name, relative, path, folder=is_folder)
         if rule is not None:
             return (
@@ -117,7 +119,9 @@ class FolderSearch:
         real = os.path.realpath(path) if is_link else os.path.join(folder.real, name)  # noqa: PTH118
         if is_folder:
             return _Folder(path, real, relative)
-        return _file_entry(path, real, None if is_link else status)
+        if ending_of(name) in OTHER_ENDINGS and not is_link and _is_file(entry):
+            return Entry(EntryKind.PASSED_OVER, path, ending_of(name))
+        return _file_entry(path, real)
 
     def glob(self, pattern: str) -> Iterator[Entry]:
         """Yield the files that match a glob, and every entry of the folders that match.
@@ -146,7 +150,9 @@ class FolderSearch:
             elif rule is not None:
                 yield Entry(EntryKind.EXCLUDED, name, rule)
             else:
-                yield _file_entry(name, os.path.realpath(name), any_ending=literal)
+                found = _file_entry(name, os.path.realpath(name), any_ending=literal)
+                if found is not None:
+                    yield found
 
     def _matched_folder(self, path: str, rule: str | None) -> Iterator[Entry]:
         if rule is not None:
@@ -168,22 +174,22 @@ def named_file(path: str) -> Entry:
     return _video(path, os.path.realpath(path), status)
 
 
-def _file_entry(
-    path: str, real: str, status: os.stat_result | None = None, *, any_ending: bool = False
-) -> Entry:
+def _file_entry(path: str, real: str, *, any_ending: bool = False) -> Entry | None:
     """Return the entry of a file, whose kind its ending or its first bytes decide.
+
+    The result is None for a file that was removed meanwhile.
 
     Args:
         path: Absolute path.
         real: The same path without links.
-        status: Status of the file; None: read here.
         any_ending: Take a file with any ending for a video, except text with the ending of videos.
     """
     try:
-        status = status if status is not None else os.stat(path)  # noqa: PTH116
+        status = os.stat(path)  # noqa: PTH116
     except OSError as error:
-        lost = error.errno in {errno.ENOENT, errno.ENOTDIR, errno.ELOOP}
-        return Entry(EntryKind.DANGLING if lost else EntryKind.UNREADABLE, path, _reason(error))
+        if error.errno in _LOST and os.path.islink(path):  # noqa: PTH114
+            return Entry(EntryKind.DANGLING, path)
+        return next(_unreadable(path, error), None)
     if not stat.S_ISREG(status.st_mode):
         return Entry(EntryKind.SPECIAL, path)
     name = os.path.basename(path)  # noqa: PTH119
@@ -219,8 +225,24 @@ def absolute(path: Path) -> str:
         return str(path.resolve())
 
 
-def _names(folder: str) -> list[str]:
-    return sorted(os.listdir(folder), key=os.fsencode)  # noqa: PTH208 (names, not paths)
+def _listed(folder: str) -> list[os.DirEntry[str]]:
+    with os.scandir(folder) as entries:
+        return sorted(entries, key=lambda entry: os.fsencode(entry.name))
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    """Return True for a folder and for a link to one."""
+    try:
+        return entry.is_dir()
+    except OSError:
+        return False
+
+
+def _is_file(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_file(follow_symlinks=False)
+    except OSError:
+        return False
 
 
 def _literal_folder(pattern: str) -> str:
