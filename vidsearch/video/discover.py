@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from vidsearch.errors import ConfigError, VideoOpenError, VidsearchError
+from vidsearch.text.names import composed
 from vidsearch.text.printable import printable
 from vidsearch.video.discovery.account import Discovery, Scope, SourceFailure, Tally
 from vidsearch.video.discovery.entries import Entry, EntryKind, VideoSource
@@ -46,6 +47,7 @@ def discover(sources: Iterable[str], exclude: Iterable[str] = ()) -> Discovery:
     exclusion = Exclusion(tuple(exclude))
     search = _Search(exclusion, FolderSearch(exclusion))
     videos: dict[str, VideoSource] = {}
+    spelled: dict[str, str] = {}  # path with composed letters -> path of the first such file
     total = Tally(exclusion.patterns)
     failures: list[SourceFailure] = []
     scopes: list[Scope] = []
@@ -55,7 +57,8 @@ def discover(sources: Iterable[str], exclude: Iterable[str] = ()) -> Discovery:
         for entry in search.checked(source):
             counted = entry
             if entry.video is not None:
-                if entry.real in videos:
+                first = spelled.setdefault(composed(entry.real), entry.real)
+                if entry.real in videos or _is_same_file(first, entry.real):
                     counted = replace(entry, kind=EntryKind.REPEATED)
                 else:
                     videos[entry.real] = entry.video
@@ -68,6 +71,14 @@ def discover(sources: Iterable[str], exclude: Iterable[str] = ()) -> Discovery:
         if name is not None:
             scopes.append(Scope(name, scope.account(), tuple(failed)))
     return Discovery(tuple(videos.values()), total.account(), tuple(failures), tuple(scopes))
+
+
+def _is_same_file(first: str, second: str) -> bool:
+    """Return True if two paths that differ in the spelling of letters open the same file."""
+    try:
+        return first != second and os.path.samefile(first, second)  # noqa: PTH121
+    except OSError:  # removed meanwhile, or in an object store
+        return False
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from vidsearch.errors import ShapeError
 from vidsearch.evaluation.report.report import Figure
-from vidsearch.evaluation.report.svg import COLOURS, GENUINE, IMPOSTOR, svg_figure
+from vidsearch.evaluation.report.svg import COLOURS, GENUINE, IMPOSTOR, label_text, svg_figure
 
 Floats = NDArray[np.float64]
 Angles: TypeAlias = "ArrayLike | AngleCounts"
@@ -138,7 +138,7 @@ def angle_panels(panels: Mapping[str, tuple[Angles, Angles]], *, name: str, capt
         panel_axes = zip(figure.axes, sides.items(), strict=False)
         for number, (axes, (title, pair)) in enumerate(panel_axes):
             _pair_histogram(axes, pair)
-            axes.set(title=title, xlim=limits, ylim=(0, 1.3 * axes.dataLim.ymax))
+            axes.set(title=label_text(title), xlim=limits, ylim=(0, 1.3 * axes.dataLim.ymax))
             axes.legend(fontsize=10 if len(panels) == 1 else 7.5, loc="upper left")
             if number + columns >= len(panels):
                 axes.set_xlabel("angle, degrees")

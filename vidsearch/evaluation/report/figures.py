@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from vidsearch.evaluation.metrics.verification import roc
 from vidsearch.evaluation.report.report import Figure
-from vidsearch.evaluation.report.svg import COLOURS, svg_figure
+from vidsearch.evaluation.report.svg import COLOURS, label_text, svg_figure
 
 Floats = NDArray[np.float64]
 _RANKS = (1, 2, 5, 10, 20, 50, 100, 1000, 10_000, 100_000, 1_000_000)
@@ -26,7 +26,13 @@ def cmc(curves: Mapping[str, Floats], *, name: str = "figure-8-cmc") -> Figure:
         axes = figure.axes[0]
         for number, (label, rates) in enumerate(curves.items()):
             ranks = np.arange(1, len(rates) + 1)
-            axes.step(ranks, rates, where="post", color=COLOURS[number % len(COLOURS)], label=label)
+            axes.step(
+                ranks,
+                rates,
+                where="post",
+                color=COLOURS[number % len(COLOURS)],
+                label=label_text(label),
+            )
         longest = max(len(rates) for rates in curves.values())
         ticks = [rank for rank in _RANKS if rank <= longest]
         axes.set(xscale="log", xlabel="rank", ylabel="identification rate")
@@ -52,7 +58,9 @@ def roc_curves(
         lowest = 1.0
         for number, (label, (far, tar)) in enumerate(curves.items()):
             x, y = _thinned(np.maximum(far, least_far), tar)
-            axes.step(x, y, where="post", color=COLOURS[number % len(COLOURS)], label=label)
+            axes.step(
+                x, y, where="post", color=COLOURS[number % len(COLOURS)], label=label_text(label)
+            )
             lowest = min(lowest, float(y[0]))
         axes.set(xscale="log", xlabel="false accept rate", ylabel="true accept rate")
         largest_far = max(float(far[-1]) for far, _ in curves.values())

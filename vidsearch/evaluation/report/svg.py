@@ -8,10 +8,13 @@ from __future__ import annotations
 
 import io
 import re
+import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
+
+from vidsearch.text.printable import printable
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure as Drawing
@@ -27,6 +30,8 @@ GENUINE = "#cf4a3c"
 """Colour of genuine pairs: red, as in Figures 6 and 7 of the paper."""
 IMPOSTOR = "#2878b5"
 """Colour of impostor pairs: blue, as in Figures 6 and 7 of the paper."""
+
+_LONGEST_LABEL = 60
 
 _PATH = re.compile(r' (?:d|x|y)="[^"]*"')
 _DIGITS = re.compile(r"(\.\d\d)\d+")
@@ -55,6 +60,16 @@ _SETTINGS: Any = {
     "svg.fonttype": "path",
     "svg.hashsalt": "vidsearch",
 }
+
+
+def label_text(name: str) -> str:
+    """Return a name as text that Matplotlib draws as it is.
+
+    Dollar signs would begin a formula, and a legend leaves out a name with a leading underscore.
+    """
+    text = printable(f" {name}" if name.startswith("_") else name)
+    text = text if len(text) <= _LONGEST_LABEL else f"{text[: _LONGEST_LABEL - 1]}…"
+    return text.replace("$", r"\$")
 
 
 @dataclass(eq=False)
@@ -100,7 +115,10 @@ def svg_figure(
         figure = SvgFigure(drawing, axes)
         yield figure
         out = io.StringIO()
-        drawing.savefig(out, format="svg", transparent=True, metadata={"Date": None})
+        with warnings.catch_warnings():
+            # Letters that the font lacks are drawn as boxes.
+            warnings.filterwarnings("ignore", "Glyph .* missing from font")
+            drawing.savefig(out, format="svg", transparent=True, metadata={"Date": None})
         figure.svg = _adaptive(_shorter(out.getvalue()))
 
 
