@@ -133,22 +133,8 @@ def add(catalog: Catalog, synthetic: ModuleType, number: int, **fields: object) 
         writer.add(synthetic.make_video(number, tracks=1, status="indexed", **fields))
 
 
-@pytest.mark.parametrize(
-    "name",
-    [
-        "77aabbcc" + "d" * 32,
-        "77aabbcc",
-        "77aabbccdd",
-        "/films/\u00e9t\u00e9 caf\udce9.mp4",
-        "/films/e\u0301te\u0301 caf\udce9.mp4",
-        "file:///films/%C3%A9t%C3%A9%20caf%E9.mp4",
-        "file:///films/e%CC%81te%CC%81%20caf%E9.mp4",
-        "/films/\u00e9t\u00e9 caf\\xe9.mp4",
-        "\u00e9t\u00e9 caf\udce9.mp4",
-        "../films/\u00e9t\u00e9 caf\udce9.mp4",
-    ],
-)
-def test_a_video_is_erased_by_every_name_of_it(
+@pytest.mark.parametrize("name", ["77aabbcc", "e\u0301te\u0301 caf\\xe9.mp4"])
+def test_a_video_is_erased_by_a_name_of_it(
     catalog: Catalog, synthetic: ModuleType, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
     video_id = "77aabbcc" + "d" * 32
@@ -158,9 +144,15 @@ def test_a_video_is_erased_by_every_name_of_it(
     assert catalog.status().videos["indexed"] == 4
 
 
-@pytest.mark.parametrize(
-    ("name", "line"),
-    [
+def test_a_name_of_several_or_no_videos_erases_nothing(
+    catalog: Catalog, synthetic: ModuleType
+) -> None:
+    add(catalog, synthetic, 10, video_id="77aabbcc1", uri="/films/a.mp4")
+    with CatalogWriter(catalog) as writer:
+        writer.add_file(KnownFile("/copies/a.mp4", 1, 1, "77aabbcc1"))
+    add(catalog, synthetic, 11, video_id="77aabbcc2", uri="/films/a.mp4")
+    before = rows(catalog)
+    for name, line in (
         ("77aabbcc", "stands for 2 videos; nothing was erased.*77aabbcc1 .*a.mp4.*; 77aabbcc2 "),
         ("77aabb", "begins 2 ids, but a shortened id needs 8 characters"),
         ("video", "begins 4 ids, but a shortened id needs 8"),
@@ -169,22 +161,13 @@ def test_a_video_is_erased_by_every_name_of_it(
         ("archive", "not in the catalog"),  # a part of every path
         ("77aabbcc12", "not in the catalog"),
         ("caf\udce9", r"'caf\\xe9' is not in the catalog"),
-    ],
-)
-def test_a_name_of_several_or_no_videos_erases_nothing(
-    catalog: Catalog, synthetic: ModuleType, name: str, line: str
-) -> None:
-    add(catalog, synthetic, 10, video_id="77aabbcc1", uri="/films/a.mp4")
-    with CatalogWriter(catalog) as writer:
-        writer.add_file(KnownFile("/copies/a.mp4", 1, 1, "77aabbcc1"))
-    add(catalog, synthetic, 11, video_id="77aabbcc2", uri="/films/a.mp4")
-    before = rows(catalog)
-    with pytest.raises(ConfigError, match=line):
-        forget_video(catalog, name)
+    ):
+        with pytest.raises(ConfigError, match=line):
+            forget_video(catalog, name)
     assert rows(catalog) == before
 
 
-@pytest.mark.parametrize("name", ["a\nb.mp4", 'qu"o\\te.mp4', "caf\udce9.mp4", "ﬁ\u0301\x1b.mp4"])
+@pytest.mark.parametrize("name", ['new\nline "quo\\te.mp4', "caf\udce9 e\u0301.mp4"])
 def test_no_spelling_of_a_name_is_left(
     catalog: Catalog, synthetic: ModuleType, tmp_path: Path, name: str
 ) -> None:
@@ -193,10 +176,9 @@ def test_no_spelling_of_a_name_is_left(
     log.write_text(json.dumps({"event": "retry", "video": f"/films/{name}"}) + "\n")
     receipt = forget_video(catalog, f"/films/{name}")
     assert receipt.log_lines == 1
-    tail = f"{name}"[-5:].encode("utf-8", "surrogateescape")
     for path in tmp_path.rglob("*"):
         if path.is_file() and path.parent.name != "receipts":
-            assert b"/films/" not in path.read_bytes(), (path, tail)
+            assert b"/films/" not in path.read_bytes(), path
 
 
 def test_accounts_of_sources_forget_the_path(catalog: Catalog, synthetic: ModuleType) -> None:
