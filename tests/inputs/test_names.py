@@ -190,7 +190,7 @@ def test_text_in_every_encoding(
     monkeypatch.setattr(sys, "stdout", out)
     photos = [str(named.photo)] if command == "search" else []
     assert main([command, str(named.catalog), *photos]) == 0
-    printed = out.buffer.getvalue().decode(encoding)  # type: ignore[attr-defined]
+    printed = out.buffer.getvalue().decode(encoding)
     only_plain_lines(printed)
     if command == "search":
         expected = {hit.video for hit in named.result.hits if hit.video.isascii()}
@@ -207,7 +207,7 @@ def test_data_to_standard_output_is_utf8_and_json_is_ascii(
         out = io.TextIOWrapper(io.BytesIO(), encoding="ascii")
         monkeypatch.setattr(sys, "stdout", out)
         assert main(["search", str(named.catalog), str(named.photo), *options]) == 0
-        content: bytes = out.buffer.getvalue()  # type: ignore[attr-defined]
+        content: bytes = out.buffer.getvalue()
         return content
 
     longest = tmp_path / f"{'h' * 251}.csv"
@@ -235,7 +235,7 @@ def test_folders_in_both_spellings(named: Named) -> None:
     assert len(folders) == len(names.FOLDERS)
     for folder, count in folders.items():
         for form in ("NFC", "NFD"):
-            spelled = unicodedata.normalize(form, folder)  # type: ignore[arg-type]
+            spelled = unicodedata.normalize(form, folder)
             ids = SearchFilter(folders=(spelled,)).video_ids(catalog) or frozenset()
             assert len(ids - {"f" * 40}) == count
 
