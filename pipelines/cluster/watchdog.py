@@ -7,12 +7,12 @@ releases the interpreter lock.
 
 from __future__ import annotations
 
-import os
-import signal
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+
+from vidsearch.processes import end_after, end_now
 
 CHECK_EVERY_S = 0.1
 MEMORY_SHARE = 0.9
@@ -64,8 +64,7 @@ class Watchdog:
     def _set_timer(self) -> None:
         first = min((deadline for deadline, _ in self._deadlines.values()), default=None)
         left = 0.0 if first is None else max(first - time.monotonic(), 0.0) + _KERNEL_DELAY_S
-        # No handler is set for SIGALRM, so the kernel ends the process.
-        signal.setitimer(signal.ITIMER_REAL, left)
+        end_after(left)
 
     def _watch(self) -> None:
         while True:
@@ -74,7 +73,7 @@ class Watchdog:
             if reason is not None:
                 self._report(reason)
                 time.sleep(_REPORT_S)
-                os.kill(os.getpid(), signal.SIGKILL)
+                end_now()
 
     def exceeded(self, now: float) -> str | None:
         """Return the reason to end the process; None while all limits are kept.

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import queue
-import signal
+import sys
 import threading
 from collections.abc import Callable, Generator, Iterator
 from multiprocessing import resource_tracker
 from types import TracebackType
 from typing import Generic, Self, TypeVar, cast
+
+from vidsearch.processes import block_interrupts
 
 T = TypeVar("T")
 
@@ -76,8 +78,9 @@ class Prefetcher(Generic[T]):
 
     def _run(self) -> None:
         # Start the resource tracker before the mask is set: it unblocks SIGINT in its parent.
-        resource_tracker.ensure_running()
-        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+        if sys.platform != "win32":
+            resource_tracker.ensure_running()
+        block_interrupts()
         error: BaseException | None = None
         items = self._start()
         try:

@@ -17,6 +17,8 @@ from __future__ import annotations
 
 import os
 import struct
+import sys
+import threading
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -69,7 +71,7 @@ class RecordFile:
 
     def _open(self) -> None:
         try:
-            self._descriptor = os.open(self.path, os.O_RDONLY | os.O_CLOEXEC)
+            self._descriptor = os.open(self.path, os.O_RDONLY | getattr(os, "O_BINARY", 0))
         except OSError as error:
             raise TrainingSetError(
                 f"{self.path} cannot be read ({error.strerror}); check the path"
@@ -120,7 +122,7 @@ class RecordFile:
     def _bytes(self, position: int, length: int, record: int) -> bytes:
         if position < 0 or position + length > self.size:
             raise self._corrupt(record, f"the record ends beyond the file's {self.size} bytes")
-        content = os.pread(self._descriptor, length, position)
+        content = _read_at(self._descriptor, length, position)
         if len(content) != length:
             raise self._corrupt(record, f"{len(content)} of {length} bytes could be read")
         return content
@@ -172,3 +174,17 @@ def read_index(path: Path) -> dict[int, int]:
     if not offsets:
         raise TrainingSetError(f"{path} is empty; copy or download it again, with its .rec file")
     return offsets
+
+
+if sys.platform == "win32":
+    _POSITION_LOCK = threading.Lock()
+
+    def _read_at(descriptor: int, length: int, position: int) -> bytes:
+        with _POSITION_LOCK:
+            os.lseek(descriptor, position, os.SEEK_SET)
+            return os.read(descriptor, length)
+
+else:
+
+    def _read_at(descriptor: int, length: int, position: int) -> bytes:
+        return os.pread(descriptor, length, position)

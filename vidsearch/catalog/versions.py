@@ -15,7 +15,6 @@ of folders sort by time: folders older than the current one are superseded, newe
 
 from __future__ import annotations
 
-import fcntl
 import logging
 import os
 from collections.abc import Iterator
@@ -29,6 +28,7 @@ from vidsearch.catalog.schema import VECTOR_TABLES, table_schemas
 from vidsearch.catalog.snapshot import Snapshot
 from vidsearch.errors import CatalogConflictError, CatalogError, CatalogWriteError
 from vidsearch.storage.local_copies import remove_local_copies
+from vidsearch.storage.locks import lock_file, open_folder_for_lock
 from vidsearch.storage.path import StoragePath
 from vidsearch.storage.version_name import VersionName
 from vidsearch.text.printable import one_line
@@ -178,9 +178,9 @@ def reembedding_lock(catalog: Catalog) -> Iterator[None]:
     if path is None:
         yield
         return
-    handle = os.open(path, os.O_RDONLY)
+    handle = open_folder_for_lock(path)
     try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        lock_file(handle)
     except BlockingIOError as error:
         os.close(handle)
         raise CatalogConflictError(

@@ -7,7 +7,6 @@ Packages built on vidsearch add their commands through the entry-point group ``v
 from __future__ import annotations
 
 import logging
-import signal
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -19,6 +18,7 @@ from vidsearch.commands.app import Group, Registry, usage_line
 from vidsearch.commands.streams import OutputStream, decode_names_as_utf8, standard_streams
 from vidsearch.errors import VidsearchError, reason
 from vidsearch.libraries import installation_error
+from vidsearch.processes import BROKEN_PIPE_STATUS
 from vidsearch.text.log_lines import LineFormatter
 from vidsearch.text.printable import printable
 from vidsearch.version import __version__
@@ -109,7 +109,7 @@ def main(argv: Sequence[str] | None = None) -> int:
                 return VidsearchError.exit_status
             output.discard()
             if isinstance(output.failure, BrokenPipeError):  # the reader (head, less) has ended
-                return 128 + signal.SIGPIPE
+                return BROKEN_PIPE_STATUS
             print(
                 "vidsearch: standard output cannot be written "
                 f"({_system_message(output.failure)}); send it to a file on a disk with space",

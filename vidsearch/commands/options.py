@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from typing import Final, TypeVar
 
 import click
 
 from vidsearch.errors import ConfigError
+from vidsearch.processes import usable_cores
 
 SOME_INPUTS_FAILED: Final = 3
 """Exit status of a command that finished although some inputs could not be used."""
@@ -66,7 +66,7 @@ pack = click.option("--model", metavar="PACK", default="open", help="model pack"
 processes = click.option(
     "--processes",
     metavar="N",
-    default=os.cpu_count() or 1,
+    default=usable_cores(),
     show_default="one per core",
     callback=in_range(least=1),
     help="number of processes",

@@ -28,6 +28,7 @@ from vidsearch.index.ivf import IvfIndex
 from vidsearch.index.plan import Plan
 from vidsearch.index.pq import FlatPqIndex, empty, joined
 from vidsearch.index.sq8 import FlatSq8Index
+from vidsearch.processes import usable_cores
 
 FLAT, VECTORS, CODES, LISTS = "vectors.faiss", "vectors.npy", "codes.faiss", "lists.ivf"
 
@@ -89,7 +90,7 @@ def build(
         RuntimeError: FAISS cannot write a file.
     """
     if threads is None:
-        threads = len(os.sched_getaffinity(0))
+        threads = usable_cores()
     count = len(np.load(folder / VECTORS, mmap_mode="r"))
     trained = train(folder / VECTORS, plan, folder / "trained.part", threads)
     if plan.kind == "flat-sq8":

@@ -6,7 +6,6 @@ its name cannot replace another, which makes a commit safe; without links, a loc
 
 from __future__ import annotations
 
-import fcntl
 import logging
 import os
 from collections.abc import Iterator
@@ -15,6 +14,7 @@ from functools import cache
 from pathlib import Path
 
 from vidsearch.storage.files import temporary_path, write_atomically
+from vidsearch.storage.locks import lock_file
 
 LOCK_NAME = ".commit.lock"
 _LOG = logging.getLogger(__name__)
@@ -68,7 +68,7 @@ def commit_lock(folder: Path) -> Iterator[None]:
     handle = os.open(folder / LOCK_NAME, os.O_RDWR | os.O_CREAT, 0o666)
     try:
         try:
-            fcntl.flock(handle, fcntl.LOCK_EX)
+            lock_file(handle, wait=True)
         except OSError as error:
             _LOG.warning(
                 "%s has neither hard links nor locks (%s); let one run at a time write to it",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import secrets
+import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -116,7 +117,12 @@ def sync(path: Path) -> None:
     Raises:
         OSError: The disk reports an error.
     """
-    handle = os.open(path, os.O_RDONLY)
+    if sys.platform != "win32":
+        handle = os.open(path, os.O_RDONLY)
+    elif path.is_dir():  # Windows has no call for the entries of a folder
+        return
+    else:
+        handle = os.open(path, os.O_RDWR)  # Windows flushes files that are open for writing
     try:
         os.fsync(handle)
     finally:
