@@ -14,7 +14,8 @@ def usable_cores() -> int:
     """Return the number of cores that the process may use."""
     if sys.platform == "linux":
         return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
+    else:  # noqa: RET505 (mypy leaves out the branches of other systems)
+        return os.cpu_count() or 1
 
 
 def end_now() -> None:
