@@ -15,6 +15,7 @@ from typing import IO
 
 from ui.service.settings import FOLLOW, TOKEN_VARIABLE, UiSettings, is_local
 from vidsearch.errors import ConfigError
+from vidsearch.storage.user_folders import cache_folder, home_folder
 from vidsearch.text.printable import printable
 
 MAX_UPLOAD_MIB = 60
@@ -100,6 +101,8 @@ def start(
     """
     environment = {**os.environ, **settings.to_environment(), FOLLOW: "1"}
     environment.pop(TOKEN_VARIABLE, None)
+    if home_folder() is None:
+        environment["HOME"] = str(cache_folder())  # Streamlit does not start without one
     # The app reads this pipe and ends when it closes: see ``end_with_parent``.
     return subprocess.Popen(  # noqa: S603
         command(settings, browser=browser),

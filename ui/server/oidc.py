@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from vidsearch.errors import ConfigError
+from vidsearch.storage.user_folders import home_folder
 
 REQUIRED_KEYS = (
     "redirect_uri",
@@ -23,7 +24,9 @@ REQUIRED_KEYS = (
 
 def secrets_files() -> tuple[Path, ...]:
     """Return the secrets files that Streamlit reads; a later file overrides an earlier file."""
-    return tuple(folder / ".streamlit" / "secrets.toml" for folder in (Path.home(), Path.cwd()))
+    home = home_folder()
+    folders = (*([home] if home is not None else []), Path.cwd())
+    return tuple(folder / ".streamlit" / "secrets.toml" for folder in folders)
 
 
 def require_provider(paths: tuple[Path, ...] | None = None) -> None:

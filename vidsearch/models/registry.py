@@ -23,6 +23,7 @@ from vidsearch.models.calibration import Calibration
 from vidsearch.models.open_pack import OPEN, centerface_onnx, dlib_resnet_onnx, verified_file
 from vidsearch.models.pack import ModelPack
 from vidsearch.models.pack_toml import PACK_TOML, read_pack, verify_pack
+from vidsearch.storage.user_folders import cache_folder, home_folder
 from vidsearch.video.source import local_path
 
 if TYPE_CHECKING:
@@ -54,12 +55,12 @@ class ModelHome:
 
         ``VIDSEARCH_CACHE`` replaces the cache folder. No other function reads this variable.
         """
-        import platformdirs
-
         chosen = os.environ.get("VIDSEARCH_CACHE", "")
-        cache = Path(chosen) if chosen else platformdirs.user_cache_path("vidsearch")
+        cache = Path(chosen) if chosen else cache_folder()
+        home = home_folder()
         return ModelHome(
-            cache_dir=cache / "models", insightface_root=Path("~/.insightface").expanduser()
+            cache_dir=cache / "models",
+            insightface_root=(home if home is not None else cache) / ".insightface",
         )
 
 

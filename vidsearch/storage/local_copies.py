@@ -9,13 +9,12 @@ import tempfile
 from pathlib import Path
 
 from vidsearch.storage.path import StoragePath
+from vidsearch.storage.user_folders import cache_folder
 
 
 def _cache_folder(root: StoragePath) -> Path:
-    import platformdirs
-
     key = hashlib.sha256(root.uri.encode()).hexdigest()[:32]
-    return Path(platformdirs.user_cache_dir("vidsearch")) / "index" / key
+    return cache_folder() / "index" / key
 
 
 def remove_local_copies(root: StoragePath) -> None:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import socket
+
 import pytest
 
-from ui.server.launch import command, options
+from ui.server.launch import command, options, require_free_port
 from ui.service.settings import UiSettings
+from vidsearch.errors import ConfigError
 
 SECRET = "a-secret-of-many-characters"
 
@@ -32,6 +35,28 @@ def test_a_browser_is_opened_on_this_machine_only(
     values = options(settings, browser=browser)
     assert values["server.headless"] == headless
     assert (values["server.address"], values["server.port"]) == (address, "9000")
+
+
+@pytest.mark.parametrize("address", ["localhost", "127.0.0.1"])
+def test_a_taken_port_is_named(address: str) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+        with pytest.raises(ConfigError, match=f"--port {port} is in use by another program"):
+            require_free_port(address, port)
+    require_free_port(address, port)
+
+
+@pytest.mark.parametrize(
+    ("address", "line"),
+    [
+        ("192.0.2.1", "cannot be used"),
+        ("no-host.invalid", "is unknown"),
+        ("\x1b.invalid", r"\\x1b"),
+    ],
+)
+def test_an_address_of_another_machine_is_named(address: str, line: str) -> None:
+    with pytest.raises(ConfigError, match=f"--address '.*{line}"):
+        require_free_port(address, 8501)
 
 
 def test_nothing_is_sent_to_others_and_no_file_is_served_by_name() -> None:
