@@ -46,17 +46,16 @@ def test_a_taken_port_is_named(address: str) -> None:
     require_free_port(address, port)
 
 
-@pytest.mark.parametrize(
-    ("address", "line"),
-    [
-        ("192.0.2.1", "cannot be used"),
-        ("no-host.invalid", "is unknown"),
-        ("\x1b.invalid", r"\\x1b"),
-    ],
-)
-def test_an_address_of_another_machine_is_named(address: str, line: str) -> None:
-    with pytest.raises(ConfigError, match=f"--address '.*{line}"):
-        require_free_port(address, 8501)
+def test_an_address_of_another_machine_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(ConfigError, match=r"--address '192.0.2.1' cannot be used"):
+        require_free_port("192.0.2.1", 8501)
+
+    def unknown(*_: object, **__: object) -> None:
+        raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+
+    monkeypatch.setattr("socket.getaddrinfo", unknown)
+    with pytest.raises(ConfigError, match=r"--address '\\x1b' is unknown \(Name or service"):
+        require_free_port("\x1b", 8501)
 
 
 def test_nothing_is_sent_to_others_and_no_file_is_served_by_name() -> None:
