@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import re
 from html.parser import HTMLParser
 
 import numpy as np
@@ -215,3 +216,40 @@ def test_every_character_of_markdown_is_escaped(name: str) -> None:
 
 def test_a_name_with_a_line_break_stays_on_one_line() -> None:
     assert "\n" not in markdown("a\n# b")
+
+
+# What Streamlit 1.67 replaces in the text of a page after it has removed the escapes.
+REPLACED_BY_STREAMLIT = (
+    r"(?i)(https?://|www(?=\.))([-.\w]+)([^ \t\r\n]*)",
+    r"(?<![^\W_])([-.\w+]+)@([-\w]+(?:\.[-\w]+)+)",
+    r":[\w+-][\w_+-]*:",
+    r":material[/_]\w+:",
+    r"(^|\s)(<->|->|<-|--|>=|<=|~=)(\s|$)",
+)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "www.evil.example/x",
+        "https://evil.example",
+        "HTTP://evil.example",
+        "me@evil.example",
+        "a :smile: :+1: b",
+        ":material/face:",
+        ":streamlit:",
+        "a -> b <- c -- d >= e <= f ~= g <-> h",
+    ],
+)
+def test_streamlit_replaces_nothing_in_a_name(name: str) -> None:
+    shown = re.sub(r"\\(.)", r"\1", markdown(name))
+    assert shown.replace("\u2060", "") == name
+    for pattern in REPLACED_BY_STREAMLIT:
+        assert re.search(pattern, name) is None or re.search(pattern, shown) is None
+    assert any(re.search(pattern, name) for pattern in REPLACED_BY_STREAMLIT)
+
+
+@pytest.mark.parametrize("name", [" a", "a ", "  a  ", " "])
+def test_spaces_at_the_ends_stay(name: str) -> None:
+    assert markdown(name).replace("&#32;", " ") == name
+    assert markdown(name) == markdown(name).strip()
