@@ -17,6 +17,8 @@ from tqdm import tqdm
 
 from pipelines.cluster.config import TRIES, ClusterConfig
 from pipelines.cluster.context import WorkerContext
+from pipelines.cluster.hosts.identity import HostFault
+from pipelines.cluster.hosts.shared_storage import read_fault
 from pipelines.stages import prepare_photos, reembed_faces
 from pipelines.stages.prepare_photos import PhotoOptions
 from vidsearch.catalog import Catalog
@@ -39,7 +41,7 @@ from vidsearch.trainingset.candidates import Candidate, write_candidates
 from vidsearch.trainingset.duplicates import difference_hash
 
 if TYPE_CHECKING:
-    from pipelines.cluster.runner import GivenUp
+    from pipelines.cluster.task import GivenUp
     from pipelines.cluster.tasks import ItemTask
 
 PHOTOS_IN_BATCH = 64
@@ -266,21 +268,26 @@ def _candidates(
     from pipelines.cluster.connect import connect
     from pipelines.cluster.context import WorkerPack
     from pipelines.cluster.fingerprint import pack_identity
+    from pipelines.cluster.hosts.shared_storage import InputFile, sample_files
     from pipelines.cluster.tasks import run_tasks
 
     prepare_on_worker = partial(_prepare_batch, photo=options.photo)
     batches = [tuple(batch) for batch, _ in todo]
     worker_pack = WorkerPack(options.pack, pack_identity(models.pack))
-    with connect(options.cluster, worker_pack) as cluster:
+    photos = (InputFile(p.path, Path(p.path).stat().st_size) for batch in batches for p in batch)
+    files = sample_files(photos) if options.cluster.scheduler is not None else ()
+    with connect(options.cluster, worker_pack, files) as cluster:
         for number, candidates in run_tasks(cluster, prepare_on_worker, batches, _dropped):
             yield todo[number][1], candidates
 
 
 def _prepare_batch(
     context: WorkerContext, batch: tuple[PersonPhoto, ...], photo: PhotoOptions
-) -> tuple[Candidate, ...]:
+) -> tuple[Candidate, ...] | HostFault:
     context.allow(_START_S + _PHOTO_WITHIN_S * len(batch))
-    return prepare_photos.run(batch, context.models, photo)
+    candidates = prepare_photos.run(batch, context.models, photo)
+    fault = next((fault for raw in batch if (fault := read_fault(raw.path))), "")
+    return HostFault(fault, candidates) if fault else candidates
 
 
 def _dropped(failure: GivenUp[ItemTask]) -> tuple[Candidate, ...]:

@@ -52,7 +52,7 @@ from vidsearch.faces.geometry.align import AlignmentTemplate
 from vidsearch.models.registry import LoadedPack, describe_pack, load_pack, pack_reference
 
 if TYPE_CHECKING:
-    from pipelines.cluster.runner import GivenUp
+    from pipelines.cluster.task import GivenUp
     from pipelines.cluster.tasks import ItemTask
 
 _ROUNDS = 5

@@ -84,11 +84,27 @@ class DeviceError(VidsearchError):
 
 
 class VideoError(VidsearchError):
-    """A video cannot be read."""
+    """A video cannot be read.
+
+    Attributes:
+        unreachable: True if the storage does not give the file to this machine; another machine may
+            read it.
+    """
+
+    unreachable: bool = False
 
 
 class VideoOpenError(VideoError):
-    """The file is missing, unreadable, or an unknown container."""
+    """The file is missing, unreadable, or an unknown container.
+
+    Args:
+        message: Input, rule, value and remedy.
+        unreachable: See ``VideoError``.
+    """
+
+    def __init__(self, message: str, *, unreachable: bool = False) -> None:
+        super().__init__(message)
+        self.unreachable = unreachable
 
 
 class NoVideoStreamError(VideoError):

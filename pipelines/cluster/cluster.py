@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import Future as Call
 from typing import Any
 
@@ -13,6 +13,9 @@ from distributed import Client, Future
 from pipelines.cluster.client import replace_workers
 from pipelines.cluster.context import WorkerContext
 from pipelines.cluster.fingerprint import differences, fingerprint
+from pipelines.cluster.hosts.identity import Host
+from pipelines.cluster.hosts.shared_storage import InputFile
+from pipelines.cluster.hosts.worker_hosts import WorkerHosts
 from pipelines.cluster.timeouts import call_with_timeout, is_done, start_call
 from pipelines.cluster.worker_plugin import (
     DEATH_REASON,
@@ -61,14 +64,20 @@ class Cluster:
         client: Connected client.
         scheduler: Address for error messages; None for the cluster of this machine.
         identity: Identity of the pack that every worker must have; None for work without models.
+        files: Sample of the input files; a worker whose host reads none of them gets no work.
     """
 
     def __init__(
-        self, client: Client, scheduler: str | None = None, identity: str | None = None
+        self,
+        client: Client,
+        scheduler: str | None = None,
+        identity: str | None = None,
+        files: Sequence[InputFile] = (),
     ) -> None:
         self.client = client
         self.scheduler = scheduler
         self.identity = identity
+        self.hosts = WorkerHosts(self._ask, scheduler, files)
         self._accepted: set[str] = set()
         self._rejected: set[str] = set()
         self._with_gpu: set[str] = set()
@@ -98,6 +107,7 @@ class Cluster:
         info = call_with_timeout(
             ANSWER_WITHIN_S, "the scheduler", self.client.scheduler_info, n_workers=-1
         )
+        self.hosts.note_names(info["workers"])
         threads = {address: int(worker["nthreads"]) for address, worker in info["workers"].items()}
         if self.identity is None:
             return threads
@@ -119,21 +129,24 @@ class Cluster:
             new = [a for a in members if a not in self._accepted and a not in self._rejected]
             self._asked = new[:1] if self._one_by_one else new
             if self._asked:
-                self._answers = start_call(self.check_workers, self._asked)
+                self._answers = start_call(self._check_new_workers, self._asked)
         if self._answers is not None and is_done(self._answers, _POLL_S):
             self._take_answers(self._answers)
             self._answers = None
         return {a: threads for a, threads in members.items() if a in self._accepted}
 
     def require_accepted(self) -> None:
-        """Check all live workers and accept them.
+        """Check all live workers and accept them; leave out hosts that do not see the files.
 
         Raises:
-            ConfigError: A worker has other versions or another pack.
+            ConfigError: A worker has other versions or another pack, or no host sees the files.
         """
         problems = self.check_workers(list(self.members()))
         require_no_problems(problems)
-        self._accepted.update(problems)
+        blind = self.hosts.blind(problems)
+        self.hosts.require_seen(problems, blind)
+        self._rejected.update(blind)
+        self._accepted.update(problems.keys() - blind.keys())
 
     def require_versions(self) -> None:
         """Check the versions of all live workers.
@@ -151,6 +164,25 @@ class Cluster:
         rest = [address for address, problem in problems.items() if not problem]
         errors = self._ask(model_error, self.identity, workers=rest)
         return problems | {address: _problem(answer, str) for address, answer in errors.items()}
+
+    def _check_new_workers(self, workers: Collection[str]) -> dict[str, str]:
+        problems = self.check_workers(workers)
+        return problems | self.hosts.blind([w for w, problem in problems.items() if not problem])
+
+    def ask(self, function: Callable[..., Any], *args: Any) -> dict[str, Any]:
+        """Return worker -> result of a function on every live worker, or its exception."""
+        return self._ask(function, *args, workers=list(self.members()))
+
+    def host_of(self, worker: str) -> Host:
+        """Return the host of a worker."""
+        return self.hosts.host_of(worker)
+
+    def reject(self, problems: Mapping[str, str]) -> None:
+        """Give workers no more work: address -> reason."""
+        self._accepted.difference_update(problems)
+        self._rejected.update(problems)
+        for worker, problem in problems.items():
+            self.hosts.note_unused(worker, f"worker {worker} is not used: {problem}")
 
     def submit(self, worker: str, function: Callable[..., Any], *args: Any) -> Future:
         """Submit a task to one worker, with one of its GPUs if it has any.
@@ -235,8 +267,7 @@ class Cluster:
             if not problem:
                 self._accepted.add(address)
             elif address in self.members():
-                self._rejected.add(address)
-                _LOG.warning("worker %s is not used: %s", address, problem)
+                self.reject({address: problem})
 
     def _is_member(self, worker: str) -> bool:
         try:

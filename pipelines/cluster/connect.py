@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from distributed import Client
@@ -12,6 +12,7 @@ from pipelines.cluster.client import STARTS, open_client
 from pipelines.cluster.cluster import Cluster
 from pipelines.cluster.config import ClusterConfig
 from pipelines.cluster.context import WorkerPack
+from pipelines.cluster.hosts.shared_storage import InputFile
 from pipelines.cluster.timeouts import call_with_timeout
 from pipelines.cluster.worker_plugin import ModelsPlugin
 from vidsearch.errors import ClusterLostError, ConfigError, reason
@@ -23,21 +24,26 @@ _LOADED_WITHIN_S = 600.0
 
 
 @contextmanager
-def connect(config: ClusterConfig, worker_pack: WorkerPack | None = None) -> Iterator[Cluster]:
+def connect(
+    config: ClusterConfig,
+    worker_pack: WorkerPack | None = None,
+    files: Sequence[InputFile] = (),
+) -> Iterator[Cluster]:
     """Yield a cluster whose workers have equal versions and their models; close it at the end.
 
     Args:
         config: Scheduler or local workers, and their device.
         worker_pack: Pack that the workers load; None for work without models.
+        files: Sample of the files that workers read; a host that sees none of them is left out.
 
     Raises:
-        ConfigError: No scheduler answers, it has no workers, or a worker has another version of
-            vidsearch or of the pack.
+        ConfigError: No scheduler answers, it has no workers, a worker has another version of
+            vidsearch or of the pack, or no host sees the files.
         ClusterLostError: The cluster fails before it gets any task.
     """
     with open_client(config) as client:
         identity = worker_pack.identity if worker_pack is not None else None
-        cluster = Cluster(client, config.scheduler, identity)
+        cluster = Cluster(client, config.scheduler, identity, files)
         _wait_for_workers(client, config.scheduler)
         with _cluster_answers():
             if worker_pack is not None:

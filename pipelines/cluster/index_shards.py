@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 
 from pipelines.cluster.config import TRIES, ClusterConfig
+from pipelines.cluster.hosts.identity import HostFault, this_host
 from vidsearch.errors import ClusterLostError, ConfigError
 from vidsearch.index.build import ShardTask, run_here
 from vidsearch.index.generations import BuildOptions
@@ -70,10 +71,10 @@ def require_shared(root: StoragePath, scheduler: str, connect: Connect = connect
     Raises:
         ConfigError: A worker cannot, no scheduler answers, or it has no workers.
     """
-    from pipelines.cluster.shared_storage import require_shared_storage
+    from pipelines.cluster.hosts.shared_storage import require_shared_storage
 
     with connect(scheduler) as cluster:
-        require_shared_storage(cluster.client, root)
+        require_shared_storage(cluster, root)
 
 
 @dataclass(frozen=True)
@@ -102,11 +103,9 @@ class ClusterShards:
             ClusterLostError: The scheduler or all workers are gone.
             OSError: A worker cannot read or write a file.
         """
-        from pipelines.cluster.shared_storage import require_shared_storage
-
         try:
             with self.connect(self.scheduler) as cluster:
-                require_shared_storage(cluster.client, self.root)
+                self._check_storage(cluster)
                 if self.root.path is not None:
                     return self._run(cluster, partial(_build, build), tasks)
                 return self._run_through_store(cluster, build, tasks)
@@ -116,11 +115,20 @@ class ClusterShards:
             _LOG.warning("the index is built on this machine alone: %s", error)
             return run_here(build, tasks)
 
+    def _check_storage(self, cluster: Cluster) -> None:
+        """Raise if a worker does not see the catalog; leave it out if the build may fall back."""
+        from pipelines.cluster.hosts.shared_storage import catalog_faults, require_shared_storage
+
+        faults = catalog_faults(cluster, self.root) if self.fall_back else {}
+        if not self.fall_back or len(faults) == len(cluster.members()):
+            require_shared_storage(cluster, self.root)
+        cluster.reject(faults)
+
     def _run(
-        self, cluster: Cluster, function: Callable[[Any], str], tasks: Sequence[Any]
+        self, cluster: Cluster, function: Callable[[Any], str | HostFault], tasks: Sequence[Any]
     ) -> list[Path]:
         from pipelines.cluster.connect import WORKERS_WITHIN_S
-        from pipelines.cluster.runner import RunnerConfig
+        from pipelines.cluster.task import RunnerConfig
         from pipelines.cluster.tasks import run_tasks
 
         def give_up(_: Any) -> str:
@@ -155,16 +163,21 @@ class ClusterShards:
             store.remove_tree()
 
 
-def _build(build: _BuildShard, task: ShardTask) -> str:
-    """Build a shard on a worker; return the error text, empty on success.
+def _build(build: _BuildShard, task: ShardTask) -> str | HostFault:
+    """Build a shard on a worker; return "", or the error text as a fault of the host.
 
     So every exception of the Dask future concerns the worker, not the build.
     """
     try:
         build(task)
     except (OSError, RuntimeError) as error:
-        return f"{type(error).__name__}: {error}"
+        return _fault(error)
     return ""
+
+
+def _fault(error: Exception) -> HostFault:
+    text = f"{type(error).__name__}: {error}"
+    return HostFault(text, f"{text} (on host {this_host().name})")
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,8 +212,8 @@ def _upload(stored: _StoredTask) -> None:
         stored.vectors.upload(part)
 
 
-def _build_stored(build: _BuildShard, stored: _StoredTask) -> str:
-    """Build a shard from downloaded files and upload it; return the error text."""
+def _build_stored(build: _BuildShard, stored: _StoredTask) -> str | HostFault:
+    """Build a shard from downloaded files and upload it; return as ``_build`` does."""
     task = stored.task
     with tempfile.TemporaryDirectory() as scratch:
         trained, vectors, out = (Path(scratch) / name for name in ("trained", "vectors", "out"))
@@ -210,5 +223,5 @@ def _build_stored(build: _BuildShard, stored: _StoredTask) -> str:
             build(ShardTask(trained, vectors, task.start, task.stop, out, first=task.start))
             stored.store.child(task.out.name).upload(out)
         except (OSError, RuntimeError) as error:
-            return f"{type(error).__name__}: {error}"
+            return _fault(error)
     return ""

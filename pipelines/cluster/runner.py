@@ -1,8 +1,11 @@
 """Task runner: gives tasks to the workers of a cluster, with retries.
 
 Every task is bound to one worker. So the runner knows which worker a task killed, and the next
-attempt runs on another worker. Waiting tasks stay in the queue of the client, so memory does not
-grow with their number.
+attempt runs on another worker, on another host if there is one. Waiting tasks stay in the queue of
+the client, so memory does not grow with their number.
+
+A task whose files a host cannot read (``HostFault``) is tried once on every other host. A host
+whose tasks other hosts can do is left out.
 """
 
 from __future__ import annotations
@@ -12,121 +15,27 @@ import math
 import queue
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
-from typing import Any, Generic, Protocol, TypeAlias, TypeVar
+from typing import Generic
 
 from distributed import Future, KilledWorker
 
 from pipelines.cluster.cluster import Cluster, ResultLostError, cluster_lost
-from pipelines.cluster.config import TRIES
+from pipelines.cluster.hosts.identity import HostFault
+from pipelines.cluster.placement import Placement
+from pipelines.cluster.task import (
+    Call,
+    Event,
+    Finished,
+    GivenUp,
+    Moved,
+    Retried,
+    RunnerConfig,
+    T,
+    TaskQueue,
+)
 from vidsearch.errors import reason
 
 _LOG = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RunnerConfig:
-    """Limits of a task runner.
-
-    Attributes:
-        tries: Number of failed attempts after which a task is given up.
-        tasks_per_thread: Tasks that a worker holds for each of its threads.
-        look_every_s: Seconds between two looks at the workers.
-        silence_s: A scheduler that does not answer for this long counts as lost.
-        no_workers_s: Time to wait for new workers after the last one is gone.
-        warn_after_s: Time without workers after which a warning is logged.
-    """
-
-    tries: int = TRIES
-    tasks_per_thread: int = 1
-    look_every_s: float = 0.5
-    silence_s: float = 300.0
-    no_workers_s: float = 600.0
-    warn_after_s: float = 30.0
-
-
-@dataclass(eq=False, kw_only=True)
-class Task:
-    """Attempts of one task.
-
-    Attributes:
-        worker: Worker of the present attempt.
-        failed_workers: Workers that died during an attempt.
-        reasons: Reason of each failed attempt.
-        lost_results: Number of results that were lost with their worker.
-    """
-
-    worker: str = ""
-    failed_workers: list[str] = field(default_factory=list)
-    reasons: list[str] = field(default_factory=list)
-    lost_results: int = 0
-
-    def may_run_on(self, worker: str, *, others: bool, suspects: bool) -> bool:
-        """Return True if a worker may get the task; see ``TaskQueue.take``."""
-        if self.failed_workers and not suspects:
-            return False
-        return not (others and worker in self.failed_workers)
-
-
-T = TypeVar("T", bound=Task)
-Call: TypeAlias = tuple[Any, ...]
-"""A function and its arguments."""
-
-
-@dataclass(frozen=True, slots=True)
-class Finished(Generic[T]):
-    """A task and its result."""
-
-    task: T
-    result: Any
-
-
-@dataclass(frozen=True, slots=True)
-class Retried(Generic[T]):
-    """A task that waits for another attempt."""
-
-    task: T
-    message: str
-
-
-@dataclass(frozen=True, slots=True)
-class GivenUp(Generic[T]):
-    """A task whose last attempt failed.
-
-    Attributes:
-        task: The task.
-        reasons: Distinct reasons of its attempts, joined.
-        error: Exception of the last attempt; None if the worker died.
-    """
-
-    task: T
-    reasons: str
-    error: BaseException | None
-
-
-Event: TypeAlias = Finished[T] | Retried[T] | GivenUp[T]
-
-
-class TaskQueue(Protocol[T]):
-    """Waiting tasks, in the order of the queue's choice."""
-
-    def __bool__(self) -> bool:
-        """Return True while a task waits."""
-        ...
-
-    def take(self, worker: str, *, others: bool, suspects: bool = True) -> T | None:
-        """Remove and return the next task for a worker.
-
-        Args:
-            worker: Address of the worker.
-            others: True if other workers live; then a task avoids the workers that it killed.
-            suspects: False leaves out tasks that killed a worker.
-        """
-        ...
-
-    def put_back(self, task: T) -> bool:
-        """Add a task for another attempt; return False if its result is no longer needed."""
-        ...
 
 
 class TaskRunner(Generic[T]):
@@ -154,8 +63,10 @@ class TaskRunner(Generic[T]):
         self._config = config if config is not None else RunnerConfig()
         self._clock = clock
         self._running: dict[Future, T] = {}
+        self._moved: set[T] = set()
         self._done: queue.Queue[Future] = queue.Queue()
-        self._threads: dict[str, int] = {}
+        self._placement = Placement(cluster, self._config)
+        self._left_out = ""
         self._looked = -math.inf
         self._warned = -math.inf
         self._had_workers = self._heard = clock()
@@ -164,10 +75,12 @@ class TaskRunner(Generic[T]):
         """Yield events as they occur, and None if nothing happens for a while.
 
         Raises:
-            ClusterLostError: The scheduler or the last worker is gone.
+            ClusterLostError: The scheduler or the last worker is gone, or no host sees the files
+                any more.
         """
         while self._running or self._queue:
             yield from self._look()
+            yield from self._cluster.hosts.pop_left_out()
             self._assign()
             try:
                 future = self._done.get(timeout=self._config.look_every_s)
@@ -193,7 +106,7 @@ class TaskRunner(Generic[T]):
         self._looked = now
         scheduler = self._cluster.scheduler
         try:
-            self._threads = self._cluster.accepted_members()
+            members = self._cluster.accepted_members()
         except TimeoutError as error:
             if now - self._heard > self._config.silence_s:
                 raise cluster_lost("scheduler", scheduler, reason(error)) from error
@@ -203,43 +116,58 @@ class TaskRunner(Generic[T]):
         if not self._cluster.connected:
             raise cluster_lost("scheduler", scheduler)
         self._heard = now
+        self._placement.update(members, now)
         self._cluster.replace_workers()
-        wait_s = self._config.no_workers_s
-        if self._threads:
-            self._had_workers = now
-        elif now - self._had_workers > wait_s:
-            raise cluster_lost("last worker", scheduler)
-        elif self._warned < self._had_workers < now - self._config.warn_after_s:
-            self._warned = now
-            _LOG.warning("all workers are gone; waiting %.0f s for new workers", wait_s)
-        for future in [f for f, task in self._running.items() if task.worker not in self._threads]:
+        self._check_workers_exist(now)
+        for future in [f for f, task in self._running.items() if task.worker not in members]:
             if not future.done():  # otherwise its result or its error is on the way
                 task = self._running.pop(future)
                 future.release()
                 yield self._failed(task)
+        yield from self._end_tasks_without_host()
+
+    def _check_workers_exist(self, now: float) -> None:
+        wait_s = self._config.no_workers_s
+        if self._placement.threads:
+            self._had_workers = now
+        elif now - self._had_workers > wait_s:
+            raise cluster_lost("last worker", self._cluster.scheduler, self._left_out)
+        elif self._warned < self._had_workers < now - self._config.warn_after_s:
+            self._warned = now
+            _LOG.warning("all workers are gone; waiting %.0f s for new workers", wait_s)
 
     def _assign(self, *, suspects: bool = True) -> None:
         held: dict[str, int] = {}
         for task in self._running.values():
             held[task.worker] = held.get(task.worker, 0) + 1
-        others = len(self._threads) > 1
-        all_threads = sum(self._threads.values())
-        for worker, threads in self._threads.items():
+        placement = self._placement
+        all_threads = sum(placement.threads.values())
+        for worker, threads in placement.threads.items():
             for _ in range(threads * self._config.tasks_per_thread - held.get(worker, 0)):
-                task_here = self._queue.take(worker, others=others, suspects=suspects)
+                task_here = self._queue.take(
+                    lambda task, worker=worker: placement.fits(task, worker, suspects=suspects)  # type: ignore[misc]
+                )
                 if task_here is None:
                     break
+                self._moved.discard(task_here)
                 task_here.worker = worker
+                task_here.host = self._cluster.host_of(worker).key
                 future = self._cluster.submit(worker, *self._call(task_here, all_threads))
                 self._running[future] = task_here
                 future.add_done_callback(self._done.put)
 
     def _fetch(self, future: Future, task: T) -> Event[T] | None:
         try:
-            return Finished(task, self._cluster.fetch(future, task.worker))
+            result = self._cluster.fetch(future, task.worker)
         except ResultLostError as lost:
             _LOG.debug("a result was lost: %s", lost)
             return self._result_lost(task)
+        if isinstance(result, HostFault):
+            return self._host_fault(task, result)
+        for worker, message in self._placement.note_success(task).items():
+            self._left_out = message
+            self._cluster.hosts.leave_out(worker, message)
+        return Finished(task, result)
 
     def _settle(self, future: Future, task: T) -> Event[T] | None:
         """Return the event of a task that did not finish."""
@@ -255,8 +183,8 @@ class TaskRunner(Generic[T]):
         task.lost_results += 1
         if task.lost_results > self._config.tries:
             return self._failed(task, cause="its outcome was lost")
-        self._threads.pop(task.worker, None)
-        if not self._queue.put_back(task):
+        self._placement.drop(task.worker)
+        if not self._put_back(task):
             return None
         return Retried(task, f"worker {task.worker} died with its outcome")
 
@@ -268,10 +196,46 @@ class TaskRunner(Generic[T]):
             cause = f"{type(error).__name__}: {reason(error)}".splitlines()[0]
         cause = self._cluster.pop_death_reason(task.worker) or cause or "killed or crashed"
         task.failed_workers.append(task.worker)
+        task.failed_hosts.add(task.host)
         task.reasons.append(cause)
-        self._threads.pop(task.worker, None)
+        self._placement.drop(task.worker)
         if len(task.failed_workers) >= self._config.tries:
             return GivenUp(task, "; ".join(dict.fromkeys(task.reasons)), error)
-        if not self._queue.put_back(task):
+        if not self._put_back(task):
             return None
         return Retried(task, f"worker {task.worker} died: {cause}")
+
+    def _host_fault(self, task: T, fault: HostFault) -> Event[T] | None:
+        """Queue a task for another host; end the task if no host is left."""
+        worker = self._cluster.hosts.name_of(task.worker)
+        task.faults[task.host] = (worker, fault.message)
+        task.fault_result = fault.result
+        self._placement.note_fault(task)
+        if not self._placement.has_other_host(task):
+            return self._failed_everywhere(task)
+        if not self._put_back(task, first=True):
+            return None
+        return Moved(task, f"{worker}: {fault.message}; another host tries it")
+
+    def _put_back(self, task: T, *, first: bool = False) -> bool:
+        waits = self._queue.put_back(task, first=first)
+        if waits and task.faults:
+            self._moved.add(task)
+        return waits
+
+    def _end_tasks_without_host(self) -> Iterator[Event[T] | None]:
+        """End the waiting tasks for which no other host is left."""
+        for task in [t for t in self._moved if not self._placement.has_other_host(t)]:
+            self._moved.remove(task)
+            if self._queue.take(lambda other, task=task: other is task) is not None:  # type: ignore[misc]
+                yield self._failed_everywhere(task)
+
+    def _failed_everywhere(self, task: T) -> Event[T]:
+        """Return the result of a task that no host can do.
+
+        Raises:
+            ClusterLostError: No host sees the files of the run any more.
+        """
+        if self._placement.note_failure_everywhere():
+            self._cluster.hosts.require_files(self._placement.threads)
+        return Finished(task, task.fault_result, everywhere=True)

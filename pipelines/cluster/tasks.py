@@ -10,7 +10,9 @@ from typing import Any
 from pipelines.cluster.cluster import Cluster
 from pipelines.cluster.config import TRIES, ClusterConfig
 from pipelines.cluster.connect import connect
-from pipelines.cluster.runner import Finished, GivenUp, RunnerConfig, Task, TaskRunner
+from pipelines.cluster.hosts.shared_storage import InputFile
+from pipelines.cluster.runner import TaskRunner
+from pipelines.cluster.task import Finished, GivenUp, RunnerConfig, Task
 from vidsearch.errors import ClusterLostError
 
 
@@ -31,30 +33,37 @@ class ItemQueue:
 
     def __init__(self, items: Iterable[Any]) -> None:
         self._items = enumerate(items)
+        self._next: ItemTask | None = None
         self._waiting: deque[ItemTask] = deque()
 
     def __bool__(self) -> bool:
         """Return True while an item waits."""
-        if not self._waiting:
-            for number, item in self._items:
-                self._waiting.append(ItemTask(number, item))
-                break
-        return bool(self._waiting)
+        return bool(self._waiting) or self._drawn() is not None
 
-    def take(self, worker: str, *, others: bool, suspects: bool = True) -> ItemTask | None:
-        """Remove and return the next item for a worker; see ``TaskQueue``."""
+    def take(self, fits: Callable[[ItemTask], bool]) -> ItemTask | None:
+        """Remove and return the next item that fits; see ``TaskQueue``."""
         for task in self._waiting:
-            if task.may_run_on(worker, others=others, suspects=suspects):
+            if fits(task):
                 self._waiting.remove(task)
                 return task
-        for number, item in self._items:
-            return ItemTask(number, item)
-        return None
+        fresh = self._drawn()
+        if fresh is None or not fits(fresh):
+            return None
+        self._next = None
+        return fresh
 
-    def put_back(self, task: ItemTask) -> bool:
+    def put_back(self, task: ItemTask, *, first: bool = False) -> bool:
         """Add an item for another attempt."""
-        self._waiting.append(task)
+        (self._waiting.appendleft if first else self._waiting.append)(task)
         return True
+
+    def _drawn(self) -> ItemTask | None:
+        """Return the next new item, without removing it; None at the end of the items."""
+        if self._next is None:
+            for number, item in self._items:
+                self._next = ItemTask(number, item)
+                break
+        return self._next
 
 
 def run_tasks(
@@ -92,7 +101,11 @@ def run_tasks(
 
 
 def map_on_cluster(
-    function: Callable[[Any], Any], items: Sequence[Any], scheduler: str, tries: int = TRIES
+    function: Callable[[Any], Any],
+    items: Sequence[Any],
+    scheduler: str,
+    tries: int = TRIES,
+    files: Sequence[InputFile] = (),
 ) -> Iterator[Any]:
     """Yield ``function(item)`` for every item, in the order in which the tasks finish.
 
@@ -103,9 +116,10 @@ def map_on_cluster(
         items: Picklable arguments.
         scheduler: Address of the Dask scheduler.
         tries: Number of attempts for each item.
+        files: Files that the function reads; see ``connect``.
 
     Raises:
-        ConfigError: No scheduler answers at the address.
+        ConfigError: No scheduler answers at the address, or no host sees the files.
         ClusterLostError: An item killed several workers, or the cluster is gone. An exception of
             ``function`` in the last attempt is passed on.
     """
@@ -118,7 +132,7 @@ def map_on_cluster(
             "start it again and repeat the command"
         )
 
-    with connect(ClusterConfig(scheduler=scheduler)) as cluster:
+    with connect(ClusterConfig(scheduler=scheduler), files=files) as cluster:
         limits = RunnerConfig(tries=tries, tasks_per_thread=2)
         for _, result in run_tasks(cluster, function, items, give_up, limits):
             yield result

@@ -91,8 +91,10 @@ def distractors(
     if scheduler is None:
         report = evaluate_distractors(protocol_options)
     else:
+        from pipelines.cluster.hosts.shared_storage import InputFile
         from pipelines.cluster.tasks import map_on_cluster
 
-        mapper = functools.partial(map_on_cluster, scheduler=scheduler)
+        files = [InputFile(str(p), p.stat().st_size) for p in (probes, gallery) if p.exists()]
+        mapper = functools.partial(map_on_cluster, scheduler=scheduler, files=files)
         report = evaluate_distractors(protocol_options, mapper)
     return finish(report, out, as_json)

@@ -251,7 +251,7 @@ def _outcome(report: IndexReport) -> str:
         text += f"\nSkipped {_videos(report.skipped)} indexed already."
     if failed:
         text += f"\nFailed: {' and '.join(failed)}, each named above."
-    return text
+    return "\n".join([text, *(f"Left out: {printable(message)}" for message in report.left_out)])
 
 
 def _videos(count: int) -> str:

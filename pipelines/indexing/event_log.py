@@ -13,11 +13,15 @@ failed_source
           source, error, message: a source, or a name in a list, that gives no video
 cluster   dashboard
 video     status (indexed, partial, known, failed), video, video_id, duration_s, tracks, faces,
-          stage, error, message
-retry     video, message: its worker died, another worker tries it
-sliced    video, message: it is read in slices
-slice     video, message: a slice of it is done
-unsliced  video, message: its slices do not join, it is read whole
+          stage, error, message, worker, host (for a sliced video: those of its last slice)
+retry     video, message, worker, host: its worker died, another worker tries it
+moved     video, message, worker, host: its host cannot read it, another host tries it
+left_out  message, host: a host or worker of the cluster gets no work
+no_catalog
+          message, host: a host does not see the catalog and builds no part of the index
+sliced    video, message, worker, host: it is read in slices
+slice     video, message, worker, host: a slice of it is done
+unsliced  video, message, worker, host: its slices do not join, it is read whole
 end       how (done, stopped, error), indexed, skipped, failed, tracks, faces, duration_s,
           elapsed_s, message
 ========  =====================================================================================

@@ -8,10 +8,10 @@ is larger than one thread's part of all remaining work. Its slices are joined he
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-from pipelines.cluster.runner import Task
+from pipelines.cluster.task import Task
 from pipelines.stages import error_boundary
 from pipelines.stages.join_slices import SliceJoiner
 from pipelines.stages.options import IndexConfig
@@ -57,34 +57,39 @@ class WaitingJobs:
 
     def __init__(self, sources: Iterable[VideoSource]) -> None:
         self._jobs = deque(Job(source) for source in sources)
+        self._first: deque[Job] = deque()
+        self._last: deque[Job] = deque()
         self._bytes = sum(job.size for job in self._jobs)
 
-    def __len__(self) -> int:
-        return len(self._jobs)
-
     def __bool__(self) -> bool:
-        return bool(self._jobs)
+        return len(self) > 0
 
-    def add(self, job: Job, *, first: bool = False) -> None:
-        """Add a job behind all others, or in front of them."""
-        (self._jobs.appendleft if first else self._jobs.append)(job)
+    def __len__(self) -> int:
+        return len(self._first) + len(self._jobs) + len(self._last)
+
+    def add(self, job: Job) -> None:
+        """Add a new job in front of the other new jobs."""
+        self._jobs.appendleft(job)
         self._bytes += job.size
 
-    def put_back(self, task: Job) -> bool:
-        """Add a job for another attempt, behind the others; return False if it is obsolete."""
+    def put_back(self, task: Job, *, first: bool = False) -> bool:
+        """Add a job for another attempt; return False if it is obsolete; see ``TaskQueue``."""
         if task.obsolete:
             return False
-        self.add(task)
+        (self._first if first else self._last).append(task)
+        self._bytes += task.size
         return True
 
-    def take(self, worker: str, *, others: bool, suspects: bool = True) -> Job | None:
-        """Remove and return the next job for a worker; see ``TaskQueue``."""
-        for job in self._jobs:
-            if job.may_run_on(worker, others=others, suspects=suspects):
-                self._jobs.remove(job)
-                self._bytes -= job.size
-                return job
-        return None
+    def take(self, fits: Callable[[Job], bool]) -> Job | None:
+        """Remove and return the next job that fits; see ``TaskQueue``."""
+        job = _take_any(self._first, fits)
+        if job is None and self._jobs and fits(self._jobs[0]):
+            job = self._jobs.popleft()
+        if job is None:
+            job = _take_any(self._last, fits)
+        if job is not None:
+            self._bytes -= job.size
+        return job
 
     def is_bottleneck(self, job: Job, threads: int) -> bool:
         """Return True if a job just taken exceeds one thread's part of all remaining work."""
@@ -92,14 +97,17 @@ class WaitingJobs:
 
     def drop_slices(self, joiner: SliceJoiner) -> None:
         """Remove the waiting slices of a video."""
-        self._jobs = deque(job for job in self._jobs if job.joiner is not joiner)
-        self._bytes = sum(job.size for job in self._jobs)
+        for jobs in (self._first, self._jobs, self._last):
+            others = [job for job in jobs if job.joiner is not joiner]
+            jobs.clear()
+            jobs.extend(others)
+        self._bytes = sum(job.size for job in (*self._first, *self._jobs, *self._last))
 
     def cut(self, video: SlicedVideo, models: LoadedPack, config: IndexConfig) -> Notice:
         """Add the slices of a video in front of all other jobs."""
         joiner = SliceJoiner(video, models, config)
         for number in reversed(range(video.slices)):
-            self.add(Job(video.source, joiner, number), first=True)
+            self.add(Job(video.source, joiner, number))
         return Notice("sliced", f"read in {video.slices} slices", video.source)
 
     def join(
@@ -114,9 +122,17 @@ class WaitingJobs:
             error_boundary.join(joiner, result)
         if joiner.error:
             self.drop_slices(joiner)
-            self.add(Job(job.source, unsliceable=True), first=True)
+            self.add(Job(job.source, unsliceable=True))
             return Notice("unsliced", f"read whole, because {joiner.error}", job.source)
         if joiner.complete:
             return joiner.finish()
         message = f"slice {job.number + 1} of {joiner.video.slices} is done"
         return Notice("slice", message, job.source, joiner.video.share(job.number))
+
+
+def _take_any(jobs: deque[Job], fits: Callable[[Job], bool]) -> Job | None:
+    for job in jobs:
+        if fits(job):
+            jobs.remove(job)
+            return job
+    return None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,14 @@ from pipelines.indexing.duplicates import Duplicate
 from pipelines.indexing.event_log import EventLog
 from pipelines.indexing.progress import Progress
 from pipelines.indexing.selection import QUARANTINE_STAGE, Selection
-from pipelines.stages.payloads import CHANGED_STAGE, Failure, KnownVideo, Notice, Outcome
+from pipelines.stages.payloads import (
+    CHANGED_STAGE,
+    Failure,
+    KnownVideo,
+    Notice,
+    Outcome,
+    WorkerOutcome,
+)
 from vidsearch.catalog import CatalogWriter, IndexedVideo, KnownFile, VideoRecord
 from vidsearch.catalog.sources.accounts import account_json
 from vidsearch.errors import VideoError
@@ -40,6 +48,7 @@ class IndexReport:
         failures: Failure of each failed file and source.
         partly_read: (file, missing part) of videos read in part.
         account: Every entry of the sources.
+        left_out: Message about each host or worker of the cluster that got no work.
     """
 
     indexed: int
@@ -52,6 +61,7 @@ class IndexReport:
     failures: tuple[Failure, ...]
     partly_read: tuple[tuple[str, str], ...]
     account: Account = field(default_factory=Account)
+    left_out: tuple[str, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         """Return the object that ``vidsearch index --json`` prints."""
@@ -80,11 +90,19 @@ class IndexReport:
 
 @dataclass(frozen=True, slots=True)
 class RunOutputs:
-    """Receivers of the outcomes: catalog writer, progress line and event log."""
+    """Receivers of the outcomes: catalog writer, progress line and event log.
+
+    Attributes:
+        writer: Catalog writer.
+        progress: Progress line.
+        events: Event log.
+        done_by: Worker and host of the outcome, for its event.
+    """
 
     writer: CatalogWriter
     progress: Progress
     events: EventLog
+    done_by: Mapping[str, str] = field(default_factory=dict)
 
 
 class OutcomeCounter:
@@ -110,15 +128,20 @@ class OutcomeCounter:
         self._failures += source_failures(found) if found is not None else []
         self._failed: dict[str, Failure] = {}
         self._partly_read: list[tuple[str, str]] = []
+        self._left_out: list[str] = []
         self._advanced: dict[str, float] = {}
 
-    def add(self, outcome: Outcome | Notice | None, outputs: RunOutputs) -> None:
+    def add(self, outcome: WorkerOutcome | Outcome | Notice | None, outputs: RunOutputs) -> None:
         """Count one outcome, log it, and hand its rows to the writer."""
-        if outcome is None:
+        if isinstance(outcome, WorkerOutcome):
+            done_by = {"worker": outcome.worker, "host": outcome.host}
+            self.add(outcome.outcome, replace(outputs, done_by=done_by))
+        elif outcome is None:
             outputs.progress.draw()
             outputs.writer.flush_if_due()
         elif isinstance(outcome, Notice):
             self._advance(outcome, outputs.progress)
+            self._left_out += [outcome.text] if outcome.kind == "left_out" else []
             _report_notice(outcome, outputs)
         elif isinstance(outcome, KnownVideo):
             self._add_known(outcome, outputs)
@@ -170,7 +193,9 @@ class OutcomeCounter:
             return
         self._skipped += 1
         outputs.progress.step(source.size)
-        outputs.events.write("video", status="known", video=source.uri, video_id=video_id)
+        outputs.events.write(
+            "video", status="known", video=source.uri, video_id=video_id, **outputs.done_by
+        )
 
     def _add_failure(self, failure: Failure, outputs: RunOutputs) -> None:
         self._failed[failure.source.uri] = failure
@@ -202,6 +227,7 @@ class OutcomeCounter:
             stage=failure.stage,
             error=failure.error,
             message=failure.message,
+            **outputs.done_by,
         )
 
     def _add_indexed(self, indexed: IndexedVideo, outputs: RunOutputs) -> None:
@@ -218,6 +244,7 @@ class OutcomeCounter:
             tracks=len(indexed.tracks),
             faces=video.faces_seen,
             message=video.failure,
+            **outputs.done_by,
         )
         if video.video_id in self._indexed:
             return
@@ -258,6 +285,7 @@ class OutcomeCounter:
             failures=tuple(sorted(self._failures, key=lambda f: f.source.uri)),
             partly_read=tuple(sorted(self._partly_read)),
             account=self._account,
+            left_out=tuple(self._left_out),
         )
 
 
@@ -282,4 +310,6 @@ def _report_notice(notice: Notice, outputs: RunOutputs) -> None:
     video = notice.source.uri if notice.source is not None else None
     if notice.kind != "slice":
         outputs.progress.say(f"{notice.kind}: {video or ''}: {notice.text}")
-    outputs.events.write(notice.kind, video=video, message=notice.text)
+    outputs.events.write(
+        notice.kind, video=video, message=notice.text, worker=notice.worker, host=notice.host
+    )

@@ -18,9 +18,10 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
-from typing import Any, cast
+from typing import Any, TypeAlias, cast
 
 from pipelines.cluster.config import ClusterConfig
+from pipelines.cluster.hosts.identity import this_host
 from pipelines.indexing.accounts import log_account, store_account
 from pipelines.indexing.duplicates import split_duplicates
 from pipelines.indexing.event_log import EventLog
@@ -32,7 +33,7 @@ from pipelines.indexing.selection import known_contents_by_size, select_files
 from pipelines.indexing.time_limit import LOWEST_BYTES_PER_S, TimeLimit
 from pipelines.stages import error_boundary
 from pipelines.stages.options import IndexConfig
-from pipelines.stages.payloads import Notice, Outcome, SlicedVideo
+from pipelines.stages.payloads import Notice, SlicedVideo, WorkerOutcome
 from vidsearch.catalog import Catalog, CatalogWriter, WriterConfig
 from vidsearch.catalog.maintenance import adopt_spellings, maintain, remove_replaced, repair
 from vidsearch.catalog.writer import new_run_id
@@ -43,6 +44,7 @@ from vidsearch.models.registry import LoadedPack, load_pack, pack_reference
 from vidsearch.version import __version__
 from vidsearch.video.discover import Discovery, VideoSource, discover
 
+_Item: TypeAlias = WorkerOutcome | Notice | None
 _PREFETCHED_OUTCOMES = 32
 """Outcomes that wait while a batch is committed: a few MiB."""
 
@@ -242,7 +244,7 @@ def _index_files(run: _Run, counter: OutcomeCounter, progress: Progress, events:
     indexed = known_contents_by_size(run.catalog, run.config)
     originals, duplicates = split_duplicates(run.files)
 
-    def outcomes() -> Iterator[Outcome | Notice | None]:
+    def outcomes() -> Iterator[_Item]:
         return _outcomes(run, originals, indexed)
 
     with (
@@ -264,27 +266,27 @@ def _index_files(run: _Run, counter: OutcomeCounter, progress: Progress, events:
 
 
 def _stream(
-    outcomes: Callable[[], Iterator[Outcome | Notice | None]], *, prefetch: bool
-) -> Prefetcher[Outcome | Notice | None] | nullcontext[Iterator[Outcome | Notice | None]]:
+    outcomes: Callable[[], Iterator[_Item]], *, prefetch: bool
+) -> Prefetcher[_Item] | nullcontext[Iterator[_Item]]:
     return Prefetcher(outcomes, _PREFETCHED_OUTCOMES) if prefetch else nullcontext(outcomes())
 
 
 def _outcomes(
     run: _Run, files: list[VideoSource], indexed: Mapping[int, frozenset[str]]
-) -> Iterator[Outcome | Notice | None]:
+) -> Iterator[_Item]:
     """Yield the outcome of every file, from this process or from a cluster."""
     if run.cluster.in_process:
         for file in files:
             known_contents = indexed.get(file.size, frozenset())
             outcome = error_boundary.run(file, run.models, run.config, known_contents)
             assert not isinstance(outcome, SlicedVideo)
-            yield outcome
+            yield WorkerOutcome(outcome, f"process {os.getpid()}", this_host().name)
         return
     from pipelines.indexing.dispatcher import DispatchedRun, run_on_cluster
 
     workers = min(run.cluster.workers, max_tasks(files, run.config))
     limit = TimeLimit(run.cluster.timeout_per_video_minute_s)
-    shared = DispatchedRun(run.pack, run.models, run.config, limit, indexed)
+    shared = DispatchedRun(run.pack, run.models, run.config, limit, indexed, run.catalog.root)
     yield from run_on_cluster(files, shared, replace(run.cluster, workers=workers))
 
 

@@ -87,7 +87,10 @@ def _read_unchanged(source: VideoSource, read: Callable[[], T]) -> T | Failure:
         result = read()
         watched.require_unchanged()
     except VideoChangedError as error:
-        return Failure(CHANGED_STAGE, source, type(error).__name__, str(error))
+        # Another machine may see the file that the search found.
+        return Failure(
+            CHANGED_STAGE, source, type(error).__name__, str(error), host_specific=True
+        )
     return result
 
 
@@ -100,4 +103,4 @@ def _unexpected(source: VideoSource, error: Exception, video_id: str | None) -> 
         if isinstance(error, InstallationError)
         else f"unexpected error: {reason(error)}; please report it, with the file if you can"
     )
-    return Failure("index", source, type(error).__name__, message, video_id)
+    return Failure("index", source, type(error).__name__, message, video_id, host_specific=True)

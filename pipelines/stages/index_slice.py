@@ -34,10 +34,10 @@ def run(
     try:
         return _decode(video, number, models, config, opened)
     except VideoError as error:
-        kind, message = type(error).__name__, str(error)
+        kind, message, unreachable = type(error).__name__, str(error), error.unreachable
     except MemoryError as error:
-        kind, message = "MemoryError", f"out of memory: {error}"
-    return Failure("decode", video.source, kind, message, video.video_id)
+        kind, message, unreachable = "MemoryError", f"out of memory: {error}", False
+    return Failure("decode", video.source, kind, message, video.video_id, unreachable)
 
 
 def _decode(

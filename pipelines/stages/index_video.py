@@ -72,7 +72,8 @@ def run(
             return sliced
         result = _decode(source, models, config, opened)
     except VideoError as error:
-        return Failure(stage, source, type(error).__name__, str(error), video_id)
+        name = type(error).__name__
+        return Failure(stage, source, name, str(error), video_id, error.unreachable)
     except MemoryError as error:
         return Failure(stage, source, "MemoryError", f"out of memory: {error}", video_id)
     return IndexedVideo(record(source, video_id, result, models.model_id), result.tracks)

@@ -35,6 +35,8 @@ class Failure:
         error: Class name of the error.
         message: Reason, one line.
         video_id: Content hash; None if the file could not be hashed.
+        host_specific: True if another machine may read the file: the storage does not give it to
+            this one, or the error was not foreseen.
     """
 
     stage: str
@@ -42,6 +44,7 @@ class Failure:
     error: str
     message: str
     video_id: str | None = None
+    host_specific: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,18 +52,24 @@ class Notice:
     """Message about a run that is not the outcome of a video.
 
     Attributes:
-        kind: ``cluster`` (``text`` is the address of the dashboard), ``retry``, ``sliced`` (a
+        kind: ``cluster`` (``text`` is the address of the dashboard), ``retry`` (the worker died),
+            ``moved`` (the host cannot read the file, another one tries it), ``left_out`` (a host or
+            worker gets no work), ``no_catalog`` (a host does not see the catalog), ``sliced`` (a
             video is read in slices), ``slice`` (a slice is done) or ``unsliced`` (the slices do
             not join).
         text: Message, one line.
         source: The video concerned, if any.
         share: Share of the video in a finished slice; 0 for other kinds.
+        worker: Name of the worker concerned, if any.
+        host: Name of the host concerned, if any.
     """
 
     kind: str
     text: str
     source: VideoSource | None = None
     share: float = 0.0
+    worker: str | None = None
+    host: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,3 +146,18 @@ class SliceOutcome:
 
 
 Outcome: TypeAlias = IndexedVideo | KnownVideo | Failure
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerOutcome:
+    """Outcome of a video, and the worker that did it.
+
+    Attributes:
+        outcome: The outcome.
+        worker: Name of the worker; for a sliced video that of its last slice.
+        host: Name of its host.
+    """
+
+    outcome: Outcome
+    worker: str
+    host: str

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
 from pipelines.cluster.cluster import ResultLostError
+from pipelines.cluster.hosts.identity import Host
+from pipelines.cluster.hosts.shared_storage import InputFile
+from pipelines.cluster.hosts.worker_hosts import WorkerHosts
 
 Look = Callable[[], dict[str, int]]
 
@@ -35,11 +38,28 @@ class FakeFuture:
         self.released = True
 
 
-class FakeClient:
-    """Runs a function once, in this process."""
+class FakeHosts(WorkerHosts):
+    """Hosts of fake workers: a worker ``name@host`` is on that host, another on its own host.
 
-    def run(self, function: Callable[..., Any], *args: Any, on_error: str) -> dict[str, Any]:
-        return {"tcp://fake": function(*args)}
+    Attributes:
+        blind_hosts: Hosts that see no file.
+    """
+
+    def __init__(self, files: Sequence[InputFile] = ()) -> None:
+        super().__init__(self._faults_of, "tcp://fake:1", files)
+        self.blind_hosts: set[str] = set()
+
+    def host_of(self, worker: str) -> Host:
+        name = worker.rpartition("@")[2]
+        return Host(name, name)
+
+    def _faults_of(self, function: object, *args: Any, workers: list[str]) -> dict[str, Any]:
+        if not args:
+            return {worker: self.host_of(worker) for worker in workers}
+        return {
+            w: ["is not there" if self.host_of(w).name in self.blind_hosts else "" for _ in args[0]]
+            for w in workers
+        }
 
 
 @dataclass
@@ -64,13 +84,25 @@ class FakeCluster:
     identity: str = "m"
     dashboard: str = ""
     connected: bool = True
-    client: FakeClient = field(default_factory=FakeClient)
+    hosts: FakeHosts = field(default_factory=FakeHosts)
     submitted: list[tuple[str, tuple[Any, ...]]] = field(default_factory=list)
     futures: list[FakeFuture] = field(default_factory=list)
 
     def accepted_members(self) -> dict[str, int]:
         look = next(self.looks, None)
         return {"worker": 1} if look is None else look()
+
+    def members(self) -> dict[str, int]:
+        return {"worker": 1}
+
+    def ask(self, function: Callable[..., Any], *args: Any) -> dict[str, Any]:
+        return {"worker": function(*args)}
+
+    def host_of(self, worker: str) -> Host:
+        return self.hosts.host_of(worker)
+
+    def reject(self, problems: Mapping[str, str]) -> None:
+        assert not problems
 
     def submit(self, worker: str, function: Callable[..., Any], *args: Any) -> FakeFuture:
         self.submitted.append((worker, args))

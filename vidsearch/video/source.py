@@ -147,7 +147,8 @@ class ByteSource:
             raise VideoOpenError(
                 f"'{printable(self._uri)}' stopped being readable "
                 f"({one_line(self._failure, with_type=True)}); "
-                "check the storage and repeat"
+                "check the storage and repeat",
+                unreachable=True,
             ) from self._failure
 
     def read_at(self, offset: int, size: int) -> bytes:
@@ -165,23 +166,28 @@ def _open_local(uri: str) -> IO[bytes]:
         mode = path.stat().st_mode
         if stat.S_ISDIR(mode):
             raise VideoOpenError(
-                f"'{printable(uri)}' is a folder, not a video; name a file inside it"
+                f"'{printable(uri)}' is a folder, not a video; name a file inside it",
+                unreachable=True,
             )
         # Opening a pipe blocks until another process writes to it.
         if not stat.S_ISREG(mode):
             raise VideoOpenError(
-                f"'{printable(uri)}' is not a regular file; copy the video to a file first"
+                f"'{printable(uri)}' is not a regular file; copy the video to a file first",
+                unreachable=True,
             )
         return path.open("rb", buffering=0)
     except FileNotFoundError as error:
-        raise VideoOpenError(f"'{printable(uri)}' does not exist; check the path") from error
+        raise VideoOpenError(
+            f"'{printable(uri)}' does not exist; check the path", unreachable=True
+        ) from error
     except PermissionError as error:
         raise VideoOpenError(
-            f"'{printable(uri)}' is not readable for this user; change its mode"
+            f"'{printable(uri)}' is not readable for this user; change its mode", unreachable=True
         ) from error
     except (OSError, ValueError) as error:
         raise VideoOpenError(
-            f"'{printable(uri)}' cannot be opened ({one_line(error, with_type=True)})"
+            f"'{printable(uri)}' cannot be opened ({one_line(error, with_type=True)})",
+            unreachable=True,
         ) from error
 
 
@@ -196,16 +202,20 @@ def _open_remote(uri: str) -> IO[bytes]:
         files, path = fsspec.core.url_to_fs(uri)
         opened: Any = files.open(path, "rb", block_size=_REMOTE_BLOCK)
     except FileNotFoundError as error:
-        raise VideoOpenError(f"'{printable(uri)}' does not exist; check the URI") from error
+        raise VideoOpenError(
+            f"'{printable(uri)}' does not exist; check the URI", unreachable=True
+        ) from error
     except ImportError as error:
         raise VideoOpenError(
             f"'{printable(uri)}' needs a package that is not installed "
-            f"({one_line(error, with_type=True)})"
+            f"({one_line(error, with_type=True)})",
+            unreachable=True,
         ) from error
     except Exception as error:
         raise VideoOpenError(
             f"'{printable(uri)}' cannot be opened ({one_line(error, with_type=True)}); check the "
-            "URI and its credentials"
+            "URI and its credentials",
+            unreachable=True,
         ) from error
     file: IO[bytes] = opened
     return file

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 from distributed import KilledWorker
 
-from pipelines.cluster.runner import Finished, GivenUp, Retried, RunnerConfig, TaskRunner
+from pipelines.cluster.runner import TaskRunner
+from pipelines.cluster.task import Finished, GivenUp, Retried, RunnerConfig
 from pipelines.cluster.tasks import ItemQueue, ItemTask, run_tasks
 from tests.helpers.fake_cluster import FakeCluster, clock, repeated, silent, statuses, workers
 from vidsearch.errors import ClusterLostError
@@ -144,7 +145,7 @@ def test_tasks_of_a_vanished_worker_are_taken_back() -> None:
 
 def test_an_item_that_the_queue_dropped_is_not_retried() -> None:
     class Dropping(ItemQueue):
-        def put_back(self, task: ItemTask) -> bool:
+        def put_back(self, task: ItemTask, *, first: bool = False) -> bool:
             return False
 
     for cluster in (FakeCluster(statuses=statuses("lost")), FakeCluster(lost_results=1)):
@@ -183,7 +184,7 @@ def test_a_scheduler_that_is_lost_with_a_task_ends_the_run() -> None:
     slow_looks = RunnerConfig(look_every_s=1000)
     running = runner(cluster, [1], slow_looks)
     running._look = lambda: iter(())  # type: ignore[method-assign]
-    running._threads = {"a": 1}
+    running._placement.threads = {"a": 1}
     cluster.connected = False
     with pytest.raises(ClusterLostError, match="finished work is kept"):
         list(running.events())

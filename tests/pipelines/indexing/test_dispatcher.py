@@ -7,13 +7,14 @@ from types import SimpleNamespace
 from typing import Any
 
 from pipelines import IndexConfig
-from pipelines.cluster.runner import RunnerConfig
+from pipelines.cluster.task import RunnerConfig
 from pipelines.indexing.dispatcher import DispatchedRun, dispatch
 from pipelines.indexing.jobs import Job, WaitingJobs
 from pipelines.indexing.run import max_tasks
 from pipelines.indexing.time_limit import TimeLimit
-from pipelines.stages.payloads import Failure, KnownVideo, Notice
+from pipelines.stages.payloads import Failure, KnownVideo, Notice, WorkerOutcome
 from tests.helpers.fake_cluster import FakeCluster, clock
+from vidsearch.storage.path import StoragePath
 from vidsearch.video.discover import VideoSource
 
 VIDEOS = [VideoSource(f"/{name}.mp4", size, 0) for name, size in (("a", 60), ("b", 30), ("c", 10))]
@@ -26,9 +27,10 @@ def known_video(function: object, source: VideoSource, *_: object) -> KnownVideo
 def outcomes(cluster: FakeCluster) -> list[Any]:
     stand_in: Any = cluster
     models: Any = SimpleNamespace(pack="open")
-    run = DispatchedRun("open", models, IndexConfig(), TimeLimit(300.0), {})
+    run = DispatchedRun("open", models, IndexConfig(), TimeLimit(300.0), {}, StoragePath("/c"))
     limits = RunnerConfig(look_every_s=0)
-    return list(dispatch(stand_in, VIDEOS, run, limits, clock()))
+    items = dispatch(stand_in, VIDEOS, run, limits, clock())
+    return [item.outcome if isinstance(item, WorkerOutcome) else item for item in items]
 
 
 def paths(cluster: FakeCluster) -> list[str]:
@@ -90,18 +92,19 @@ def test_a_video_that_killed_a_worker_waits_until_other_results_are_fetched() ->
     ]
 
 
-def test_a_job_waits_for_another_worker_if_there_is_one() -> None:
-    waiting = WaitingJobs(VIDEOS)
-    waiting.add(Job(VIDEOS[0], failed_workers=["bad"]), first=True)
-    taken = waiting.take("bad", others=True)
-    assert taken is not None
-    assert not taken.failed_workers
-    assert [len(waiting), waiting.take("bad", others=False) is not None] == [3, True]
+def test_jobs_that_moved_come_first_and_jobs_that_killed_a_worker_last() -> None:
+    waiting = WaitingJobs(VIDEOS[:1])
+    waiting.put_back(Job(VIDEOS[1], failed_workers=["bad"]))
+    waiting.put_back(Job(VIDEOS[2]), first=True)
+    assert waiting.take(lambda job: False) is None
+    assert len(waiting) == 3
+    taken = [waiting.take(lambda job: True) for _ in range(4)]
+    assert [job and job.source.uri for job in taken] == ["/c.mp4", "/a.mp4", "/b.mp4", None]
 
 
 def test_only_a_job_larger_than_a_threads_part_is_a_bottleneck() -> None:
     waiting = WaitingJobs(VIDEOS)
-    job = waiting.take("worker", others=False)
+    job = waiting.take(lambda job: True)
     assert job is not None
     # 60 of 100 bytes: more than the half of two workers, less than the whole of one.
     assert waiting.is_bottleneck(job, 2)

@@ -196,19 +196,19 @@ def test_keyframes_that_are_none_are_noticed(
 
     # Among the others: what is left of its slices is dropped, and it waits in front, whole.
     waiting = WaitingJobs([source_of(path), source_of(path)])
-    assert waiting.take("worker", others=False) is not None
+    assert waiting.take(lambda job: True) is not None
     assert waiting.cut(joiner.video, quick, used).kind == "sliced"
     assert len(waiting) == joiner.video.slices + 1
     told = []
     for number in (0, 1):
-        job = waiting.take("worker", others=False)
+        job = waiting.take(lambda job: True)
         assert job is not None
         assert job.joiner is not None
         done = error_boundary.run_slice(job.joiner.video, number, quick, used)
         told.append(waiting.join(job, job.joiner, done))
     assert [notice.kind for notice in told if isinstance(notice, Notice)] == ["slice", "unsliced"]
     assert len(waiting) == 2
-    whole = waiting.take("worker", others=False)
+    whole = waiting.take(lambda job: True)
     assert whole is not None
     assert whole.unsliceable
     assert job is not None
