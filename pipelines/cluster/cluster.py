@@ -104,8 +104,10 @@ class Cluster:
             TimeoutError: The scheduler does not answer.
             OSError: The scheduler is gone.
         """
+        # Not ``Client.scheduler_info``: a periodic callback of the client replaces its answer by one
+        # without workers at any moment, and every running task would count as one whose worker died.
         info = call_with_timeout(
-            ANSWER_WITHIN_S, "the scheduler", self.client.scheduler_info, n_workers=-1
+            ANSWER_WITHIN_S, "the scheduler", self.client.sync, self.client.scheduler.identity
         )
         self.hosts.note_names(info["workers"])
         threads = {address: int(worker["nthreads"]) for address, worker in info["workers"].items()}

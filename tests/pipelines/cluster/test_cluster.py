@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 from distributed import Future, LocalCluster
@@ -140,3 +141,20 @@ def test_a_worker_takes_as_many_videos_at_once_as_it_has_gpus(
             )
             assert all("cuda" in message for message in errors.values())
             running_client.close()
+
+
+def test_a_periodic_update_of_the_client_makes_no_worker_vanish(
+    empty_cluster: LocalCluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    empty_cluster.scale(1)
+    with connect.connect(ClusterConfig(scheduler=empty_cluster.scheduler_address)) as running:
+        client = running.client
+        update, sync = client._periodic_callbacks["scheduler-info"].callback, client.sync
+
+        def racing(call: Any, *args: Any, **options: Any) -> Any:
+            answer = sync(call, *args, **options)
+            sync(update)  # the client's own copy has no workers now
+            return answer
+
+        monkeypatch.setattr(client, "sync", racing)
+        assert len(running.members()) == 1

@@ -36,7 +36,7 @@ class ScriptedClient:
     def subscribe_topic(self, topic: str, handler: Callable[[Any], None]) -> None:
         self.topics[topic] = handler
 
-    def scheduler_info(self, n_workers: int) -> dict[str, Any]:
+    def identity(self) -> dict[str, Any]:
         return {"workers": self.workers}
 
     def run(
@@ -53,8 +53,8 @@ class ScriptedClient:
         self.submitted.append(options)
         return "future"
 
-    def sync(self, call: Callable[..., Any], keys: list[str]) -> Any:
-        return call(keys=keys)
+    def sync(self, call: Callable[..., Any], **options: Any) -> Any:
+        return call(**options)
 
     def gather(self, keys: list[str]) -> dict[str, Any]:
         return self.gathered(keys[0])
