@@ -104,8 +104,8 @@ class Cluster:
             TimeoutError: The scheduler does not answer.
             OSError: The scheduler is gone.
         """
-        # Not ``Client.scheduler_info``: a periodic callback of the client replaces its answer by one
-        # without workers at any moment, and every running task would count as one whose worker died.
+        # Not ``Client.scheduler_info``: a periodic callback of the client may replace its answer by
+        # one without workers, and every running task would count as one whose worker died.
         info = call_with_timeout(
             ANSWER_WITHIN_S, "the scheduler", self.client.sync, self.client.scheduler.identity
         )

@@ -88,9 +88,7 @@ def _read_unchanged(source: VideoSource, read: Callable[[], T]) -> T | Failure:
         watched.require_unchanged()
     except VideoChangedError as error:
         # Another machine may see the file that the search found.
-        return Failure(
-            CHANGED_STAGE, source, type(error).__name__, str(error), host_specific=True
-        )
+        return Failure(CHANGED_STAGE, source, type(error).__name__, str(error), host_specific=True)
     return result
 
 

@@ -88,8 +88,12 @@ def two_hosts(folder: Path, hidden: Sequence[Path]) -> Iterator[TwoHosts]:
             options = ["--nthreads", "1", "--no-nanny", "--no-dashboard", "--host", host]
             options += ["--name", name, "--local-directory", str(folder / f"{name}-scratch")]
             start(prefix, "worker", address, *options)
-        registered = f"Register worker addr: tcp://{ADDRESSES[1]}".encode()
-        wait_until(lambda: registered in (folder / "dask.log").read_bytes())
+        wait_until(
+            lambda: all(
+                f"Register worker addr: tcp://{host}".encode() in (folder / "dask.log").read_bytes()
+                for host in ADDRESSES
+            )
+        )
         yield TwoHosts(address, tuple(b))
 
 
