@@ -5,8 +5,10 @@ from __future__ import annotations
 import io
 import struct
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
+import av
 import cv2
 import numpy as np
 from PIL import Image as Pillow
@@ -37,6 +39,21 @@ def heic(image: Image, orientation: int = 1, further: Sequence[Image] = ()) -> b
     file = io.BytesIO()
     stored.save(file, quality=90, exif=exif.tobytes())
     return file.getvalue()
+
+
+def write_heif_sequence(path: Path, frames: Sequence[Image]) -> None:
+    """Write frames under the brand of an image sequence, without a still image."""
+    with av.open(str(path), "w", format="mp4") as container:
+        stream = container.add_stream("libx265", rate=10)
+        stream.width, stream.height = frames[0].shape[1], frames[0].shape[0]
+        stream.options = {"x265-params": "log-level=none", "crf": "12"}
+        for frame in frames:
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(frame, format="rgb24")))
+        container.mux(stream.encode())
+    content = bytearray(path.read_bytes())
+    content[8:12] = b"hevc"
+    content[content.index(b"vide") :][:4] = b"pict"
+    path.write_bytes(bytes(content))
 
 
 def animation(frames: Sequence[Image], form: str, **options: Any) -> bytes:

@@ -78,8 +78,13 @@ def raw(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (odd / "gone.jpg").symlink_to(folder / "nowhere.jpg")
     (folder / "loose.JPG").write_bytes(encoded(face_of(3), "JPEG"))
     (folder / "list.csv").write_text("a,b")
-    (folder / ".cache").mkdir()
-    (folder / ".cache" / "x.jpg").touch()
+    for name in (".cache", "@eaDir"):
+        (folder / name).mkdir()
+        (folder / name / "x.jpg").touch()
+    (folder / "lace" / "@eaDir" / "1.png").mkdir(parents=True)
+    (folder / "lace" / "@eaDir" / "1.png" / "SYNOPHOTO_THUMB_XL.jpg").write_bytes(
+        encoded(face_of(3), "JPEG")
+    )
     return folder
 
 
@@ -126,7 +131,7 @@ def test_every_other_photo_is_named_with_its_reason(report: SetReport) -> None:
 def test_the_account_has_every_file(raw: Path, report: SetReport) -> None:
     others = report.others
     assert others.passed_over == {".txt": 1, ".mp4": 1, ".db": 1, ".csv": 1}
-    assert others.excluded == {".*": 2}
+    assert others.excluded == {".*": 1, "._*": 1, "@eaDir": 2}
     assert {Path(path).name for path in others.unreadable} == {"gone.jpg"}
     counted = report.photos + sum(others.passed_over.values()) + sum(others.excluded.values())
     files = sum(len(names) for _, _, names in os.walk(raw))

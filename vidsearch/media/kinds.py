@@ -26,7 +26,7 @@ HEAD_BYTES: Final = 512
 Category: TypeAlias = Literal["image", "document", "video", "archive"]
 
 _CONVERT = "convert it to JPEG or PNG first"
-_STILL = "save a still image of it and search with the image"
+STILL_REMEDY: Final = "save a still image of it and search with the image"
 _EXPORT_PAGE = "export the page as JPEG or PNG"
 
 
@@ -66,11 +66,11 @@ _POSTSCRIPT = FileKind("PostScript", "a PostScript file", "document", _EXPORT_PA
 _METAFILE = FileKind("WMF", "a Windows metafile", "document", _CONVERT)
 _RAW = FileKind("camera raw", "a camera raw file", "document", decoder="libraw")
 _RAW_VIDEO = FileKind("CR3", "a camera raw file", "video", decoder="libraw")
-_MPEG = FileKind("MPEG", "an MPEG video", "video", _STILL)
+_MPEG = FileKind("MPEG", "an MPEG video", "video", STILL_REMEDY)
 _AVIF = _image("AVIF")
 _AVIF_SEQUENCE = FileKind("AVIF sequence", "an AVIF image", "video")
-_VIDEO = FileKind("MP4", "a video", "video", _STILL)
-_TRANSPORT_STREAM = FileKind("MPEG-TS", "an MPEG transport stream", "video", _STILL)
+_VIDEO = FileKind("MP4", "a video", "video", STILL_REMEDY)
+_TRANSPORT_STREAM = FileKind("MPEG-TS", "an MPEG transport stream", "video", STILL_REMEDY)
 _SVG = FileKind("SVG", "an SVG drawing", "document", "export it as PNG")
 _TEXT = FileKind(
     "text", "a text file, not an image", "document", "check that the download succeeded"
@@ -108,13 +108,13 @@ _SIGNATURES: Final[tuple[tuple[int, bytes, FileKind], ...]] = (
     (0, b"\xd7\xcd\xc6\x9a", _METAFILE),
     (40, b" EMF", _METAFILE),
     (0, b"FUJIFILMCCD-RAW", _RAW),
-    (0, b"\x1aE\xdf\xa3", FileKind("Matroska", "a Matroska or WebM video", "video", _STILL)),
-    (8, b"AVI ", FileKind("AVI", "an AVI video", "video", _STILL)),
-    (0, b"FLV\1", FileKind("FLV", "a Flash video", "video", _STILL)),
+    (0, b"\x1aE\xdf\xa3", FileKind("Matroska", "a Matroska or WebM video", "video", STILL_REMEDY)),
+    (8, b"AVI ", FileKind("AVI", "an AVI video", "video", STILL_REMEDY)),
+    (0, b"FLV\1", FileKind("FLV", "a Flash video", "video", STILL_REMEDY)),
     (0, b"\0\0\1\xba", _MPEG),
     (0, b"\0\0\1\xb3", _MPEG),
-    (0, b"0&\xb2u\x8ef\xcf\x11", FileKind("WMV", "a Windows Media video", "video", _STILL)),
-    (0, b"OggS", FileKind("Ogg", "an Ogg file", "video", _STILL)),
+    (0, b"0&\xb2u\x8ef\xcf\x11", FileKind("WMV", "a Windows Media video", "video", STILL_REMEDY)),
+    (0, b"OggS", FileKind("Ogg", "an Ogg file", "video", STILL_REMEDY)),
     (0, b"PK\3\4", _ZIP),
     (0, b"\x1f\x8b", _archive("gzip")),
     (0, b"7z\xbc\xaf\x27\x1c", _archive("7z")),

@@ -15,6 +15,7 @@ from PIL import ExifTags, TiffImagePlugin
 from PIL import Image as Pillow
 
 from vidsearch.errors import PhotoError
+from vidsearch.libraries import needed
 from vidsearch.photo.damaged import share_of_rows
 
 if TYPE_CHECKING:
@@ -83,7 +84,8 @@ def read_raw(file: BinaryIO, max_pixels: int) -> RawPicture:
         NotRawError: LibRaw does not know the file.
         PhotoError: The file is damaged, or too large. The message is the reason alone.
     """
-    import rawpy
+    with needed("rawpy"):
+        import rawpy
 
     try:
         with rawpy.imread(file) as raw:

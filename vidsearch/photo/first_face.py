@@ -6,10 +6,14 @@ import heapq
 from contextlib import closing
 from typing import Final
 
+from vidsearch.datatypes import Detections
 from vidsearch.faces.detect.base import Detector
 from vidsearch.photo.detection import FoundFaces, find_faces
 from vidsearch.photo.open import Photo, photo_frames
 from vidsearch.photo.source import PhotoSource
+
+_FLAT: Final = 2.0
+"""Contrast up to which a frame shows nothing, such as a black one."""
 
 _THOROUGH_FRAMES: Final = 3
 """Later frames that are searched in every pass if one pass over all frames finds no face."""
@@ -35,15 +39,17 @@ def photo_with_faces(
     """
     with closing(photo_frames(source, name)) as frames:
         first = next(frames)
-        without_face = find_faces(first.image, detector)
+        without_face = FoundFaces(Detections.empty())
+        if _contrast(first) > _FLAT:
+            without_face = find_faces(first.image, detector)
         if len(without_face.detections):
             return first, without_face
         clearest: list[tuple[float, int, Photo]] = []
         for number, photo in enumerate(frames):
             if len(detector.detect(photo.image)):
                 return photo, find_faces(photo.image, detector)
-            contrast = float(photo.image[::8, ::8].std())
-            heapq.heappush(clearest, (contrast, number, photo))
+            if _contrast(photo) > _FLAT:
+                heapq.heappush(clearest, (_contrast(photo), number, photo))
             if len(clearest) > _THOROUGH_FRAMES:
                 heapq.heappop(clearest)
     for _, _, photo in sorted(clearest, key=lambda entry: entry[1]):
@@ -51,3 +57,8 @@ def photo_with_faces(
         if len(found.detections):
             return photo, found
     return first, without_face
+
+
+def _contrast(photo: Photo) -> float:
+    """Return the standard deviation of the pixels."""
+    return float(photo.image[::8, ::8].std())

@@ -6,13 +6,14 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
-from typing import BinaryIO, Final
+from typing import BinaryIO, Final, Literal
 
 import numpy as np
 from PIL import Image as Pillow
 from PIL import UnidentifiedImageError
 
 from vidsearch.errors import PhotoError
+from vidsearch.libraries import needed
 from vidsearch.media.kinds import OPENED_FORMATS, FileKind
 from vidsearch.photo.camera_raw import NotRawError, may_be_raw, read_raw
 from vidsearch.photo.query_warning import QueryWarning, WarningCode
@@ -43,7 +44,8 @@ def open_image(
     """
     file.seek(0)
     if kind is not None and kind.decoder == "libheif":
-        from pillow_heif import HeifImageFile
+        with needed("pillow_heif"):
+            from pillow_heif import HeifImageFile
 
         # Without an entry in Pillow's registry, other parts of a program see no new format.
         return HeifImageFile(file), ()  # type: ignore[no-untyped-call]
@@ -121,10 +123,16 @@ def frame_numbers(image: Pillow.Image) -> list[int]:
     """
     if image.format == "MPO":  # a phone's second view, not an animation
         return [image.tell()]
-    last = min(getattr(image, "n_frames", 1), _LAST_FRAME) - 1
-    spaced = np.linspace(0, last, min(last + 1, MAX_FRAMES)).round().astype(int).tolist()
     current = image.tell()
+    spaced = spaced_frames(getattr(image, "n_frames", 1))
     return [current, *(number for number in spaced if number != current)]
+
+
+def spaced_frames(frames: int) -> list[int]:
+    """Return the numbers of at most ``MAX_FRAMES`` frames at equal distances, from 0."""
+    last = min(frames, _LAST_FRAME) - 1
+    numbers = np.linspace(0, last, min(last + 1, MAX_FRAMES))
+    return [round(number) for number in numbers.tolist()]
 
 
 def frame_warnings(image: Pillow.Image) -> tuple[QueryWarning, ...]:
@@ -134,10 +142,23 @@ def frame_warnings(image: Pillow.Image) -> tuple[QueryWarning, ...]:
         image: Opened image of any shape.
     """
     frames = getattr(image, "n_frames", 1)
-    if frames == 1 or image.format == "MPO":
+    if image.format == "MPO":
         return ()
-    unit = "page" if image.format == "TIFF" else "frame"
-    number = image.tell()
+    return frame_warning(image.tell(), frames, "page" if image.format == "TIFF" else "frame")
+
+
+def frame_warning(
+    number: int, frames: int, unit: Literal["frame", "page"] = "frame"
+) -> tuple[QueryWarning, ...]:
+    """Return a warning that one of several frames or pages is used.
+
+    Args:
+        number: Number of the frame, from 0.
+        frames: Number of frames.
+        unit: Name of a frame.
+    """
+    if frames == 1:
+        return ()
     if not number:
         code = WarningCode.PAGES_IGNORED if unit == "page" else WarningCode.FRAMES_IGNORED
         return (QueryWarning(code, {f"{unit}s": frames}),)

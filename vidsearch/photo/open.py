@@ -17,18 +17,22 @@ from PIL import Image as Pillow
 from PIL import UnidentifiedImageError
 
 from vidsearch.datatypes import Image, check_array
-from vidsearch.errors import PhotoError
-from vidsearch.media.kinds import ACCEPTED, HEAD_BYTES, FileKind, file_kind, refusal
+from vidsearch.errors import InstallationError, PhotoError
+from vidsearch.media.kinds import ACCEPTED, HEAD_BYTES, STILL_REMEDY, FileKind, file_kind, refusal
+from vidsearch.media.motion_jpeg import JPEG, MOTION_JPEG_BYTES, is_motion_jpeg
 from vidsearch.photo.damaged import completed, damage_tolerated, share_of_rows
 from vidsearch.photo.image_file import (
     MAX_PIXELS,
     frame_numbers,
+    frame_warning,
     frame_warnings,
     load_pixels,
     open_image,
+    spaced_frames,
 )
 from vidsearch.photo.pixels import to_upright_rgb
 from vidsearch.photo.query_warning import QueryWarning, WarningCode
+from vidsearch.photo.sequence import sequence_frames, sequence_length
 from vidsearch.photo.source import PhotoSource, error_reason, opened_photo
 from vidsearch.text.printable import printable
 
@@ -116,6 +120,10 @@ def photo_frames(source: PhotoSource, name: str | None = None) -> Generator[Phot
         if refused is not None:
             kind, remedy = refused
             raise PhotoError(f"{label} is {kind}; {remedy}")
+        if head.startswith(JPEG):
+            file.seek(0)
+            if is_motion_jpeg(file.read(MOTION_JPEG_BYTES)):
+                raise PhotoError(f"{label} is a motion JPEG video; {STILL_REMEDY}")
         yield from _frames(file, file_kind(head), name, label)
 
 
@@ -123,16 +131,21 @@ def _frames(
     file: BinaryIO, kind: FileKind | None, name: str, label: str
 ) -> Generator[Photo, None, None]:
     numbers: list[int] = []
+    failure: Exception | None = None
     try:
         with _quiet():
             image, extra = open_image(file, kind, label)
             numbers = frame_numbers(image)
             first = _pixels(image, name, label, extra)
-    except PhotoError:
+    except (PhotoError, InstallationError):
         raise
     except Exception as error:  # noqa: BLE001 - decoders raise almost any exception
-        first = _damaged(file, kind, name, label, error)
-        numbers = []
+        failure = error
+    if failure is not None and kind is not None and kind.name == "HEIF sequence":
+        yield from _sequence(file, name, label)
+        return
+    if failure is not None:
+        first, numbers = _damaged(file, kind, name, label, failure), []
     yield first
     for number in numbers[1:]:
         try:
@@ -143,6 +156,17 @@ def _frames(
             log.info("%s: frame %d cannot be decoded (%s)", label, number + 1, error)
             return
         yield frame
+
+
+def _sequence(file: BinaryIO, name: str, label: str) -> Generator[Photo, None, None]:
+    try:
+        frames = sequence_length(file, MAX_PIXELS)
+        for number, image in sequence_frames(file, spaced_frames(frames)):
+            upright = to_upright_rgb(Pillow.fromarray(image), MAX_SIDE)
+            scale = max(image.shape[:2]) / max(upright.shape[:2])
+            yield Photo(name, upright, scale, frame_warning(number, frames))
+    except PhotoError as error:
+        raise PhotoError(f"{label} cannot be decoded ({error}): {_DAMAGED}") from error
 
 
 @contextmanager

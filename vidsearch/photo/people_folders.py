@@ -8,14 +8,11 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final
 
 from vidsearch.media.kinds import HEAD_BYTES, file_kind
 from vidsearch.text.names import composed
 from vidsearch.text.printable import valid_unicode
-
-HIDDEN: Final = ".*"
-"""Rule that excludes hidden files and folders."""
+from vidsearch.video.discovery.exclusion import system_rule
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,9 +77,9 @@ def find_people(folder: Path, endings: frozenset[str], *, sniff: bool) -> People
     people: dict[str, list[PersonPhoto]] = {}
     outside: list[str] = []
     for entry in _listed(folder):
-        if entry.name.startswith("."):
-            search.exclude(entry)
-        elif entry.is_dir():
+        if search.excluded_by_rule(entry):
+            continue
+        if entry.is_dir():
             person = composed(valid_unicode(entry.name))
             found = people.setdefault(person, [])
             found += [PersonPhoto(person, str(path)) for path in search.photos(entry)]
@@ -112,11 +109,16 @@ class _Search:
         self.excluded: Counter[str] = Counter()
         self.unreadable: dict[str, str] = {}
 
-    def exclude(self, path: Path) -> None:
+    def excluded_by_rule(self, path: Path) -> bool:
+        """Return True for a hidden entry, or one of a NAS or operating system; count its files."""
+        rule = system_rule(path.name)
+        if rule is None:
+            return False
         files = 1
         if path.is_dir() and not path.is_symlink():
             files = sum(len(names) for _, _, names in os.walk(path))
-        self.excluded[HIDDEN] += files
+        self.excluded[rule] += files
+        return True
 
     def photos(self, folder: Path) -> Iterator[Path]:
         real = os.path.realpath(folder)
@@ -129,9 +131,9 @@ class _Search:
             self.unreadable[str(folder)] = error.strerror or str(error)
             return
         for entry in entries:
-            if entry.name.startswith("."):
-                self.exclude(entry)
-            elif entry.is_dir():
+            if self.excluded_by_rule(entry):
+                continue
+            if entry.is_dir():
                 yield from self.photos(entry)
             elif self.is_photo(entry):
                 yield entry
