@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
 from pipelines.cluster.config import ClusterConfig
+from pipelines.indexing.accounts import store_account
 from pipelines.indexing.outcomes import IndexReport
 from pipelines.indexing.run import index_found
 from pipelines.stages.options import IndexConfig
@@ -16,6 +17,7 @@ from vidsearch.catalog import Catalog
 from vidsearch.errors import CatalogNotFoundError, ConfigError, VidsearchError, reason
 from vidsearch.text.printable import printable
 from vidsearch.video.discover import Discovery, VideoSource, discover
+from vidsearch.video.discovery.account import Scope
 from vidsearch.video.source import is_remote
 
 _LOG = logging.getLogger(__name__)
@@ -56,6 +58,7 @@ def watch(
     before: set[VideoSource] = set()
     reported: set[str] = set()
     bad_sources: set[str] = set()
+    accounts: tuple[Scope, ...] = ()
     succeeded = False
     while True:
         found = discover(sources, config.exclude)
@@ -76,6 +79,10 @@ def watch(
                 if report.indexed or report.failed:
                     yield report
                 succeeded = True
+                accounts = found.scopes
+            elif succeeded and found.scopes != accounts:
+                store_account(Catalog.open(catalog), found)
+                accounts = found.scopes
             _report_removed(catalog, sources, now, reported)
         except (VidsearchError, OSError) as error:
             if not succeeded:  # probably a wrong argument

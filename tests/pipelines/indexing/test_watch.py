@@ -149,6 +149,12 @@ def test_a_film_that_grows_after_its_scan_is_decoded_once(
     ]
 
 
+def test_the_account_follows_files_that_are_no_videos(films: Path, tmp_path: Path) -> None:
+    look(tmp_path / "catalog", films, nothing, lambda: (films / "a.xmp").write_bytes(b"x"), nothing)
+    (source,) = Catalog.open(tmp_path / "catalog").status().sources
+    assert source.account.passed_over == {".xmp": 1}
+
+
 def test_sources_that_give_no_video_are_named_once(
     films: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
