@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeAlias
 
+import av
 import av.error
 
 from vidsearch.errors import VideoDecodeError
@@ -42,6 +43,11 @@ _DECODER_THREADS = 2
 _TOLERANCE_S = 0.01
 # In a file, audio packets may follow the frames of the same time by this many seconds.
 _AUDIO_LAG_S = 1.0
+# Largest start of a file, in seconds, that a player may count differently.
+_START_S = 0.05
+
+TimedAudio: TypeAlias = tuple[av.AudioFrame, float]
+"""Decoded audio and its time in the video, seconds."""
 
 
 def browser_media_type(uri: str, read: ReadOptions = DEFAULT_READ) -> str | None:
@@ -61,7 +67,8 @@ def browser_media_type(uri: str, read: ReadOptions = DEFAULT_READ) -> str | None
         container = _CONTAINER_OF_ENDING.get(Path(uri).suffix.lower(), "")
         context = opened.stream.codec_context
         audio = {s.codec_context.name for s in opened.container.streams.audio if s.codec_context}
-        if not opened.is_only_video:
+        # Players count from 0 and not from the start that the container states.
+        if not opened.is_only_video or abs(opened.container.start_time or 0) > _START_S * 1e6:
             return None
         if is_remote(uri) or context.pix_fmt not in _PIXEL_FORMATS or audio - _AUDIO_CODECS:
             return None
@@ -115,6 +122,7 @@ def _write_clip(
     """
     clip_start_s: float | None = None
     geometry: FrameGeometry | None = None
+    audio: list[TimedAudio] = []
     with ClipWriter(target, fps=reader.info.fps, audio=reader.has_audio) as writer:
         for frame in reader.decode_around(first_s):
             if first_s - _TOLERANCE_S <= frame.time_s <= last_s:
@@ -124,13 +132,28 @@ def _write_clip(
                     writer.restart()
                     clip_start_s, geometry = frame.time_s, frame.geometry
                 writer.write_frame(frame.rgb(), frame.time_s - clip_start_s)
-            for audio, time_s in reader.take_audio():
-                if clip_start_s is not None and clip_start_s - _TOLERANCE_S <= time_s <= last_s:
-                    writer.write_audio(audio)
+            audio = [*audio, *reader.take_audio()]
+            if clip_start_s is not None:
+                audio = _write_audio(writer, audio, clip_start_s, min(frame.time_s, last_s))
             if frame.time_s > last_s + _AUDIO_LAG_S:
                 break
-        if clip_start_s is None:
+        if clip_start_s is not None:
+            _write_audio(writer, audio, clip_start_s, last_s)
+        else:
             raise VideoDecodeError(
                 f"'{printable(reader.info.uri)}' has no frame from {first_s:.1f} to {last_s:.1f} s"
             )
     return clip_start_s
+
+
+def _write_audio(
+    writer: ClipWriter, audio: list[TimedAudio], first_s: float, last_s: float
+) -> list[TimedAudio]:
+    """Write the audio of a time span, and return the audio after it.
+
+    The reader decodes a few frames ahead, with the audio beside them.
+    """
+    for samples, time_s in audio:
+        if first_s - _TOLERANCE_S <= time_s <= last_s:
+            writer.write_audio(samples)
+    return [(samples, time_s) for samples, time_s in audio if time_s > last_s]
