@@ -94,7 +94,10 @@ def _slice_plan(source: VideoSource, video_id: str, config: IndexConfig) -> Slic
         # The last slice absorbs a remainder shorter than half a slice.
         last = expected.first + (expected.duration_s - every_s / 2) / float(expected.time_base)
         cuts = tuple(cut for cut in reader.keyframe_cuts(every_s) if cut < last)
-    return SlicedVideo(source, video_id, info, read, expected, cuts) if cuts else None
+        if not cuts:
+            return None
+        file, ends = reader.file_promise, reader.last_packets(cuts[-1])
+    return SlicedVideo(source, video_id, info, read, expected, cuts, file, ends)
 
 
 def _decode(

@@ -67,7 +67,14 @@ class SliceJoiner:
     def finish(self) -> IndexedVideo:
         """Return record and tracks of the whole video."""
         self._close_shot(self._end_s)
-        report = self.video.expected.compare(self._decoded, self._end, self._errors, self._damaged)
+        report = self.video.expected.compare(
+            self._decoded,
+            self._end,
+            self._errors,
+            self._damaged,
+            file=self.video.file,
+            ends=self.video.ends,
+        )
         decoded = DecodingResult(
             info=self.video.info,
             read=replace(

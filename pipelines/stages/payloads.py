@@ -9,7 +9,8 @@ from vidsearch.catalog.records import IndexedVideo
 from vidsearch.datatypes import FrameFaces, Track
 from vidsearch.read_options import ReadOptions
 from vidsearch.video.discover import VideoSource
-from vidsearch.video.report import ExpectedStream
+from vidsearch.video.promises.promise import FilePromise
+from vidsearch.video.report import ExpectedStream, StreamEnds
 from vidsearch.video.slices import SliceReading
 from vidsearch.video.types import VideoInfo
 
@@ -83,6 +84,8 @@ class SlicedVideo:
         read: Options with which every slice is read.
         expected: Expected length and timing of the stream.
         cuts: Timestamps at which the second and later slices begin, in time-base ticks.
+        file: Sizes that the file states; None if they were not read.
+        ends: Ends of the streams; None if they were not read.
     """
 
     source: VideoSource
@@ -91,6 +94,8 @@ class SlicedVideo:
     read: ReadOptions
     expected: ExpectedStream
     cuts: tuple[int, ...]
+    file: FilePromise | None = None
+    ends: StreamEnds | None = None
 
     @property
     def slices(self) -> int:

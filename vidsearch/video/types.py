@@ -17,7 +17,8 @@ from vidsearch.datatypes import Image
 from vidsearch.errors import VideoDecodeError
 from vidsearch.read_options import ReadOptions
 from vidsearch.text.printable import printable
-from vidsearch.video.report import ExpectedStream, ReadReport
+from vidsearch.video.promises.promise import FilePromise
+from vidsearch.video.report import ExpectedStream, ReadReport, StreamEnds
 
 Backend: TypeAlias = Literal["pyav", "decord"]
 BACKENDS: tuple[str, ...] = get_args(Backend)
@@ -182,6 +183,22 @@ class VideoReader(ABC):
         """
         del every_s
         return ()
+
+    @property
+    def file_promise(self) -> FilePromise | None:
+        """Sizes that the file states; None if the backend does not read them."""
+        return None
+
+    def last_packets(self, tick: int) -> StreamEnds | None:
+        """Return the ends of all streams if they explain a difference of lengths, else None.
+
+        A reader that read the last packets cannot decode afterwards.
+
+        Args:
+            tick: A tick in the last part of the video.
+        """
+        del tick
+        return None
 
     def decode_from(self, cut: int) -> Iterator[DecodedFrame]:
         """Yield the frames from a keyframe cut on, as ``decode`` does from the first frame.

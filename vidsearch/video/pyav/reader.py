@@ -19,17 +19,26 @@ import av
 from vidsearch.errors import VideoDecodeError
 from vidsearch.read_options import DEFAULT_READ, ReadOptions
 from vidsearch.text.printable import printable
+from vidsearch.video.promises.containers import file_promise
+from vidsearch.video.promises.promise import FilePromise
+from vidsearch.video.pyav.ends import stream_ends
 from vidsearch.video.pyav.frame_source import Frames, FrameSource
 from vidsearch.video.pyav.frames import PyAVFrame
 from vidsearch.video.pyav.geometry.pixels import FrameConverter
 from vidsearch.video.pyav.info import video_info
 from vidsearch.video.pyav.open import MAX_PIXELS, OpenedStream, container_name
-from vidsearch.video.pyav.seeking import first_keyframe, has_steady_clock, seek_targets
+from vidsearch.video.pyav.seeking import (
+    CutPoint,
+    are_of_one_clock,
+    first_keyframe,
+    has_steady_clock,
+    seek_targets,
+)
 from vidsearch.video.pyav.timing.demuxers import has_timeline, is_searchable, is_sliced
 from vidsearch.video.pyav.timing.stamps import stamps_of
 from vidsearch.video.pyav.timing.stream_timing import expected_stream
 from vidsearch.video.pyav.timing.timeline import Timeline
-from vidsearch.video.report import ExpectedStream, ReadReport
+from vidsearch.video.report import ExpectedStream, ReadReport, StreamEnds
 from vidsearch.video.source import ByteSource
 from vidsearch.video.types import DecodedFrame, VideoInfo, VideoReader
 
@@ -70,6 +79,8 @@ class PyAVReader(VideoReader):
             self._source = FrameSource(opened)
             self._damaged = self._decoded = 0
             self._end_tick: int | None = None
+            self._file: FilePromise | None = None
+            self._ends: StreamEnds | None = None
             self._container = opened.container.format.name
             self._expected = expected_stream(opened.container, opened.stream)
             self._stamps = stamps_of(opened.stream, self._expected)
@@ -124,14 +135,16 @@ class PyAVReader(VideoReader):
         if not expected.duration_s or not is_sliced(self._container):
             return ()
         self._first = None
-        cuts = [expected.first]
+        cuts = [CutPoint(expected.first, 0)]
         for part in range(1, math.ceil(expected.duration_s / every_s)):
             target = expected.first + round(Fraction(part * every_s) / expected.time_base)
             packet = first_keyframe(self._source.packets()) if self._source.seek(target) else None
             opened.source.check()
-            if packet is not None and packet.pts is not None and packet.pts > cuts[-1]:
-                cuts.append(packet.pts)
-        return tuple(cuts[1:])
+            if packet is not None and packet.pts is not None and packet.pts > cuts[-1].pts:
+                cuts.append(CutPoint(packet.pts, packet.pos or 0))
+        if expected.restarts and not are_of_one_clock(cuts, expected.time_base):
+            return ()
+        return tuple(cut.pts for cut in cuts[1:])
 
     def decode_from(self, cut: int) -> Iterator[DecodedFrame]:
         """Yield the frames from a keyframe cut on; see ``VideoReader.decode_from``."""
@@ -195,14 +208,37 @@ class PyAVReader(VideoReader):
             frames.append((frame, float(nearest - expected.start)))
         return frames
 
+    @property
+    def file_promise(self) -> FilePromise | None:
+        """Sizes that the file states; None for a converted copy of the file."""
+        opened = self._check_open()
+        if opened.converted_from is not None:
+            return None
+        return file_promise(self._container, opened.source)
+
+    def last_packets(self, tick: int) -> StreamEnds | None:
+        """Return the ends of all streams if they explain a difference of lengths.
+
+        A reader that read the last packets cannot decode afterwards.
+
+        Args:
+            tick: A tick in the last part of the video.
+        """
+        return None if self._expected.exact else stream_ends(self._check_open(), tick)
+
     def report(self) -> ReadReport:
-        """Return the report of the frames decoded so far; see ``VideoReader.report``."""
+        """Return the report of the frames decoded so far; see ``VideoReader.report``.
+
+        The sizes that the file states are compared once all frames are decoded.
+        """
         return self._expected.compare(
             self._decoded,
             self._end,
             self._source.errors + self._timeline.late,
             self._damaged,
             joined=self._timeline.joined,
+            file=self._file,
+            ends=self._ends,
         )
 
     def close(self) -> None:
@@ -302,3 +338,12 @@ class PyAVReader(VideoReader):
             frame.errors_before = errors
             yield frame
         self._check_open().source.check()
+        self._look_at_end()
+
+    def _look_at_end(self) -> None:
+        """Read what the file states about its end, once all frames are decoded."""
+        self._file = self.file_promise
+        opened = self._check_open()
+        if self._expected.needs_ends(self._end, self._file) and not self._timeline.joined:
+            self._ends = stream_ends(opened, self._end_tick)
+        opened.source.check()

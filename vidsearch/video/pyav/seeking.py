@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from fractions import Fraction
-from itertools import islice
+from itertools import islice, pairwise
+from statistics import median
 from typing import Final
 
 import av
@@ -18,6 +20,18 @@ _MARGINS_S: Final = (0.0, 2.0, 12.0, 60.0)
 # If an index holds negative decoding times, a seek to 0 misses the first keyframe.
 _BEFORE_START_S: Final = -10.0
 _PACKETS_TO_KEYFRAME = 5000
+# The tables of a transport stream alone take more bytes.
+_LEAST_BYTES_PER_S = 1000
+# A part of a recording may need fewer bytes than the median by this factor.
+_QUIET_PART = 8
+
+
+@dataclass(frozen=True, slots=True)
+class CutPoint:
+    """Keyframe at which a video can be cut: its pts, and the position of its packet in bytes."""
+
+    pts: int
+    pos: int
 
 
 def seek_targets(time_s: float) -> tuple[float, ...]:
@@ -111,3 +125,20 @@ def has_steady_clock(
             return True
         before = packet.dts
     return True
+
+
+def are_of_one_clock(cuts: Sequence[CutPoint], time_base: Fraction) -> bool:
+    """Return False if keyframes of a stream without a timeline show recordings that were joined.
+
+    Between two keyframes around a leap of the clock lie far too few bytes for their distance in
+    time, or the later one lies earlier in the file.
+
+    Args:
+        cuts: Keyframes in the order of their times.
+        time_base: Seconds per tick.
+    """
+    rates = [
+        (later.pos - cut.pos) / float((later.pts - cut.pts) * time_base)
+        for cut, later in pairwise(cuts)
+    ]
+    return not rates or min(rates) > max(_LEAST_BYTES_PER_S, median(rates) / _QUIET_PART)

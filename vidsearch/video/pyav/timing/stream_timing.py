@@ -22,6 +22,8 @@ _MICROSECONDS = 1_000_000
 # AVI stores no time stamps: a frame has the time of its position. ASF stores one stamp per frame;
 # writers put the decoding time there.
 _DECODING_TIMES = frozenset({"avi", "asf", "asf_o"})
+# FFmpeg gives the length of the file to each of its streams.
+_OF_FILE = frozenset({"asf", "asf_o", "mpegts", "mpeg", "pva", "ty", "wtv", "nsv"})
 _FASTEST = 1000
 _LATEST_START_S = 60
 # Headers of these formats state the end of the file counted from 0, not from its first frame.
@@ -100,7 +102,10 @@ def _duration(
 ) -> tuple[float | None, bool]:
     """Return the length from the stream's first frame, and True if it belongs to the stream."""
     if stream.duration is not None and stream.duration > 0:
-        return float(stream.duration * _time_base(stream)), True
+        of_stream = _OF_FILE.isdisjoint(container.format.name.split(","))
+        return float(stream.duration * _time_base(stream)), (
+            of_stream or len(container.streams) == 1
+        )
     tagged = _tagged_duration(container, stream, first_s, start_s)
     if tagged is not None:
         return tagged, True

@@ -1,0 +1,1 @@
+"""Sizes and lengths that a container states, compared with the bytes that are there."""

@@ -1,0 +1,89 @@
+"""Stream formats that state no size: whether the file ends inside a packet or page."""
+
+from __future__ import annotations
+
+import struct
+from typing import Final
+
+from vidsearch.video.promises.promise import FilePromise, ReadAt
+
+_TAIL_BYTES: Final = 1 << 18
+_TS_SYNC: Final = 0x47
+# Bytes of a packet and bytes before its sync byte: plain, with time codes (M2TS), with check bytes.
+_TS_PACKETS: Final = ((188, 0), (192, 4), (204, 0))
+_PROBED_PACKETS: Final = 8
+_PACK, _PS_END = 0xBA, 0xB9
+
+
+def ts_promise(read_at: ReadAt, file_bytes: int) -> FilePromise:
+    """Return True in ``cut`` if a transport stream ends inside a packet.
+
+    Source:
+        ISO/IEC 13818-1, section 2.4.3.
+    """
+    head = read_at(0, 204 * (_PROBED_PACKETS + 2))
+    for packet_bytes, before in _TS_PACKETS:
+        start = _first_packet(head, packet_bytes, before)
+        if start is None:
+            continue
+        rest = (file_bytes - start) % packet_bytes
+        last = read_at(file_bytes - rest, rest)
+        # Other bytes at the end are padding, or the mark of another program.
+        cut = rest > before and last[before] == _TS_SYNC
+        return _promise(file_bytes, cut=cut)
+    return _promise(file_bytes)
+
+
+def ps_promise(read_at: ReadAt, file_bytes: int) -> FilePromise:
+    """Return True in ``cut`` if a program stream ends inside a packet.
+
+    Source:
+        ISO/IEC 13818-1, section 2.5.3; ISO/IEC 11172-1, section 2.4.3.
+    """
+    tail = read_at(max(0, file_bytes - _TAIL_BYTES), _TAIL_BYTES)
+    offset = tail.rfind(b"\0\0\1\xba")
+    while 0 <= offset < len(tail):
+        head = tail[offset : offset + 14]
+        if head[:3] != b"\0\0\1"[: len(head)]:
+            break  # padding
+        if len(head) < 6:
+            return _promise(file_bytes, cut=True)
+        if head[3] == _PS_END:
+            break
+        if head[3] != _PACK:
+            offset += 6 + struct.unpack(">H", head[4:6])[0]
+        elif head[4] >> 6 == 1:
+            offset += 14 + (head[13] & 7 if len(head) == 14 else 0)
+        else:
+            offset += 12
+    return _promise(file_bytes, cut=offset > len(tail))
+
+
+def ogg_promise(read_at: ReadAt, file_bytes: int) -> FilePromise:
+    """Return True in ``cut`` if an Ogg file ends inside a page.
+
+    Source:
+        RFC 3533, section 6.
+    """
+    tail = read_at(max(0, file_bytes - _TAIL_BYTES), _TAIL_BYTES)
+    page = tail.rfind(b"OggS\0")
+    if page < 0:
+        return _promise(file_bytes)
+    head = tail[page : page + 27]
+    segments = tail[page + 27 : page + 27 + head[26]] if len(head) == 27 else b""
+    complete = len(head) == 27 and len(segments) == head[26]
+    end = page + 27 + len(segments) + sum(segments)
+    return _promise(file_bytes, cut=not complete or end > len(tail))
+
+
+def _promise(file_bytes: int, *, cut: bool = False) -> FilePromise:
+    return FilePromise(file_bytes=file_bytes, cut=cut, measured=True)
+
+
+def _first_packet(head: bytes, packet_bytes: int, before: int) -> int | None:
+    """Return the offset of the first of several packets of this size; None without them."""
+    for start in range(packet_bytes):
+        syncs = head[start + before :: packet_bytes][:_PROBED_PACKETS]
+        if len(syncs) == _PROBED_PACKETS and set(syncs) == {_TS_SYNC}:
+            return start
+    return None
