@@ -113,7 +113,7 @@ def test_status_has_the_counts_of_the_tables_and_the_state_of_the_index(
     assert {name: value for name, value in plain.items() if name != "index"} == json.loads(
         json.dumps(tables.to_json())
     )
-    assert list(plain)[-3:] == ["index", "failures", "partly_read"]
+    assert list(plain)[-4:] == ["index", "failures", "partly_read", "sources"]
 
 
 def test_a_video_and_a_person_are_erased(archive: Archive, synthetic: ModuleType) -> None:

@@ -26,7 +26,9 @@ def write_log(catalog: Catalog, name: str, *events: str) -> Path:
     folder = catalog.root.path / FOLDER
     folder.mkdir(exist_ok=True)
     now = datetime.now(UTC).isoformat()
-    lines = [json.dumps({"event": event, "time": now, "how": "done"}) for event in events]
+    lines = [
+        json.dumps({"event": event, "time": now, "videos": 1, "how": "done"}) for event in events
+    ]
     path = folder / f"{name}.jsonl"
     path.write_text("\n".join(lines) + "\n")
     return path
