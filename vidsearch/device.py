@@ -95,7 +95,7 @@ def resolve_device(spec: str, runtime: Runtime = "onnxruntime") -> Device:
     usable_gpus = _usable_gpus(runtime)
     if device.index < usable_gpus:
         return device
-    visible_gpus = _driver_gpus()
+    visible_gpus = driver_gpus()
     if visible_gpus > usable_gpus:
         raise DeviceError(
             f"device '{device}' is visible, but the installed {runtime} is a build without CUDA; "
@@ -168,10 +168,10 @@ def _usable_gpus(runtime: Runtime) -> int:
         return torch.cuda.device_count()
     import onnxruntime as ort
 
-    return _driver_gpus() if "CUDAExecutionProvider" in ort.get_available_providers() else 0
+    return driver_gpus() if "CUDAExecutionProvider" in ort.get_available_providers() else 0
 
 
-def _driver_gpus() -> int:
+def driver_gpus() -> int:
     """Return the number of GPUs that the NVIDIA driver shows, limited by CUDA_VISIBLE_DEVICES."""
     try:
         driver: Any = ctypes.CDLL("libcuda.so.1")

@@ -88,15 +88,15 @@ def needed(module: str) -> Iterator[None]:
 
 def installation_error(module: str, error: Exception) -> InstallationError:
     """Return the error for a module whose import raised ``error``."""
-    found = _SHARED_LIBRARY.search(str(error))
-    if found is not None:
+    shared_library = missing_shared_library(error)
+    if shared_library is not None:
         return InstallationError(
-            f"{module} cannot be loaded: {found[1]} is not on this machine; "
-            f"run: {_library_command(module, found[1])}",
+            f"{module} cannot be loaded: {shared_library} is not on this machine; "
+            f"run: {library_command(module, shared_library)}",
             module=module,
-            shared_library=found[1],
+            shared_library=shared_library,
         )
-    missing = error.name if isinstance(error, ModuleNotFoundError) and error.name else None
+    missing = missing_module(error)
     if missing is not None:
         package = missing.split(".")[0]
         return InstallationError(
@@ -105,6 +105,17 @@ def installation_error(module: str, error: Exception) -> InstallationError:
     return InstallationError(
         f"{module} cannot be loaded ({one_line(error)}); run: {command_for(module)}", module=module
     )
+
+
+def missing_shared_library(error: Exception) -> str | None:
+    """Return the library of the system that the loader did not find; None for other errors."""
+    found = _SHARED_LIBRARY.search(str(error))
+    return found[1] if found is not None else None
+
+
+def missing_module(error: Exception) -> str | None:
+    """Return the module that is not installed; None for other errors."""
+    return error.name if isinstance(error, ModuleNotFoundError) and error.name else None
 
 
 def command_for(module: str) -> str:
@@ -117,7 +128,13 @@ def command_for(module: str) -> str:
     return _COMMANDS.get(module, f"pip install {module}")
 
 
-def _library_command(module: str, shared_library: str) -> str:
+def library_command(module: str, shared_library: str) -> str:
+    """Return the command for a module that needs a missing library of the system.
+
+    Example:
+        >>> library_command("sklearn", "libgomp.so.1")
+        'apt-get install libgomp1'
+    """
     if module == "cv2":
         return HEADLESS_OPENCV
     start = re.split(r"[-.]", shared_library)[0]

@@ -22,6 +22,7 @@ from vidsearch.archive import ArchiveStatus
 from vidsearch.catalog.schema import table_schemas
 from vidsearch.commands.reference import command_reference
 from vidsearch.datatypes import Hit, TimeSpan
+from vidsearch.doctor.findings import Finding
 from vidsearch.erasure.receipt import PersonReceipt, VideoReceipt
 from vidsearch.errors import NoFaceError, VidsearchError
 from vidsearch.models.registry import PackStatus
@@ -117,6 +118,18 @@ def test_keys_of_reports(heading: str, fields: set[str]) -> None:
     section = re.split(r"(?m)^## ", text.partition(f"## {heading}\n")[2])[0]
     rows = re.findall(r"(?m)^\| (`[^|]*) \|", section)
     assert {name for row in rows for name in re.findall(r"`(\w+)`", row)} == fields
+
+
+def test_keys_of_findings() -> None:
+    """The second table of the section has the keys of every kind of finding."""
+    text = (REFERENCE / "json.md").read_text(encoding="utf-8")
+    section = re.split(r"(?m)^## ", text.partition("## doctor\n")[2])[0]
+    rows = re.findall(r"(?m)^\| `([\w-]+)` \| (`.*) \|$", section)
+    common = set(Finding.__dataclass_fields__)
+    for kind in Finding.__subclasses__():
+        if hasattr(kind, "code"):
+            keys = set(re.findall(r"`(\w+)`", dict(rows)[kind.code])) - {"cache", "temporary"}
+            assert keys == set(kind.__dataclass_fields__) - common
 
 
 def test_exit_codes() -> None:

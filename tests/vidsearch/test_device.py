@@ -18,7 +18,7 @@ def gpus(monkeypatch: pytest.MonkeyPatch) -> Any:
 
     def show(count: int, *, cuda_build: bool) -> None:
         providers = ["CUDAExecutionProvider"] * cuda_build + ["CPUExecutionProvider"]
-        monkeypatch.setattr(device_module, "_driver_gpus", lambda: count)
+        monkeypatch.setattr(device_module, "driver_gpus", lambda: count)
         monkeypatch.setattr(ort, "get_available_providers", lambda: providers)
 
     return show
@@ -101,7 +101,7 @@ def test_no_driver_means_no_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
         raise OSError("libcuda.so.1: cannot open shared object file")
 
     monkeypatch.setattr("ctypes.CDLL", missing)
-    assert device_module._driver_gpus() == 0
+    assert device_module.driver_gpus() == 0
 
 
 def test_providers_put_the_device_first() -> None:

@@ -33,7 +33,7 @@ _EXIT_STATUS = (
 
 def build_app() -> click.Group:
     """Return the root command with the commands of every installed package."""
-    from vidsearch.commands import catalog, models, search
+    from vidsearch.commands import catalog, doctor, models, search
     from vidsearch.commands.evaluate import protocols
 
     registry = Registry(commands=_root(), protocols=protocols.group())
@@ -41,7 +41,7 @@ def build_app() -> click.Group:
     protocols.register(registry)
     for entry in sorted(entry_points(group="vidsearch.commands"), key=lambda e: e.name):
         entry.load()(registry)
-    for command in (search.search, catalog.status, catalog.forget, models.models):
+    for command in (search.search, catalog.status, catalog.forget, models.models, doctor.doctor):
         registry.commands.add_command(command)
     return registry.commands
 

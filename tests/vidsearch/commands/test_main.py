@@ -57,6 +57,7 @@ OPTIONS = {
     "status": ["--json"],
     "forget": ["--video", "--person"],
     "models": ["--json"],
+    "doctor": ["--json"],
     "evaluate": [],
     "evaluate verification": ["--pairs", "--splits", "--folds", "--faces", *EMBEDDING, *REPORT],
     "evaluate templates": [

@@ -1,0 +1,1 @@
+"""Examination of an installation: libraries, devices, decoders, machine, model packs."""
