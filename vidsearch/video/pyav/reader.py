@@ -179,7 +179,7 @@ class PyAVReader(VideoReader):
         frames = None
         if self._options.seekable is False:
             frames = self._frames_from_anchor(time_s)
-        elif self._options.seekable or self._may_seek(time_s):
+        elif self._options.seekable or self._may_seek():
             frames = self._frames_from_seek(time_s)
         if frames is None and self._source.moved:
             self._source.restart()
@@ -274,15 +274,13 @@ class PyAVReader(VideoReader):
             )
         return first
 
-    def _may_seek(self, time_s: float) -> bool:
-        """Return True if the video shows the times of its packets at least up to a time."""
+    def _may_seek(self) -> bool:
+        """Return True if the video shows the times of its packets."""
         if not is_searchable(self._container) or not self._stamps.stated:
             return False
         if has_timeline(self._container):
             return True
-        expected = self._expected
-        target = round((expected.start + Fraction(time_s)) / expected.time_base)
-        return has_steady_clock(self._source.packets(), expected.time_base, target)
+        return has_steady_clock(self._source.packets(), self._expected.time_base)
 
     def _frames_from_seek(self, time_s: float) -> Frames | None:
         """Return the frames from a keyframe before a time; None if no seek leads there.

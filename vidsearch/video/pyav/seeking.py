@@ -104,15 +104,14 @@ def packets_from_keyframe(
             return
 
 
-def has_steady_clock(
-    packets: Iterator[av.Packet[av.VideoStream]], time_base: Fraction, last: int
-) -> bool:
-    """Return True if decoding time stamps rise without a leap up to a tick.
+def has_steady_clock(packets: Iterator[av.Packet[av.VideoStream]], time_base: Fraction) -> bool:
+    """Return True if decoding time stamps rise without a leap.
+
+    All packets are read: a time may come back in a later recording of the same file.
 
     Args:
-        packets: Packets from the start of the file.
+        packets: Packets from the start of the file to its end.
         time_base: Seconds per tick.
-        last: Tick after which packets are not read.
     """
     leap = int(LEAP_S / time_base)
     before: int | None = None
@@ -121,8 +120,6 @@ def has_steady_clock(
             continue
         if before is not None and not 0 <= packet.dts - before <= leap:
             return False
-        if packet.dts > last:
-            return True
         before = packet.dts
     return True
 
