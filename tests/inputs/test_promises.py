@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.inputs.promise_files import FILMS, write_film
+from tests.inputs.promise_files import FILMS, FRAMES, RATE, write_film
 from vidsearch.video.open import open_video
 from vidsearch.video.report import ReadReport
 
@@ -114,6 +114,29 @@ def test_joined_mp4_files_say_what_lies_outside_the_index(
     assert report.share == 1  # of the film that the index lists
     assert f"partly read ({inside:.1f} % of the bytes)" in report.reason
     assert f"{len(parts[1])} of {sum(map(len, parts))} bytes lie outside" in report.reason
+
+
+@pytest.mark.parametrize("name", ["a.flv", "sound.flv", "a.wmv", "sound.wmv"])
+def test_a_second_file_that_is_not_read_is_said(
+    written: Written, tmp_path: Path, name: str
+) -> None:
+    content = written(name).read_bytes()
+    (tmp_path / name).write_bytes(content + content)
+    report = report_of(tmp_path / name)
+    assert report.gaps == {"outside"}
+    assert "partly read (50.0 % of the bytes)" in report.reason
+
+
+@pytest.mark.parametrize("name", ["a.mkv", "a.avi", "a.ts", "a.mpg", "a.mxf", "a.h264"])
+def test_a_second_file_that_is_read_has_all_its_frames(
+    written: Written, tmp_path: Path, name: str
+) -> None:
+    content = written(name).read_bytes()
+    (tmp_path / name).write_bytes(content + content)
+    report = report_of(tmp_path / name)
+    assert report.reason == ""
+    assert report.frames_decoded == 2 * FRAMES
+    assert report.duration_s == pytest.approx(2 * FRAMES / RATE, abs=0.05)
 
 
 @pytest.mark.parametrize("padding", PADDING)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Final, TypeAlias
 
@@ -110,7 +111,10 @@ def cut_clip(
         ) from error
     except VideoDecodeError:
         target.unlink(missing_ok=True)
-        raise
+        if read.seekable is not None:
+            raise
+        # The times of the index are perhaps not those of the file.
+        return cut_clip(uri, start_s, end_s, target, replace(read, seekable=False))
 
 
 def _write_clip(

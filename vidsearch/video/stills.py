@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 from PIL import Image as Pillow
@@ -16,7 +17,7 @@ from vidsearch.video.pyav.reader import TIME_TOLERANCE_S, PyAVReader
 from vidsearch.video.types import DecodedFrame
 
 # Seconds after the last frame for which the last frame is shown: its duration may be unknown.
-_AFTER_END_S = 2.0
+_AFTER_END_S = 0.1
 
 
 def still(uri: str, time_s: float, read: ReadOptions = DEFAULT_READ) -> Image:
@@ -33,15 +34,23 @@ def still(uri: str, time_s: float, read: ReadOptions = DEFAULT_READ) -> Image:
     Raises:
         VideoError: The video is missing or cannot be read at this time.
     """
+    image = _image_at(uri, time_s, read)
+    if image is None and read.seekable is None:
+        # The times of the index are perhaps not those of the file.
+        image = _image_at(uri, time_s, replace(read, seekable=False))
+    if image is None:
+        raise VideoDecodeError(f"'{printable(uri)}' has no frame at {time_s:.1f} s")
+    return image
+
+
+def _image_at(uri: str, time_s: float, read: ReadOptions) -> Image | None:
     with PyAVReader(uri, options=read) as reader:
         last: DecodedFrame | None = None
         for frame in reader.decode_around(time_s):
             if last is not None and frame.time_s > time_s + TIME_TOLERANCE_S:
                 return last.rgb()
             last = frame
-        if last is None or time_s > last.end_s + _AFTER_END_S:
-            raise VideoDecodeError(f"'{printable(uri)}' has no frame at {time_s:.1f} s")
-        return last.rgb()
+        return last.rgb() if last is not None and time_s < last.end_s + _AFTER_END_S else None
 
 
 def draw_boxes(image: Image, boxes_xyxy: Sequence[Vector], chosen: int = 0) -> Image:

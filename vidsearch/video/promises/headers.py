@@ -10,7 +10,8 @@ from vidsearch.video.promises.promise import MAX_PARTS, FilePromise, ReadAt, of_
 _HEAD_BYTES: Final = 1 << 16
 _EBML: Final = 0x1A45DFA3
 _SEGMENT: Final = 0x18538067
-# GUID of ASF's File Properties Object.
+# GUIDs of ASF's Header Object and File Properties Object.
+_ASF_HEADER: Final = bytes.fromhex("3026B2758E66CF11A6D900AA0062CE6C")
 _FILE_PROPERTIES: Final = bytes.fromhex("A1DCAB8C47A9CF118EE400C00C205365")
 
 
@@ -32,7 +33,8 @@ def avi_promise(read_at: ReadAt, file_bytes: int) -> FilePromise:
         end += 8 + size + size % 2
     # The padding byte at the end may be missing.
     stated = end if end > file_bytes + 1 else None
-    return of_stated_size(file_bytes, stated, _avi_duration_s(read_at(0, _HEAD_BYTES)))
+    duration_s = _avi_duration_s(read_at(0, _HEAD_BYTES))
+    return of_stated_size(read_at, file_bytes, stated, duration_s=duration_s)
 
 
 def _avi_duration_s(head: bytes) -> float | None:
@@ -59,7 +61,13 @@ def asf_promise(read_at: ReadAt, file_bytes: int) -> FilePromise:
     if flags & 1:  # a broadcast: the other fields mean nothing
         return FilePromise(file_bytes=file_bytes)
     duration_s = play / 1e7 - preroll_ms / 1e3
-    return of_stated_size(file_bytes, size, duration_s if duration_s > 0 else None)
+    return of_stated_size(
+        read_at,
+        file_bytes,
+        size,
+        signature=_ASF_HEADER,
+        duration_s=duration_s if duration_s > 0 else None,
+    )
 
 
 def flv_promise(read_at: ReadAt, file_bytes: int) -> FilePromise:
@@ -74,7 +82,8 @@ def flv_promise(read_at: ReadAt, file_bytes: int) -> FilePromise:
     if start < 0 or len(number) < 8:
         return FilePromise(file_bytes=file_bytes)
     size = struct.unpack(">d", number)[0]
-    return of_stated_size(file_bytes, int(size) if 0 < size < 1 << 60 else None)
+    stated = int(size) if 0 < size < 1 << 60 else None
+    return of_stated_size(read_at, file_bytes, stated, signature=b"FLV\1")
 
 
 def matroska_promise(read_at: ReadAt, file_bytes: int) -> FilePromise:
@@ -90,7 +99,7 @@ def matroska_promise(read_at: ReadAt, file_bytes: int) -> FilePromise:
     segment = _element(read_at(start, 16))
     if segment is None or segment[0] != _SEGMENT or segment[2] is None:
         return FilePromise(file_bytes=file_bytes)
-    return of_stated_size(file_bytes, start + segment[1] + segment[2])
+    return of_stated_size(read_at, file_bytes, start + segment[1] + segment[2])
 
 
 def _element(head: bytes) -> tuple[int, int, int | None] | None:

@@ -43,12 +43,30 @@ class FilePromise:
 
 
 def of_stated_size(
-    file_bytes: int, stated_bytes: int | None, duration_s: float | None = None
+    read_at: ReadAt,
+    file_bytes: int,
+    stated_bytes: int | None,
+    *,
+    signature: bytes = b"",
+    duration_s: float | None = None,
 ) -> FilePromise:
-    """Return the promise of a container that states its size; None or 0: it states none."""
+    """Return the promise of a container that states its size.
+
+    Args:
+        read_at: Bytes of the file.
+        file_bytes: Size of the file.
+        stated_bytes: Size by the header; None or 0 if it states none.
+        signature: First bytes of the format: FFmpeg does not read a second file that begins at the
+            end of the first one. Empty if it does.
+        duration_s: See ``FilePromise``.
+    """
+    outside_bytes = 0
+    if stated_bytes and signature and read_at(stated_bytes, len(signature)) == signature:
+        outside_bytes = file_bytes - stated_bytes
     return FilePromise(
         file_bytes=file_bytes,
         stated_bytes=stated_bytes or None,
         cut=bool(stated_bytes) and file_bytes < (stated_bytes or 0),
+        outside_bytes=outside_bytes,
         duration_s=duration_s,
     )

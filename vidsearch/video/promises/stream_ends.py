@@ -46,10 +46,10 @@ def ps_promise(read_at: ReadAt, file_bytes: int) -> FilePromise:
         head = tail[offset : offset + 14]
         if head[:3] != b"\0\0\1"[: len(head)]:
             break  # padding
+        if head[3:4] == bytes([_PS_END]):
+            break
         if len(head) < 6:
             return _promise(file_bytes, cut=True)
-        if head[3] == _PS_END:
-            break
         if head[3] != _PACK:
             offset += 6 + struct.unpack(">H", head[4:6])[0]
         elif head[4] >> 6 == 1:
