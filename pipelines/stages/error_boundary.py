@@ -7,7 +7,7 @@ from collections.abc import Callable, Collection
 from typing import TypeVar
 
 from pipelines.stages import index_slice, index_video
-from pipelines.stages.index_video import Opened
+from pipelines.stages.decode_stream import Opened
 from pipelines.stages.join_slices import SliceJoiner
 from pipelines.stages.malloc_trim import trim_memory
 from pipelines.stages.options import IndexConfig

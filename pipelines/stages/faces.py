@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pipelines.stages.turned import TurnEvidence, detect
 from vidsearch.datatypes import Frame, FrameFaces
 from vidsearch.faces.geometry.align import align_faces, with_margin, without_margin
 from vidsearch.faces.quality import face_quality, too_poor
@@ -9,9 +10,22 @@ from vidsearch.faces.track.kept import encode_aligned
 from vidsearch.models.registry import LoadedPack
 
 
-def run(frame: Frame, models: LoadedPack, jpeg_quality: int) -> FrameFaces:
-    """Return all faces of a frame, possibly none."""
-    detections = models.detector.detect(frame.image)
+def run(
+    frame: Frame, models: LoadedPack, jpeg_quality: int, evidence: TurnEvidence | None = None
+) -> FrameFaces:
+    """Return all faces of a frame, possibly none.
+
+    Args:
+        frame: The frame.
+        models: Detector and embedder.
+        jpeg_quality: Quality of the stored aligned faces.
+        evidence: Collects whether the film lies on its side; None if that is known.
+    """
+    if evidence is None or evidence.is_upright:
+        detections = models.detector.detect(frame.image)
+    else:
+        detections, weak = detect(frame.image, models.detector)
+        evidence.add(frame.image, detections, weak)
     template = models.embedder.template
     stored = with_margin(template)
     stored_faces = align_faces(frame.image, detections.landmarks, stored)

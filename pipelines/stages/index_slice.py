@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from pipelines.stages import faces
-from pipelines.stages.index_video import Opened, new_tracker
+from pipelines.stages.decode_stream import Opened, new_tracker
 from pipelines.stages.options import IndexConfig
 from pipelines.stages.payloads import Failure, SampledFrame, SlicedVideo, SliceOutcome
 from vidsearch.datatypes import TimeSpan, Track

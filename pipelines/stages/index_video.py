@@ -2,40 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
-from dataclasses import asdict, dataclass
-from typing import TypeAlias
+from collections.abc import Collection
+from dataclasses import replace
 
-from pipelines.stages import faces
+from pipelines.stages import decode_stream
+from pipelines.stages.decode_stream import DecodingResult, Opened, turned
 from pipelines.stages.options import IndexConfig
 from pipelines.stages.payloads import Failure, KnownVideo, Outcome, SlicedVideo
-from vidsearch.catalog.records import IndexedVideo, StreamRecord, VideoRecord
-from vidsearch.datatypes import Track
+from pipelines.stages.turned import turn_of_long_video
+from pipelines.stages.video_record import indexed_video
 from vidsearch.errors import VideoError
-from vidsearch.faces.track import Tracker
 from vidsearch.models.registry import LoadedPack
-from vidsearch.read_options import ReadOptions
+from vidsearch.read_options import DEFAULT_READ, ReadOptions
 from vidsearch.video.discover import VideoSource
 from vidsearch.video.identity import content_id
 from vidsearch.video.open import open_video
-from vidsearch.video.report import ReadReport
-from vidsearch.video.sampling import FrameSampler
-from vidsearch.video.types import VideoInfo
-
-Opened: TypeAlias = Callable[[float | None], None]
-
-
-@dataclass(frozen=True, slots=True)
-class DecodingResult:
-    """Result of one decoding pass over a video or its slices."""
-
-    info: VideoInfo
-    read: ReadOptions
-    report: ReadReport
-    tracks: tuple[Track, ...]
-    frames_sampled: int
-    faces_seen: int
-    faces_too_poor: int
 
 
 def run(
@@ -67,32 +48,41 @@ def run(
         if video_id in indexed:
             return KnownVideo(source, video_id)
         stage = "decode"
-        sliced = _slice_plan(source, video_id, config) if may_slice else None
+        read = _requested(config)
+        sliced = _slice_plan(source, video_id, read, models, config) if may_slice else None
         if sliced is not None:
             return sliced
-        result = _decode(source, models, config, opened)
+        results = _decode_streams(source.uri, read, models, config, opened)
     except VideoError as error:
-        name = type(error).__name__
-        return Failure(stage, source, name, str(error), video_id, error.unreachable)
+        return Failure(stage, source, type(error).__name__, str(error), video_id)
     except MemoryError as error:
         return Failure(stage, source, "MemoryError", f"out of memory: {error}", video_id)
-    return IndexedVideo(record(source, video_id, result, models.model_id), result.tracks)
+    return indexed_video(source, video_id, results, models.model_id)
 
 
-def new_tracker(models: LoadedPack, config: IndexConfig) -> Tracker:
-    """Return a tracker for a video's frames."""
-    return Tracker(models.model_id, models.calibration.confidence, config.tracking)
+def _requested(config: IndexConfig) -> ReadOptions:
+    stream = config.video_stream
+    return ReadOptions(stream=stream) if isinstance(stream, int) else DEFAULT_READ
 
 
-def _slice_plan(source: VideoSource, video_id: str, config: IndexConfig) -> SlicedVideo | None:
-    """Return the slices of a video; None if it is short or cannot be cut."""
+def _slice_plan(
+    source: VideoSource, video_id: str, read: ReadOptions, models: LoadedPack, config: IndexConfig
+) -> SlicedVideo | None:
+    """Return the slices of a video; None if it is short, cannot be cut, or has several films."""
     every_s = config.slice_minutes * 60
-    with open_video(source.uri, config.decoder) as reader:
-        info, read, expected = reader.info, reader.read_options, reader.expected
-        if expected is None or not expected.duration_s or expected.duration_s <= 2 * every_s:
-            return None
+    with open_video(source.uri, config.decoder, options=read) as reader:
+        expected = reader.expected
+        several = config.video_stream == "all" and bool(reader.info.other_streams)
+    length_s = expected.duration_s if expected is not None else None
+    if expected is None or not length_s or length_s <= 2 * every_s or several:
+        return None
+    turn_deg = turn_of_long_video(source.uri, length_s, read, models.detector)
+    if turn_deg:
+        read = turned(source.uri, read, turn_deg, config)
+    with open_video(source.uri, config.decoder, options=read) as reader:
+        info, read = reader.info, reader.read_options
         # The last slice absorbs a remainder shorter than half a slice.
-        last = expected.first + (expected.duration_s - every_s / 2) / float(expected.time_base)
+        last = expected.first + (length_s - every_s / 2) / float(expected.time_base)
         cuts = tuple(cut for cut in reader.keyframe_cuts(every_s) if cut < last)
         if not cuts:
             return None
@@ -100,78 +90,25 @@ def _slice_plan(source: VideoSource, video_id: str, config: IndexConfig) -> Slic
     return SlicedVideo(source, video_id, info, read, expected, cuts, file, ends)
 
 
-def _decode(
-    source: VideoSource, models: LoadedPack, config: IndexConfig, opened: Opened | None
-) -> DecodingResult:
-    with open_video(source.uri, config.decoder) as reader:
-        info = reader.info
-        if opened is not None:
-            opened(info.duration_s)
-        tracker = new_tracker(models, config)
-        sampler = FrameSampler(reader, config.sampling)
-        faces_seen = faces_too_poor = 0
-        for frame in sampler:
-            frame_faces = faces.run(frame, models, config.tracking.jpeg_quality)
-            faces_seen += len(frame_faces)
-            faces_too_poor += int(frame_faces.too_poor.sum())
-            tracker.update(frame_faces)
-        tracks = tuple(tracker.finish(sampler.shots))
-        return DecodingResult(
-            info,
-            reader.read_options,
-            reader.report(),
-            tracks,
-            sampler.frames_sampled,
-            faces_seen,
-            faces_too_poor,
-        )
-
-
-def record(
-    source: VideoSource, video_id: str, result: DecodingResult, model_id: str
-) -> VideoRecord:
-    """Return the catalog record of a decoded video."""
-    info, report = result.info, result.report
-    return VideoRecord(
-        video_id=video_id,
-        uri=source.uri,
-        size=source.size,
-        mtime_ns=source.mtime_ns,
-        status="partial" if report.partly_read else "indexed",
-        model_id=model_id,
-        duration_s=report.duration_s,
-        read_s=report.duration_s * report.share,
-        fps=info.fps,
-        width=info.width,
-        height=info.height,
-        codec=info.codec,
-        frames_decoded=report.frames_decoded,
-        frames_sampled=result.frames_sampled,
-        faces_seen=result.faces_seen,
-        faces_too_poor=result.faces_too_poor,
-        streams=stream_records(info, result.read),
-        failure=report.reason or None,
-        failure_stage="decode" if report.partly_read else None,
-        failure_error="PartlyRead" if report.partly_read else None,
+def _decode_streams(
+    uri: str, read: ReadOptions, models: LoadedPack, config: IndexConfig, opened: Opened | None
+) -> tuple[DecodingResult, ...]:
+    """Return the result of the film, and of every other film with ``video_stream="all"``."""
+    first = decode_stream.run(uri, read, models, config, opened)
+    if config.video_stream != "all":
+        return (first,)
+    results = [first]
+    failures: dict[int, str] = {}
+    for stream in first.info.other_streams:
+        if stream.failure is None:
+            other = ReadOptions(stream=stream.index)
+            try:
+                results.append(decode_stream.run(uri, other, models, config, opened))
+            except VideoError as error:
+                failures[stream.index] = str(error)
+    others = tuple(
+        replace(stream, failure=failures.get(stream.index, stream.failure))
+        for stream in first.info.other_streams
     )
-
-
-def stream_records(info: VideoInfo, read: ReadOptions) -> tuple[StreamRecord, ...]:
-    """Return the records of the video streams of a file, in the order of its container.
-
-    Args:
-        info: Facts of the decoded stream and of the other streams.
-        read: Options with which the decoded stream is read again.
-    """
-    decoded = StreamRecord(
-        index=info.stream,
-        indexed=True,
-        codec=info.codec,
-        width=info.width,
-        height=info.height,
-        turn_deg=read.turn_deg,
-        seekable=read.seekable,
-        anchors=read.anchors,
-    )
-    others = (StreamRecord(indexed=False, **asdict(stream)) for stream in info.other_streams)
-    return tuple(sorted((decoded, *others), key=lambda stream: stream.index))
+    results[0] = replace(first, info=replace(first.info, other_streams=others))
+    return tuple(results)

@@ -6,9 +6,10 @@ import math
 from dataclasses import replace
 from fractions import Fraction
 
-from pipelines.stages.index_video import DecodingResult, new_tracker, record
+from pipelines.stages.decode_stream import DecodingResult, new_tracker
 from pipelines.stages.options import IndexConfig
 from pipelines.stages.payloads import SampledFrame, SlicedVideo, SliceOutcome
+from pipelines.stages.video_record import indexed_video
 from vidsearch.catalog.records import IndexedVideo
 from vidsearch.datatypes import TimeSpan, Track
 from vidsearch.faces.track import Tracker
@@ -84,14 +85,13 @@ class SliceJoiner:
             ),
             report=report,
             tracks=tuple(self._tracks),
+            shots=self._shots,
             frames_sampled=self._frames_sampled,
             faces_seen=self._faces_seen,
             faces_too_poor=self._faces_too_poor,
         )
         source, video_id = self.video.source, self.video.video_id
-        return IndexedVideo(
-            record(source, video_id, decoded, self._models.model_id), decoded.tracks
-        )
+        return indexed_video(source, video_id, [decoded], self._models.model_id)
 
     def _append(self, outcome: SliceOutcome) -> None:
         reading = outcome.reading

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
+from typing import Literal
 
 from vidsearch.errors import ConfigError
 from vidsearch.faces.track.config import TrackingConfig
@@ -25,6 +26,8 @@ class IndexConfig:
             run.
         slice_minutes: Length of a slice. A video longer than two slices is read in slices when it
             would finish long after the other videos; 0 disables slices.
+        video_stream: Index of the video stream that is indexed; ``all``: every film of a file, one
+            after the other; None: the film.
         exclude: Globs of files and folders that are not searched; see
             ``vidsearch.video.discover.discover``.
     """
@@ -35,8 +38,18 @@ class IndexConfig:
     again: bool = False
     retry_failed: bool = False
     slice_minutes: float = 10.0
+    video_stream: int | Literal["all"] | None = None
     exclude: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if not 0 <= self.slice_minutes < math.inf:
             raise ConfigError(f"slices must be 0 minutes long or more; got {self.slice_minutes}")
+        if isinstance(self.video_stream, int) and self.video_stream < 0:
+            raise ConfigError(
+                f"video_stream must be 'all' or an index from 0; got {self.video_stream}"
+            )
+        if self.video_stream is not None and self.decoder != "pyav":
+            raise ConfigError(
+                f"the {self.decoder} decoder cannot choose the video stream; got video_stream="
+                f"{self.video_stream!r}; use the pyav decoder"
+            )

@@ -12,7 +12,7 @@ import pytest
 from tests.helpers import toy_models
 from vidsearch.datatypes import Detections, Image
 from vidsearch.errors import ShapeError
-from vidsearch.faces.detect.base import Detector
+from vidsearch.faces.detect.base import WEAK_SCORE, Detector, WeakDetector
 from vidsearch.faces.detect.centerface import CenterFaceDetector
 from vidsearch.faces.detect.insightface import ScrfdDetector
 from vidsearch.faces.geometry.align import DLIB_150, align_faces
@@ -156,3 +156,16 @@ def test_the_image_is_not_modified_and_need_not_be_contiguous(
 def test_only_rgb_images_are_accepted(detector: Detector, image: Image) -> None:
     with pytest.raises(ShapeError, match=r"image must be \(N, N, 3\) uint8; got "):
         detector.detect(image)
+
+
+def test_weak_detections_leave_the_others_as_they_are(case: Case, one_face: Image) -> None:
+    detector = case.detector
+    assert isinstance(detector, WeakDetector)
+    for image in (one_face, one_face[::-1].copy(), np.zeros((90, 160, 3), np.uint8)):
+        found, weak = detector.detect_with_weak(image)
+        alone = detector.detect(image)
+        np.testing.assert_array_equal(found.boxes_xyxy, alone.boxes_xyxy)
+        np.testing.assert_array_equal(found.scores, alone.scores)
+        np.testing.assert_array_equal(found.landmarks, alone.landmarks)
+        check_contract(weak, image)
+        assert ((weak.scores >= WEAK_SCORE) & (weak.scores <= 0.5)).all()

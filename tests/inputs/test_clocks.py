@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from pipelines.stages.index_video import stream_records
+from pipelines.stages.video_record import stream_records
 from tests.helpers.videos import read_number
 from tests.inputs.clock_files import CASES, JOINED, STANDING, STEP, UNSTAMPED, ClockCase
 from vidsearch.catalog.records import read_options
@@ -105,7 +105,7 @@ def test_anchors_come_back_from_the_catalog(written: Written, case: ClockCase) -
     path = written(case)
     with open_video(str(path)) as reader:
         assert sum(1 for _ in reader.decode()) > 0
-        records = stream_records(reader.info, reader.read_options)
+        records = stream_records([(reader.info, reader.read_options)])
     (record,) = records
     assert record.anchors
     assert read_options([asdict(record)], None) == ReadOptions(

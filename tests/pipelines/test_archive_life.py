@@ -12,7 +12,7 @@ import pytest
 
 from pipelines import IndexConfig, index
 from pipelines.indexing.selection import QUARANTINE_STAGE
-from pipelines.stages import error_boundary, index_video
+from pipelines.stages import decode_stream, error_boundary
 from pipelines.stages.payloads import Failure
 from vidsearch import Catalog
 from vidsearch.catalog import CatalogWriter, IndexedVideo, VideoRecord, WriterConfig
@@ -94,13 +94,13 @@ def test_copies_in_one_run_are_decoded_once(
         shutil.copy(films / "sub/group.mkv", films / f"copy {number}.mkv")
     (films / "same size.mkv").write_bytes((films / "sub/group.mkv").read_bytes()[:-1] + b"x")
     decoded = []
-    decode = index_video._decode
+    decode = decode_stream._decode
 
-    def counted(source, *rest):  # type: ignore[no-untyped-def]
-        decoded.append(Path(source.uri).name)
-        return decode(source, *rest)
+    def counted(uri, *rest):  # type: ignore[no-untyped-def]
+        decoded.append(Path(uri).name)
+        return decode(uri, *rest)
 
-    monkeypatch.setattr(index_video, "_decode", counted)
+    monkeypatch.setattr(decode_stream, "_decode", counted)
     report = index(tmp_path / "catalog", [films])
     assert sorted(decoded) == ["astronaut film.mp4", "copy 0.mkv", "same size.mkv"]
     assert (report.indexed, report.skipped, report.failed) == (3, 3, 0)

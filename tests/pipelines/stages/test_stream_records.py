@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from fractions import Fraction
 
-from pipelines.stages.index_video import stream_records
+from pipelines.stages.video_record import stream_records
 from tests.pipelines.stages.test_payloads import INFO
 from vidsearch.catalog.records import StreamRecord
 from vidsearch.read_options import ReadOptions
@@ -18,7 +18,8 @@ def test_the_decoded_stream_keeps_its_options_and_the_others_are_not_indexed() -
         StreamInfo(index=3, codec=None, width=None, height=None),
     )
     info = replace(INFO, stream=1, other_streams=others, time_base=Fraction(1, 25))
-    assert stream_records(info, ReadOptions(stream=1, turn_deg=90, seekable=False)) == (
+    read = ReadOptions(stream=1, turn_deg=90, seekable=False)
+    assert stream_records([(info, read)]) == (
         StreamRecord(index=0, indexed=False, codec="mpeg2video", width=720, height=576),
         StreamRecord(
             index=1,

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import Final, Protocol, runtime_checkable
 
 from vidsearch.datatypes import Detections, Image
+
+WEAK_SCORE: Final = 0.2
+"""Lowest score of a weak detection: too weak for a face, but a hint how a face lies."""
 
 
 class Detector(Protocol):
@@ -26,5 +29,21 @@ class Detector(Protocol):
 
         Raises:
             ShapeError: ``image`` is not (H, W, 3) uint8.
+        """
+        ...
+
+
+@runtime_checkable
+class WeakDetector(Protocol):
+    """Detector that also returns the faces below its threshold, from the same look."""
+
+    def detect_with_weak(self, image: Image) -> tuple[Detections, Detections]:
+        """Return the faces as ``Detector.detect`` does, and the weak ones.
+
+        Args:
+            image: (H, W, 3) uint8 RGB.
+
+        Returns:
+            Detections above the detector's threshold; detections from ``WEAK_SCORE`` to it.
         """
         ...

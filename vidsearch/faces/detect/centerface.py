@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from vidsearch.datatypes import Detections, Image, check_array
 from vidsearch.device import CPU, Device, open_onnx
 from vidsearch.errors import ConfigError
+from vidsearch.faces.detect.base import WEAK_SCORE
 from vidsearch.faces.detect.centerface_weights import INPUT, OUTPUTS
 from vidsearch.faces.geometry import boxes
 
@@ -64,13 +65,23 @@ class CenterFaceDetector:
 
     def detect(self, image: Image) -> Detections:
         """Return the faces of an image, (H, W, 3) uint8 RGB; see ``detect.base.Detector``."""
+        return self._detect(image, self.config.threshold)
+
+    def detect_with_weak(self, image: Image) -> tuple[Detections, Detections]:
+        """Return the faces of an image, (H, W, 3) uint8 RGB, and the weak detections."""
+        threshold = self.config.threshold
+        found = self._detect(image, min(threshold, WEAK_SCORE))
+        strong = found.scores > threshold
+        return found.select(strong), found.select(~strong)
+
+    def _detect(self, image: Image, threshold: float) -> Detections:
         check_array("image", image, (None, None, 3), np.uint8)
         height, width = image.shape[:2]
         if height == 0 or width == 0:
             return Detections.empty()
         planes, scale_xy = network_input(image, self.config.max_side)
         heat, size, offset, points = self._session.run(list(OUTPUTS), {INPUT: planes})
-        found = decode_cells(heat[0, 0], size[0], offset[0], points[0], self.config.threshold)
+        found = decode_cells(heat[0, 0], size[0], offset[0], points[0], threshold)
         return to_image_pixels(found, scale_xy, (width, height), self.config.nms_iou)
 
 

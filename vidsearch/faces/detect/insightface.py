@@ -14,6 +14,7 @@ import numpy as np
 from vidsearch.datatypes import Detections, Image, check_array
 from vidsearch.device import CPU, Device
 from vidsearch.errors import ConfigError, PackFormatError
+from vidsearch.faces.detect.base import WEAK_SCORE
 from vidsearch.faces.geometry import boxes
 from vidsearch.faces.insightface_model import open_insightface
 from vidsearch.faces.normalisation import Normalisation
@@ -73,12 +74,21 @@ class ScrfdDetector:
         self._model.prepare(
             ctx_id=0,
             input_size=(side, side),
-            det_thresh=self.config.threshold,
+            det_thresh=min(self.config.threshold, WEAK_SCORE),
             nms_thresh=self.config.nms_iou,
         )
 
     def detect(self, image: Image) -> Detections:
         """Return the faces of an image, (H, W, 3) uint8 RGB; see ``detect.base.Detector``."""
+        return self.detect_with_weak(image)[0]
+
+    def detect_with_weak(self, image: Image) -> tuple[Detections, Detections]:
+        """Return the faces of an image, (H, W, 3) uint8 RGB, and the weak detections."""
+        found = self._detect(image)
+        strong = found.scores >= self.config.threshold
+        return found.select(strong), found.select(~strong)
+
+    def _detect(self, image: Image) -> Detections:
         check_array("image", image, (None, None, 3), np.uint8)
         height, width = image.shape[:2]
         # A strip that would be reduced to less than one pixel holds no face.

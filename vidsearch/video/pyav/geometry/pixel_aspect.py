@@ -43,7 +43,12 @@ class AspectDecoder:
     def decode(self, packet: av.Packet[av.VideoStream]) -> list[av.VideoFrame]:
         """Return the frames that the decoder has ready after a packet."""
         if not self._tagged:
-            return self._context.decode(packet)
+            frames = self._context.decode(packet)
+            for frame in frames:
+                tag = PacketTag(None)
+                tag.ratio = self._current_ratio()
+                frame.opaque = tag
+            return frames
         tag = self._tagger.tag(packet)
         packet.opaque = tag
         try:
