@@ -230,8 +230,8 @@ def test_decoding_stops_loudly_when_the_reader_is_closed(cache: Path, backend: B
 
 BAD_FILES = {
     "empty": (b"", VideoOpenError, r"is empty \(0 bytes\)"),
-    "zeros": (bytes(5000), VideoOpenError, "not a video file"),
-    "text": (b"hello, this is not a video\n" * 40, VideoOpenError, "not a video file"),
+    "zeros": (bytes(5000), VideoOpenError, "begins with zeros only"),
+    "text": (b"hello, this is not a video\n" * 40, VideoOpenError, "is a text file, not a video"),
     "JPEG": (b"\xff\xd8\xff\xe0\0\x10JFIF" + bytes(500), VideoOpenError, r"image \(JPEG\)"),
     "HLS playlist": (b"#EXTM3U\n#EXTINF:1,\nclip.mp4\n", VideoOpenError, "is a playlist"),
     "concat list": (b"ffconcat version 1.0\nfile 'clip.mp4'\n", VideoOpenError, "is a playlist"),
