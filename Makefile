@@ -18,7 +18,7 @@ $(READY): pyproject.toml constraints.txt third_party/opencv-python/pyproject.tom
 	$(PYTHON) -m venv $(VENV)
 	$(VENV)/bin/pip install --quiet --disable-pip-version-check -c constraints.txt ./third_party/opencv-python
 	$(VENV)/bin/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev,docs]'
-	$(VENV)/bin/pip check
+	$(VENV)/bin/vidsearch doctor
 	@touch $@
 
 setup: $(READY)
@@ -48,8 +48,8 @@ package: $(READY)
 	rm -rf dist build/package-check
 	$(VENV)/bin/python -m build --outdir dist
 	$(PYTHON) -m venv build/package-check
-	build/package-check/bin/pip install --quiet --disable-pip-version-check -c constraints.txt ./third_party/opencv-python dist/*.whl
-	build/package-check/bin/pip check
+	build/package-check/bin/pip install --quiet --disable-pip-version-check dist/*.whl
+	build/package-check/bin/vidsearch doctor
 	build/package-check/bin/vidsearch demo build/package-check/demo
 
 bench: $(READY)

@@ -18,8 +18,10 @@ def examine() -> list[Finding]:
     Nothing is downloaded, and nothing is written but a temporary file in each folder.
     """
     imports = import_all()
-    findings: list[Finding] = [*imports.libraries, *builds()]
     usable = {entry.module for entry in imports.libraries if entry.error is None}
+    # The headless files lie on top, as the command for two builds of OpenCV leaves them.
+    mixed = [found for found in builds() if found.module != "cv2" or "cv2" not in usable]
+    findings: list[Finding] = [*imports.libraries, *mixed]
     if "numpy" not in usable:
         return [*findings, *requirements(), machine(), _temporary_folder()]
     from vidsearch.device import ONNX_GPU_COMMAND, driver_gpus

@@ -24,6 +24,8 @@ REQUIRED = (
     "pyarrow",
     "deltalake",
     "PIL",
+    "pillow_heif",
+    "rawpy",
     "cv2",
     "av",
     "onnx",
@@ -37,7 +39,7 @@ REQUIRED = (
 )
 """Modules of every installation."""
 
-OPTIONAL = ("torch", "tensorboard", "insightface", "decord", "s3fs", "pillow_heif")
+OPTIONAL = ("torch", "tensorboard", "insightface", "decord", "s3fs")
 """Modules of an extra, or of some platforms only."""
 
 _WITHIN_S = 300.0
