@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import platform
 import re
+import sys
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from importlib import import_module
@@ -37,6 +39,8 @@ _COMMANDS: Final[Mapping[str, str]] = MappingProxyType(
         "yaml": "pip install pyyaml",
     }
 )
+
+_DECORD_PLATFORMS: Final = (("linux", "x86_64"), ("win32", "AMD64"))
 
 # Start of a shared library's name -> package of Debian and Ubuntu.
 _SYSTEM_PACKAGES: Final[Mapping[str, str]] = MappingProxyType(
@@ -99,9 +103,10 @@ def installation_error(module: str, error: Exception) -> InstallationError:
     missing = missing_module(error)
     if missing is not None:
         package = missing.split(".")[0]
-        return InstallationError(
-            f"{package} is not installed; run: {command_for(package)}", module=package
-        )
+        remedy = f"run: {command_for(package)}"
+        if package == "decord" and (sys.platform, platform.machine()) not in _DECORD_PLATFORMS:
+            remedy = "it has packages for Linux and Windows on x86-64 only; use the pyav decoder"
+        return InstallationError(f"{package} is not installed; {remedy}", module=package)
     return InstallationError(
         f"{module} cannot be loaded ({one_line(error)}); run: {command_for(module)}", module=module
     )

@@ -103,8 +103,8 @@ def index(
             bad video or source never raises: it is a failure of the report.
     """
     started = time.monotonic()
-    require(INDEXING)
     config, cluster = _split_options(options, cluster)
+    require(INDEXING if config.decoder == "pyav" else (*INDEXING, config.decoder))
     if isinstance(sources, str | os.PathLike):
         sources = [sources]
     found = discover([os.fspath(source) for source in sources], config.exclude)

@@ -62,6 +62,24 @@ def test_two_builds_in_one_folder_raise_other_exceptions(broken: Path) -> None:
         require(["os", "mixed"])
 
 
+@pytest.mark.parametrize(
+    ("system", "machine", "remedy"),
+    [
+        ("linux", "x86_64", "run: pip install decord"),
+        ("win32", "AMD64", "run: pip install decord"),
+        ("linux", "aarch64", "it has packages for Linux and Windows on x86-64 only; use the pyav"),
+        ("darwin", "arm64", "it has packages for Linux and Windows on x86-64 only; use the pyav"),
+    ],
+)
+def test_decord_where_it_has_no_packages(
+    system: str, machine: str, remedy: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "platform", system)
+    monkeypatch.setattr("platform.machine", lambda: machine)
+    error = installation_error("decord", ModuleNotFoundError("gone", name="decord"))
+    assert str(error).startswith(f"decord is not installed; {remedy}")
+
+
 def test_an_import_in_a_block() -> None:
     with pytest.raises(InstallationError, match="insightface is not installed"), needed("x"):
         raise ModuleNotFoundError("No module named 'insightface'", name="insightface")

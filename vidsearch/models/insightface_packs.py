@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 import sys
 import tempfile
+from collections.abc import Callable
 from contextlib import redirect_stdout
 from dataclasses import dataclass
 from functools import cache
@@ -139,15 +140,18 @@ def obtain(name: str, root: Path, *, download: bool) -> InsightFacePack:
     Raises:
         PackNotFoundError: Files are missing, and the download failed or is not allowed.
         PackFormatError: The pack's manifest is malformed.
+        InstallationError: Files are missing, and so is the package that downloads them.
     """
     try:
         return locate(name, root)
     except PackNotFoundError:
         if not download:
             raise
+    with needed("insightface"):
+        from insightface.utils.storage import ensure_available
     log.warning("downloading pack %s into %s; weights for %s", name, folder_of(name, root), LICENCE)
     try:
-        _fetch(name, root)
+        _fetch(name, root, ensure_available)
     except Exception as error:  # any error of network, archive or disk
         raise PackNotFoundError(
             f"{_missing_message(name, root, 'its files')} "
@@ -239,10 +243,7 @@ def _missing_message(name: str, root: Path, files: str) -> str:
     )
 
 
-def _fetch(name: str, root: Path) -> None:
-    with needed("insightface"):
-        from insightface.utils.storage import ensure_available
-
+def _fetch(name: str, root: Path, ensure_available: Callable[..., str]) -> None:
     models = root / "models"
     models.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=".fetching-", dir=models) as staging:
