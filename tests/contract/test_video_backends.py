@@ -71,7 +71,9 @@ VIDEOS: dict[str, tuple[str, dict[str, Any]]] = {
 def limited(backend: str, case: str) -> list[pytest.MarkDecorator]:
     if backend != "decord" or case not in DECORD_LIMITS:
         return []
-    return [pytest.mark.xfail(strict=True, reason=f"decord: {DECORD_LIMITS[case]}")]
+    # The cut falls elsewhere in a file of another encoder: PyAV 18 and 19 hold different ones.
+    strict = case != "truncated mp4"
+    return [pytest.mark.xfail(strict=strict, reason=f"decord: {DECORD_LIMITS[case]}")]
 
 
 def row(backend: str, case: str) -> Any:
