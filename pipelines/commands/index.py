@@ -21,9 +21,22 @@ if TYPE_CHECKING:
     from pipelines.cluster.config import ClusterConfig
     from pipelines.indexing.outcomes import IndexReport
     from pipelines.stages.options import IndexConfig
+    from vidsearch.catalog.streams.notes import RequestedStream
 
 SOME_FAILED = 3
 INTERRUPTED = 130
+
+
+def _requested_stream(
+    _: click.Context, __: click.Parameter, value: str | None
+) -> RequestedStream | None:
+    if value is None:
+        return None
+    if value == "all":
+        return "all"
+    if not value.isdecimal():
+        raise ConfigError(f"--video-stream must be 'all' or the number of a stream; got {value!r}")
+    return int(value)
 
 
 @command("index", "index videos: files, folders, globs, @list.txt")
@@ -108,6 +121,13 @@ INTERRUPTED = 130
     help="leave out files and folders whose name or path below the source matches (repeatable); "
     "hidden names, recycle bins and snapshots of a NAS are left out unless named themselves",
 )
+@click.option(
+    "--video-stream",
+    metavar="N|all",
+    callback=_requested_stream,
+    help="index stream N of every file, or all films of a file (default: the film); videos of "
+    "which these are not indexed yet are indexed again",
+)
 @options.print_report_as_json
 def index(
     catalog: str,
@@ -127,6 +147,7 @@ def index(
     log: str | None,
     again: bool,
     exclude: tuple[str, ...],
+    video_stream: RequestedStream | None,
     as_json: bool,
 ) -> int:
     """Index videos into a catalog.
@@ -145,6 +166,7 @@ def index(
         again=again,
         slice_minutes=slice_minutes,
         exclude=exclude,
+        video_stream=video_stream,
     )
     cluster = ClusterConfig(
         device=device,
@@ -197,11 +219,20 @@ def _run(
 
 
 def _print(report: IndexReport, as_json: bool) -> None:
+    from vidsearch.results.stream_sentences import unread_text
+
     for failure in report.failures:
         uri = printable(failure.source.uri)
         print(f"vidsearch: failed: {uri}: {printable(failure.message)}", file=sys.stderr)
     for uri, missing in report.partly_read:
         print(f"vidsearch: partly read: {printable(uri)}: {printable(missing)}", file=sys.stderr)
+    for note in report.streams_not_indexed:
+        text = "; ".join(map(unread_text, note.unread))
+        print(f"vidsearch: not looked at: {printable(note.video)}: {text}", file=sys.stderr)
+    for note in report.turned:
+        text = "; ".join(f"stream {index} by {degrees}" for index, degrees in note.turned)
+        uri = printable(note.video)
+        print(f"vidsearch: turned upright: {uri}: {text} degrees", file=sys.stderr)
     print(json_text(report.to_json()) if as_json else summary(report), flush=True)
 
 
@@ -225,8 +256,10 @@ def _log_to_file(path: str) -> None:
 def summary(report: IndexReport) -> str:
     """Return the result of a run in a few lines, with every entry that is no video."""
     from vidsearch.results.account_sentences import account_lines
+    from vidsearch.results.stream_sentences import stream_lines
 
-    return "\n".join([_outcome(report), *account_lines(report.account)])
+    notes = stream_lines(report.streams_not_indexed, report.turned)
+    return "\n".join([_outcome(report), *notes, *account_lines(report.account)])
 
 
 def _outcome(report: IndexReport) -> str:

@@ -24,6 +24,7 @@ from pipelines.stages.payloads import (
 )
 from vidsearch.catalog import CatalogWriter, IndexedVideo, KnownFile, VideoRecord
 from vidsearch.catalog.sources.accounts import account_json
+from vidsearch.catalog.streams.notes import StreamNotes, notes_json
 from vidsearch.errors import VideoError
 from vidsearch.text.names import portable_name
 from vidsearch.text.printable import printable
@@ -47,6 +48,8 @@ class IndexReport:
         elapsed_s: Duration of the run, in seconds.
         failures: Failure of each failed file and source.
         partly_read: (file, missing part) of videos read in part.
+        streams_not_indexed: Videos with streams that were not looked at.
+        turned: Videos that lie on their side or upside down and were turned upright.
         account: Every entry of the sources.
         left_out: Message about each host or worker of the cluster that got no work.
     """
@@ -60,6 +63,8 @@ class IndexReport:
     elapsed_s: float
     failures: tuple[Failure, ...]
     partly_read: tuple[tuple[str, str], ...]
+    streams_not_indexed: tuple[StreamNotes, ...] = ()
+    turned: tuple[StreamNotes, ...] = ()
     account: Account = field(default_factory=Account)
     left_out: tuple[str, ...] = ()
 
@@ -76,6 +81,7 @@ class IndexReport:
                 for name, entries in account_json(self.account).items()
                 if name != "videos"
             },
+            **notes_json(self.streams_not_indexed, self.turned),
             "failures": [
                 {
                     "video": portable_name(f.source.uri),
@@ -128,6 +134,7 @@ class OutcomeCounter:
         self._failures += source_failures(found) if found is not None else []
         self._failed: dict[str, Failure] = {}
         self._partly_read: list[tuple[str, str]] = []
+        self._stream_notes: list[StreamNotes] = []
         self._left_out: list[str] = []
         self._advanced: dict[str, float] = {}
 
@@ -254,6 +261,9 @@ class OutcomeCounter:
         self._duration_s += video.read_s if video.read_s is not None else 0.0
         if video.status == "partial" and video.failure is not None:
             self._partly_read.append((video.uri, video.failure))
+        notes = StreamNotes.of(video.uri, video.streams)
+        if notes.unread or notes.turned:
+            self._stream_notes.append(notes)
 
     def _failed_record(self, failure: Failure, video_id: str) -> VideoRecord:
         return VideoRecord(
@@ -274,6 +284,7 @@ class OutcomeCounter:
         Args:
             elapsed_s: Duration of the run, in seconds.
         """
+        notes = sorted(self._stream_notes, key=lambda note: note.video)
         return IndexReport(
             indexed=len(self._indexed),
             skipped=self._skipped,
@@ -284,6 +295,8 @@ class OutcomeCounter:
             elapsed_s=elapsed_s,
             failures=tuple(sorted(self._failures, key=lambda f: f.source.uri)),
             partly_read=tuple(sorted(self._partly_read)),
+            streams_not_indexed=tuple(note for note in notes if note.unread),
+            turned=tuple(note for note in notes if note.turned),
             account=self._account,
             left_out=tuple(self._left_out),
         )

@@ -249,7 +249,7 @@ def _index_files(run: _Run, counter: OutcomeCounter, progress: Progress, events:
 
     with (
         _stream(outcomes, prefetch=not run.cluster.in_process) as stream,
-        CatalogWriter(run.catalog, run.run_id, WriterConfig(replace=run.config.again)) as writer,
+        CatalogWriter(run.catalog, run.run_id, _writer_config(run.config)) as writer,
     ):
         outputs = RunOutputs(writer, progress, events)
         try:
@@ -263,6 +263,12 @@ def _index_files(run: _Run, counter: OutcomeCounter, progress: Progress, events:
         for duplicate in duplicates:
             counter.add_duplicate(duplicate, outputs)
     _finish(run)
+
+
+def _writer_config(config: IndexConfig) -> WriterConfig:
+    if config.again or config.video_stream is None:
+        return WriterConfig(replace=config.again)
+    return WriterConfig(replace="readable")
 
 
 def _stream(

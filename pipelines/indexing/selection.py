@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pipelines.stages.options import IndexConfig
 from pipelines.stages.payloads import Failure
 from vidsearch.catalog import Catalog
+from vidsearch.catalog.streams.notes import has_streams
 from vidsearch.video.discover import VideoSource
 from vidsearch.video.discovery.exclusion import in_system_folder
 
@@ -43,6 +44,7 @@ def select_files(catalog: Catalog, files: Sequence[VideoSource], config: IndexCo
     """
     contents = {} if config.retry_failed else _quarantined_contents(catalog)
     known_files = catalog.known_files()
+    incomplete = _without_requested_streams(catalog, config)
     to_index: list[VideoSource] = []
     quarantined: list[Failure] = []
     for file in files:
@@ -52,7 +54,7 @@ def select_files(catalog: Catalog, files: Sequence[VideoSource], config: IndexCo
         elif before.video_id in contents:
             error, message = contents[before.video_id]
             quarantined.append(Failure(QUARANTINE_STAGE, file, error, message, before.video_id))
-        elif config.again or before.status == "failed":
+        elif config.again or before.status == "failed" or before.video_id in incomplete:
             to_index.append(file)
     # Of several files with one content, the first gives the video its path.
     to_index.sort(key=lambda file: (-file.size, in_system_folder(file.uri), file.uri))
@@ -73,16 +75,29 @@ def _quarantined_contents(catalog: Catalog) -> dict[str, tuple[str, str]]:
     }
 
 
+def _without_requested_streams(catalog: Catalog, config: IndexConfig) -> frozenset[str]:
+    """Return the videos of which a requested stream is not indexed."""
+    if config.video_stream is None:
+        return frozenset()
+    rows = catalog.videos(columns=["video_id", "streams"]).to_pylist()
+    return frozenset(
+        row["video_id"] for row in rows if not has_streams(row["streams"], config.video_stream)
+    )
+
+
 def known_contents_by_size(catalog: Catalog, config: IndexConfig) -> dict[int, frozenset[str]]:
     """Return size in bytes -> content hashes of that size that are not indexed again.
 
     A copy or a moved file has the size of its original, so a task needs no other hashes. With
-    ``again``, only the quarantined contents are in the result.
+    ``again``, only the quarantined contents are in the result. Videos of which a requested stream
+    is not indexed are left out.
     """
     contents: dict[int, set[str]] = defaultdict(set)
+    incomplete = _without_requested_streams(catalog, config)
     rows = catalog.videos(columns=["video_id", "size", "status", "failure_stage"]).to_pylist()
     for row in rows:
         quarantined = row["failure_stage"] == QUARANTINE_STAGE and not config.retry_failed
-        if quarantined or (row["status"] != "failed" and not config.again):
+        again = config.again or row["video_id"] in incomplete
+        if quarantined or (row["status"] != "failed" and not again):
             contents[row["size"]].add(row["video_id"])
     return {size: frozenset(ids) for size, ids in contents.items()}

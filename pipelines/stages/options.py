@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
-from typing import Literal
 
+from vidsearch.catalog.streams.notes import RequestedStream
 from vidsearch.errors import ConfigError
 from vidsearch.faces.track.config import TrackingConfig
 from vidsearch.video.sampling import SamplingConfig
@@ -38,7 +38,7 @@ class IndexConfig:
     again: bool = False
     retry_failed: bool = False
     slice_minutes: float = 10.0
-    video_stream: int | Literal["all"] | None = None
+    video_stream: RequestedStream | None = None
     exclude: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:

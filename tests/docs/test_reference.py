@@ -75,7 +75,7 @@ def test_keys_of_index() -> None:
         failures=(),
         partly_read=(),
     )
-    examples = ("/failures/", "/passed_over/", "/excluded/")
+    examples = ("/failures/", "/passed_over/", "/excluded/", "/streams_not_indexed/", "/turned/")
     shown = [key for key in keys_of(example("index")) if not key.startswith(examples)]
     assert shown == list(keys_of(report.to_json()))
 

@@ -12,7 +12,7 @@ import av
 import numpy as np
 from av.stream import Disposition
 
-from tests.helpers.videos import VideoSpec, numbered_image, punch_hole, write_video
+from tests.helpers.videos import Pixels, VideoSpec, numbered_image, punch_hole, write_video
 
 STEP = Fraction(1, 10)
 FRAMES = 20
@@ -100,6 +100,26 @@ def _packets(stream: av.VideoStream, spec: Stream) -> Iterator[av.Packet[av.Vide
             packet.duration = spec.every
             yield packet
     yield from stream.encode(None)
+
+
+def write_stream_images(path: Path, images: Sequence[Sequence[Pixels]]) -> Path:
+    """Write a film of several streams, each from its own images."""
+    height, width = images[0][0].shape[:2]
+    with av.open(str(path), "w") as output:
+        streams = []
+        for _ in images:
+            stream = output.add_stream("libx264", rate=round(1 / STEP))
+            stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
+            stream.codec_context.max_b_frames = 0
+            streams.append(stream)
+        for number in range(len(images[0])):
+            for stream, pictures in zip(streams, images, strict=True):
+                frame = av.VideoFrame.from_ndarray(pictures[number], "rgb24")
+                frame.pts, frame.time_base = number, STEP
+                output.mux(stream.encode(frame))
+        for stream in streams:
+            output.mux(stream.encode(None))
+    return path
 
 
 def programmes(path: Path, streams: Sequence[Stream]) -> None:

@@ -190,7 +190,7 @@ def _shown(path: Path, offset_s: float) -> Iterator[tuple[Image, float]]:
             assert frame.pts is not None
             assert frame.time_base is not None
             time_s = float(frame.pts * frame.time_base) - start / av.time_base + offset_s
-            yield frame.to_ndarray(format="rgb24"), time_s
+            yield np.asarray(frame.to_ndarray(format="rgb24"), np.uint8), time_s
 
 
 def test_every_entry_is_accounted_for(cases: IndexedCases) -> None:

@@ -12,6 +12,7 @@ import pyarrow as pa
 
 from vidsearch.catalog.meta import CatalogMeta
 from vidsearch.catalog.sources.accounts import SourceStatus
+from vidsearch.catalog.streams.notes import StreamNotes, notes_json, notes_of_rows
 from vidsearch.text.names import native_name, portable_name
 from vidsearch.text.printable import printable
 
@@ -52,6 +53,8 @@ class CatalogStatus:
         share_read: Share of the readable videos' total length that was read, in [0, 1].
         failures: Failed videos; none of their tracks can be found.
         partly_read: Videos of which a part could not be read.
+        streams_not_indexed: Videos with streams that were not looked at.
+        turned: Videos that lie on their side or upside down and were turned upright.
         sources: Searched folders, globs, lists and prefixes, as the last search found them.
     """
 
@@ -68,6 +71,8 @@ class CatalogStatus:
     share_read: float
     failures: tuple[VideoProblem, ...]
     partly_read: tuple[VideoProblem, ...]
+    streams_not_indexed: tuple[StreamNotes, ...] = ()
+    turned: tuple[StreamNotes, ...] = ()
     sources: tuple[SourceStatus, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
@@ -77,6 +82,7 @@ class CatalogStatus:
             fields[name] = [
                 {**problem, "video": portable_name(problem["video"])} for problem in fields[name]
             ]
+        fields.update(notes_json(self.streams_not_indexed, self.turned))
         fields["sources"] = [source.to_json() for source in self.sources]
         return fields
 
@@ -101,6 +107,7 @@ def summarise(
     rows = videos.sort_by("uri").to_pylist()
     counts = Counter(row["status"] for row in rows)
     readable = [row for row in rows if row["status"] != "failed"]
+    notes = notes_of_rows([{**row, "uri": native_name(row["uri"])} for row in readable])
     duration_s = sum(_read_s(row) for row in readable)
     expected_s = sum(row["duration_s"] or 0.0 for row in readable)
     return CatalogStatus(
@@ -117,6 +124,8 @@ def summarise(
         share_read=duration_s / expected_s if expected_s else 1.0,
         failures=_problems(rows, "failed", paths),
         partly_read=_problems(rows, "partial", paths),
+        streams_not_indexed=tuple(note for note in notes if note.unread),
+        turned=tuple(note for note in notes if note.turned),
     )
 
 

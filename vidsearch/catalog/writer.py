@@ -23,6 +23,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from types import TracebackType
+from typing import Final, Literal
 
 import numpy as np
 
@@ -44,6 +45,13 @@ _LOG = logging.getLogger(__name__)
 # keeps the commits of a long run fast.
 _FLUSHES_PER_MAINTENANCE = 64
 
+# Rows of a video that a new outcome replaces, by ``WriterConfig.replace``.
+_REPLACE_WHERE: Final[dict[bool | str, str]] = {
+    False: "old.status = 'failed' OR (old.status = 'partial' AND new.status = 'indexed')",
+    True: "true",
+    "readable": "old.status = 'failed' OR new.status <> 'failed'",
+}
+
 _UNIT_TOLERANCE = 1e-3  # rounding error of a float32 template's length
 
 
@@ -56,13 +64,14 @@ class WriterConfig:
         flush_seconds: Seconds since the last commit, checked at every addition. A long video is
             thus committed alone, and short clips are committed in batches.
         flush_mib: Size of a batch in memory, MiB.
-        replace: A new outcome also replaces a complete one; for ``index --again``.
+        replace: A new outcome also replaces a complete one; for ``index --again``. ``readable``:
+            only an outcome that is no failure does; for ``index --video-stream``.
     """
 
     flush_videos: int = 32
     flush_seconds: float = 20.0
     flush_mib: int = 48
-    replace: bool = False
+    replace: bool | Literal["readable"] = False
 
     def __post_init__(self) -> None:
         if self.flush_videos < 1 or self.flush_seconds < 0 or self.flush_mib < 1:
@@ -212,11 +221,7 @@ class CatalogWriter:
         attempt = self._new_attempt()
         self._catalog.table("tracks").append(track_rows(videos, attempt, dim))
         self._catalog.table("faces").append(face_rows(videos, attempt, dim))
-        replace_where = (
-            "old.status = 'failed' OR (old.status = 'partial' AND new.status = 'indexed')"
-            if not self._config.replace
-            else "true"
-        )
+        replace_where = _REPLACE_WHERE[self._config.replace]
         self._catalog.table("videos").merge(video_rows(videos, attempt), "video_id", replace_where)
         if time.time() - start_s > STALE_AFTER_S / 2 and remove_incomplete(self._catalog):
             raise CatalogWriteError(
@@ -258,9 +263,11 @@ class CatalogWriter:
             raise ShapeError(f"{name} must be {dim} finite numbers; got {vector!r:.60}")
 
 
-def _outranks(new: IndexedVideo, old: IndexedVideo, *, replace: bool) -> bool:
+def _outranks(new: IndexedVideo, old: IndexedVideo, *, replace: bool | Literal["readable"]) -> bool:
     """Return True if a second outcome of a content in a batch replaces the first."""
     order = ("failed", "partial", "indexed")
+    if replace == "readable":
+        return new.video.status != "failed" or old.video.status == "failed"
     return replace or order.index(new.video.status) > order.index(old.video.status)
 
 

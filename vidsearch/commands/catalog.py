@@ -12,7 +12,10 @@ from vidsearch.text.json_text import json_text
 from vidsearch.text.printable import printable
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from vidsearch.archive import ArchiveStatus
+    from vidsearch.catalog.streams.notes import StreamNotes
     from vidsearch.search.track_index import IndexStatus
 
 _SELECTION = "Selection (exactly one of these)"
@@ -93,6 +96,7 @@ def describe(status: ArchiveStatus) -> str:
         if problems:
             lines += ["", title]
             lines += [f"  {printable(p.video)}: {printable(p.message)}" for p in problems]
+    lines += _stream_lines(status.streams_not_indexed, status.turned)
     for source in status.sources:
         lines += ["", f"Searched {printable(source.source)} at {source.searched_at}:"]
         videos_found = counted(source.account.videos, "video")
@@ -101,6 +105,19 @@ def describe(status: ArchiveStatus) -> str:
         lines += [f"  {line}" for line in account_lines(source.account)]
         lines += [f"  Failed: {printable(message)}" for _, _, message in source.failures]
     return "\n".join(lines)
+
+
+def _stream_lines(unread: Sequence[StreamNotes], turned: Sequence[StreamNotes]) -> list[str]:
+    from vidsearch.results.stream_sentences import stream_lines, unread_text
+
+    lines = stream_lines(unread, turned)
+    for note in unread:
+        streams = "; ".join(map(unread_text, note.unread))
+        lines.append(f"  {printable(note.video)}: {streams} not looked at")
+    for note in turned:
+        streams = "; ".join(f"stream {index} by {degrees}" for index, degrees in note.turned)
+        lines.append(f"  {printable(note.video)}: {streams} degrees")
+    return ["", *lines] if lines else []
 
 
 def describe_index(index: IndexStatus) -> str:

@@ -18,6 +18,7 @@ import numpy as np
 from vidsearch.datatypes import Image
 from vidsearch.errors import VideoDecodeError, VideoOpenError
 from vidsearch.text.printable import printable
+from vidsearch.video.pyav.keyframes import keyframe_sizes
 from vidsearch.video.pyav.reader import PyAVReader
 from vidsearch.video.report import ExpectedStream, ReadReport
 from vidsearch.video.source import is_remote, local_path
@@ -38,6 +39,8 @@ DECORD_LIMITS: Final[Mapping[str, str]] = MappingProxyType(
         "wide pixels": "does not make pixels square; refused",
         "tall pixels": "does not make pixels square; refused",
         "truncated mp4": "loses the whole file",
+        "several sizes": "scales all frames to the size of the first; refused",
+        "several films": "does not choose among video streams; refused",
         "damage": "repeats a frame for each lost frame, without a report",
         "remote files": "reads local files only; refused",
     }
@@ -64,6 +67,7 @@ class DecordReader(VideoReader):
             self._info = probe.info
             self._expected: ExpectedStream = probe.expected
             self._first = next(probe.decode()).rgb()
+        self._refuse_what_decord_changes(uri)
         # decord prints its warning about repeated frames at every log level.
         os.environ.setdefault("DECORD_DUPLICATE_WARNING_THRESHOLD", "1.0")
         decord.logging.set_level(decord.logging.QUIET)
@@ -99,6 +103,20 @@ class DecordReader(VideoReader):
     def close(self) -> None:
         """Free the decoder and the file."""
         self._video = None
+
+    def _refuse_what_decord_changes(self, uri: str) -> None:
+        if self._info.other_streams:
+            raise VideoDecodeError(
+                f"'{self._name}' holds several video streams, and decord does not choose among "
+                f"them; {_USE_PYAV}"
+            )
+        sizes = keyframe_sizes(uri)
+        if len(sizes) > 1:
+            sizes_text = ", ".join(f"{width} x {height}" for width, height in sorted(sizes))
+            raise VideoDecodeError(
+                f"'{self._name}' has frames of several sizes ({sizes_text}), and decord scales "
+                f"them to one size; {_USE_PYAV}"
+            )
 
     def _check_open(self) -> None:
         if self._video is None:

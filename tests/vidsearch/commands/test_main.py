@@ -30,7 +30,7 @@ OPTIONS = {
     "index": [
         *["--model", "--sample-fps", "--isolate", "--decoder", "--timeout-per-video-minute"],
         *["--worker-memory", "--slice-minutes", "--retry-failed", "--watch", "--log", "--again"],
-        "--exclude",
+        *["--exclude", "--video-stream"],
         *CLUSTER,
     ],
     "demo": [],

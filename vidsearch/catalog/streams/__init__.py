@@ -1,0 +1,1 @@
+"""Video streams of indexed files: not looked at, or turned upright."""
