@@ -61,7 +61,9 @@ def _decode(
                     head = shot
                 else:
                     starts = sampler.reading.shots
-                    span = TimeSpan(starts[shot_number - 1].time_s, starts[shot_number].time_s)
+                    start, following = starts[shot_number - 1], starts[shot_number]
+                    end_s = following.previous_end_s
+                    span = TimeSpan(start.time_s, following.time_s if end_s is None else end_s)
                     tracks += _track(shot, span, shot_number, models, config)
                     frames_sampled += len(shot)
                     faces_seen += sum(len(f.faces) for f in shot)

@@ -121,7 +121,8 @@ class SliceJoiner:
         self._settled = max(self._settled, settled)
 
     def _begin_shot(self, start: ShotStart) -> None:
-        self._close_shot(start.time_s)
+        previous_s = start.previous_end_s
+        self._close_shot(self._end_s if previous_s is None else previous_s)
         self._shot = start
         self._shots += 1
 

@@ -143,9 +143,9 @@ _SIGNATURES: Final[tuple[tuple[int, bytes, FileKind], ...]] = (
         b"version https://git-lfs",
         FileKind(
             "Git LFS",
-            "a Git LFS pointer, not the photo",
+            "a Git LFS pointer, not the file",
             "document",
-            "fetch the photo with: git lfs pull",
+            "fetch the file with: git lfs pull",
         ),
     ),
     (

@@ -13,12 +13,18 @@ import math
 from collections import deque
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from typing import Final
 
 from vidsearch.datatypes import Frame, TimeSpan
 from vidsearch.errors import ConfigError
 from vidsearch.video.selection import ShotSelection, TimedFrame, TimeGrid
 from vidsearch.video.shots import ShotConfig, ShotDetector
 from vidsearch.video.types import DecodedFrame, FrameGeometry, VideoReader
+
+GAP_S: Final = 300
+"""Longest time for which a frame without a stated duration may be shown, seconds."""
+
+_GAP_FRAMES: Final = 10
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,12 +88,14 @@ class FrameSampler:
         """
         shot = ShotSelection(0, self._config.min_per_shot)
         timed: TimedFrame | None = None
+        end_s = 0.0
         for timed in timed_frames(self._reader.decode(), self._config):
             if timed.starts_shot and not shot.is_empty:
                 yield from self._emit(shot.finish(), shot.number)
-                self._spans.append(TimeSpan(shot.start_s, timed.frame.time_s))
+                self._spans.append(TimeSpan(shot.start_s, end_s))
                 shot = ShotSelection(shot.number + 1, self._config.min_per_shot)
             yield from self._emit(shot.add(timed), shot.number)
+            end_s = timed.end_s
         if timed is not None:
             yield from self._emit(shot.finish(), shot.number)
             self._spans.append(TimeSpan(shot.start_s, timed.end_s))
@@ -101,7 +109,8 @@ class FrameSampler:
 def timed_frames(frames: Iterable[DecodedFrame], config: SamplingConfig) -> Iterator[TimedFrame]:
     """Yield every decoded frame with its duration, grid mark and shot start.
 
-    A shot starts at every cut and wherever the geometry of the frames changes.
+    A shot starts at every cut, after every gap in time and wherever the geometry of the frames
+    changes.
     """
     detector = ShotDetector(config.shots)
     waiting: deque[TimedFrame] = deque()
@@ -111,14 +120,15 @@ def timed_frames(frames: Iterable[DecodedFrame], config: SamplingConfig) -> Iter
     last_geometry: FrameGeometry | None = None
     for number, frame in enumerate(frames):
         geometry = frame.geometry
-        if last_geometry is not None and geometry != last_geometry:
-            # Boxes on both sides do not compare: a shot ends, and the detector starts anew.
+        gap = bool(waiting) and _is_gap(waiting[-1].frame, frame)
+        if gap or (last_geometry is not None and geometry != last_geometry):
+            # The frames on both sides do not compare: a shot ends, and the detector starts anew.
             cuts.update(start + cut for cut in detector.finish())
             cuts.add(number)
             detector, start = ShotDetector(config.shots), number
         last_geometry = geometry
         interval_s = 0.0
-        if waiting:
+        if waiting and not gap:
             waiting[-1].duration = frame.pts - waiting[-1].frame.pts
             interval_s = float(waiting[-1].duration * frame.time_base)
         waiting.append(TimedFrame(frame, frame.duration, grid.is_grid_sample(frame)))
@@ -129,6 +139,15 @@ def timed_frames(frames: Iterable[DecodedFrame], config: SamplingConfig) -> Iter
     cuts.update(start + cut for cut in detector.finish())
     while waiting:
         yield _pop_oldest(waiting, number - len(waiting) + 1, cuts, grid)
+
+
+def _is_gap(frame: DecodedFrame, following: DecodedFrame) -> bool:
+    """Return True if a recording pauses between two frames.
+
+    A frame that is shown for long, as in a slide show, states its own duration.
+    """
+    interval = following.pts - frame.pts
+    return interval * frame.time_base > GAP_S and interval > _GAP_FRAMES * frame.duration
 
 
 def converted_frame(timed: TimedFrame, shot: int) -> Frame:

@@ -34,10 +34,18 @@ FrameHash: TypeAlias = tuple[int, int, bytes]
 
 @dataclass(frozen=True, slots=True)
 class ShotStart:
-    """Start of a shot: pts and seconds of its first frame."""
+    """Start of a shot.
+
+    Attributes:
+        pts: Pts of its first frame.
+        time_s: Seconds of its first frame.
+        previous_end_s: End of the frame before it, earlier than ``time_s`` after a gap; None if
+            that frame belongs to the slice before.
+    """
 
     pts: int
     time_s: float
+    previous_end_s: float | None = None
 
 
 @dataclass(slots=True)
@@ -158,12 +166,13 @@ class SliceSampler:
 
     def _count(self, timed: TimedFrame, *, starts: bool) -> None:
         frame, reading = timed.frame, self.reading
+        if starts:
+            previous_s = reading.last_end_s if reading.frames_decoded else None
+            reading.shots.append(ShotStart(frame.pts, frame.time_s, previous_s))
         reading.frames_decoded += 1
         reading.damaged += frame.damaged
         reading.end = (frame.pts + frame.duration) * frame.time_base
         reading.last_end_s = timed.end_s
-        if starts:
-            reading.shots.append(ShotStart(frame.pts, frame.time_s))
 
 
 def _emit(chosen: list[TimedFrame], shot: int) -> Iterator[Frame]:

@@ -171,3 +171,14 @@ def test_the_shots_of_a_real_clip(media: Path) -> None:
 def test_wrong_options(wrong: dict[str, Any], message: str) -> None:
     with pytest.raises(ConfigError, match=message):
         SamplingConfig(**wrong)
+
+
+def test_a_long_gap_ends_the_shot(tmp_path: Path) -> None:
+    """Nobody is seen while a recording pauses; the length of the video keeps the gap."""
+    spec = videos.VideoSpec(ticks=(0, 1, 2, 4002, 4003, 4004), time_base=Fraction(1, 10))
+    path = videos.write_video(tmp_path / "a.mkv", spec, blocks(1, 6))
+    frames, sampler = sample(path)
+    assert [frame.shot for frame in frames] == [0, 0, 0, 1, 1, 1]
+    (first, second) = sampler.shots
+    assert (first.start_s, first.end_s) == pytest.approx((0.0, 0.3), abs=0.02)
+    assert (second.start_s, second.end_s) == pytest.approx((400.2, 400.5), abs=0.02)
