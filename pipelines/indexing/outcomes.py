@@ -173,6 +173,8 @@ class OutcomeCounter:
         source, original = duplicate.source, printable(duplicate.original.uri)
         message = (
             f"'{printable(source.uri)}' is a copy of '{original}', which failed: {failure.message}"
+            if source.size
+            else f"'{printable(source.uri)}' is empty (0 bytes); copy or download it again"
         )
         outputs.writer.add_file(
             KnownFile(source.uri, source.size, source.mtime_ns, duplicate.video_id)

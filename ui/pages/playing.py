@@ -75,7 +75,11 @@ def _dialog(moment: Moment, bars: tuple[Bar, ...], duration_s: float | None) -> 
     with errors_shown():
         with st.spinner("Preparing the video ..."):
             playing = cutter().play(
-                moment.video, moment.span.start_s, moment.span.end_s, moment.read
+                moment.video,
+                moment.span.start_s,
+                moment.span.end_s,
+                moment.read,
+                best_s=moment.best_s,
             )
         keys: dict[str, str] = st.session_state.setdefault("media_keys", {})
         key = keys.get(str(playing.served.path))

@@ -45,10 +45,18 @@ class ClipCutter:
         self._folder = private_folder()
         self._capacity = capacity
         self._lock = threading.Lock()
-        self._clips: OrderedDict[tuple[str, int, ReadOptions], tuple[Path, float]] = OrderedDict()
+        self._clips: OrderedDict[tuple[str, int, ReadOptions, float | None], tuple[Path, float]] = (
+            OrderedDict()
+        )
 
     def play(
-        self, uri: str, start_s: float, end_s: float, read: ReadOptions = DEFAULT_READ
+        self,
+        uri: str,
+        start_s: float,
+        end_s: float,
+        read: ReadOptions = DEFAULT_READ,
+        *,
+        best_s: float | None = None,
     ) -> PlayerSource:
         """Return the player parameters for a moment of a video.
 
@@ -57,6 +65,7 @@ class ClipCutter:
             start_s: Start of the moment, seconds.
             end_s: End of the moment, seconds.
             read: Options with which the video is opened.
+            best_s: Time of the best face, seconds; a clip of a long moment shows it.
 
         Raises:
             VideoError: The video is missing or cannot be read.
@@ -64,11 +73,11 @@ class ClipCutter:
         media_type = browser_media_type(uri, read)
         if media_type is not None:
             return PlayerSource(ServedFile(local_path(uri), media_type), start_s, 0.0, clip=False)
-        key = (uri, round(start_s * 10), read)
+        key = (uri, round(start_s * 10), read, best_s)
         with self._lock:
             if key not in self._clips:
                 path = self._folder / f"{secrets.token_hex(8)}.mp4"
-                offset_s = cut_clip(uri, start_s, end_s, path, read)
+                offset_s = cut_clip(uri, start_s, end_s, path, read, best_s=best_s)
                 self._clips[key] = (path, offset_s)
                 while len(self._clips) > self._capacity:
                     self._clips.popitem(last=False)[1][0].unlink(missing_ok=True)

@@ -79,7 +79,13 @@ def browser_media_type(uri: str, read: ReadOptions = DEFAULT_READ) -> str | None
 
 
 def cut_clip(
-    uri: str, start_s: float, end_s: float, target: Path, read: ReadOptions = DEFAULT_READ
+    uri: str,
+    start_s: float,
+    end_s: float,
+    target: Path,
+    read: ReadOptions = DEFAULT_READ,
+    *,
+    best_s: float | None = None,
 ) -> float:
     """Write a time span of a video, with a margin, as an MP4 that every browser plays.
 
@@ -91,6 +97,7 @@ def cut_clip(
         end_s: End of the time span.
         target: File to write; removed after an error.
         read: Options with which the video was indexed.
+        best_s: Moment that the clip must show, even if the time span is longer than a clip.
 
     Returns:
         Time in the video at which the clip begins, in seconds.
@@ -99,6 +106,8 @@ def cut_clip(
         VideoError: The video is missing or cannot be read at this time.
     """
     first_s = max(start_s - CLIP_BEFORE_S, 0.0)
+    if best_s is not None and best_s > first_s + MAX_CLIP_S - CLIP_AFTER_S:
+        first_s = best_s - MAX_CLIP_S / 2
     last_s = min(end_s + CLIP_AFTER_S, first_s + MAX_CLIP_S)
     try:
         with PyAVReader(uri, threads=_DECODER_THREADS, audio=True, options=read) as reader:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -86,3 +87,12 @@ def test_errors_leave_no_file(tmp_path: Path) -> None:
     with pytest.raises(VideoError, match="no frame from"):
         cut_clip(str(path), 100.0, 101.0, target)
     assert not target.exists()
+
+
+def test_a_clip_of_a_long_span_shows_its_best_moment(tmp_path: Path) -> None:
+    spec = videos.VideoSpec(frames=200, time_base=Fraction(1))
+    path = videos.write_video(tmp_path / "a.mkv", spec)
+    target = tmp_path / "clip.mp4"
+    begin_s = cut_clip(str(path), 5.0, 190.0, target, best_s=150.0)
+    assert begin_s <= 150.0 <= begin_s + length_s(target)
+    assert cut_clip(str(path), 5.0, 190.0, target, best_s=20.0) == pytest.approx(2.0, abs=0.01)

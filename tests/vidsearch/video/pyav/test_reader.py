@@ -345,3 +345,15 @@ def test_not_one_decodable_frame(tmp_path: Path) -> None:
     path.write_bytes(data[:start] + bytes(len(data) - start))
     with pytest.raises(VideoDecodeError, match="none of its frames could be decoded"):
         open_video(str(path))
+
+
+def test_a_wmv_whose_clock_starts_late_is_whole(tmp_path: Path) -> None:
+    """The header of ASF counts its length from 0, not from the first frame."""
+    spec = videos.VideoSpec(codec="wmv2", ticks=range(1000, 1030), container="asf")
+    path = videos.write_video(tmp_path / "late.wmv", spec)
+    with PyAVReader(str(path)) as reader:
+        frames = list(reader.decode())
+        report = reader.report()
+    assert len(frames) == 30
+    assert not report.partly_read
+    assert report.duration_s == pytest.approx(3.0, abs=0.15)

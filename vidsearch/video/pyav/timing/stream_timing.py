@@ -27,7 +27,7 @@ _OF_FILE = frozenset({"asf", "asf_o", "mpegts", "mpeg", "pva", "ty", "wtv", "nsv
 _FASTEST = 1000
 _LATEST_START_S = 60
 # Headers of these formats state the end of the file counted from 0, not from its first frame.
-_ZERO_BASED = frozenset({"matroska", "webm", "flv", "live_flv", "kux"})
+_ZERO_BASED = frozenset({"matroska", "webm", "flv", "live_flv", "kux", "asf", "asf_o"})
 
 
 def expected_stream(
@@ -101,18 +101,21 @@ def _duration(
     container: av.container.InputContainer, stream: av.VideoStream, first_s: float, start_s: float
 ) -> tuple[float | None, bool]:
     """Return the length from the stream's first frame, and True if it belongs to the stream."""
+    names = set(container.format.name.split(","))
     if stream.duration is not None and stream.duration > 0:
-        of_stream = _OF_FILE.isdisjoint(container.format.name.split(","))
-        return float(stream.duration * _time_base(stream)), (
-            of_stream or len(container.streams) == 1
-        )
+        length_s = float(stream.duration * _time_base(stream))
+        if not _OF_FILE & names:
+            return length_s, True
+        from_s = 0.0 if _ZERO_BASED & names else first_s
+        length = _length_from_first_frame(length_s, first_s, from_s, first_s)
+        return length, len(container.streams) == 1
     tagged = _tagged_duration(container, stream, first_s, start_s)
     if tagged is not None:
         return tagged, True
     if container.duration is None or container.duration <= 0:
         return None, False
     length_s = container.duration / _MICROSECONDS
-    from_zero = bool(_ZERO_BASED & set(container.format.name.split(","))) and not (
+    from_zero = bool(_ZERO_BASED & names) and not (
         _writing_library(container).startswith("libebml")
     )
     return _length_from_first_frame(length_s, first_s, 0.0 if from_zero else start_s, start_s), (
