@@ -54,7 +54,8 @@ def run(
             return sliced
         results = _decode_streams(source.uri, read, models, config, opened)
     except VideoError as error:
-        return Failure(stage, source, type(error).__name__, str(error), video_id)
+        name = type(error).__name__
+        return Failure(stage, source, name, str(error), video_id, error.unreachable)
     except MemoryError as error:
         return Failure(stage, source, "MemoryError", f"out of memory: {error}", video_id)
     return indexed_video(source, video_id, results, models.model_id)

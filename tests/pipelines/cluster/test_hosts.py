@@ -17,8 +17,13 @@ from pipelines.cluster.hosts.worker_hosts import WorkerHosts
 from pipelines.cluster.runner import TaskRunner
 from pipelines.cluster.task import Finished, GivenUp, Moved, RunnerConfig
 from pipelines.cluster.tasks import ItemQueue, ItemTask
+from pipelines.indexing.dispatcher import _or_fault
+from pipelines.stages import error_boundary
+from pipelines.stages.options import IndexConfig
+from pipelines.stages.payloads import Failure
 from tests.helpers.fake_cluster import FakeCluster, FakeHosts, clock, repeated, statuses, workers
 from vidsearch.errors import ClusterLostError, ConfigError
+from vidsearch.video.discover import VideoSource
 
 Reads = Callable[[str, int], bool]
 
@@ -293,3 +298,21 @@ def test_another_mount_namespace_user_or_root_is_another_host(
     monkeypatch.setattr("os.geteuid", lambda: 12345)
     keys.add(this_host.__wrapped__().key)
     assert len(keys) == 3
+
+
+@pytest.mark.parametrize(
+    ("content", "host_specific"), [(None, True), (b"", False), (b"no video at all", False)]
+)
+def test_only_a_file_that_cannot_be_reached_is_a_fault_of_the_host(
+    tmp_path: Path, content: bytes | None, host_specific: bool
+) -> None:
+    path = tmp_path / "a.mp4"
+    if content is not None:
+        path.write_bytes(content)
+    modified_ns = path.stat().st_mtime_ns if content is not None else 0
+    source = VideoSource(str(path), len(content or b""), modified_ns)
+    models: Any = None  # a file that cannot be opened reaches no model
+    failure = error_boundary.run(source, models, IndexConfig(), ())
+    assert isinstance(failure, Failure)
+    assert failure.host_specific == host_specific
+    assert isinstance(_or_fault(failure), HostFault) == host_specific
