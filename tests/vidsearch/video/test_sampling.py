@@ -174,7 +174,7 @@ def test_wrong_options(wrong: dict[str, Any], message: str) -> None:
 
 
 def test_a_long_gap_ends_the_shot(tmp_path: Path) -> None:
-    """Nobody is seen while a recording pauses; the length of the video keeps the gap."""
+    """A pause of the recording ends the shot; the length of the video keeps the gap."""
     spec = videos.VideoSpec(ticks=(0, 1, 2, 4002, 4003, 4004), time_base=Fraction(1, 10))
     path = videos.write_video(tmp_path / "a.mkv", spec, blocks(1, 6))
     frames, sampler = sample(path)
