@@ -145,6 +145,7 @@ def test_another_model_takes_over(
         "vectors",
         "people",
         "verdicts",
+        "sources",
         "files",
         "runs",
         "catalog.json",
@@ -331,6 +332,7 @@ def test_killed_at_any_step_it_is_the_old_or_the_new(
         "vectors",
         "people",
         "verdicts",
+        "sources",
         "files",
         "runs",
         "catalog.json",
@@ -533,7 +535,7 @@ def test_mistakes_are_one_line(
     cases = (
         (["--model", "nonsense"], "nonsense' is neither built in (open"),
         (["--model", "open", "--force"], "--force overrides the measurement of --labels"),
-        (["--model", str(packs / "tiny"), "--labels", "no.csv"], "'no.csv' cannot be read"),
+        (["--model", str(packs / "tiny"), "--labels", "no.csv"], "no.csv cannot be read"),
         (["--model", "open", "--workers", "0"], "--workers must be at least 1"),
     )
     for arguments, complaint in cases:
