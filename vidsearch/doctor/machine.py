@@ -36,10 +36,12 @@ def machine(cgroup: Path = _CGROUP) -> Machine:
 
 
 def _memory_bytes() -> int | None:
-    names = getattr(os, "sysconf_names", {})
-    if "SC_PHYS_PAGES" not in names or sys.platform == "win32":
+    if sys.platform == "win32":
         return None
-    return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    else:  # noqa: RET505 (mypy leaves out the branches of other systems)
+        if "SC_PHYS_PAGES" not in os.sysconf_names:
+            return None
+        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
 
 
 def _memory_limit(cgroup: Path) -> int | None:
@@ -56,10 +58,11 @@ def _memory_limit(cgroup: Path) -> int | None:
 def _address_space() -> int | None:
     if sys.platform == "win32":
         return None
-    import resource
+    else:  # noqa: RET505 (mypy leaves out the branches of other systems)
+        import resource
 
-    soft, _ = resource.getrlimit(resource.RLIMIT_AS)
-    return None if soft == resource.RLIM_INFINITY else soft
+        soft, _ = resource.getrlimit(resource.RLIMIT_AS)
+        return None if soft == resource.RLIM_INFINITY else soft
 
 
 def _cpu_limit(cgroup: Path) -> float | None:

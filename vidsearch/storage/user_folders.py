@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
+import sys
 import tempfile
 from pathlib import Path
 
@@ -35,13 +36,26 @@ def home_folder() -> Path | None:
 
 
 def _private_folder() -> Path:
-    folder = Path(tempfile.gettempdir()) / f"vidsearch-{os.getuid()}"
+    user = _user_id()
+    folder = Path(tempfile.gettempdir()) / (
+        f"vidsearch-{user}" if user is not None else "vidsearch"
+    )
     folder.mkdir(mode=0o700, exist_ok=True)
     status = folder.lstat()
-    private = stat.S_ISDIR(status.st_mode) and status.st_uid == os.getuid()
-    if not private or status.st_mode & 0o022:
+    private = stat.S_ISDIR(status.st_mode) and (
+        user is None or (status.st_uid == user and not status.st_mode & 0o022)
+    )
+    if not private:
         raise ConfigError(
             f"this user has no home folder, and {str(folder)!r} is not private; set HOME or "
             "VIDSEARCH_CACHE to a folder of this user"
         )
     return folder
+
+
+def _user_id() -> int | None:
+    """Return the number of the user; None on Windows, whose temporary folders are private."""
+    if sys.platform == "win32":
+        return None
+    else:  # noqa: RET505 (mypy leaves out the branches of other systems)
+        return os.getuid()
