@@ -37,7 +37,7 @@ _GOOD_SCORE: Final = 0.7
 _STRONG_SCORE: Final = 0.5
 # 19 of 20 photos of LFW are tilted by at most 11 degrees.
 _UPRIGHT_TILT_DEG: Final = 15.0
-_FRAMES_PER_BLIND_LOOK: Final = 100
+_FRAMES_PER_BLIND_LOOK: Final = 200
 _BLIND_LOOKS_OF_LONG: Final = 3
 _SHARES: Final = tuple((5 * number % 16 + 0.5) / 16 for number in range(16))
 """Positions in a long video, as shares of its length, in no order of time."""
@@ -101,14 +101,16 @@ class TurnEvidence:
             weak: Its weak detections.
         """
         self._frames += 1
-        quarters = _quarter_turns(found)
-        upright = found.scores[quarters == 0]
-        self._upright += len(upright) > 0
-        self._certain += len(_certain(found)) > 0
+        lying: dict[int, float] = {}
+        upright = found.scores[:0]
+        if len(found) or len(weak):
+            upright = found.scores[_quarter_turns(found) == 0]
+            self._upright += len(upright) > 0
+            self._certain += len(_certain(found)) > 0
+            lying = _lying_scores(found, weak) if not len(upright) else {}
         if self.is_upright:
             self._spares.clear()
             return
-        lying = _lying_scores(found, weak) if not len(upright) else {}
         for quarter, score in lying.items():
             self._lying[quarter] += 1
             candidates = self._candidates[quarter]
@@ -128,7 +130,7 @@ class TurnEvidence:
             detector: Detector of the frames; it looks at a few turned frames if faces that lie
                 prevail.
             blind_looks: Looks at turned frames of a film without any face; None: one for every
-                100 frames.
+                200 frames.
         """
         quarter = max(self._lying, key=lambda key: self._lying[key])
         if self._certain and not self._prevails(quarter):

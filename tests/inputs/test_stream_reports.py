@@ -181,3 +181,21 @@ def test_decord_cannot_choose_a_stream() -> None:
         IndexConfig(decoder="decord", video_stream="all")
     with pytest.raises(ConfigError, match="index from 0; got -1"):
         IndexConfig(video_stream=-1)
+
+
+@pytest.mark.media
+def test_turned_films_are_named_in_report_and_status(
+    cases: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    files = [str(cases / name) for name in ("upsidedown.mp4", "sideways.mp4", "control_2s.mp4")]
+    assert main(["index", str(tmp_path / "catalog"), *files, "--workers", "1"]) == 0
+    captured = capsys.readouterr()
+    assert "2 videos lie on their side or upside down and were turned upright." in captured.out
+    assert "sideways.mp4: stream 0 by 90 degrees" in captured.err
+    status = Archive.open(tmp_path / "catalog").status()
+    turned = {Path(entry["video"]).name: entry for entry in status.to_json()["turned"]}
+    assert {name: entry["turn_deg"] for name, entry in turned.items()} == {
+        "sideways.mp4": 90,
+        "upsidedown.mp4": 180,
+    }
+    assert "2 videos lie on their side or upside down" in describe(status)

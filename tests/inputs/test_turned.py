@@ -167,4 +167,4 @@ def test_a_long_film_without_any_upright_face_is_looked_at_blindly(models: Loade
         faceless.add(np.zeros((90, 160, 3), np.uint8), Detections.empty(), Detections.empty())
     detector.looks = 0
     assert faceless.turn_deg(detector) == 0
-    assert detector.looks == 2  # one for every 100 frames
+    assert detector.looks == 1  # one for every 200 frames

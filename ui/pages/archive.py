@@ -17,6 +17,7 @@ from vidsearch.catalog.status import VideoProblem
 from vidsearch.erasure.person import forget_person
 from vidsearch.erasure.videos import forget_video
 from vidsearch.results.account_sentences import account_lines
+from vidsearch.results.stream_sentences import stream_lines
 from vidsearch.results.words import clock, counted
 from vidsearch.text.labels import distinct_labels
 from vidsearch.text.names import native_name, portable_name
@@ -62,6 +63,8 @@ def _show_metrics(status: ArchiveStatus) -> None:
         f"{markdown(status.model_id)}; index {markdown(status.index.kind)}, "
         f"{status.index.pending:,} tracks not in the index yet."
     )
+    for line in stream_lines(status.streams_not_indexed, status.turned):
+        st.caption(line)
     for title, problems in (
         ("could not be indexed", status.failures),
         ("read only in part", status.partly_read),
