@@ -43,6 +43,11 @@ def decoder_breaking(folder: Path, name: str) -> Path:
     return path
 
 
+def videos_seen(processes: ModuleType, catalog: Path) -> int:
+    """Return the number of videos that the event log of a run names."""
+    return sum(event["event"] == "video" for event in processes.events(catalog))
+
+
 def failures(out: str) -> list[dict[str, str]]:
     found: list[dict[str, str]] = json.loads(out)["failures"]
     return found
@@ -126,10 +131,11 @@ def test_workers_killed_in_mid_task_change_nothing(
     archive: Path, quiet: Path, tmp_path: Path, processes: ModuleType
 ) -> None:
     process = processes.start("index", tmp_path / "catalog", archive, "--workers", 2, "--json")
-    for _ in range(2):
-        before = len(processes.events(tmp_path / "catalog"))
+    for done in (1, 3):
         processes.wait_until(
-            lambda before=before: len(processes.events(tmp_path / "catalog")) > before + 1
+            lambda done=done: (
+                videos_seen(processes, tmp_path / "catalog") >= done and processes.workers(process)
+            )
         )
         processes.kill(processes.workers(process)[0])
     status, out, err = processes.finish(process)
@@ -173,7 +179,7 @@ def test_ctrl_c_keeps_what_is_done_and_says_how_to_go_on(
     process = processes.start("index", catalog, archive, "--workers", 2, env=env, group=True)
 
     def seen() -> int:
-        return sum(event["event"] == "video" for event in processes.events(catalog))
+        return videos_seen(processes, catalog)
 
     processes.wait_until(lambda: seen() >= 2)
     processes.interrupt(process)
