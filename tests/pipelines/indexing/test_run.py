@@ -250,6 +250,8 @@ def test_report_as_json(films: Path, tmp_path: Path) -> None:
         "dangling",
         "special",
         "uncounted",
+        "streams_not_indexed",
+        "turned",
         "failures",
     ]
     assert plain["duration_s"] == pytest.approx(7.0, abs=0.2)
