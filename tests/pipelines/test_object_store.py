@@ -278,6 +278,7 @@ def test_a_catalog_in_a_bucket_gets_another_model(
         "people",
         "verdicts",
         "files",
+        "sources",
         "runs",
         "catalog.json",
     }
