@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from vidsearch.catalog.catalog import Catalog
+from vidsearch.catalog.commits import read_again
 from vidsearch.catalog.status import CatalogStatus
 from vidsearch.device import resolve_device
 from vidsearch.erasure.person import forget_person
@@ -161,6 +162,7 @@ class Archive:
             photos = [photos]
         return self._searcher.search(photos, options)
 
+    @read_again
     def status(self) -> ArchiveStatus:
         """Return the contents of the archive in numbers, and the state of its index.
 

@@ -28,6 +28,7 @@ VidsearchError                     exit 2
     ├── CatalogVersionError        the format is newer than this version of vidsearch
     ├── CatalogModelError          bound to another model pack
     ├── CatalogWriteError          cannot be written (permissions, full disk)
+    ├── CatalogChangedError        files were removed by an erasure while they were read
     └── CatalogConflictError       other writers committed first for two minutes
 
 A message names the input, the rule, the value and the remedy. The command line prints the message
@@ -191,6 +192,10 @@ class CatalogModelError(CatalogError):
 
 class CatalogWriteError(CatalogError):
     """The catalog cannot be written (permissions, full disk)."""
+
+
+class CatalogChangedError(CatalogError):
+    """Files of the version that is read were removed by another process; the next read succeeds."""
 
 
 class CatalogConflictError(CatalogError):

@@ -61,7 +61,7 @@ class ArchiveSearcher:
             models.detector.detect(np.zeros((640, 640, 3), np.uint8))
             size = models.embedder.template.size
             models.embedder.embed(np.zeros((1, size, size, 3), np.uint8))
-            track_ids = self.catalog.snapshot().tracks(["track_id"])["track_id"][:1].to_pylist()
+            track_ids = self.catalog.tracks(["track_id"])["track_id"][:1].to_pylist()
         if track_ids:
             self.search(SearchRequest(tracks=tuple(track_ids), top=10, min_confidence=0.0))
 

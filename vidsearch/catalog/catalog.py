@@ -9,7 +9,7 @@ from dataclasses import replace
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from vidsearch.catalog.commits import require_writable
+from vidsearch.catalog.commits import read_again, require_writable
 from vidsearch.catalog.meta import META_NAME, CatalogMeta, new_meta, read_meta
 from vidsearch.catalog.records import KnownFile, VideoStatus
 from vidsearch.catalog.schema import VECTOR_TABLES, table_schemas
@@ -206,6 +206,7 @@ class Catalog:
             self.require_in_use()
             raise
 
+    @read_again
     def videos(
         self, columns: Sequence[str] | None = None, video_ids: Collection[str] | None = None
     ) -> pa.Table:
@@ -216,6 +217,7 @@ class Catalog:
         """
         return self.snapshot().videos(columns, video_ids)
 
+    @read_again
     def tracks(
         self,
         columns: Sequence[str] | None = None,
@@ -229,6 +231,7 @@ class Catalog:
         """
         return self.snapshot().tracks(columns, track_ids, video_ids)
 
+    @read_again
     def faces(
         self,
         columns: Sequence[str] | None = None,
@@ -293,6 +296,7 @@ class Catalog:
             found[row["video_id"]].append(native_name(row["uri"]))
         return found
 
+    @read_again
     def status(self, snapshot: Snapshot | None = None) -> CatalogStatus:
         """Return the contents of the tables in numbers.
 

@@ -1,8 +1,9 @@
-"""Commits to a table: retries under contention, and conversion of the table store's errors."""
+"""Reads and commits of a table: retries beside other processes, and conversion of errors."""
 
 from __future__ import annotations
 
 import errno
+import functools
 import logging
 import os
 import secrets
@@ -10,22 +11,68 @@ import shutil
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any, ParamSpec, TypeVar
 
 import pyarrow as pa
 
-from vidsearch.errors import CatalogConflictError, CatalogError, CatalogWriteError
+from vidsearch.errors import (
+    CatalogChangedError,
+    CatalogConflictError,
+    CatalogError,
+    CatalogWriteError,
+)
 from vidsearch.storage.drive import commit_lock, has_hard_links, try_writing
 from vidsearch.storage.path import StoragePath
 from vidsearch.text.printable import one_line
 
 _LOG = logging.getLogger(__name__)
 
+P = ParamSpec("P")
+R = TypeVar("R")
+
 RETRY_FOR_S = 120.0
 """Longest time for which a commit is retried; ``maintenance.STALE_AFTER_S`` relies on it."""
 _FIRST_WAIT_S = 0.02
 _LONGEST_WAIT_S = 2.0
 
+_READS = 10
+_FIRST_READ_WAIT_S = 0.02
+_LONGEST_READ_WAIT_S = 0.5
+
 _FREE_MARGIN = 4 << 20  # bytes that a commit needs beside its rows: log entries, file footers
+
+
+def read_again(read: Callable[P, R]) -> Callable[P, R]:
+    """Repeat a read if files of the version that it reads are removed meanwhile.
+
+    An erasure removes the files of old versions at once. Each call must take the state of the
+    tables anew, so that a repeated read returns no erased row. After several calls the error is
+    raised.
+
+    Args:
+        read: Reads the tables and changes nothing.
+    """
+
+    @functools.wraps(read)
+    def repeated(*args: P.args, **kwargs: P.kwargs) -> R:
+        from tenacity import (
+            Retrying,
+            before_sleep_log,
+            retry_if_exception_type,
+            stop_after_attempt,
+            wait_random_exponential,
+        )
+
+        retrying = Retrying(
+            retry=retry_if_exception_type(CatalogChangedError),
+            stop=stop_after_attempt(_READS),
+            wait=wait_random_exponential(multiplier=_FIRST_READ_WAIT_S, max=_LONGEST_READ_WAIT_S),
+            before_sleep=before_sleep_log(_LOG, logging.DEBUG),
+            reraise=True,
+        )
+        return retrying(read, *args, **kwargs)
+
+    return repeated
 
 
 def commit(root: StoragePath, write: Callable[[], None]) -> None:
@@ -68,6 +115,50 @@ def commit(root: StoragePath, write: Callable[[], None]) -> None:
             f"other writers of the catalog {root.uri!r} committed first for {RETRY_FOR_S:.0f} s "
             f"({one_line(error)}); repeat the command with fewer writers at a time"
         ) from error
+
+
+def commit_change(
+    root: StoragePath, open_to_write: Callable[[], Any], change: Callable[[Any], None]
+) -> None:
+    """Commit a change that reads rows first; repeat it if their files are removed meanwhile.
+
+    Args:
+        root: Folder of the catalog, for messages.
+        open_to_write: Opens the table at its newest version.
+        change: Changes the opened table; a repeated call changes nothing more.
+
+    Raises:
+        CatalogConflictError: As for ``commit``.
+        CatalogWriteError: The table cannot be written.
+    """
+    from deltalake.exceptions import CommitFailedError, DeltaError
+
+    def write() -> None:
+        table = open_to_write()
+        version = int(table.version())
+        try:
+            change(table)
+        except CommitFailedError:
+            raise
+        except (OSError, DeltaError, pa.ArrowException) as error:
+            if int(open_to_write().version()) > version:
+                raise CommitFailedError(one_line(error)) from error
+            raise
+
+    commit(root, write)
+
+
+def is_superseded(opened: Any, newest: Callable[[], Any]) -> bool:
+    """Return True if a table has a newer version than the opened one.
+
+    Args:
+        opened: Opened version.
+        newest: Opens the newest version.
+    """
+    try:
+        return int(newest().version()) > int(opened.version())
+    except CatalogError:
+        return False
 
 
 def drive_options(root: StoragePath) -> dict[str, str]:
@@ -143,14 +234,18 @@ def write_errors(root: StoragePath) -> Iterator[None]:
 
 
 @contextmanager
-def read_errors(root: StoragePath, table: StoragePath) -> Iterator[None]:
+def read_errors(
+    root: StoragePath, table: StoragePath, changed: Callable[[], bool] = lambda: False
+) -> Iterator[None]:
     """Turn the table store's errors into vidsearch errors while a table is read.
 
     Args:
         root: Folder of the catalog.
         table: Folder of the table.
+        changed: Returns True if the table changed since its files were listed; asked on an error.
 
     Raises:
+        CatalogChangedError: Another process changed the table meanwhile.
         CatalogError: The table is missing or damaged.
     """
     from deltalake.exceptions import DeltaError
@@ -159,6 +254,11 @@ def read_errors(root: StoragePath, table: StoragePath) -> Iterator[None]:
         yield
     except (OSError, DeltaError, pa.ArrowException) as error:
         missing = table.path is not None and not table.path.is_dir()
+        if not missing and changed():
+            raise CatalogChangedError(
+                f"table {table.name!r} of the catalog {root.uri!r} changed while it was read, as "
+                "by an erasure; nothing is lost: repeat the command"
+            ) from error
         fault = f"its folder {table.uri!r} is missing" if missing else one_line(error)
         raise CatalogError(
             f"table {table.name!r} of the catalog {root.uri!r} cannot be read ({fault}); "

@@ -21,6 +21,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from vidsearch.catalog.catalog import Catalog
+from vidsearch.catalog.commits import read_again
 from vidsearch.catalog.records import KnownFile
 from vidsearch.catalog.schema import VIDEOS, faces_schema, file_rows, tracks_schema
 from vidsearch.catalog.tables import sql_text
@@ -92,6 +93,15 @@ def remove_incomplete(catalog: Catalog) -> int:
         CatalogConflictError: Other writers committed first for two minutes.
         CatalogWriteError: The catalog cannot be written.
     """
+    removed = 0
+    for statement in _statements(_incomplete(catalog)):
+        removed += catalog.table("videos").delete(statement)
+    return removed
+
+
+@read_again
+def _incomplete(catalog: Catalog) -> dict[str, list[str]]:
+    """Return the ids of the videos with fewer or more tracks than stated, by attempt."""
     snapshot = catalog.snapshot()
     videos = snapshot.videos(columns=["video_id", "run_id", "tracks"])
     counted = (
@@ -104,10 +114,7 @@ def remove_incomplete(catalog: Catalog) -> int:
     for row in videos.to_pylist():
         if found.get(row["video_id"], 0) != (row["tracks"] or 0):
             broken[row["run_id"]].append(row["video_id"])
-    removed = 0
-    for statement in _statements(broken):
-        removed += catalog.table("videos").delete(statement)
-    return removed
+    return broken
 
 
 def remove_replaced(catalog: Catalog) -> int:
@@ -204,6 +211,7 @@ def _is_another_file(former: str, present: str) -> bool:
         return True
 
 
+@read_again
 def _dead_attempts(catalog: Catalog, name: str, oldest_live_s: float) -> dict[str, list[str]]:
     """Return the ids of the videos with invisible rows of dead attempts, by attempt."""
     snapshot = catalog.snapshot()

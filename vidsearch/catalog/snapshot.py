@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import cached_property, partial
 from typing import Any
@@ -15,16 +16,18 @@ import pyarrow.parquet as pq
 
 from vidsearch.catalog.schema import VIDEOS, matrix, tracks_schema
 from vidsearch.catalog.table_files import (
+    ATTEMPT,
     completed,
     conjunction,
     row_groups_with,
+    row_keys,
     statistics_filter,
     text_filter,
+    with_key,
 )
 from vidsearch.catalog.tables import Table
 from vidsearch.datatypes import Matrix
 
-_KEY = ("video_id", "run_id")
 _TRIES = 5
 _BATCH_ROWS = 16_384
 _READERS = 4
@@ -71,7 +74,7 @@ class Snapshot:
     @cached_property
     def _counted_keys(self) -> pa.Array:
         """Keys of the rows that count."""
-        return _keys(self.attempts)
+        return row_keys(self.attempts)
 
     def videos(
         self, columns: Sequence[str] | None = None, video_ids: Collection[str] | None = None
@@ -128,7 +131,7 @@ class Snapshot:
         """
         if track_ids is None:
             return self._read_counting("faces", columns, text_filter("video_id", video_ids))
-        keys = self.tracks(columns=list(_KEY), track_ids=track_ids, video_ids=video_ids)
+        keys = self.tracks(columns=list(ATTEMPT), track_ids=track_ids, video_ids=video_ids)
         attempts = set(keys["run_id"].to_pylist())
         return self._only_counting(
             self._rows_of_attempts("faces", columns, attempts, "track_id", track_ids), columns
@@ -149,7 +152,7 @@ class Snapshot:
 
         The rows of a pair never change, so two snapshots differ in whole pairs only.
         """
-        return self.videos(columns=list(_KEY))
+        return self.videos(columns=list(ATTEMPT))
 
     def added_templates(self, dim: int, attempts: pa.Table) -> tuple[pa.Table, Matrix]:
         """Return ``track_id`` and ``video_id`` of the tracks of attempts, and their templates.
@@ -169,14 +172,16 @@ class Snapshot:
         """
         runs, ids = (set(attempts[name].to_pylist()) for name in ("run_id", "video_id"))
         rows = self._rows_of_attempts("tracks", ["track_id", "template"], runs, "video_id", ids)
-        rows = rows.filter(pc.is_in(_keys(rows), value_set=_keys(attempts)))
+        rows = rows.filter(pc.is_in(row_keys(rows), value_set=row_keys(attempts)))
         return rows.select(["track_id", "video_id"]), matrix(rows["template"], dim)
 
     def count_added(self, attempts: pa.Table) -> int:
         """Return the number of tracks of attempts; see ``added_templates``."""
         runs, ids = (set(attempts[name].to_pylist()) for name in ("run_id", "video_id"))
         rows = self._rows_of_attempts("tracks", ["track_id"], runs, "video_id", ids)
-        return int(pc.sum(pc.is_in(_keys(rows), value_set=_keys(attempts)), min_count=0).as_py())
+        return int(
+            pc.sum(pc.is_in(row_keys(rows), value_set=row_keys(attempts)), min_count=0).as_py()
+        )
 
     def _rows_of_attempts(
         self,
@@ -194,7 +199,7 @@ class Snapshot:
         """
         selected = conjunction(text_filter("run_id", attempts), text_filter(key, values))
         dataset = self._dataset(name)
-        names = _with_key(columns, dataset.schema)
+        names = with_key(columns, dataset.schema)
         ids = pa.array(sorted(values), pa.string())
         if not attempts:
             return dataset.schema.empty_table().select(names)
@@ -216,7 +221,7 @@ class Snapshot:
             ]
 
         # Most of the time is spent in I/O and decompression, both without the GIL.
-        with self.tables[name].reading(), ThreadPoolExecutor(_READERS) as readers:
+        with self._reading(name), ThreadPoolExecutor(_READERS) as readers:
             parts = [
                 rows
                 for tables in readers.map(read_fragment, dataset.get_fragments())
@@ -247,7 +252,7 @@ class Snapshot:
         """
         keys = [
             rows.select(["track_id", "video_id"])
-            for rows in self._track_pieces(["track_id", *_KEY], track_ids)
+            for rows in self._track_pieces(["track_id", *ATTEMPT], track_ids)
         ]
         schema = pa.schema([("track_id", pa.string()), ("video_id", pa.string())])
         found = pa.concat_tables([schema.empty_table(), *keys]).combine_chunks()
@@ -257,7 +262,7 @@ class Snapshot:
         shape = (len(order), dim)
         vectors = allocate(shape) if allocate is not None else np.empty(shape, np.float32)
         start = 0
-        for rows in self._track_pieces([*_KEY, "template"], track_ids):
+        for rows in self._track_pieces([*ATTEMPT, "template"], track_ids):
             vectors[position[start : start + rows.num_rows]] = matrix(rows["template"], dim)
             start += rows.num_rows
         return found.take(pa.array(order)), vectors
@@ -272,7 +277,7 @@ class Snapshot:
             CatalogError: The table is missing or damaged.
         """
         dataset = self._dataset("faces")
-        with self.tables["faces"].reading():
+        with self._reading("faces"):
             for fragment in dataset.get_fragments():
                 bare = dataset.format.make_fragment(fragment.path, dataset.filesystem)
                 for group in bare.split_by_row_group():
@@ -280,8 +285,8 @@ class Snapshot:
 
     def _read_group(self, group: Any, schema: pa.Schema, columns: Sequence[str]) -> pa.Table:
         existing = [name for name in columns if name in schema.names]
-        with self.tables["faces"].reading():
-            rows = group.to_table(columns=_with_key(existing, schema), schema=schema)
+        with self._reading("faces"):
+            rows = group.to_table(columns=with_key(existing, schema), schema=schema)
         return self._only_counting(rows, existing)
 
     def track_pieces(self) -> Iterator[pa.Table]:
@@ -297,7 +302,7 @@ class Snapshot:
     ) -> Iterator[pa.Table]:
         """Yield the rows of ``tracks`` that count, in pieces and always in the same order."""
         dataset = self._dataset("tracks")
-        with self.tables["tracks"].reading():
+        with self._reading("tracks"):
             scanner = dataset.scanner(
                 columns=list(names),
                 filter=text_filter("track_id", track_ids),
@@ -311,39 +316,31 @@ class Snapshot:
 
     def uncounted(self, name: str) -> pa.Table:
         """Return the keys of the rows of a table that do not count: dead or not yet committed."""
-        keys = self._read(name, list(_KEY), None)
-        counts = pc.is_in(_keys(keys), value_set=self._counted_keys)
+        keys = self._read(name, list(ATTEMPT), None)
+        counts = pc.is_in(row_keys(keys), value_set=self._counted_keys)
         return keys.filter(pc.invert(counts))
 
+    def _reading(self, name: str) -> AbstractContextManager[None]:
+        return self.tables[name].reading(self.opened[name])
+
     def _dataset(self, name: str) -> Any:
-        with self.tables[name].reading():
+        with self._reading(name):
             return self.tables[name].dataset(self.opened[name])
 
     def _read(self, name: str, columns: Sequence[str] | None, selected: Any) -> pa.Table:
         dataset = self._dataset(name)
-        with self.tables[name].reading():
+        with self._reading(name):
             names = list(columns) if columns is not None else dataset.schema.names
             return dataset.to_table(columns=names, filter=selected)
 
     def _read_counting(self, name: str, columns: Sequence[str] | None, selected: Any) -> pa.Table:
         dataset = self._dataset(name)
-        with self.tables[name].reading():
-            rows = dataset.to_table(columns=_with_key(columns, dataset.schema), filter=selected)
+        with self._reading(name):
+            rows = dataset.to_table(columns=with_key(columns, dataset.schema), filter=selected)
         return self._only_counting(rows, columns)
 
     def _only_counting(self, rows: pa.Table, columns: Sequence[str] | None) -> pa.Table:
-        counts = pc.is_in(_keys(rows), value_set=self._counted_keys)
+        counts = pc.is_in(row_keys(rows), value_set=self._counted_keys)
         if not pc.all(counts, min_count=0).as_py():
             rows = rows.filter(counts)
         return rows if columns is None else rows.select(list(columns))
-
-
-def _with_key(columns: Sequence[str] | None, schema: pa.Schema) -> list[str]:
-    if columns is None:
-        return list(schema.names)
-    return [*columns, *(name for name in _KEY if name not in columns)]
-
-
-def _keys(rows: pa.Table) -> pa.Array:
-    joined = pc.binary_join_element_wise(rows["video_id"], rows["run_id"], "\x1f")
-    return joined.combine_chunks() if isinstance(joined, pa.ChunkedArray) else joined

@@ -14,6 +14,9 @@ import pyarrow.parquet as pq
 
 from vidsearch.storage.path import StoragePath
 
+ATTEMPT = ("video_id", "run_id")
+"""Columns that name the attempt of a row."""
+
 _VECTORS = ("template", "embedding", "box_xyxy", "landmarks", "aligned_points")
 _LOG_ENTRY = re.compile(r"\d{20}\.(json|checkpoint\.)")
 _ROWS_PER_GROUP = 100_000
@@ -132,3 +135,16 @@ def row_groups_with(
     rows = pc.indices_nonzero(pc.is_in(column.cast(pa.string()), value_set=values)).to_numpy()
     ends = np.cumsum([group.num_rows for group in row_groups])
     return [groups[index] for index in np.unique(np.searchsorted(ends, rows, side="right"))]
+
+
+def with_key(columns: Sequence[str] | None, schema: pa.Schema) -> list[str]:
+    """Return the columns, and those of the attempt if they lack; None: all of the schema."""
+    if columns is None:
+        return list(schema.names)
+    return [*columns, *(name for name in ATTEMPT if name not in columns)]
+
+
+def row_keys(rows: pa.Table) -> pa.Array:
+    """Return one text for the attempt of each row."""
+    joined = pc.binary_join_element_wise(rows["video_id"], rows["run_id"], "\x1f")
+    return joined.combine_chunks() if isinstance(joined, pa.ChunkedArray) else joined

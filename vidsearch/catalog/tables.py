@@ -10,14 +10,18 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import pyarrow as pa
 
 from vidsearch.catalog.commits import (
     commit,
+    commit_change,
     drive_options,
     exclusive,
+    is_superseded,
+    read_again,
     read_errors,
     require_space,
     write_errors,
@@ -95,17 +99,19 @@ class Table:
         Raises:
             CatalogError: The table is missing or damaged.
         """
+        return self._opened_at(version, self.options or None)
+
+    @read_again
+    def _opened_at(self, version: int | None, options: dict[str, str] | None) -> Any:
         from deltalake import DeltaTable
 
-        with self.reading():
-            return DeltaTable(self.uri, version=version, storage_options=self.options or None)
+        before = log_state(self.uri)  # an erasure removes entries of the log
+        with read_errors(self.root, StoragePath(self.uri), lambda: log_state(self.uri) != before):
+            return DeltaTable(self.uri, version=version, storage_options=options)
 
     def _open_to_write(self) -> Any:
         """Return the ``DeltaTable`` at its newest version, able to commit on this drive."""
-        from deltalake import DeltaTable
-
-        with self.reading():
-            return DeltaTable(self.uri, storage_options=self._write_options())
+        return self._opened_at(None, self._write_options())
 
     def _write_options(self) -> dict[str, str] | None:
         return {**self.options, **drive_options(self.root)} or None
@@ -153,6 +159,7 @@ class Table:
 
         commit(self.root, write)
 
+    @read_again
     def read(self) -> pa.Table:
         """Return all rows of the newest version.
 
@@ -160,7 +167,7 @@ class Table:
             CatalogError: The table is missing or damaged.
         """
         opened = self.newest()
-        with self.reading():
+        with self.reading(opened):
             rows: pa.Table = self.dataset(opened).to_table()
             return rows
 
@@ -208,8 +215,8 @@ class Table:
             return
         require_space(self.root, rows.nbytes)
 
-        def write() -> None:
-            merger = self._open_to_write().merge(
+        def change(table: Any) -> None:
+            merger = table.merge(
                 rows,
                 predicate=f"old.{key} = new.{key}",
                 source_alias="new",
@@ -218,7 +225,7 @@ class Table:
             )
             merger.when_matched_update_all(replace_where).when_not_matched_insert_all().execute()
 
-        commit(self.root, write)
+        commit_change(self.root, self._open_to_write, change)
 
     def delete(self, predicate: str) -> int:
         """Delete the rows for which a SQL condition holds; return their number.
@@ -229,13 +236,12 @@ class Table:
         """
         counts: list[int] = []
 
-        def write() -> None:
-            table = self._open_to_write()
+        def change(table: Any) -> None:
             properties = writer_properties(table_schema(table))
             metrics = table.delete(predicate, writer_properties=properties)
             counts.append(int(metrics.get("num_deleted_rows") or 0))
 
-        commit(self.root, write)
+        commit_change(self.root, self._open_to_write, change)
         return counts[-1]
 
     def update(self, predicate: str, values: dict[str, str]) -> None:
@@ -250,10 +256,10 @@ class Table:
             CatalogWriteError: The table cannot be written.
         """
 
-        def write() -> None:
-            self._open_to_write().update(updates=values, predicate=predicate)
+        def change(table: Any) -> None:
+            table.update(updates=values, predicate=predicate)
 
-        commit(self.root, write)
+        commit_change(self.root, self._open_to_write, change)
 
     def compact(self, file_bytes: int) -> None:
         """Join small files up to this size; rows and their order within a file stay.
@@ -319,24 +325,23 @@ class Table:
             self._set_retention(log="interval 30 days", files="interval 7 days")
 
     def _set_retention(self, *, log: str, files: str) -> None:
-        properties = {
-            "delta.logRetentionDuration": log,
-            "delta.deletedFileRetentionDuration": files,
-        }
+        values = {"delta.logRetentionDuration": log, "delta.deletedFileRetentionDuration": files}
 
         def write() -> None:
-            self._open_to_write().alter.set_table_properties(properties)
+            self._open_to_write().alter.set_table_properties(values)
 
         commit(self.root, write)
 
     @contextmanager
-    def reading(self) -> Iterator[None]:
-        """Turn the table store's errors into vidsearch errors while rows are read.
+    def reading(self, opened: Any) -> Iterator[None]:
+        """Turn the table store's errors into vidsearch errors while rows of a version are read.
 
         Raises:
+            CatalogChangedError: A newer version exists, and files of this one may be removed.
             CatalogError: The table is missing or damaged.
         """
-        with read_errors(self.root, StoragePath(self.uri)):
+        changed = partial(is_superseded, opened, self.open)
+        with read_errors(self.root, StoragePath(self.uri), changed):
             yield
 
 

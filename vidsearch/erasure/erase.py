@@ -2,7 +2,7 @@
 
 A deletion hides rows at once, but three copies remain: the files of old table versions, the tables'
 logs, and the vectors of the index. All of these are removed too. Old versions of the tables can no
-longer be read afterwards, so no search should run meanwhile.
+longer be read afterwards; a search that runs meanwhile reads the current version again.
 
 Two kinds of copies are out of reach: backups, and the local copy of an object store's index on
 another machine. The next search on that machine replaces its copy.

@@ -14,6 +14,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from vidsearch.catalog.catalog import Catalog
+from vidsearch.catalog.commits import read_again
 from vidsearch.datatypes import Matrix
 from vidsearch.erasure.receipt import RECEIPTS
 from vidsearch.errors import CatalogError
@@ -47,6 +48,7 @@ class Traces:
     names_column: str = ""
 
 
+@read_again
 def traces_of_tracks(
     catalog: Catalog,
     track_ids: Collection[str],

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vidsearch.catalog.catalog import Catalog
+from vidsearch.catalog.commits import read_again
 from vidsearch.catalog.people import Judgements, judgements
 from vidsearch.catalog.records import read_options
 from vidsearch.catalog.sources.live_path import live_first
@@ -75,6 +76,7 @@ class UnknownPeople:
     left_out: int
 
 
+@read_again
 def unknown_people(
     catalog: Catalog, calibration: Calibration, most: int = MOST_TRACKS
 ) -> UnknownPeople:
@@ -109,7 +111,9 @@ def unknown_people(
     cards = {card.track_id: card for card in track_cards(catalog, ids)}
     ordered = sorted(groups.values(), key=lambda group: (-len(group), group[0]))
     return UnknownPeople(
-        tuple(tuple(cards[track_id] for track_id in group) for group in ordered),
+        tuple(
+            tuple(cards[track_id] for track_id in group if track_id in cards) for group in ordered
+        ),
         len(tracks),
         len(unknown) - len(tracks),
     )
@@ -158,6 +162,7 @@ def cluster(
     return labels
 
 
+@read_again
 def track_cards(catalog: Catalog, track_ids: Collection[str]) -> tuple[TrackCard, ...]:
     """Return cards of these tracks, sorted by video and time; deleted tracks are left out.
 

@@ -4,21 +4,22 @@ from __future__ import annotations
 
 import dataclasses
 import os
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import pyarrow.compute as pc
 
 from vidsearch.catalog.catalog import Catalog
+from vidsearch.catalog.commits import read_again
 from vidsearch.catalog.people import judgements
 from vidsearch.catalog.records import read_options
 from vidsearch.catalog.snapshot import Snapshot
 from vidsearch.catalog.sources.live_path import live_first
 from vidsearch.datatypes import Hit, Matrix, TimeSpan, Vector
 from vidsearch.device import resolve_device
-from vidsearch.errors import ConfigError
+from vidsearch.errors import CatalogChangedError, ConfigError
 from vidsearch.faces.template import normalise, pool
 from vidsearch.index.base import Neighbours
 from vidsearch.libraries import SEARCHING, require
@@ -32,6 +33,8 @@ from vidsearch.search.known_impostors import known_impostor_pairs, threshold_tab
 from vidsearch.search.query import QueryFace, disagreement, pool_query, query_faces
 from vidsearch.search.track_index import TrackSearcher
 from vidsearch.text.names import native_name
+
+R = TypeVar("R")
 
 PRIOR = 0.01
 """Share of an archive's tracks that show the person sought, before any is compared.
@@ -171,7 +174,21 @@ class PhotoSearcher:
         Raises:
             ConfigError: There is neither a face nor a track, or the filter names an unknown video.
         """
-        options = options if options is not None else SearchOptions()
+        chosen = options if options is not None else SearchOptions()
+        return self._on_current_tables(lambda: self._search_faces(faces, chosen, tracks))
+
+    @read_again
+    def _on_current_tables(self, read: Callable[[], R]) -> R:
+        """Return the result of a read; repeat it on the current tables if files were erased."""
+        try:
+            return read()
+        except CatalogChangedError:
+            self.refresh()
+            raise
+
+    def _search_faces(
+        self, faces: Sequence[QueryFace], options: SearchOptions, tracks: Collection[str]
+    ) -> SearchResult:
         track_ids, templates = self._templates(tracks)
         template = (
             pool(np.concatenate([_units(faces, templates.shape[1]), templates]), self.model_id)
@@ -224,7 +241,7 @@ class PhotoSearcher:
         Raises:
             CatalogError: A table is missing or damaged.
         """
-        self._known_impostor_pairs()
+        self._on_current_tables(self._known_impostor_pairs)
 
     def _known_impostor_pairs(self) -> KnownImpostorPairs:
         snapshot = self._tracks.snapshot

@@ -12,6 +12,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from vidsearch.catalog.catalog import Catalog
+from vidsearch.catalog.commits import read_again
 from vidsearch.catalog.snapshot import Snapshot
 from vidsearch.datatypes import Matrix
 from vidsearch.index.base import Neighbours, VectorIndex, check_search
@@ -68,20 +69,22 @@ class TrackSearcher:
         self._catalog = catalog
         self.refresh()
 
+    @read_again
     def refresh(self) -> None:
         """Read the current version of the tables, and the current generation.
 
         Raises:
             CatalogError: A table is missing or damaged.
         """
-        self.snapshot = self._catalog.snapshot()
-        self._generation = _usable_generation(self._catalog, warn=True)
-        change = _change(self.snapshot, self._generation)
-        self._masked = change.masked
+        snapshot = self._catalog.snapshot()
+        generation = _usable_generation(self._catalog, warn=True)
+        change = _change(snapshot, generation)
         if change.added is None:
-            rows, vectors = self.snapshot.templates(self._catalog.dim)
+            rows, vectors = snapshot.templates(self._catalog.dim)
         else:
-            rows, vectors = self.snapshot.added_templates(self._catalog.dim, change.added)
+            rows, vectors = snapshot.added_templates(self._catalog.dim, change.added)
+        # Only now, so that a failed read leaves the former state whole.
+        self.snapshot, self._generation, self._masked = snapshot, generation, change.masked
         self._pending_videos = pa.array(rows["video_id"].to_pylist(), pa.string())
         self._pending = _exact(rows["track_id"].to_pylist(), vectors)
 
@@ -185,6 +188,7 @@ class _Change:
     masked: NDArray[np.bool_] | None
 
 
+@read_again
 def rebuild(catalog: Catalog, options: BuildOptions | None = None) -> IndexStatus:
     """Build a new generation from the tables and make it the current one (``vidsearch reindex``).
 
@@ -214,6 +218,7 @@ def rebuild(catalog: Catalog, options: BuildOptions | None = None) -> IndexStatu
     return index_status(catalog, snapshot)
 
 
+@read_again
 def rebuild_if_stale(
     catalog: Catalog,
     max_pending: int = 1000,
