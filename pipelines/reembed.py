@@ -5,6 +5,7 @@ The new model is put in use only if retrieval does not get worse.
 
 from __future__ import annotations
 
+import logging
 import os
 import time
 from collections.abc import Iterator
@@ -54,6 +55,8 @@ from vidsearch.models.registry import LoadedPack, describe_pack, load_pack, pack
 if TYPE_CHECKING:
     from pipelines.cluster.task import GivenUp
     from pipelines.cluster.tasks import ItemTask
+
+_LOG = logging.getLogger(__name__)
 
 _ROUNDS = 5
 _FACE_COLUMNS = ("aligned_jpeg", "landmarks", "aligned_points")
@@ -247,10 +250,14 @@ class _Reembedding:
         """Return MAP and the number of queries; None without labels."""
         if self._options.labels is None:
             return None
+        from vidsearch.evaluation.report.left_out import left_out_line
         from vidsearch.evaluation.retrieval.labels import read_labels
         from vidsearch.evaluation.retrieval.measure import RetrievalOptions, measure
 
         labels = read_labels(self._options.labels, catalog)
+        if models is None:  # the first of two measurements
+            for group in labels.left_out:
+                _LOG.warning("%s: %s", self._options.labels, left_out_line(group))
         retrieval = RetrievalOptions(device=self._options.cluster.client_device)
         videos = measure(catalog, labels, retrieval, models=models).videos
         return videos.intervals["iqiyi"].mean, len(videos.queries)

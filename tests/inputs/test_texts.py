@@ -33,8 +33,14 @@ class FakeCatalog:
             uri: SimpleNamespace(uri=uri, video_id=video_id) for video_id, uri in VIDEOS.items()
         }
 
-    def videos(self, _columns: list[str]) -> pa.Table:
-        return pa.table({"uri": list(VIDEOS.values()), "video_id": list(VIDEOS)})
+    def videos(self, columns: list[str]) -> pa.Table:
+        table = {
+            "uri": list(VIDEOS.values()),
+            "video_id": list(VIDEOS),
+            "status": ["indexed", "partial", "failed"],
+            "duration_s": [10.0, 61.5, None],
+        }
+        return pa.table(table).select(columns)
 
 
 CATALOG = cast("Catalog", FakeCatalog())
@@ -134,22 +140,87 @@ def test_one_name_in_two_spellings_is_one_person(folder: Path) -> None:
     }
 
 
-def test_lines_whose_video_or_photo_is_missing_are_listed(folder: Path) -> None:
+def test_labels_that_cannot_be_found_are_listed_and_stay_in_the_count(folder: Path) -> None:
     rows = [
         ["person", "photo", "video"],
         ["Zoë", "zoë.png", "Zoë.mp4"],
         ["Zoë", "gone.png", "gone.mp4"],
         ["Joe", "joe.jpg", "gone too.mp4"],
         ["Ann", "ann.jpg", "news.MP4"],
+        ["Eve", "", "news.MP4"],
+        ["Bob", "joe.jpg", "a b;c.mkv"],
+        ["Kim", "joe.jpg", ""],
     ]
     labels = labels_of(folder, TABLES["UTF-8 with commas"](rows))
-    assert set(labels.people) == {"Zoë"}  # Joe would count as absent, Ann has no photo
-    assert {(group.unit, group.reason): group.names for group in labels.left_out} == {
+    relevant = {name: set(person.spans) for name, person in labels.people.items()}
+    assert relevant == {
+        "Zoë": {"id1", "gone.mp4"},
+        "Joe": {"gone too.mp4"},
+        "Bob": {"id3"},
+        "Kim": set(),
+    }
+    assert {(g.unit, g.reason): g.names for g in labels.left_out} == {
         ("photo", "photo missing"): ("gone.png", "ann.jpg"),
         ("label line", "video not in the catalog"): ("gone.mp4", "gone too.mp4"),
-        ("person", "no video left"): ("Joe",),
+        ("label line", "video could not be read, counted as not found"): ("a b;c.mkv",),
         ("person", "no photo left"): ("Ann",),
+        ("person", "no photo named"): ("Eve",),
     }
+    assert {(g.unit, g.reason): g.names for g in labels.remarks} == {
+        ("labelled video", "not in the catalog, counted as not found"): (
+            "Zoë, gone.mp4",
+            "Joe, gone too.mp4",
+        ),
+        ("person", "named without a video, counts as absent"): ("Kim",),
+    }
+
+
+OUTSIDE = "time outside the video, counted as not found"
+LATE = "time continues after the end of the video, cut there"
+OVERLAP = "overlaps another time of the person in the video, joined with it"
+REPEATED = "repeated, counted once"
+TIMES: dict[str, tuple[str, list[tuple[float, float]], list[tuple[str, int, bool]]]] = {
+    "inside": ("1,2", [(1, 2)], []),
+    "to the end": ("0,10", [(0, 10)], []),
+    "rounded up": ("9,0:11", [(9, 11)], []),
+    "after the end": ("50,60", [(50, 60)], [(OUTSIDE, 1, False)]),
+    "from the end on": ("10,10.5", [(10, 10.5)], [(OUTSIDE, 1, False)]),
+    "frames for seconds": ("30,250|1,2", [(1, 2), (30, 250)], [(OUTSIDE, 1, False)]),
+    "beyond the end": ("9,12", [(9, 10)], [(LATE, 1, True)]),
+    "hours for minutes": ("0:00:01,1:00:02", [(1, 10)], [(LATE, 1, True)]),
+    "twice": ("1,2|1,2", [(1, 2)], [(REPEATED, 1, True)]),
+    "twice in other words": ("1,2|0:01,00:00:02.0", [(1, 2)], [(REPEATED, 1, True)]),
+    "twice beyond the end": ("9,12|9,12", [(9, 10)], [(LATE, 1, True), (REPEATED, 1, True)]),
+    "overlapping": ("4,6|1,5", [(1, 6)], [(OVERLAP, 1, True)]),
+    "one in the other": ("1,9|2,3|4,5", [(1, 9)], [(OVERLAP, 2, True)]),
+    "touching": ("1,2|2,3", [(1, 2), (2, 3)], []),
+}
+
+
+@pytest.mark.parametrize("kind", TIMES)
+def test_times_that_do_not_fit_their_video_are_said(folder: Path, kind: str) -> None:
+    times, expected, remarks = TIMES[kind]
+    rows = [["person", "photo", "video", "start", "end"]]
+    rows += [["Zoë", "zoë.png", "Zoë.mp4", *time.split(",")] for time in times.split("|")]
+    labels = labels_of(folder, TABLES["UTF-8 with commas"](rows))
+    assert spans(labels) == {"Zoë": {"id1": expected}}
+    assert labels.people["Zoë"].appearances == len(expected)  # the n of MAP over moments
+    found = sorted((g.reason, g.count, g.used) for g in (*labels.left_out, *labels.remarks))
+    assert found == sorted(remarks)
+    if OUTSIDE in [reason for reason, _, _ in remarks]:
+        (group,) = labels.left_out
+        assert "line 2: Zoë.mp4, " in group.names[0]
+        assert group.names[0].endswith(" of 10.00 s")
+
+
+def test_lines_without_a_time_beside_others_are_said(folder: Path) -> None:
+    rows = [*ROWS, ["Joe", "", "news.MP4", "", ""], ["Joe", "joe.jpg", "", "", ""]]
+    labels = labels_of(folder, TABLES["UTF-8 with commas"](rows))
+    assert not labels.timed
+    assert [(g.reason, g.names) for g in labels.remarks] == [
+        (REPEATED, ("line 6: joe.jpg",)),
+        ("without a time, so that times are not scored", ("line 5: news.MP4",)),
+    ]
 
 
 PAIR_TABLES = [f"table: {name}" for name in TABLES if "names the separator" not in name]

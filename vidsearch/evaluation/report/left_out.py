@@ -15,13 +15,18 @@ _TABLE_ROWS = 1000
 
 @dataclass(slots=True)
 class LeftOutInputs:
-    """Collection of inputs that could not be used, by unit and reason."""
+    """Collection of inputs by unit and reason.
 
+    Attributes:
+        used: True for remarks on inputs that are used; False for inputs that cannot be used.
+    """
+
+    used: bool = False
     _names: dict[tuple[str, str], dict[str, None]] = field(default_factory=dict)
     _counts: dict[tuple[str, str], int] = field(default_factory=dict)
 
     def add(self, unit: str, reason: str, name: str, count: int = 1) -> None:
-        """Count inputs that could not be used because of one name.
+        """Count inputs of one name.
 
         Args:
             unit: Kind of the inputs: "pair", "label line", "photo".
@@ -36,7 +41,13 @@ class LeftOutInputs:
     def groups(self) -> tuple[LeftOut, ...]:
         """Return one group per unit and reason."""
         return tuple(
-            LeftOut(unit, self._counts[unit, reason], reason, tuple(map(portable_name, names)))
+            LeftOut(
+                unit,
+                self._counts[unit, reason],
+                reason,
+                tuple(map(portable_name, names)),
+                self.used,
+            )
             for (unit, reason), names in self._names.items()
         )
 
@@ -47,12 +58,15 @@ def left_out_line(group: LeftOut) -> str:
     Example:
         >>> left_out_line(LeftOut("pair", 2, "picture missing", ("Ann/Ann_0001.jpg",)))
         '2 pairs left out: picture missing: Ann/Ann_0001.jpg'
+        >>> left_out_line(LeftOut("label line", 1, "repeated, counted once", ("line 3",), True))
+        '1 label line: repeated, counted once: line 3'
     """
     names = ", ".join(printable(name) for name in group.names[:_FIRST_NAMES])
     more = len(group.names) - _FIRST_NAMES
     noun = group.unit if group.count == 1 else f"{group.unit}s"
     ending = f" and {more} more" if more > 0 else ""
-    return f"{group.count:,} {noun} left out: {group.reason}: {names}{ending}"
+    done = "" if group.used else " left out"
+    return f"{group.count:,} {noun}{done}: {group.reason}: {names}{ending}"
 
 
 def passed_over_line(passed_over: Mapping[str, int]) -> str:
@@ -84,12 +98,13 @@ def with_inputs(
     rows = tuple(
         (group.unit, group.reason, printable(name)) for group in left_out for name in group.names
     )
-    caption = "Inputs left out"
+    title = "Inputs left out" if not any(group.used for group in left_out) else "Remarks on inputs"
+    caption = title
     if len(rows) > _TABLE_ROWS:
         caption += f": the first {_TABLE_ROWS:,} of {len(rows):,}"
     columns = ("input", "reason", "name")
     table = ReportTable("left-out", caption, columns, rows[:_TABLE_ROWS])
-    section = Section("Inputs left out", ". ".join(lines) + ".", (table,) if rows else ())
+    section = Section(title, ". ".join(lines) + ".", (table,) if rows else ())
     return replace(
         report,
         lead=" ".join([report.lead, *(f"{line}." for line in lines)]),

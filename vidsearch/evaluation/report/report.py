@@ -202,19 +202,21 @@ class Provenance:
 
 @dataclass(frozen=True, slots=True)
 class LeftOut:
-    """Inputs that could not be used for one reason.
+    """Inputs that could not be used, or not as they are written, for one reason.
 
     Attributes:
         unit: Kind of the inputs, singular: "pair", "label line", "photo".
         count: Number of inputs.
-        reason: Reason without names.
+        reason: Reason without names; for inputs that are used, what was done with them.
         names: Names of the inputs, or of the files that are missing.
+        used: True if the inputs are used, and the reason is a remark on them.
     """
 
     unit: str
     count: int
     reason: str
     names: tuple[str, ...]
+    used: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -231,7 +233,7 @@ class Report:
         provenance: Origin of the figures.
         sections: Body.
         scores: Rows for comparisons; None if the protocol has none.
-        left_out: Inputs that could not be used; the figures are over the others.
+        left_out: Inputs that could not be used, and remarks on inputs that are used.
         passed_over: Ending of files in the data set that are no photos -> number of files.
     """
 

@@ -7,7 +7,6 @@ import os
 import shutil
 import tempfile
 from collections.abc import Mapping
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -126,7 +125,8 @@ def _metrics(report: Report) -> dict[str, Any]:
             "files_sha256": origin.pack_files,
         },
         "elapsed_s": origin.elapsed_s,
-        "left_out": [asdict(group) for group in report.left_out],
+        "left_out": _groups(report, used=False),
+        "remarks": _groups(report, used=True),
         "passed_over": report.passed_over,
     }
     if report.scores is not None:
@@ -146,6 +146,12 @@ def _metrics(report: Report) -> dict[str, Any]:
         }
     plain: dict[str, Any] = valid_json(_plain(metrics))
     return plain
+
+
+def _groups(report: Report, *, used: bool) -> list[dict[str, Any]]:
+    columns = ("unit", "count", "reason", "names")
+    groups = (group for group in report.left_out if group.used == used)
+    return [{column: getattr(group, column) for column in columns} for group in groups]
 
 
 def _plain(value: Any) -> Any:

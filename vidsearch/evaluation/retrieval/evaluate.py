@@ -47,4 +47,4 @@ def evaluate_retrieval(
     unreadable = LeftOutInputs()
     for photo in result.unreadable:
         unreadable.add("photo", "photo unreadable", photo)
-    return with_inputs(report, (*labels.left_out, *unreadable.groups()))
+    return with_inputs(report, (*labels.left_out, *unreadable.groups(), *labels.remarks))

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import math
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -12,16 +11,15 @@ from vidsearch.catalog import Catalog
 from vidsearch.datatypes import TimeSpan
 from vidsearch.errors import ConfigError
 from vidsearch.evaluation.report import LeftOut, LeftOutInputs
+from vidsearch.evaluation.retrieval.label_rows import LabelRow, label_rows
 from vidsearch.evaluation.retrieval.video_names import VideoNames, path_of
 from vidsearch.storage.find_file import find_file
-from vidsearch.text.decode import CsvTable, read_csv_table
+from vidsearch.text.decode import read_csv_table
 from vidsearch.text.names import composed
 from vidsearch.text.printable import printable
 
-COLUMNS = ("photo", "person", "video", "start", "end")
-_HEADER = (
-    "a header with 'photo' or 'person' (or both), 'video' and, for labels with times, 'start,end'"
-)
+_LATE_END_S = 1.0
+"""A label may end this much after its video without a remark: people round times up."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,8 +44,9 @@ class LabelledPerson:
     Attributes:
         line: Line of the labels file that first names the person.
         photos: Photos to search with.
-        spans: Video id -> time spans in which the person is visible; empty if no time is given.
-        incomplete: True if a photo or a video of the person is left out.
+        spans: Video id -> time spans in which the person is visible; empty if no time is given. The
+            key of a video that is not in the catalog is its name as written.
+        incomplete: True if a photo of the person is left out.
     """
 
     line: int
@@ -69,11 +68,13 @@ class Labels:
         people: Identity -> labels of the person.
         timed: True if every appearance has a time, so that moments can be scored.
         left_out: Lines, photos and people that cannot be used.
+        remarks: Lines and people that are not used as written, or have no label.
     """
 
     people: Mapping[str, LabelledPerson]
     timed: bool
     left_out: tuple[LeftOut, ...] = ()
+    remarks: tuple[LeftOut, ...] = ()
 
     def queries(self, *, together: bool) -> list[Query]:
         """Return one query per photo, or with ``together`` one per person with all photos."""
@@ -98,142 +99,172 @@ def read_labels(path: str | os.PathLike[str], catalog: Catalog) -> Labels:
     the CSV file, or ``file://`` URLs. Videos are ids, paths, or file names that occur once in the
     catalog. Letters with accents and the case of endings are compared as other systems spell them.
 
-    A photo that does not exist, a row whose video is not in the catalog, and a person left without
-    photos or without videos in this way, are left out and listed.
+    A photo that does not exist, and a person without a photo, are left out. A video that is not in
+    the catalog or could not be read, and a time outside its video, remain labels and count as not
+    found. Repeated rows count once, and overlapping times of a person in one video are joined. All
+    of this is listed.
 
     Raises:
-        ConfigError: A malformed row, a person without a photo, or no appearance in any video.
+        ConfigError: A malformed row, or no appearance in any video of the catalog.
     """
     file = Path(path)
-    table = read_csv_table(file)
-    videos = VideoNames(catalog)
-    reading = _Reading(f"'{printable(str(path))}'")
-    people: dict[str, LabelledPerson] = {}
-    for number, row in _rows(table, reading.file):
-        location = f"{reading.file}, line {number}"
-        photo, name, video = row["photo"], composed(row["person"]), row["video"]
-        if not photo and not name:
-            raise ConfigError(f"{location}: neither a photo nor a person; expected one of them")
-        span = _span(row["start"], row["end"], location, table.separator)
-        if span is not None and not video:
-            raise ConfigError(f"{location}: a time without a video; name the video")
-        person = people.setdefault(name if name else composed(photo), LabelledPerson(number))
-        if photo:
-            photo_path = str(find_file(file.parent / path_of(photo)))
-            if not Path(photo_path).is_file():
-                person.incomplete = True
-                reason = f"photo {photo_path!r} does not exist; check the path"
-                reading.leave_out("photo", "photo missing", photo, f"{location}: {reason}")
-            elif photo_path not in person.photos:
-                person.photos.append(photo_path)
-        if video:
-            video_id = videos.find(video, file.parent, location)
-            if video_id is None:
-                person.incomplete = True
-                remedy = "index it, or write its path as 'vidsearch search --json' prints it"
-                problem = f"{location}: video {video!r} is not in the catalog; {remedy}"
-                reading.leave_out("label line", "video not in the catalog", video, problem)
-                continue
-            spans = person.spans.setdefault(video_id, [])
-            reading.timed = reading.timed and span is not None
-            if span is not None and span not in spans:
-                spans.append(span)
-    return Labels(_usable(people, reading), reading.timed, reading.left_out.groups())
+    reading = _Reading(f"'{printable(str(path))}'", file.parent, catalog)
+    for row in label_rows(read_csv_table(file), reading.file):
+        reading.add(row)
+    return reading.labels()
 
 
-@dataclass(slots=True)
 class _Reading:
     """State of the reading of one file.
 
-    Attributes:
+    Args:
         file: Name of the file, in quotation marks.
-        left_out: Lines, photos and people that cannot be used.
-        problem: First reason for which something is left out.
-        timed: True while every appearance has a time.
+        folder: Folder of the file.
+        catalog: The catalog.
     """
 
-    file: str
-    left_out: LeftOutInputs = field(default_factory=LeftOutInputs)
-    problem: str = ""
-    timed: bool = True
+    def __init__(self, file: str, folder: Path, catalog: Catalog) -> None:
+        self.file = file
+        self._folder = folder
+        self._names = VideoNames(catalog)
+        rows = catalog.videos(["video_id", "status", "duration_s"]).to_pylist()
+        self._videos = {row["video_id"]: row for row in rows}
+        self._people: dict[str, LabelledPerson] = {}
+        self._left_out = LeftOutInputs()
+        self._remarks = LeftOutInputs(used=True)
+        self._seen: set[tuple[str, str, TimeSpan | None]] = set()
+        self._problem = ""
+        self._untimed: list[str] = []
 
-    def leave_out(self, unit: str, reason: str, name: str, problem: str) -> None:
-        self.left_out.add(unit, reason, name)
-        self.problem = self.problem if self.problem else problem
+    def add(self, row: LabelRow) -> None:
+        """Add a row.
 
+        Raises:
+            ConfigError: Several videos have the name of the row's video.
+        """
+        person = self._people.setdefault(row.person, LabelledPerson(row.line))
+        new_photo = bool(row.photo) and self._add_photo(person, row)
+        new_label = bool(row.video) and self._add_video(person, row)
+        if not new_photo and not new_label and (row.photo or row.video):
+            self._remark("label line", "repeated, counted once", str(row))
 
-def _usable(people: Mapping[str, LabelledPerson], reading: _Reading) -> dict[str, LabelledPerson]:
-    """Return the people who can be searched for and whose appearances are known.
+    def labels(self) -> Labels:
+        """Return the labels of all rows.
 
-    A person of whom something was left out would count as absent if no video is known.
-    """
-    usable: dict[str, LabelledPerson] = {}
-    for identity, person in people.items():
-        if not person.photos and not person.incomplete:
-            raise ConfigError(
-                f"{reading.file}, line {person.line}: person {identity!r} has no photo; add a row "
-                "'photo,person' with one"
-            )
-        if not person.photos:
-            reading.left_out.add("person", "no photo left", identity)
-        elif person.incomplete and not person.spans:
-            reading.left_out.add("person", "no video left", identity)
+        Raises:
+            ConfigError: Nobody with a photo appears in a video of the catalog.
+        """
+        people = self._usable()
+        for identity, person in people.items():
+            if not person.spans:
+                self._remark("person", "named without a video, counts as absent", identity)
+            for video, spans in person.spans.items():
+                person.spans[video] = _joined(spans)
+                shared = len(spans) - len(person.spans[video])
+                if shared:
+                    reason = "overlaps another time of the person in the video, joined with it"
+                    self._remark("label", reason, f"{identity}, {video}", shared)
+        timed = not self._untimed
+        if any(person.appearances for person in people.values()):
+            for name in self._untimed:
+                self._remark("label line", "without a time, so that times are not scored", name)
+        return Labels(people, timed, self._left_out.groups(), self._remarks.groups())
+
+    def _add_photo(self, person: LabelledPerson, row: LabelRow) -> bool:
+        """Add the photo of a row; return False if the person has it already."""
+        path = str(find_file(self._folder / path_of(row.photo)))
+        if path in person.photos:
+            return False
+        if Path(path).is_file():
+            person.photos.append(path)
         else:
-            usable[identity] = person
-    if not any(person.spans for person in usable.values()):
-        raise ConfigError(
-            reading.problem
-            if reading.problem
-            else f"{reading.file} names no appearance in any video; add rows with a video"
-        )
-    return usable
+            person.incomplete = True
+            problem = f"{row.location}: photo {path!r} does not exist; check the path"
+            self._leave_out("photo", "photo missing", row.photo, problem)
+        return True
 
-
-def _rows(table: CsvTable, file: str) -> Iterator[tuple[int, dict[str, str]]]:
-    names: list[str] = []
-    for number, cells in table.rows:
-        if not names:
-            names = [name.strip().lower() for name in cells]
-            unknown = [name for name in names if name not in COLUMNS]
-            if unknown or "video" not in names or not {"photo", "person"} & set(names):
-                raise ConfigError(
-                    f"{file}, line {number}: columns {printable(', '.join(names))}; "
-                    f"expected {_HEADER}"
-                )
-            continue
-        if len(cells) != len(names):
-            raise ConfigError(
-                f"{file}, line {number}: {len(cells)} fields; expected {len(names)} "
-                f"({', '.join(names)})"
+    def _add_video(self, person: LabelledPerson, row: LabelRow) -> bool:
+        """Add the appearance of a row; return False if the person has it already."""
+        found = self._names.find(row.video, self._folder, row.location)
+        video = found if found is not None else composed(row.video)
+        labelled = video in person.spans
+        spans = person.spans.setdefault(video, [])
+        if row.span is None:
+            self._untimed.append(str(row))
+        label = row.person, video, row.span
+        if labelled and (row.span is None or label in self._seen):
+            return False
+        self._seen.add(label)
+        span = row.span
+        if found is None:
+            remedy = "index it, or write its path as 'vidsearch search --json' prints it"
+            problem = f"{row.location}: video {row.video!r} is not in the catalog; {remedy}"
+            self._leave_out("label line", "video not in the catalog", row.video, problem)
+            if not labelled:
+                reason = "not in the catalog, counted as not found"
+                self._remark("labelled video", reason, f"{row.person}, {row.video}")
+        elif self._videos[found]["status"] == "failed":
+            problem = (
+                f"{row.location}: video {row.video!r} could not be read; see 'vidsearch status'"
             )
-        row = dict.fromkeys(COLUMNS, "")
-        row |= {name: cell.strip() for name, cell in zip(names, cells, strict=True)}
-        yield number, row
-    if not names:
-        raise ConfigError(f"{file} is empty; expected {_HEADER}")
+            reason = "video could not be read, counted as not found"
+            self._leave_out("label line", reason, row.video, problem)
+        elif span is not None:
+            span = self._within(span, self._videos[found]["duration_s"], row)
+        if span is not None:
+            spans.append(span)
+        return True
+
+    def _within(self, span: TimeSpan, length_s: float | None, row: LabelRow) -> TimeSpan:
+        """Return a label's time, not longer than its video; a time outside it is unchanged."""
+        if not length_s:
+            return span
+        name = f"{row} of {length_s:.2f} s"
+        if span.start_s >= length_s:
+            reason = "time outside the video, counted as not found"
+            self._leave_out("label line", reason, name, f"{row.location}: {reason}: {name}")
+        elif span.end_s > length_s + _LATE_END_S:
+            self._remark("label line", "time continues after the end of the video, cut there", name)
+            return TimeSpan(span.start_s, length_s)
+        return span
+
+    def _usable(self) -> dict[str, LabelledPerson]:
+        """Return the people who can be searched for."""
+        usable: dict[str, LabelledPerson] = {}
+        for identity, person in self._people.items():
+            if person.photos:
+                usable[identity] = person
+            elif person.incomplete:
+                self._left_out.add("person", "no photo left", identity)
+            else:
+                problem = (
+                    f"{self.file}, line {person.line}: person {identity!r} has no photo; add a row "
+                    "'photo,person' with one"
+                )
+                self._leave_out("person", "no photo named", identity, problem)
+        if not any(self._videos.keys() & person.spans.keys() for person in usable.values()):
+            raise ConfigError(
+                self._problem
+                if self._problem
+                else f"{self.file} names no appearance in any video; add rows with a video"
+            )
+        return usable
+
+    def _leave_out(self, unit: str, reason: str, name: str, problem: str) -> None:
+        self._left_out.add(unit, reason, name)
+        self._problem = self._problem if self._problem else problem
+
+    def _remark(self, unit: str, reason: str, name: str, count: int = 1) -> None:
+        self._remarks.add(unit, reason, name, count)
 
 
-def _span(start: str, end: str, location: str, separator: str) -> TimeSpan | None:
-    if not start and not end:
-        return None
-    if not start or not end:
-        raise ConfigError(f"{location}: expected both start and end, or neither")
-    if separator != ",":  # spreadsheets that separate cells by semicolons write decimal commas
-        start, end = start.replace(",", "."), end.replace(",", ".")
-    first, last = _seconds(start, location), _seconds(end, location)
-    if not last > first:
-        raise ConfigError(f"{location}: end {end!r} must lie after start {start!r}")
-    return TimeSpan(first, last)
-
-
-def _seconds(text: str, location: str) -> float:
-    try:
-        parts: Sequence[float] = [float(part) for part in text.split(":")]
-    except ValueError:
-        parts = []
-    total = 0.0
-    for part in parts:
-        total = total * 60 + part
-    if not 1 <= len(parts) <= 3 or not math.isfinite(total) or min(parts) < 0:
-        raise ConfigError(f"{location}: time {text!r}; expected seconds or h:mm:ss")
-    return total
+def _joined(spans: Sequence[TimeSpan]) -> list[TimeSpan]:
+    """Return time spans in order, those that overlap joined to one."""
+    joined: list[TimeSpan] = []
+    for span in sorted(spans, key=lambda span: (span.start_s, span.end_s)):
+        if joined and span.start_s < joined[-1].end_s:
+            last = joined.pop()
+            joined.append(TimeSpan(last.start_s, max(last.end_s, span.end_s)))
+        else:
+            joined.append(span)
+    return joined

@@ -27,6 +27,10 @@ from vidsearch.models.registry import LoadedPack
 OPEN_SET = (
     "TPIR at FPIR: rank 1, by similarity of the best video; an absent person has no labelled video"
 )
+NOT_FOUND = (
+    "n: all labelled videos or times of the person; those that are not in the catalog count as not "
+    "found"
+)
 MOMENTS = (
     "Moments: a labelled time is found by the best track whose overlap is at least half of the "
     "shorter span; later tracks over the same time are dropped"
@@ -71,7 +75,7 @@ def retrieval_report(
         kind="retrieval",
         title=f"Finding people in {name}",
         lead=_lead(result, status.tracks, sum(status.videos.values()), len(without_face)),
-        conventions=(*SOURCES, OPEN_SET, MOMENTS),
+        conventions=(*SOURCES, NOT_FOUND, OPEN_SET, MOMENTS),
         headlines=(*result.videos.headlines(), *_open_set_headlines(result)),
         metrics=metrics,
         provenance=Provenance(

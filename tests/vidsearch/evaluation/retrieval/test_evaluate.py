@@ -24,7 +24,9 @@ def test_report_of_a_real_archive(
     labels = labels_file(tmp_path, photos, GOOD)
     command = ["evaluate", "retrieval", str(archive), "--labels", str(labels)]
     assert main([*command, "--out", str(tmp_path / "report")]) == 0
-    assert "MAP@100, iQIYI official          1.0000" in capsys.readouterr().out
+    printed = capsys.readouterr().out
+    assert "MAP@100, iQIYI official          1.0000" in printed
+    assert "1 person: named without a video, counts as absent: Hanks" in printed
     document = json.loads((tmp_path / "report" / "metrics.json").read_text())
     assert document["model"]["files_sha256"].keys() == {file.name for file in OPEN.files}
     names = {"labels.csv", "photos, in their order", "contents of the videos"}
@@ -38,19 +40,31 @@ def test_report_of_a_real_archive(
 
 
 def test_wrong_labels_appear_among_the_worst_queries(
-    archive: Path, photos: Path, tmp_path: Path
+    archive: Path, photos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     wrong = GOOD.replace("astronaut film.mp4", "GROUP").replace("group.mkv", "astronaut film.mp4")
+    wrong += "Collins,,gone.mp4,0,1\nCollins,,GROUP,50,60\n"
     labels = labels_file(tmp_path, photos, wrong.replace("GROUP", "group.mkv"))
     command = ["evaluate", "retrieval", str(archive), "--labels", str(labels)]
-    assert main([*command, "--photos", "together", "--out", str(tmp_path / "report")]) == 0
+    assert main([*command, "--photos", "together", "--out", str(tmp_path / "report")]) == 3
     page = (tmp_path / "report" / "report.html").read_text()
     assert "The worst queries" in page
     # The right answer is called wrong by these labels: a red frame around its face.
     assert 'class="bad"><img src="data:image/jpeg;base64,' in page
-    found = json.loads((tmp_path / "report" / "metrics.json").read_text())["metrics"]
-    # The labelled video comes second of two: 1/2 each.
-    assert found["videos"]["map"]["iqiyi"]["value"] == pytest.approx(0.5)
+    document = json.loads((tmp_path / "report" / "metrics.json").read_text())
+    # The labelled video comes second of two: 1/2. The other labelled video of Collins is missing.
+    found = document["metrics"]["videos"]["map"]
+    assert found["iqiyi"]["value"] == pytest.approx((0.5 / 2 + 0.5) / 2)
+    printed = capsys.readouterr().out
+    outside = "time outside the video, counted as not found"
+    assert f"1 label line left out: {outside}: line 6: group.mkv, 50 to 60 of " in printed
+    assert "1 label line left out: video not in the catalog: gone.mp4" in printed
+    missing = "not in the catalog, counted as not found"
+    assert f"1 labelled video: {missing}: Collins, gone.mp4" in printed
+    assert [(g["reason"], g["names"]) for g in document["remarks"]] == [
+        (missing, ["Collins, gone.mp4"]),
+        ("named without a video, counts as absent", ["Hanks"]),
+    ]
 
 
 def test_a_photo_without_a_face_counts(archive: Path, photos: Path, tmp_path: Path) -> None:
