@@ -205,9 +205,9 @@ def test_times_that_do_not_fit_their_video_are_said(folder: Path, kind: str) -> 
     labels = labels_of(folder, TABLES["UTF-8 with commas"](rows))
     assert spans(labels) == {"Zoë": {"id1": expected}}
     assert labels.people["Zoë"].appearances == len(expected)  # the n of MAP over moments
-    found = sorted((g.reason, g.count, g.used) for g in (*labels.left_out, *labels.remarks))
+    found = sorted((g.reason, g.count, g.remark) for g in (*labels.left_out, *labels.remarks))
     assert found == sorted(remarks)
-    if OUTSIDE in [reason for reason, _, _ in remarks]:
+    if OUTSIDE in [reason for reason, *_ in remarks]:
         (group,) = labels.left_out
         assert "line 2: Zoë.mp4, " in group.names[0]
         assert group.names[0].endswith(" of 10.00 s")

@@ -61,7 +61,7 @@ def finish(report: Report, out: str, as_json: bool) -> int:
     from vidsearch.evaluation.report.write import METRICS, PAGE
 
     folder = write_report(report, out)
-    status = SOME_INPUTS_FAILED if any(not group.used for group in report.left_out) else 0
+    status = SOME_INPUTS_FAILED if any(not group.remark for group in report.left_out) else 0
     if as_json:
         print(json_text(json.loads((folder / METRICS).read_text(encoding="utf-8"))))
         return status

@@ -18,10 +18,10 @@ class LeftOutInputs:
     """Collection of inputs by unit and reason.
 
     Attributes:
-        used: True for remarks on inputs that are used; False for inputs that cannot be used.
+        remark: True for remarks on inputs that are used; False for inputs that cannot be used.
     """
 
-    used: bool = False
+    remark: bool = False
     _names: dict[tuple[str, str], dict[str, None]] = field(default_factory=dict)
     _counts: dict[tuple[str, str], int] = field(default_factory=dict)
 
@@ -46,7 +46,7 @@ class LeftOutInputs:
                 self._counts[unit, reason],
                 reason,
                 tuple(map(portable_name, names)),
-                self.used,
+                self.remark,
             )
             for (unit, reason), names in self._names.items()
         )
@@ -65,7 +65,7 @@ def left_out_line(group: LeftOut) -> str:
     more = len(group.names) - _FIRST_NAMES
     noun = group.unit if group.count == 1 else f"{group.unit}s"
     ending = f" and {more} more" if more > 0 else ""
-    done = "" if group.used else " left out"
+    done = "" if group.remark else " left out"
     return f"{group.count:,} {noun}{done}: {group.reason}: {names}{ending}"
 
 
@@ -98,7 +98,9 @@ def with_inputs(
     rows = tuple(
         (group.unit, group.reason, printable(name)) for group in left_out for name in group.names
     )
-    title = "Inputs left out" if not any(group.used for group in left_out) else "Remarks on inputs"
+    title = (
+        "Inputs left out" if not any(group.remark for group in left_out) else "Remarks on inputs"
+    )
     caption = title
     if len(rows) > _TABLE_ROWS:
         caption += f": the first {_TABLE_ROWS:,} of {len(rows):,}"

@@ -209,14 +209,14 @@ class LeftOut:
         count: Number of inputs.
         reason: Reason without names; for inputs that are used, what was done with them.
         names: Names of the inputs, or of the files that are missing.
-        used: True if the inputs are used, and the reason is a remark on them.
+        remark: True if the inputs are used, and the reason is a remark on them.
     """
 
     unit: str
     count: int
     reason: str
     names: tuple[str, ...]
-    used: bool = False
+    remark: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -125,8 +125,8 @@ def _metrics(report: Report) -> dict[str, Any]:
             "files_sha256": origin.pack_files,
         },
         "elapsed_s": origin.elapsed_s,
-        "left_out": _groups(report, used=False),
-        "remarks": _groups(report, used=True),
+        "left_out": _groups(report, remark=False),
+        "remarks": _groups(report, remark=True),
         "passed_over": report.passed_over,
     }
     if report.scores is not None:
@@ -148,9 +148,9 @@ def _metrics(report: Report) -> dict[str, Any]:
     return plain
 
 
-def _groups(report: Report, *, used: bool) -> list[dict[str, Any]]:
+def _groups(report: Report, *, remark: bool) -> list[dict[str, Any]]:
     columns = ("unit", "count", "reason", "names")
-    groups = (group for group in report.left_out if group.used == used)
+    groups = (group for group in report.left_out if group.remark == remark)
     return [{column: getattr(group, column) for column in columns} for group in groups]
 
 

@@ -131,8 +131,8 @@ class _Reading:
         self._videos = {row["video_id"]: row for row in rows}
         self._people: dict[str, LabelledPerson] = {}
         self._left_out = LeftOutInputs()
-        self._remarks = LeftOutInputs(used=True)
-        self._seen: set[tuple[str, str, TimeSpan | None]] = set()
+        self._remarks = LeftOutInputs(remark=True)
+        self._distinct_labels: set[tuple[str, str, TimeSpan | None]] = set()
         self._problem = ""
         self._untimed: list[str] = []
 
@@ -192,9 +192,9 @@ class _Reading:
         if row.span is None:
             self._untimed.append(str(row))
         label = row.person, video, row.span
-        if labelled and (row.span is None or label in self._seen):
+        if labelled and (row.span is None or label in self._distinct_labels):
             return False
-        self._seen.add(label)
+        self._distinct_labels.add(label)
         span = row.span
         if found is None:
             remedy = "index it, or write its path as 'vidsearch search --json' prints it"
