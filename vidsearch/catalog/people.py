@@ -1,129 +1,189 @@
 """Named people, and verdicts: a track shows a person, or does not.
 
-Verdicts are appended and never changed; only merging people and erasure delete verdicts. Of several
-verdicts on the same track and person, the latest counts. A track belongs to the person of its
-latest valid verdict "same".
+Verdicts are appended and never changed; they are deleted when they are withdrawn, when their person
+is merged or removed, by ``undo`` and by erasure. Of several verdicts on the same track and person,
+the latest counts. A track belongs to the person of its latest valid verdict "same".
+
+Every function that changes the catalog returns a ``Change`` for ``changes.undo``.
 """
 
 from __future__ import annotations
 
 import secrets
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from vidsearch.catalog.catalog import Catalog
+from vidsearch.catalog.naming.changes import Change, Kind, joined, undo
+from vidsearch.catalog.naming.checks import (
+    existing_tracks,
+    owners_to_leave,
+    require_new_name,
+    require_person,
+    require_tracks,
+)
+from vidsearch.catalog.naming.judgements import Judgements, judgements
 from vidsearch.catalog.schema import PEOPLE, VERDICTS
 from vidsearch.catalog.tables import sql_text
-from vidsearch.errors import ConfigError
-from vidsearch.text.names import composed
-from vidsearch.text.printable import printable
+from vidsearch.errors import ConfigError, VidsearchError
+from vidsearch.text.person_names import stored_name
+
+__all__ = [
+    "Judgements",
+    "add_person",
+    "judge",
+    "judgements",
+    "merge_people",
+    "name_tracks",
+    "remove_person",
+    "rename_person",
+    "split_person",
+    "withdraw",
+]
 
 LONGEST_NAME = 200
 """Largest number of characters of a person's name."""
 
 
-@dataclass(frozen=True, slots=True)
-class Judgements:
-    """Result of all verdicts of a catalog.
+def add_person(catalog: Catalog, name: str, *, same_name: bool = False) -> str:
+    """Add a person and return the new ``person_id``.
 
-    Attributes:
-        names: Name by ``person_id``, sorted by name.
-        person_of: ``person_id`` of the person shown, by ``track_id``.
-        rejected: Ids of the tracks that do not show the person, by ``person_id``.
-    """
-
-    names: dict[str, str] = field(default_factory=dict)
-    person_of: dict[str, str] = field(default_factory=dict)
-    rejected: dict[str, frozenset[str]] = field(default_factory=dict)
-
-    def confirmed(self, person_id: str) -> tuple[str, ...]:
-        """Return the ids of the tracks that show this person, sorted."""
-        return tuple(sorted(t for t, person in self.person_of.items() if person == person_id))
-
-    def named(self, name: str) -> list[str]:
-        """Return the ids of the people of a name; composed and decomposed letters are equal."""
-        stored = _stored_name(name)
-        return [person for person, other in self.names.items() if _stored_name(other) == stored]
-
-
-def judgements(catalog: Catalog) -> Judgements:
-    """Return the named people and the tracks of each.
+    Args:
+        catalog: The catalog.
+        name: Name of the person.
+        same_name: Allow another person of the same name.
 
     Raises:
-        CatalogError: A table is missing or damaged.
+        ConfigError: The name is empty, too long, or the name of another person.
+        CatalogWriteError: The catalog cannot be written.
     """
-    people = catalog.table("people").read().to_pylist()
-    names = {row["person_id"]: row["name"] for row in people}
-    names = dict(sorted(names.items(), key=lambda item: (item[1].casefold(), item[0])))
-    rows = catalog.table("verdicts").read().to_pylist()
-    latest: dict[tuple[str, str], tuple[datetime, bool]] = {}
-    for row in rows:
-        key = (row["track_id"], row["person_id"])
-        verdict = (row["judged_at"], row["same"])
-        if row["person_id"] in names and (key not in latest or verdict >= latest[key]):
-            latest[key] = verdict
-    person_of: dict[str, str] = {}
-    rejected: dict[str, set[str]] = {}
-    for (track_id, person_id), (_, same) in sorted(latest.items(), key=lambda item: item[1][0]):
-        if same:
-            person_of[track_id] = person_id
-        else:
-            rejected.setdefault(person_id, set()).add(track_id)
-    return Judgements(
-        names, person_of, {person: frozenset(tracks) for person, tracks in rejected.items()}
+    return _add_person(catalog, name, same_name=same_name).person_id
+
+
+def rename_person(
+    catalog: Catalog, person_id: str, name: str, *, same_name: bool = False
+) -> Change:
+    """Change the name of a person.
+
+    Args:
+        catalog: The catalog.
+        person_id: Id of the person.
+        name: New name.
+        same_name: Allow another person of the same name.
+
+    Raises:
+        ConfigError: The catalog has no such person, or the name is empty, too long, or the name of
+            another person.
+        CatalogWriteError: The catalog cannot be written.
+    """
+    people = catalog.people()
+    require_person(people, person_id)
+    require_new_name(people, name, person_id, same_name=same_name)
+    now = _time_after_all(catalog)
+    row = _person_row(person_id, name, now)
+    catalog.table("people").merge(row, "person_id", "true")
+    return Change(
+        "renamed",
+        person_id,
+        (),
+        now,
+        needs=(person_id,),
+        people_added=row,
+        people_removed=_rows_of(people, [person_id]),
     )
 
 
-def add_person(catalog: Catalog, name: str) -> str:
-    """Add a person and return the new ``person_id``.
+def name_tracks(
+    catalog: Catalog, track_ids: Collection[str], name: str, *, same_name: bool = False
+) -> Change:
+    """Add a person whom these tracks show; ``Change.person_id`` is the new person.
+
+    Args:
+        catalog: The catalog.
+        track_ids: Tracks that belong to nobody.
+        name: Name of the person.
+        same_name: Allow another person of the same name.
 
     Raises:
-        ConfigError: The name is empty or too long.
+        ConfigError: The name is empty, too long, or the name of another person; or there is no such
+            track, or a track belongs to another person.
         CatalogWriteError: The catalog cannot be written.
     """
-    person_id = secrets.token_hex(16)
-    catalog.table("people").append(_person_row(person_id, name))
-    return person_id
+    require_tracks(catalog, track_ids)
+    owners_to_leave(judgements(catalog), track_ids, None, ())
+    added = _add_person(catalog, name, same_name=same_name)
+    try:
+        judged = judge(catalog, track_ids, added.person_id, same=True)
+    except VidsearchError:
+        undo(catalog, added)
+        raise
+    return joined("named", [added, judged])
 
 
-def rename_person(catalog: Catalog, person_id: str, name: str) -> None:
-    """Change the name of a person.
-
-    Raises:
-        ConfigError: The catalog has no such person, or the name is empty or too long.
-        CatalogWriteError: The catalog cannot be written.
-    """
-    _require_person(catalog, person_id)
-    catalog.table("people").merge(_person_row(person_id, name), "person_id", "true")
-
-
-def judge(catalog: Catalog, track_ids: Collection[str], person_id: str, *, same: bool) -> None:
+def judge(
+    catalog: Catalog,
+    track_ids: Collection[str],
+    person_id: str,
+    *,
+    same: bool,
+    take_from: Collection[str] = (),
+) -> Change:
     """Record that these tracks show a person, or that they do not.
 
+    A track shows one person. A track that belongs to another person is moved only if that person is
+    in ``take_from``; the verdict that it does not show that person is recorded too.
+
+    Args:
+        catalog: The catalog.
+        track_ids: Tracks to judge.
+        person_id: Id of the person.
+        same: The tracks show the person.
+        take_from: Ids of people from whom tracks may be taken.
+
     Raises:
-        ConfigError: The catalog has no such person, or no such track.
+        ConfigError: The catalog has no such person or track, or a track belongs to a person who is
+            not in ``take_from``.
         CatalogWriteError: The catalog cannot be written.
     """
-    _require_person(catalog, person_id)
-    judged = sorted(set(track_ids))
-    missing = sorted(set(judged) - set(_existing(catalog, judged)))
-    if missing:
-        raise ConfigError(
-            f"track {missing[0]!r} is not in the catalog; search again and repeat the judgement"
+    require_person(catalog.people(), person_id)
+    require_tracks(catalog, track_ids)
+    rows = [(track, person_id, same) for track in sorted(set(track_ids))]
+    if same:
+        owners = owners_to_leave(judgements(catalog), track_ids, person_id, take_from)
+        rows = [(track, owner, False) for track, owner in sorted(owners.items())] + rows
+    return _append_verdicts(catalog, "judged", person_id, rows)
+
+
+def withdraw(catalog: Catalog, track_ids: Collection[str], person_id: str) -> Change:
+    """Remove every verdict on these tracks and this person, as if they had not been judged.
+
+    Raises:
+        ConfigError: The catalog has no such person.
+        CatalogWriteError: The catalog cannot be written.
+    """
+    require_person(catalog.people(), person_id)
+    now = _time_after_all(catalog)
+    rows = _rows_of(catalog.table("verdicts").read(), [person_id])
+    rows = rows.filter(pc.is_in(rows["track_id"], pa.array(sorted(set(track_ids)), pa.string())))
+    tracks = sorted(set(rows["track_id"].to_pylist()))
+    if tracks:
+        catalog.table("verdicts").delete(
+            f"person_id = {sql_text(person_id)} AND "
+            f"track_id IN ({', '.join(map(sql_text, tracks))})"
         )
-    now = datetime.now(UTC)
-    rows = [
-        {"track_id": track_id, "person_id": person_id, "same": same, "judged_at": now}
-        for track_id in judged
-    ]
-    catalog.table("verdicts").append(pa.Table.from_pylist(rows, schema=VERDICTS))
+    return Change(
+        "withdrawn", person_id, tuple(tracks), now, needs=(person_id,), verdicts_removed=rows
+    )
 
 
-def merge_people(catalog: Catalog, keep: str, other: str) -> None:
-    """Merge two people: the tracks of ``other`` become tracks of ``keep``.
+def merge_people(catalog: Catalog, keep: str, other: str) -> Change:
+    """Merge two people: the verdicts on ``other`` become verdicts on ``keep``.
+
+    Where the two differ, a confirmed track stays confirmed.
 
     Raises:
         ConfigError: The catalog lacks one of the people, or both are the same person.
@@ -131,49 +191,132 @@ def merge_people(catalog: Catalog, keep: str, other: str) -> None:
     """
     if keep == other:
         raise ConfigError("a person cannot be merged with itself; choose two people")
-    _require_person(catalog, other)
-    tracks = judgements(catalog).confirmed(other)
-    judge(catalog, _existing(catalog, tracks), keep, same=True)
-    condition = f"person_id = {sql_text(other)}"
-    catalog.table("people").delete(condition)
-    catalog.table("verdicts").delete(condition)
+    people = catalog.people()
+    require_person(people, keep)
+    require_person(people, other)
+    found = judgements(catalog)
+    tracks = existing_tracks(catalog, found.confirmed(other))
+    rejected = found.rejected.get(other, frozenset()) - {
+        *found.confirmed(keep),
+        *found.confirmed(other),
+        *found.rejected.get(keep, ()),
+    }
+    rows = [(track, keep, True) for track in sorted(tracks)]
+    rows += [(track, keep, False) for track in sorted(existing_tracks(catalog, rejected))]
+    removed = _rows_of(catalog.table("verdicts").read(), [other])
+    added = _append_verdicts(catalog, "merged", keep, rows)
+    _delete_person(catalog, other)
+    row = _rows_of(people, [other])
+    gone = Change(
+        "merged", keep, (), added.changed_at, (keep,), people_removed=row, verdicts_removed=removed
+    )
+    return joined("merged", [added, gone])
 
 
-def split_person(catalog: Catalog, person_id: str, track_ids: Sequence[str], name: str) -> str:
-    """Move tracks of a person to a new person; return the new ``person_id``.
+def split_person(
+    catalog: Catalog,
+    person_id: str,
+    track_ids: Sequence[str],
+    name: str,
+    *,
+    same_name: bool = False,
+) -> Change:
+    """Move tracks of a person to a new person; ``Change.person_id`` is the new person.
+
+    Args:
+        catalog: The catalog.
+        person_id: Person whom the tracks belong to.
+        track_ids: Tracks to move.
+        name: Name of the new person.
+        same_name: Allow another person of the same name.
 
     Raises:
-        ConfigError: The catalog has no such person or track, or ``track_ids`` or ``name`` is empty.
+        ConfigError: The catalog has no such person or track, ``track_ids`` or ``name`` is empty, a
+            track belongs to somebody else, or another person has this name.
         CatalogWriteError: The catalog cannot be written.
     """
     if not track_ids:
         raise ConfigError("choose at least one track for the new person")
-    _require_person(catalog, person_id)
-    new_id = add_person(catalog, name)
-    judge(catalog, track_ids, person_id, same=False)
-    judge(catalog, track_ids, new_id, same=True)
-    return new_id
+    require_person(catalog.people(), person_id)
+    require_tracks(catalog, track_ids)
+    owners_to_leave(judgements(catalog), track_ids, None, (person_id,))
+    added = _add_person(catalog, name, same_name=same_name)
+    new_id = added.person_id
+    rows = [(track, person_id, False) for track in sorted(set(track_ids))]
+    rows += [(track, new_id, True) for track in sorted(set(track_ids))]
+    judged = _append_verdicts(catalog, "split", new_id, rows)
+    return replace(joined("split", [added, judged]), needs=(person_id, new_id))
 
 
-def _existing(catalog: Catalog, track_ids: Collection[str]) -> list[str]:
-    found: list[str] = catalog.tracks(["track_id"], track_ids=track_ids)["track_id"].to_pylist()
-    return found
+def remove_person(catalog: Catalog, person_id: str) -> Change:
+    """Remove a person and all verdicts on that person; tracks and faces stay, as nobody's.
+
+    In contrast to ``erasure.person.forget_person``, nothing is erased.
+
+    Raises:
+        ConfigError: The catalog has no such person.
+        CatalogWriteError: The catalog cannot be written.
+    """
+    people = catalog.people()
+    require_person(people, person_id)
+    now = _time_after_all(catalog)
+    verdicts = _rows_of(catalog.table("verdicts").read(), [person_id])
+    _delete_person(catalog, person_id)
+    return Change(
+        "removed",
+        person_id,
+        tuple(sorted(set(verdicts["track_id"].to_pylist()))),
+        now,
+        people_removed=_rows_of(people, [person_id]),
+        verdicts_removed=verdicts,
+    )
 
 
-def _person_row(person_id: str, name: str) -> pa.Table:
-    printed = _stored_name(name)
+def _add_person(catalog: Catalog, name: str, *, same_name: bool) -> Change:
+    require_new_name(catalog.people(), name, None, same_name=same_name)
+    person_id, now = secrets.token_hex(16), _time_after_all(catalog)
+    row = _person_row(person_id, name, now)
+    catalog.table("people").append(row)
+    return Change("named", person_id, (), now, needs=(person_id,), people_added=row)
+
+
+def _append_verdicts(
+    catalog: Catalog, kind: Kind, person_id: str, rows: Sequence[tuple[str, str, bool]]
+) -> Change:
+    """Append verdicts, each a track, a person and ``same``, in one commit."""
+    now = _time_after_all(catalog)
+    table = pa.Table.from_pylist(
+        [
+            {"track_id": track, "person_id": person, "same": same, "judged_at": now}
+            for track, person, same in rows
+        ],
+        schema=VERDICTS,
+    )
+    catalog.table("verdicts").append(table)
+    tracks = tuple(dict.fromkeys(track for track, _, _ in rows))
+    return Change(kind, person_id, tracks, now, needs=(person_id,), verdicts_added=table)
+
+
+def _delete_person(catalog: Catalog, person_id: str) -> None:
+    condition = f"person_id = {sql_text(person_id)}"
+    catalog.table("verdicts").delete(condition)  # first: no verdict is left without its person
+    catalog.table("people").delete(condition)
+
+
+def _time_after_all(catalog: Catalog) -> datetime:
+    """Return the current time, or a time after all verdicts if the clock was set back."""
+    latest = pc.max(catalog.table("verdicts").read()["judged_at"]).as_py()
+    now = datetime.now(UTC)
+    return now if latest is None or latest < now else latest + timedelta(microseconds=1)
+
+
+def _rows_of(rows: pa.Table, person_ids: Sequence[str]) -> pa.Table:
+    return rows.filter(pc.is_in(rows["person_id"], pa.array(person_ids, pa.string())))
+
+
+def _person_row(person_id: str, name: str, created_at: datetime) -> pa.Table:
+    printed = stored_name(name)
     if not printed or len(printed) > LONGEST_NAME:
         raise ConfigError(f"a name must have 1 to {LONGEST_NAME} characters; got {len(printed)}")
-    row = {"person_id": person_id, "name": printed, "created_at": datetime.now(UTC)}
+    row = {"person_id": person_id, "name": printed, "created_at": created_at}
     return pa.Table.from_pylist([row], schema=PEOPLE)
-
-
-def _stored_name(name: str) -> str:
-    return composed(" ".join(printable(name).split()))
-
-
-def _require_person(catalog: Catalog, person_id: str) -> None:
-    if person_id not in catalog.people()["person_id"].to_pylist():
-        raise ConfigError(
-            f"person {person_id!r} is not in the catalog; choose another person, or add one"
-        )

@@ -53,8 +53,16 @@ def test_a_track_belongs_to_the_person_it_was_last_given_to(catalog: Catalog) ->
     track = ids(catalog)[0]
     ada, bob = add_person(catalog, "Ada"), add_person(catalog, "Bob")
     judge(catalog, [track], ada, same=True)
-    judge(catalog, [track], bob, same=True)
+    with pytest.raises(
+        ConfigError, match=f"shows 'Ada' already; to move it, pass take_from=.*{ada}"
+    ):
+        judge(catalog, [track], bob, same=True)
+    assert judgements(catalog).person_of == {track: ada}
+    judge(catalog, [track], bob, same=True, take_from=[ada])
     assert judgements(catalog).person_of == {track: bob}
+    # "Not Bob" does not bring the track back to Ada.
+    judge(catalog, [track], bob, same=False)
+    assert judgements(catalog).person_of == {}
 
 
 def test_renaming_keeps_the_tracks_and_names_sort_without_case(catalog: Catalog) -> None:
@@ -82,7 +90,7 @@ def test_splitting_moves_some_tracks_to_a_new_person(catalog: Catalog) -> None:
     first, second, *_ = ids(catalog)
     ada = add_person(catalog, "Ada")
     judge(catalog, [first, second], ada, same=True)
-    bob = split_person(catalog, ada, [second], "Bob")
+    bob = split_person(catalog, ada, [second], "Bob").person_id
     people = judgements(catalog)
     assert people.confirmed(ada) == (first,)
     assert people.confirmed(bob) == (second,)

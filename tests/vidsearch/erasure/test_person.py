@@ -90,7 +90,7 @@ def test_a_unique_name_selects_the_person(
     catalog: Catalog, capsys: pytest.CaptureFixture[str]
 ) -> None:
     add_person(catalog, "Bob")
-    twins = sorted(add_person(catalog, "Eve") for _ in range(2))
+    twins = sorted(add_person(catalog, "Eve", same_name=True) for _ in range(2))
     assert main(["forget", catalog.uri, "--person", "Bob"]) == 0
     capsys.readouterr()
     assert main(["forget", catalog.uri, "--person", "Eve"]) == 2

@@ -134,7 +134,7 @@ def test_a_hit_names_the_person_of_the_latest_verdict(catalog: Catalog) -> None:
     first, second = track_ids(catalog, 0)
     ada, bob = add_person(catalog, "Ada"), add_person(catalog, "Bob")
     judge(catalog, [first, second], ada, same=True)
-    judge(catalog, [first], bob, same=True)
+    judge(catalog, [first], bob, same=True, take_from=[ada])
     hits = PhotoSearcher(catalog, PACK).search_faces([face(axis(0))], QUICK).hits
     assert {hit.track_id: hit.person for hit in hits} == {first: "Bob", second: "Ada"}
 

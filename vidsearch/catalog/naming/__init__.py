@@ -1,0 +1,1 @@
+"""Names and verdicts: their result, the conditions of changes, and undo."""
