@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import json
 import math
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vidsearch.storage.files import write_atomically
+from vidsearch.text.parse import read_json, read_toml
 
 METRICS, ANGLES, CONFIG = "metrics.jsonl", "angles.jsonl", "config.toml"
 
@@ -126,7 +126,7 @@ def drop_lines_after(path: Path, step: int) -> None:
     remaining = []
     for text in path.read_text(encoding="utf-8").splitlines():
         try:
-            if json.loads(text)[STEP] <= step:
+            if read_json(text)[STEP] <= step:
                 remaining.append(text)
         except (ValueError, KeyError, TypeError):
             continue
@@ -180,7 +180,7 @@ def read_settings(folder: Path) -> tuple[str, dict[str, Any]]:
     """Return ``config.toml`` as text and as a table; both empty if it is not readable TOML."""
     try:
         text = (folder / CONFIG).read_text(encoding="utf-8")
-        return text, tomllib.loads(text)
+        return text, read_toml(text)
     except (OSError, ValueError):
         return "", {}
 
@@ -189,7 +189,7 @@ def _entries(path: Path) -> list[dict[str, Any]]:
     entries = []
     for text in path.read_text(encoding="utf-8", errors="replace").splitlines():
         try:
-            entry = json.loads(text)
+            entry = read_json(text)
         except ValueError:
             continue
         if isinstance(entry, dict) and isinstance(entry.get(STEP), int):

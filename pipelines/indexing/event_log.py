@@ -33,7 +33,6 @@ killed run has no ``end``. An object store cannot append, so there the log consi
 
 from __future__ import annotations
 
-import json
 import logging
 import time
 from collections.abc import Callable, Iterable
@@ -45,6 +44,7 @@ from typing import Any, Self, TextIO
 from vidsearch.storage.path import StoragePath
 from vidsearch.text.json_text import json_text
 from vidsearch.text.names import portable_name
+from vidsearch.text.parse import read_json
 
 FOLDER = "runs"
 _NAMES = frozenset({"video", "source", "path"})
@@ -194,7 +194,7 @@ def parse_run_log(run_id: str, lines: Iterable[str]) -> RunLog | None:
 
 def _parsed(line: str) -> dict[str, Any] | None:
     try:
-        event = json.loads(line)
+        event = read_json(line)
     except ValueError:
         return None  # the incomplete last line of a killed run
     return event if isinstance(event, dict) and "event" in event and "time" in event else None

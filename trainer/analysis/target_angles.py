@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import numpy as np
 
 from vidsearch.errors import TrainingError
 from vidsearch.evaluation.report.angle_figures import AngleCounts
+from vidsearch.text.parse import read_json
 from vidsearch.training_runs import ANGLES, AnglesLine
 
 LEAST_FACES = 1000
@@ -62,7 +62,7 @@ def target_angle_histograms(run: Path) -> dict[str, AngleCounts]:
 
 def _parse_line(text: str, location: str) -> AnglesLine:
     try:
-        line = AnglesLine.from_json(json.loads(text))
+        line = AnglesLine.from_json(read_json(text))
     except (ValueError, KeyError, TypeError) as error:
         raise TrainingError(
             f"{location}: expected a step and counts of angles ({error}); delete the line"

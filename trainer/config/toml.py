@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import difflib
 import json
-import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import fields, is_dataclass
 from pathlib import Path
@@ -16,6 +15,7 @@ from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 
 from trainer.config.train import TrainConfig
 from vidsearch.errors import ConfigError
+from vidsearch.text.parse import read_toml
 
 Config = TypeVar("Config")
 
@@ -51,8 +51,8 @@ def parse_config(text: str) -> TrainConfig:
         ConfigError: See :func:`read_config`.
     """
     try:
-        table = tomllib.loads(text)
-    except (tomllib.TOMLDecodeError, RecursionError) as error:
+        table = read_toml(text)
+    except ValueError as error:
         raise ConfigError(f"not TOML ({error})") from error
     return from_table(TrainConfig, table)
 
@@ -155,8 +155,8 @@ def _nearest(name: str, names: Iterable[str]) -> str:
 
 def _literal(text: str) -> Any:
     try:
-        return tomllib.loads(f"value = {text}")["value"]
-    except (tomllib.TOMLDecodeError, RecursionError):
+        return read_toml(f"value = {text}")["value"]
+    except ValueError:
         return text
 
 

@@ -19,6 +19,7 @@ from trainer.config.toml import parse_config
 from trainer.config.train import TrainConfig
 from vidsearch.errors import CheckpointError
 from vidsearch.storage.files import file_sha256, sync, unicode_alias
+from vidsearch.text.parse import read_json
 from vidsearch.text.printable import first_line
 
 MANIFEST = "manifest.json"
@@ -81,7 +82,7 @@ class CheckpointManifest:
             raise CheckpointError(f"checkpoint {self.folder}: {name} is damaged; {REMEDY}")
         try:
             if name.endswith(".json"):
-                return json.loads(path.read_text(encoding="utf-8"))
+                return read_json(path.read_text(encoding="utf-8"))
             with unicode_alias(self.folder) as folder:
                 return torch.load(folder / name, map_location="cpu", weights_only=True, mmap=True)
         except MALFORMED as error:
@@ -97,7 +98,7 @@ def read_checkpoint_manifest(folder: Path) -> CheckpointManifest:
         CheckpointError: The folder is not a checkpoint, or has a newer format.
     """
     try:
-        table = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
+        table = read_json((folder / MANIFEST).read_text(encoding="utf-8"))
         written = table["format"]
         manifest = _parse_manifest(folder, table) if written == FORMAT else None
     except MALFORMED as error:

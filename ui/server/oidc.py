@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import importlib.util
-import json
-import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from vidsearch.errors import ConfigError
 from vidsearch.storage.user_folders import home_folder
+from vidsearch.text.parse import read_json, read_toml
 
 REQUIRED_KEYS = (
     "redirect_uri",
@@ -55,7 +54,7 @@ def require_provider(paths: tuple[Path, ...] | None = None) -> None:
 
 def _read_auth_section(path: Path) -> dict[str, Any]:
     try:
-        section = tomllib.loads(path.read_text(encoding="utf-8")).get("auth", {})
+        section = read_toml(path.read_text(encoding="utf-8")).get("auth", {})
     except FileNotFoundError:
         return {}
     except (OSError, ValueError) as error:
@@ -72,6 +71,6 @@ def has_signed_in(cookies: Mapping[str, str]) -> bool:
     if not signed:
         return False
     try:
-        return json.loads(signed).get("is_logged_in") is True
+        return read_json(signed).get("is_logged_in") is True
     except (ValueError, AttributeError):
         return False

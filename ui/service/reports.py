@@ -24,6 +24,7 @@ from vidsearch.evaluation.report import (
     read_report,
 )
 from vidsearch.evaluation.report.report import Cell
+from vidsearch.text.parse import read_json
 from vidsearch.text.printable import printable
 
 _METRICS = "metrics.json"
@@ -66,7 +67,7 @@ def list_reports(allowed: Sequence[str]) -> tuple[ListedReport, ...]:
     reports = []
     for folder in folders_with(_METRICS, allowed):
         try:
-            document = json.loads((folder / _METRICS).read_text(encoding="utf-8"))
+            document = read_json((folder / _METRICS).read_text(encoding="utf-8"))
             written = datetime.fromtimestamp((folder / _METRICS).stat().st_mtime, UTC)
             if "format" in document:
                 entry = ListedReport(folder, str(document["kind"]), str(document["title"]), written)

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from vidsearch.errors import CatalogError, CatalogNotFoundError, CatalogVersionError, ConfigError
 from vidsearch.storage.path import StoragePath
 from vidsearch.text.names import native_name, portable_name
+from vidsearch.text.parse import read_json
 
 FORMAT_VERSION = 2
 """Newest format that can be read. Format 1 has one folder; format 2 adds ``vectors``."""
@@ -98,7 +99,7 @@ def read_meta(root: StoragePath) -> CatalogMeta:
 
 
 def _parse(raw: bytes, root: StoragePath) -> CatalogMeta:
-    fields = json.loads(raw)
+    fields = read_json(raw)
     if not isinstance(fields, dict) or fields.get("format") != _FORMAT:
         raise ConfigError(f"its format is not {_FORMAT!r}")
     version = int(fields["format_version"])

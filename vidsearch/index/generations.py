@@ -44,6 +44,7 @@ from vidsearch.storage.files import sync
 from vidsearch.storage.local_copies import local_copy, remove_local_copies
 from vidsearch.storage.path import StoragePath
 from vidsearch.storage.version_name import VersionName
+from vidsearch.text.parse import read_json
 from vidsearch.text.printable import one_line
 
 _SUPERSEDED_AFTER_S = 3600  # readers that were given an older generation have opened it by then
@@ -236,7 +237,7 @@ def read_generation(catalog: StoragePath, model_id: str, dim: int) -> Generation
 
 def _read(catalog: StoragePath, pointer: bytes) -> Generation:
     try:
-        fields = json.loads(pointer)
+        fields = read_json(pointer)
         name, meta_sha256 = str(fields["generation"]), str(fields["meta_sha256"])
         if VersionName.parse(name, PREFIX) is None or "/" in name:
             raise BrokenGenerationError(f"{CURRENT} names {name!r}, which is not a generation")
@@ -246,7 +247,7 @@ def _read(catalog: StoragePath, pointer: bytes) -> Generation:
         raw = (folder / META).read_bytes()
         if hashlib.sha256(raw).hexdigest() != meta_sha256:
             raise BrokenGenerationError(f"{name}/{META} does not match the checksum in {CURRENT}")
-        meta = GenerationMeta(**json.loads(raw))
+        meta = GenerationMeta(**read_json(raw))
         for file, expected in meta.sha256.items():
             if checksum(folder / file) != expected:
                 raise BrokenGenerationError(f"{name}/{file} is torn or damaged")
@@ -290,7 +291,7 @@ def _is_removable(folder: StoragePath) -> bool:
 def current_name(catalog: StoragePath) -> str | None:
     """Return the name in ``CURRENT``, without reading the generation."""
     try:
-        fields: Any = json.loads(catalog.child("index").child(CURRENT).read())
+        fields: Any = read_json(catalog.child("index").child(CURRENT).read())
         return str(fields["generation"])
     except (OSError, ValueError, KeyError, TypeError):
         return None

@@ -39,7 +39,6 @@ Full format (``#`` marks optional fields)::
 from __future__ import annotations
 
 import json
-import tomllib
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, cast
@@ -61,6 +60,7 @@ from vidsearch.models.pack import (
 )
 from vidsearch.models.strict_toml import convert
 from vidsearch.storage.files import write_atomically
+from vidsearch.text.parse import read_toml
 from vidsearch.text.printable import first_line
 
 FORMAT = 1
@@ -189,7 +189,7 @@ def write_pack(pack: ModelPack, folder: Path) -> Path:
     """
     text = to_toml(pack)
     try:
-        _pack(tomllib.loads(text))
+        _pack(read_toml(text))
     except (PackFormatError, ConfigError) as error:
         raise PackFormatError(f"pack {pack.name} cannot be written: {error}") from error
     verify_pack(pack, folder)
@@ -263,11 +263,8 @@ def _value(value: object) -> str:
 
 def _parsed(raw: bytes) -> dict[str, Any]:
     try:
-        return tomllib.loads(raw.decode("utf-8"))
-    except (
-        ValueError,
-        RecursionError,
-    ) as error:  # invalid UTF-8 or TOML, too many digits or brackets
+        return read_toml(raw.decode("utf-8"))
+    except ValueError as error:
         raise PackFormatError(f"not valid TOML ({first_line(error)})") from error
 
 

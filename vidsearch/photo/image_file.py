@@ -21,6 +21,9 @@ from vidsearch.photo.query_warning import QueryWarning, WarningCode
 MAX_PIXELS: Final = 100_000_000
 """Most pixels of a photo that is decoded. The header states them, so rejection is cheap."""
 
+_MAX_WEBP_PIXELS: Final = 50_000_000
+"""Most pixels of a WebP photo. Its decoder takes 16 bytes a pixel, the others take 4 at most."""
+
 MAX_FRAMES: Final = 16
 """Most frames or pages of one file that are decoded to find a face."""
 
@@ -95,6 +98,11 @@ def _raw_error(label: str, error: Exception) -> PhotoError:
         f"{label} is a camera raw file that cannot be read ({error}); copy it again, or export it "
         "as JPEG"
     )
+
+
+def most_pixels(image: Pillow.Image) -> int:
+    """Return the most pixels that are decoded of an opened image of any shape, by its format."""
+    return _MAX_WEBP_PIXELS if image.format == "WEBP" else MAX_PIXELS
 
 
 def load_pixels(image: Pillow.Image, longest: int) -> None:

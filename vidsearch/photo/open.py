@@ -27,6 +27,7 @@ from vidsearch.photo.image_file import (
     frame_warning,
     frame_warnings,
     load_pixels,
+    most_pixels,
     open_image,
     spaced_frames,
 )
@@ -229,10 +230,11 @@ def _only_zeros(file: BinaryIO) -> bool:
 
 def _pixels(image: Pillow.Image, name: str, label: str, extra: tuple[QueryWarning, ...]) -> Photo:
     width, height = image.size
-    if width * height > MAX_PIXELS:
+    most = most_pixels(image)
+    if width * height > most:
         raise PhotoError(
-            f"{label} has {width} x {height} pixels; at most {_MILLIONS} million are decoded; "
-            "save a smaller copy"
+            f"{label} has {width} x {height} pixels; at most {most // 1_000_000} million are "
+            "decoded; save a smaller copy"
         )
     if width < 1 or height < 1:
         raise PhotoError(f"{label} has no pixels ({width} x {height}); pass another photo")

@@ -19,6 +19,7 @@ BACKGROUND = (255, 255, 255)
 """Colour behind transparent parts: white, as in a viewer."""
 
 _ROWS_AT_ONCE = 256
+_RESIZED_MODES = ("RGB", "CMYK", "LAB", "L")
 _PROFILE_SPACES = {"RGB": "RGB ", "CMYK": "CMYK", "L": "GRAY", "LAB": "Lab "}
 
 
@@ -41,7 +42,7 @@ def to_upright_rgb(file_image: Pillow.Image, max_side: int) -> Image:
     """
     orientation = _orientation(file_image)
     profile = file_image.info.get("icc_profile")
-    plain = _eight_bit(file_image)
+    plain = _reduced(file_image, max(file_image.size) // max_side)
     if max(plain.size) > max_side:
         # Box filtering by an integer factor first bounds time and memory of the LANCZOS step.
         plain.thumbnail((max_side, max_side), Pillow.Resampling.LANCZOS, reducing_gap=2.0)
@@ -63,6 +64,27 @@ def _orientation(file_image: Pillow.Image) -> int:
     return orientation if isinstance(orientation, int) and 1 <= orientation <= 8 else 1
 
 
+def _reduced(file_image: Pillow.Image, factor: int) -> Pillow.Image:
+    """Return the image in a mode with 8-bit samples, its sides divided by a whole factor.
+
+    A large image that needs another mode is converted band by band. A whole converted copy of it
+    would double the memory.
+    """
+    as_it_is = file_image.mode in _RESIZED_MODES and "transparency" not in file_image.info
+    if factor < 2 or as_it_is:
+        return _eight_bit(file_image)
+    width, height = file_image.size
+    rows = factor * max(_ROWS_AT_ONCE // factor, 1)
+    reduced: Pillow.Image | None = None
+    for top in range(0, height, rows):
+        band = file_image.crop((0, top, width, min(top + rows, height)))
+        band = _flatten(_eight_bit(band)).reduce(factor)
+        if reduced is None:
+            reduced = Pillow.new(band.mode, (band.width, -(-height // factor)))
+        reduced.paste(band, (0, top // factor))
+    return reduced if reduced is not None else _eight_bit(file_image)
+
+
 def _eight_bit(file_image: Pillow.Image) -> Pillow.Image:
     """Return the image in a mode with 8-bit samples that can be resized."""
     if file_image.mode.startswith("I;16") or file_image.mode == "I":
@@ -71,7 +93,7 @@ def _eight_bit(file_image: Pillow.Image) -> Pillow.Image:
         raise PhotoError("its samples are floating-point numbers")
     if file_image.mode in ("P", "PA", "LA", "RGBa", "La") or "transparency" in file_image.info:
         return file_image.convert("RGBA")
-    if file_image.mode in ("RGB", "RGBA", "CMYK", "LAB", "L"):
+    if file_image.mode in ("RGBA", *_RESIZED_MODES):
         return file_image
     return file_image.convert("RGB")  # 1, YCbCr, HSV, RGBX
 

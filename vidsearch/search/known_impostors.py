@@ -27,6 +27,7 @@ from vidsearch.errors import VidsearchError
 from vidsearch.models.calibration import Calibration
 from vidsearch.results.threshold_advice import LEVELS, KnownImpostorPairs
 from vidsearch.search.false_hits import expected_shares
+from vidsearch.text.parse import read_json
 
 _FILE = "advice.json"
 _FORMAT = 2
@@ -83,7 +84,7 @@ def known_impostor_pairs(
 
 def _cached(catalog: Catalog, key: dict[str, object]) -> KnownImpostorPairs | None:
     try:
-        content = json.loads(catalog.root.child(_FILE).read())
+        content = read_json(catalog.root.child(_FILE).read())
         if content["key"] != key:
             return None
         pairs, reached, expected = content["certain"]

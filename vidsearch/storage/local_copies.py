@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import shutil
 import tempfile
 from pathlib import Path
 
 from vidsearch.storage.path import StoragePath
 from vidsearch.storage.user_folders import cache_folder
+from vidsearch.text.parse import read_json
 
 
 def _cache_folder(root: StoragePath) -> Path:
@@ -50,7 +50,7 @@ def local_copy(root: StoragePath, name: str, description: str) -> Path:
         source = root.child("index").child(name)
         raw = source.child(description).read()
         (staged / description).write_bytes(raw)
-        for file in json.loads(raw)["sha256"]:
+        for file in read_json(raw)["sha256"]:
             source.child(Path(file).name).download(staged / Path(file).name)
         staged.rename(copy)
     except (OSError, ValueError, KeyError, TypeError):

@@ -10,7 +10,9 @@ arrays of numbers, booleans and text, and arrays of objects that were read here.
 
 from __future__ import annotations
 
+import io
 import math
+import mmap
 import os
 import pickle
 import re
@@ -21,6 +23,7 @@ from typing import Any, BinaryIO, NoReturn
 import numpy as np
 
 from vidsearch.errors import ConfigError
+from vidsearch.storage.pickle_sizes import check_pickle_sizes
 from vidsearch.text.printable import one_line, printable
 
 _PLAIN = re.compile(r"[<>=|]?(b1|[iu][1248]|f[248]|c8|c16|[SU][0-9]{0,9}|O8?)", re.ASCII)
@@ -59,7 +62,7 @@ def read_plain_pickle(stream: BinaryIO, name: str, *, encoding: str = "latin1") 
         OSError: The stream cannot be read.
     """
     try:
-        return _Unpickler(stream, encoding=encoding).load()
+        return _Unpickler(_checked_sizes(stream), encoding=encoding).load()
     except _RefusedError as refused:
         raise ConfigError(
             f"pickle {name} is refused: it contains {printable(str(refused))}, which could run "
@@ -72,6 +75,22 @@ def read_plain_pickle(stream: BinaryIO, name: str, *, encoding: str = "latin1") 
         raise ConfigError(
             f"{name} is not a readable pickle ({one_line(error)}); copy or download it again"
         ) from error
+
+
+def _checked_sizes(stream: BinaryIO) -> BinaryIO:
+    """Return the stream, or a copy of one that cannot be read twice, at the same position."""
+    if not stream.seekable():
+        stream = io.BytesIO(stream.read())
+    begin = stream.tell()
+    try:
+        mapped = mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ)
+    except (OSError, ValueError):  # in memory, or empty
+        check_pickle_sizes(stream.read())
+        stream.seek(begin)
+        return stream
+    with mapped:
+        check_pickle_sizes(mapped, begin)
+    return stream
 
 
 class _RefusedError(Exception):

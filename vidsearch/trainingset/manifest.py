@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, get_args
 
 from vidsearch.errors import TrainingSetError
 from vidsearch.faces.geometry.align import TEMPLATES, AlignmentTemplate
+from vidsearch.text.parse import read_json
 
 FORMAT = 1
 MANIFEST = "trainingset.json"
@@ -76,7 +76,7 @@ def read_set_manifest(folder: Path) -> TrainingSetManifest:
     path = folder / MANIFEST
     try:
         with path.open("rb") as stream:
-            return _parse_manifest(json.loads(stream.read(MAX_BYTES)))
+            return _parse_manifest(read_json(stream.read(MAX_BYTES)))
     except OSError as error:
         raise TrainingSetError(
             f"{path} cannot be read ({error.strerror}); name a folder made by vidsearch prepare"

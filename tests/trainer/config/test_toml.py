@@ -37,6 +37,9 @@ def test_any_config_is_read_back_equal(
 @pytest.mark.parametrize(
     ("text", "message"),
     [
+        ("steps = 1" + "0" * 5000, "not TOML"),
+        ("seed = 0x1" + "0" * 5000, "an integer has more than 64 bits"),
+        ("steps = " + "[" * 100_000, "not TOML"),
         ("steps = true", "steps must be a whole number; got True"),
         ("[optim]\nlr = false", "optim.lr must be a number; got False"),
         ("[optim]\nlr = [0.1]", r"optim.lr must be a number; got \[0.1\]"),

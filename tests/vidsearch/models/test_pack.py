@@ -237,7 +237,7 @@ MALFORMED: dict[str, tuple[Edit, str]] = {
     ),
     "slope": (replace("slope = 25.5", "slope = -1"), "slope must be positive"),
     "slope inf": (replace("slope = 25.5", "slope = inf"), "slope must be a finite number"),
-    "slope huge": (replace("slope = 25.5", "slope = 1" + "0" * 400), "too large"),
+    "slope huge": (replace("slope = 25.5", "slope = 1" + "0" * 400), "64 bits"),
     "slope endless": (replace("slope = 25.5", "slope = 1" + "0" * 5000), "not valid TOML"),
     "files not a list": (replace("[[files]]", "[files]"), "files must be an array of tables"),
     "path upwards": (

@@ -6,6 +6,8 @@ import io
 import os
 import pickle
 import struct
+import tracemalloc
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -178,3 +180,41 @@ def test_any_damage_is_one_line(data: st.DataObject) -> None:
         read_plain_pickle(io.BytesIO(bytes(content)), "x")
     except ConfigError as error:
         assert "\n" not in str(error)  # noqa: PT017
+
+
+@pytest.mark.parametrize(
+    "hostile",
+    [
+        b"\x80\x04Nr\xff\xff\xff\x0f.",  # LONG_BINPUT: place 268,435,455
+        b"Np268435455\n.",  # PUT as text
+        b"\x80\x04N\x95" + struct.pack("<Q", 1 << 40) + b".",  # FRAME
+        b"\x80\x04\x8e" + struct.pack("<Q", 3 << 30) + b".",  # BINBYTES8
+        b"\x80\x05\x96" + struct.pack("<Q", 3 << 30) + b".",  # BYTEARRAY8
+        b"\x80\x04B\xff\xff\xff\xff.",  # BINBYTES
+        b"\x80\x04X\xff\xff\xff\xff.",  # BINUNICODE
+        b"\x80\x04\x8b\xff\xff\xff\x7f.",  # LONG4
+        b"(cnumpy\ndtype\nl" + b"Nr\x00\x00\x00\x40.",  # behind arguments of two lines
+    ],
+)
+@pytest.mark.parametrize("on_disk", [False, True])
+def test_a_stated_size_beyond_the_file_takes_no_memory(
+    tmp_path: Path, hostile: bytes, on_disk: bool
+) -> None:
+    path = tmp_path / "hostile.pkl"
+    path.write_bytes(hostile)
+    read = partial(load_plain_pickle, path)
+    if not on_disk:
+        read = partial(read_plain_pickle, io.BytesIO(hostile), "hostile")
+    tracemalloc.start()
+    try:
+        with pytest.raises(ConfigError, match=r"not a readable pickle \(it states"):
+            read()
+        assert tracemalloc.get_traced_memory()[1] < 1 << 20
+    finally:
+        tracemalloc.stop()
+
+
+def test_a_pickle_is_read_from_the_position_of_its_stream() -> None:
+    stream = io.BytesIO(b"\xff" * 7 + pickle.dumps([1, b"x" * 300]))
+    stream.seek(7)
+    assert read_plain_pickle(stream, "x") == [1, b"x" * 300]

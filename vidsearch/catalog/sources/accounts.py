@@ -7,7 +7,6 @@ erasure can remove the lines about a video.
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -17,6 +16,7 @@ from vidsearch.errors import CatalogWriteError
 from vidsearch.storage.path import StoragePath
 from vidsearch.text.json_text import json_text
 from vidsearch.text.names import native_name, portable_name
+from vidsearch.text.parse import read_json
 from vidsearch.text.printable import one_line
 from vidsearch.video.discovery.account import Account, Scope
 
@@ -110,7 +110,7 @@ def _stored(folder: StoragePath) -> Iterator[tuple[str, SourceStatus]]:
             continue
         try:
             lines = folder.child(name).read().decode("utf-8", "replace").splitlines()
-            yield name, _parsed([json.loads(line) for line in lines])
+            yield name, _parsed([read_json(line) for line in lines])
         except (OSError, ValueError, LookupError, TypeError):
             continue
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -11,6 +10,7 @@ import click
 
 from vidsearch.commands.options import SOME_INPUTS_FAILED
 from vidsearch.text.json_text import json_text
+from vidsearch.text.parse import read_json
 from vidsearch.text.printable import printable
 
 if TYPE_CHECKING:
@@ -63,7 +63,7 @@ def finish(report: Report, out: str, as_json: bool) -> int:
     folder = write_report(report, out)
     status = SOME_INPUTS_FAILED if any(not group.remark for group in report.left_out) else 0
     if as_json:
-        print(json_text(json.loads((folder / METRICS).read_text(encoding="utf-8"))))
+        print(json_text(read_json((folder / METRICS).read_text(encoding="utf-8"))))
         return status
     print(printable(report.title))
     width = max((len(line.label) for line in report.headlines), default=0)

@@ -19,6 +19,7 @@ from vidsearch.evaluation.report.report import (
     Section,
 )
 from vidsearch.text.json_text import valid_json
+from vidsearch.text.parse import read_json
 
 OUTLINE = "outline.json"
 IMAGE_FOLDER = "pictures"
@@ -95,7 +96,7 @@ def read_outline(
         ConfigError: ``outline.json`` is damaged.
     """
     try:
-        outline = json.loads((folder / OUTLINE).read_text(encoding="utf-8"))
+        outline = read_json((folder / OUTLINE).read_text(encoding="utf-8"))
         headlines = tuple(Headline(**line) for line in outline["headlines"])
         sections = tuple(
             Section(

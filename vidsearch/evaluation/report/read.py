@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,6 +11,7 @@ from vidsearch.errors import ConfigError
 from vidsearch.evaluation.report.report import Measure, Scores
 from vidsearch.evaluation.report.write import FORMAT, METRICS, SCORES
 from vidsearch.storage.files import arrow_file
+from vidsearch.text.parse import read_json
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -51,7 +51,7 @@ def read_report(folder: str | os.PathLike[str]) -> StoredReport:
     """
     path = Path(folder)
     try:
-        document = json.loads((path / METRICS).read_text(encoding="utf-8"))
+        document = read_json((path / METRICS).read_text(encoding="utf-8"))
     except OSError as error:
         raise ConfigError(
             f"{str(folder)!r} holds no report: {METRICS} cannot be read ({error.strerror}); name a "

@@ -13,7 +13,13 @@ from vidsearch.video.pyav.geometry.orientation import Orientation
 from vidsearch.video.pyav.geometry.pixel_aspect import AspectDecoder
 from vidsearch.video.types import FrameGeometry
 
-_UNSPECIFIED = 2  # AVCOL_SPC_UNSPECIFIED
+# Colour matrices by their codes in H.273, as in AVColorSpace of FFmpeg.
+_BT709, _UNSPECIFIED, _BT601, _BT2020 = 1, 2, 5, 9
+_CONVERTED = frozenset((0, 1, 2, 3, 4, 5, 6, 7, 9))
+# BT.2020 with constant luminance and ICtCp have the wide colours of BT.2020.
+_NEAREST = {10: _BT2020, 14: _BT2020}
+# The matrices 12 and 13 are derived from the primaries.
+_OF_PRIMARIES = {1: _BT709, 9: _BT2020}
 _AVERAGE = av.video.reformatter.Interpolation.AREA  # cheapest filter that reads every pixel
 _SMOOTH = av.video.reformatter.Interpolation.BILINEAR
 
@@ -81,21 +87,31 @@ class FrameConverter:
         pixels: str,
         interpolation: av.video.reformatter.Interpolation,
     ) -> Image:
-        # HD video without a stated matrix is BT.709 by convention; FFmpeg assumes BT.601.
-        unstated_hd = frame.colorspace == _UNSPECIFIED and (
-            frame.width >= 1280 or frame.height > 576
-        )
         reformatted = reformatter.reformat(
             frame,
             width=width,
             height=height,
             format=pixels,
-            src_colorspace=av.video.reformatter.Colorspace.ITU709 if unstated_hd else None,
+            src_colorspace=_colour_matrix(frame),
             interpolation=interpolation,
             threads=1,
         )
         array: Image = np.ascontiguousarray(reformatted.to_ndarray())
         return array
+
+
+def _colour_matrix(frame: av.VideoFrame) -> int | None:
+    """Return the matrix to convert the colours with, by its code in H.273; None as stated.
+
+    FFmpeg converts with the matrices of ``_CONVERTED``. Another one is replaced by the nearest.
+    """
+    stated = frame.colorspace
+    if stated == _UNSPECIFIED:
+        # HD video without a stated matrix is BT.709 by convention; FFmpeg assumes BT.601.
+        return _BT709 if frame.width >= 1280 or frame.height > 576 else None
+    if stated in _CONVERTED:
+        return None
+    return _NEAREST.get(stated) or _OF_PRIMARIES.get(frame.color_primaries, _BT601)
 
 
 def _square_size(width: int, height: int, pixel_aspect: Fraction | None) -> tuple[int, int]:
