@@ -43,6 +43,18 @@ def lists(folder: Path) -> dict[str, bytes]:
         "file URLs of a host": urls.replace("file://", "file://localhost").encode(),
         "file URLs with one slash": urls.replace("file://", "file:").encode(),
         "ending in another case": plain.replace(".mp4", ".MP4").encode(),
+        "end mark of DOS": plain.replace("\n", "\r\n").encode() + b"\r\n\x1a",
+        "end marks that pad a block": plain.encode() + b"\n" + 40 * b"\x1a",
+        "end mark in UTF-16": f"{plain}\r\n\x1a".encode("utf-16"),
+        "NUL at the end": f"{plain}\n\0".encode(),
+        "joined by cat, each with a mark": plain.encode("utf-8-sig").replace(
+            b"\ntake", b"\n\xef\xbb\xbftake"
+        ),
+        "joined by cat without a line end": plain.encode("utf-8-sig").replace(
+            b"\ntake", b"\xef\xbb\xbftake"
+        ),
+        "UTF-16 joined by cat": "\n".join(["\ufeff" + name for name in NAMES]).encode("utf-16-le"),
+        "quotation marks of Word": "\n".join(f"\u201c{name}\u201d" for name in NAMES).encode(),
         "find -print0": b"".join(name.encode() + b"\0" for name in NAMES).replace(
             "ë".encode(), "e\u0308".encode()
         ),

@@ -54,6 +54,10 @@ TABLES: dict[str, Callable[[Rows], bytes]] = {
     ),
     "line ends of old Macs": lambda rows: _separated(rows, ",").replace("\n", "\r").encode(),
     "no line end at the end": lambda rows: _separated(rows, ",").encode().rstrip(b"\n"),
+    "end mark of DOS": lambda rows: _separated(rows, ";").replace("\n", "\r\n").encode() + b"\x1a",
+    "end mark of DOS in UTF-16": lambda rows: (_separated(rows, "\t") + "\x1a\x1a").encode(
+        "utf-16"
+    ),
     "blank lines": lambda rows: _separated(rows, ",").replace("\n", "\n\n").encode(),
 }
 
@@ -68,6 +72,7 @@ LISTS: dict[str, Callable[[Rows], bytes]] = {
     "line ends of Windows": lambda rows: _separated(rows, " ").replace("\n", "\r\n").encode(),
     "line ends of old Macs": lambda rows: _separated(rows, "\t").replace("\n", "\r").encode(),
     "no line end at the end": lambda rows: _separated(rows, " ").encode().rstrip(b"\n"),
+    "end mark of DOS": lambda rows: _separated(rows, " ").encode() + b"\x1a\0\0",
     "blank lines": lambda rows: _separated(rows, " ").replace("\n", "\n\n").encode(),
 }
 
@@ -77,5 +82,13 @@ REFUSED: dict[str, tuple[bytes, str]] = {
     "Shift JIS": ("name\n写真\n".encode("shift_jis"), r"line 2 is not UTF-8 text"),
     "cut in a letter": ("name\nZoë\n".encode("utf-16")[:-3], "is not complete UTF-16-LE text"),
     "an Excel workbook": (b"PK\3\4\x14\0\6\0\x08\0\0\0!\0\xb5\xb2", "is not a text file"),
+    "joined of two encodings": (
+        b"name\nAnn\n" + "name\nZoë\n".encode("utf-16"),
+        "has lines in UTF-16 among others",
+    ),
+    "a photo with a comment": (
+        b"\xff\xd8\xff\xe0\0\x10JFIF\0\1\n\xff\xfe\0\6hi",
+        "is not a text file",
+    ),
     "a photo": (b"\xff\xd8\xff\xe0\0\x10JFIF\0\1", "is not a text file"),
 }

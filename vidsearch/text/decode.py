@@ -20,7 +20,10 @@ _MARKS: Final = (
     (codecs.BOM_UTF16_BE, "UTF-16-BE"),
     (codecs.BOM_UTF8, "UTF-8"),
 )
+_UTF_16_MARKS: Final = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 _MARK: Final = "\ufeff"
+_END_MARK: Final = "\x1a"
+_END_PADDING: Final = f"{_END_MARK}\0 \t\n"
 _SAMPLE_BYTES: Final = 1 << 16
 _MOSTLY: Final = 0.75
 _TEXT_CONTROLS: Final = frozenset(b"\0\t\n\f\r")
@@ -31,8 +34,9 @@ _EXCEL_SEPARATOR: Final = "sep="
 def decode_text(content: bytes, name: str, *, keep_bytes: bool = False) -> str:
     r"""Return the text of a file in UTF-8, UTF-16 or UTF-32, with line ends as ``\n``.
 
-    Byte order marks are removed, also in front of later lines, where joined files leave them.
-    UTF-16 without a mark is recognised by the zero bytes of its letters or line ends.
+    Byte order marks are removed, also in front of later lines, where joined files leave them. So is
+    the end mark of DOS (0x1A) with what pads it. UTF-16 without a mark is recognised by the zero
+    bytes of its letters or line ends.
 
     Args:
         content: The whole file.
@@ -49,13 +53,26 @@ def decode_text(content: bytes, name: str, *, keep_bytes: bool = False) -> str:
         'Zoë\nAnn'
     """
     encoding, start = _encoding(content)
+    if not start and _has_utf_16_lines(content):
+        raise ConfigError(
+            f"{printable(name)} has lines in UTF-16 among others, as 'cat' joins them; save it as "
+            "UTF-8"
+        )
     errors = "surrogateescape" if keep_bytes and encoding == "UTF-8" else "strict"
     try:
         text = content[start:].decode(encoding, errors)
     except UnicodeDecodeError as error:
         raise _not_text(content, start + error.start, encoding, name) from None
-    text = text.replace("\r\n", "\n").replace("\r", "\n")
+    text = _without_end_mark(text.replace("\r\n", "\n").replace("\r", "\n"))
     return text.replace(f"\n{_MARK}", "\n") if _MARK in text else text
+
+
+def _without_end_mark(text: str) -> str:
+    """Return a text without the end mark of DOS, unless other text follows the mark."""
+    content = text.rstrip(_END_PADDING)
+    return (
+        text[: text.index(_END_MARK, len(content))] if _END_MARK in text[len(content) :] else text
+    )
 
 
 def read_text(path: Path) -> str:
@@ -137,6 +154,12 @@ def _encoding(content: bytes) -> tuple[str, int]:
         return encoding, 0
     # A list separated by NUL may have all its zero bytes at odd places too.
     return (encoding if line_end in sample and not _is_utf8(sample) else "UTF-8"), 0
+
+
+def _has_utf_16_lines(content: bytes) -> bool:
+    """Return True if text begins in another encoding and continues in UTF-16 with a mark."""
+    first = min((at for mark in _UTF_16_MARKS if (at := content.find(mark)) >= 0), default=0)
+    return first > 0 and b"\0" in content[first:] and _is_utf8(content[:first])
 
 
 def _is_utf8(sample: bytes) -> bool:

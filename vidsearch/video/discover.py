@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from vidsearch.errors import ConfigError, VideoOpenError, VidsearchError
-from vidsearch.text.names import composed
+from vidsearch.text.names import composed, is_unicode
 from vidsearch.text.printable import printable
 from vidsearch.video.discovery.account import Discovery, Scope, SourceFailure, Tally
 from vidsearch.video.discovery.entries import Entry, EntryKind, VideoSource
@@ -100,7 +100,7 @@ class _Search:
                 found = found or entry.kind in _FOUND or entry.error is not None
                 yield entry
             if not found:
-                raise _nothing_found(source, tally)
+                raise _nothing_found(source, tally, list_line)
         except VidsearchError as error:
             yield Entry(EntryKind.FAILED, source, error=error)
 
@@ -115,7 +115,9 @@ class _Search:
         if WILDCARDS & set(source):
             return self.folders.glob(source)
         origin = f" ({list_line})" if list_line else ""
-        raise VideoOpenError(f"'{printable(source)}'{origin} does not exist; check the path")
+        raise VideoOpenError(
+            f"'{printable(source)}'{origin} does not exist; {_remedy('path', source, list_line)}"
+        )
 
     def _expand_path(self, path: Path, source: str) -> Iterator[Entry]:
         name = absolute(path)
@@ -160,14 +162,20 @@ def _scope_name(source: str, entries: Tally) -> str | None:
     return f"@{absolute(local_path(source[1:]))}"
 
 
-def _nothing_found(source: str, tally: Tally) -> ConfigError:
+def _remedy(part: str, source: str, list_line: str) -> str:
+    if not list_line or is_unicode(source):
+        return f"check the {part}"
+    return f"its name is not UTF-8 text: check the {part}, or save the list as UTF-8"
+
+
+def _nothing_found(source: str, tally: Tally, list_line: str) -> ConfigError:
     """Return the error for a source without videos."""
     name = printable(source)
     if not tally.entries:
         if source.startswith("@"):
             return ConfigError(f"the list '{name}' names no file; write one name per line")
         if WILDCARDS & set(source):
-            return ConfigError(f"'{name}' matches no file; check the pattern")
+            return ConfigError(f"'{name}' matches no file; {_remedy('pattern', source, list_line)}")
     account = tally.account()
     others = (
         (sum(account.passed_over.values()), "passed over"),

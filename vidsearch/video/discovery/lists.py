@@ -15,7 +15,8 @@ from vidsearch.text.printable import printable
 from vidsearch.video.source import is_remote
 
 _COMMENT: Final = "#"
-_QUOTES: Final = ('"', "'")
+_QUOTES: Final = ('""', "''", "\u201c\u201d", "\u201e\u201c", "\u00ab\u00bb")
+_MARK: Final = "\ufeff"
 _EMPTY_COLUMNS: Final = ",;\t "
 
 
@@ -24,8 +25,8 @@ def read_list(path: Path) -> Iterator[tuple[int, str]]:
 
     A name is a path relative to the list's folder, an absolute path, or a URI. Quotation marks,
     spaces around the name and empty columns behind it are left out if no file has that name. ``#``
-    begins a comment, unless a file has this name. A list that contains NUL is split at NUL instead,
-    as written by ``find -print0``, and has no comments.
+    begins a comment, unless a file has this name. A list that has NUL between names is split at NUL
+    instead, as written by ``find -print0``, and has no comments.
 
     Args:
         path: The list, in UTF-8, UTF-16 or UTF-32. In UTF-8, names may have any bytes.
@@ -41,18 +42,29 @@ def read_list(path: Path) -> Iterator[tuple[int, str]]:
             f"the list '@{printable(str(path))}' cannot be read ({error.strerror}); check the path"
         ) from error
     text = decode_text(content, str(path), keep_bytes=True)
-    if "\0" in text:
-        names = os.fsdecode(content.removeprefix(b"\xef\xbb\xbf")).split("\0")
-        yield from (
-            (number, name if is_remote(name) else str(path.parent / name))
-            for number, name in enumerate(names, 1)
-            if name
-        )
+    lines = text.rstrip("\0")
+    if "\0" in lines or (lines != text and existing_path(path.parent / lines) is not None):
+        yield from _separated_by_nul(content, path)
         return
-    for number, line in enumerate(text.split("\n"), 1):
-        name = _named(line, path.parent) if line.strip() else None
-        if name is not None:
-            yield number, name
+    for number, line in enumerate(lines.split("\n"), 1):
+        for part in _unjoined(line, path.parent):
+            name = _named(part, path.parent) if part.strip() else None
+            if name is not None:
+                yield number, name
+
+
+def _separated_by_nul(content: bytes, path: Path) -> Iterator[tuple[int, str]]:
+    names = os.fsdecode(content.removeprefix(b"\xef\xbb\xbf")).split("\0")
+    for number, name in enumerate(names, 1):
+        if name:
+            yield number, name if is_remote(name) else str(path.parent / name)
+
+
+def _unjoined(line: str, folder: Path) -> list[str]:
+    """Return the lines of two lists that were joined without a line end between them."""
+    if _MARK not in line or existing_path(folder / line.strip()) is not None:
+        return [line]
+    return line.split(_MARK)
 
 
 def existing_path(path: Path) -> Path | None:
@@ -83,7 +95,7 @@ def _spellings(line: str) -> list[str]:
     stripped = line.strip()
     bare = stripped.rstrip(_EMPTY_COLUMNS)
     spellings = [line, stripped, bare]
-    if len(bare) > 1 and bare[0] == bare[-1] and bare[0] in _QUOTES:
+    if len(bare) > 1 and bare[0] + bare[-1] in _QUOTES:
         spellings.append(bare[1:-1])
     if spellings[-1].lower().startswith("file:/"):
         spellings.append(path_of_url("file://" + spellings[-1][len("file:") :].removeprefix("//")))
