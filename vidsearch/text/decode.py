@@ -158,7 +158,8 @@ def _encoding(content: bytes) -> tuple[str, int]:
 
 def _has_utf_16_lines(content: bytes) -> bool:
     """Return True if text begins in another encoding and continues in UTF-16 with a mark."""
-    first = min((at for mark in _UTF_16_MARKS if (at := content.find(mark)) >= 0), default=0)
+    positions = [content.find(mark) for mark in _UTF_16_MARKS if mark in content]
+    first = min(positions, default=0)
     return first > 0 and b"\0" in content[first:] and _is_utf8(content[:first])
 
 
