@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import signal
 import sys
 from typing import TYPE_CHECKING, Literal
 
@@ -178,8 +177,6 @@ def index(
     )
     if log is not None:
         _log_to_file(log)
-    # Service managers stop a program with SIGTERM: treat it as Ctrl-C.
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
     return _run(catalog, list(sources), config, cluster, model, watch, as_json)
 
 

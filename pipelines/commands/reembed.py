@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import signal
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -74,8 +73,6 @@ def reembed(
             device=device,
         ),
     )
-    # Service managers stop a program with SIGTERM: treat it as Ctrl-C.
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
     report = reembed_catalog(catalog, model, settings, show_progress=True)
     for video in report.lost_videos:
         print(

@@ -8,7 +8,7 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -558,11 +558,3 @@ def test_a_former_pack_that_is_gone_or_replaced_is_said(
     tiny_packs.write_tiny_pack(mine, seed=7)
     with pytest.raises(ConfigError, match="put the former pack back"):
         reembed(place, str(mine))
-
-
-@pytest.fixture(autouse=True)
-def no_handler_stays() -> Iterator[None]:
-    """The command makes SIGTERM a Ctrl-C; other tests want it as it was."""
-    before = signal.getsignal(signal.SIGTERM)
-    yield
-    signal.signal(signal.SIGTERM, before)

@@ -18,7 +18,7 @@ from vidsearch.commands.app import Group, Registry, usage_line
 from vidsearch.commands.streams import OutputStream, decode_names_as_utf8, standard_streams
 from vidsearch.errors import VidsearchError, reason
 from vidsearch.libraries import installation_error
-from vidsearch.processes import BROKEN_PIPE_STATUS
+from vidsearch.processes import BROKEN_PIPE_STATUS, terminated_as_interrupted
 from vidsearch.text.log_lines import LineFormatter
 from vidsearch.text.printable import printable
 from vidsearch.version import __version__
@@ -94,7 +94,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """
     if argv is None:
         decode_names_as_utf8()
-    with standard_streams() as output:
+    with terminated_as_interrupted(), standard_streams() as output:
         try:
             return _flushed(sys.argv[1:] if argv is None else argv, output)
         except VidsearchError as error:

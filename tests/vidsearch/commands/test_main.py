@@ -178,6 +178,20 @@ def test_errors_are_one_line_and_an_exit_status(
     assert (out, err) == ("", f"{line}\n")
 
 
+def test_sigterm_ends_a_command_as_ctrl_c_does(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def run() -> int:
+        os.kill(os.getpid(), signal.SIGTERM)
+        return 0
+
+    answering(monkeypatch, run)
+    before = signal.getsignal(signal.SIGTERM)
+    assert main(["answer"]) == 130
+    assert capsys.readouterr().err == "vidsearch: stopped; repeat the command to continue\n"
+    assert signal.getsignal(signal.SIGTERM) == before
+
+
 def test_a_command_returns_its_status(monkeypatch: pytest.MonkeyPatch) -> None:
     answering(monkeypatch, lambda: 3)
     assert main(["answer"]) == 3
