@@ -15,6 +15,7 @@ from vidsearch.datatypes import TimeSpan, Track
 from vidsearch.faces.track import Tracker
 from vidsearch.models.registry import LoadedPack
 from vidsearch.read_options import Anchor
+from vidsearch.video.losses.losses import NO_LOSSES, Faults
 from vidsearch.video.slices import FrameHash, ShotStart
 
 
@@ -47,6 +48,7 @@ class SliceJoiner:
         self._tracker: Tracker = new_tracker(models, config)
         self._frames_sampled = self._faces_seen = self._faces_too_poor = 0
         self._decoded = self._errors = self._damaged = 0
+        self._losses = NO_LOSSES
         self._end: Fraction | None = None
         self._end_s = 0.0
         self._seekable = True
@@ -71,8 +73,7 @@ class SliceJoiner:
         report = self.video.expected.compare(
             self._decoded,
             self._end,
-            self._errors,
-            self._damaged,
+            Faults(errors=self._errors, damaged=self._damaged, losses=self._losses),
             file=self.video.file,
             ends=self.video.ends,
         )
@@ -113,6 +114,7 @@ class SliceJoiner:
         self._decoded += reading.frames_decoded
         self._errors += reading.errors
         self._damaged += reading.damaged
+        self._losses += reading.losses
         self._seekable &= reading.seekable is True
         self._anchors.update({anchor.tick: anchor for anchor in reading.anchors})
         if reading.end is not None:

@@ -98,7 +98,7 @@ class DecordReader(VideoReader):
 
     def report(self) -> ReadReport:
         """Return the report of the frames decoded so far; see ``VideoReader.report``."""
-        return self._expected.compare(self._decoded, self._end, errors=0, damaged=0)
+        return self._expected.compare(self._decoded, self._end)
 
     def close(self) -> None:
         """Free the decoder and the file."""

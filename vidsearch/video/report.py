@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Literal, TypeAlias
 
+from vidsearch.video.losses.losses import NO_FAULTS, NO_LOSSES, Faults, Losses
 from vidsearch.video.promises.promise import FilePromise
 
 # Undamaged files may end early: the last frames can lack their references, and the stated length
@@ -18,13 +19,14 @@ _TOLERANCE_CUT = 1.5
 # Audio that goes on for this time after the last frame: the film was shorter than its audio.
 _AUDIO_GOES_ON_S = 1.0
 _FALLBACK_RATE = Fraction(25)
+_NEARLY_ALL = 0.9995
 
 StampKind: TypeAlias = Literal["pts", "dts", "none"]
 
-Gap: TypeAlias = Literal["frames", "time", "damage", "cut", "outside"]
+Gap: TypeAlias = Literal["frames", "time", "damage", "cut", "outside", "lost"]
 """Reason for which a video is partly read: frames of the index are missing; the video ends before
 its stated length; packets were damaged; the file ends before its stated end; a part of the file
-lies outside its index."""
+lies outside its index; a part in the middle is missing or unreadable."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,6 +46,8 @@ class ReadReport:
         share: Part of the expected video that was read, in [0, 1]; 1 if no length is stated.
         gaps: Reasons for which the video is partly read.
         file: Sizes that the file states; None if they were not read.
+        losses: Losses in the middle of the video.
+        lost_s: Time that is missing there, seconds.
     """
 
     frames_decoded: int
@@ -57,6 +61,8 @@ class ReadReport:
     share: float
     gaps: frozenset[Gap]
     file: FilePromise | None = None
+    losses: Losses = NO_LOSSES
+    lost_s: float = 0.0
 
     @property
     def partly_read(self) -> bool:
@@ -74,15 +80,26 @@ class ReadReport:
             parts.append(f"the last at {self.read_s:.1f} of {self.expected_duration_s:.1f} s")
         if self.errors:
             parts.append(f"{self.errors} damaged packets skipped")
+        if "lost" in self.gaps:
+            parts.append(self._lost_text())
         return f"partly read ({self._share_text()}): " + ", ".join([*parts, *self._file_text()])
 
     def _share_text(self) -> str:
         if self.file is not None and self.gaps == {"outside"}:
             inside = self.file.file_bytes - self.file.outside_bytes
             return f"{100 * inside / self.file.file_bytes:.1f} % of the bytes"
-        if "cut" in self.gaps and self.file is not None and self.file.measured:
+        measured = "cut" in self.gaps and self.file is not None and self.file.measured
+        if measured or ("lost" in self.gaps and self.losses.leaps):
             return "share unknown"
-        return f"{100 * self.share:.1f} %"
+        return f"{100 * self.share:.1f} %" if self.share < _NEARLY_ALL else "more than 99.9 %"
+
+    def _lost_text(self) -> str:
+        count = self.losses.count
+        where = "one place" if count == 1 else f"{count} places"
+        length = (
+            f"{self.lost_s:.1f} s are missing" if self.lost_s else "frames are damaged or missing"
+        )
+        return f"{length} at {where} inside the file"
 
     def _file_text(self) -> list[str]:
         file = self.file
@@ -148,8 +165,7 @@ class ExpectedStream:
         self,
         decoded: int,
         end: Fraction | None,
-        errors: int,
-        damaged: int,
+        faults: Faults = NO_FAULTS,
         *,
         joined: bool = False,
         file: FilePromise | None = None,
@@ -160,12 +176,12 @@ class ExpectedStream:
         Args:
             decoded: Frames decoded.
             end: End of the last frame in stream seconds; None without frames.
-            errors: See ``ReadReport.errors``.
-            damaged: See ``ReadReport.damaged``.
+            faults: Errors, damaged frames and losses.
             joined: True if time continued after a leap, so that the stated length is wrong.
             file: Sizes that the file states; None if they were not read.
             ends: Ends of the streams, if ``needs_ends``.
         """
+        errors, damaged, losses = faults.errors, faults.damaged, faults.losses
         stated_s = None if joined else self._stated_s(file)
         read_s = self._read_s(end)
         by_time = min(1.0, read_s / stated_s) if stated_s else 1.0
@@ -179,7 +195,14 @@ class ExpectedStream:
             gaps.add("damage")
         if self._is_cut(decoded, frames, stated_s, read_s, file, ends):
             gaps.add("cut")
+        lost_s = float(losses.ticks * self.time_base)
+        if frames is None and losses.count:
+            gaps.add("lost")
         share = self._share(gaps, decoded, errors, frames, by_time) if gaps else 1.0
+        if "lost" in gaps:
+            length_s = self._length_s(stated_s, read_s)
+            whole = 1 - damaged / decoded if decoded and not lost_s else 1.0
+            share = min(share, whole, max(0.0, 1 - lost_s / length_s) if length_s else 1.0)
         if "cut" in gaps and not stated_s and frames is None and file is not None:
             share = min(share, 1.0 if file.share is None else file.share)
         if file is not None and file.outside_bytes:
@@ -196,6 +219,8 @@ class ExpectedStream:
             share=share,
             gaps=frozenset(gaps),
             file=file,
+            losses=losses,
+            lost_s=lost_s,
         )
 
     def _share(

@@ -21,6 +21,7 @@ from typing import Final, TypeAlias
 
 from vidsearch.datatypes import Frame
 from vidsearch.read_options import Anchor
+from vidsearch.video.losses.losses import NO_LOSSES, Losses
 from vidsearch.video.sampling import SamplingConfig, converted_frame, timed_frames
 from vidsearch.video.selection import ShotSelection, TimedFrame
 from vidsearch.video.types import DecodedFrame, VideoReader
@@ -57,6 +58,7 @@ class SliceReading:
     Attributes:
         frames_decoded: Number of owned frames.
         errors: Errors among the owned frames, as ``ReadReport`` counts them.
+        losses: Losses among the owned frames.
         damaged: Number of owned frames with damage.
         end: End of the last owned frame in stream seconds; None without frames.
         last_end_s: End of the display time of the last owned frame, seconds from the container's
@@ -71,6 +73,7 @@ class SliceReading:
 
     frames_decoded: int = 0
     errors: int = 0
+    losses: Losses = NO_LOSSES
     damaged: int = 0
     end: Fraction | None = None
     last_end_s: float = 0.0
@@ -107,6 +110,7 @@ class SliceSampler:
         self._begin = begin
         self._end = end
         self._errors_before = 0
+        self._losses_before = NO_LOSSES
         self._past_end = False
         self.reading = SliceReading()
 
@@ -132,6 +136,7 @@ class SliceSampler:
                 reading.opening_hashes.append(_frame_hash(frame))
             if number == warm_up and begin is not None:
                 self._errors_before = frame.errors_before
+                self._losses_before = frame.losses_before
             owned = self._owns(frame)
             starts = timed.starts_shot or (number == 0 and begin is None)
             if not owned and (starts or shot.is_complete):
@@ -148,7 +153,9 @@ class SliceSampler:
             yield from _emit(shot.add(timed), shot.number)
         yield from _emit(shot.finish(), shot.number)
         if reading.frames_decoded and not self._past_end:
-            reading.errors = self._reader.report().errors - self._errors_before
+            report = self._reader.report()
+            reading.errors = report.errors - self._errors_before
+            reading.losses = report.losses - self._losses_before
 
     def _owns(self, frame: DecodedFrame) -> bool:
         """Return True for an owned frame; hash it if the next slice decodes it too."""
@@ -162,6 +169,7 @@ class SliceSampler:
             self._past_end = True
             if reading.frames_decoded:
                 reading.errors = frame.errors_before - self._errors_before
+                reading.losses = frame.losses_before - self._losses_before
         return False
 
     def _count(self, timed: TimedFrame, *, starts: bool) -> None:

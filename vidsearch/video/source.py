@@ -97,6 +97,9 @@ class ByteSource:
     C decoders call ``read`` and discard its exceptions, so a failing disk or network would look
     like the end of the file. ``check`` raises the recorded failure.
 
+    Attributes:
+        watch: Called with the offset and the bytes of every later ``read``.
+
     Args:
         uri: Path, or a URI known to fsspec.
         file: Open binary file; None to open ``uri``.
@@ -108,6 +111,7 @@ class ByteSource:
     ) -> None:
         self._uri = uri
         self._failure: Exception | None = None
+        self.watch: Callable[[int, bytes], None] | None = None
         self.buffer_bytes = buffer_bytes
         if file is None:
             file = _open_remote(uri) if is_remote(uri) else _open_local(uri)
@@ -121,10 +125,14 @@ class ByteSource:
         if self._failure is not None:
             return b""
         try:
-            return bytes(self._file.read(size))
+            offset = 0 if self.watch is None else self._file.tell()
+            content = bytes(self._file.read(size))
         except Exception as error:  # noqa: BLE001 - each file system has its own errors
             self._failure = error
             return b""
+        if self.watch is not None:
+            self.watch(offset, content)
+        return content
 
     def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
         """Move to an offset and return the new position; -1 if the offset is not in the file."""

@@ -17,6 +17,7 @@ from vidsearch.datatypes import Image
 from vidsearch.errors import VideoDecodeError
 from vidsearch.read_options import ReadOptions
 from vidsearch.text.printable import printable
+from vidsearch.video.losses.losses import NO_LOSSES
 from vidsearch.video.promises.promise import FilePromise
 from vidsearch.video.report import ExpectedStream, ReadReport, StreamEnds
 
@@ -105,9 +106,12 @@ class DecodedFrame(ABC):
         start: Start of the container in seconds.
         damaged: True if the frame was decoded with visible damage.
         errors_before: Errors, as ``ReadReport`` counts them, since decoding began.
+        losses_before: Losses since decoding began.
     """
 
-    __slots__ = ("damaged", "duration", "errors_before", "pts", "start", "time_base")
+    __slots__ = (
+        *("damaged", "duration", "errors_before", "losses_before", "pts", "start", "time_base"),
+    )
 
     def __init__(self, pts: int, duration: int, time_base: Fraction, start: Fraction) -> None:
         self.pts = pts
@@ -116,6 +120,7 @@ class DecodedFrame(ABC):
         self.start = start
         self.damaged = False
         self.errors_before = 0
+        self.losses_before = NO_LOSSES
 
     @property
     def time_s(self) -> float:

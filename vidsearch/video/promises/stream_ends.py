@@ -3,16 +3,34 @@
 from __future__ import annotations
 
 import struct
+from dataclasses import dataclass
 from typing import Final
 
 from vidsearch.video.promises.promise import FilePromise, ReadAt
 
 _TAIL_BYTES: Final = 1 << 18
-_TS_SYNC: Final = 0x47
+TS_SYNC: Final = 0x47
+"""First byte of a packet of a transport stream."""
+
 # Bytes of a packet and bytes before its sync byte: plain, with time codes (M2TS), with check bytes.
 _TS_PACKETS: Final = ((188, 0), (192, 4), (204, 0))
 _PROBED_PACKETS: Final = 8
 _PACK, _PS_END = 0xBA, 0xB9
+
+
+@dataclass(frozen=True, slots=True)
+class PacketLayout:
+    """Packets of a transport stream.
+
+    Attributes:
+        start: Offset of the first packet.
+        packet_bytes: Distance of the packets.
+        before: Bytes of a packet before its sync byte.
+    """
+
+    start: int
+    packet_bytes: int
+    before: int
 
 
 def ts_promise(read_at: ReadAt, file_bytes: int) -> FilePromise:
@@ -21,17 +39,24 @@ def ts_promise(read_at: ReadAt, file_bytes: int) -> FilePromise:
     Source:
         ISO/IEC 13818-1, section 2.4.3.
     """
+    layout = ts_packets(read_at)
+    if layout is None:
+        return _promise(file_bytes)
+    rest = (file_bytes - layout.start) % layout.packet_bytes
+    last = read_at(file_bytes - rest, rest)
+    # Other bytes at the end are padding, or the mark of another program.
+    cut = rest > layout.before and last[layout.before] == TS_SYNC
+    return _promise(file_bytes, cut=cut)
+
+
+def ts_packets(read_at: ReadAt) -> PacketLayout | None:
+    """Return the layout of a transport stream; None if its first bytes do not show it."""
     head = read_at(0, 204 * (_PROBED_PACKETS + 2))
     for packet_bytes, before in _TS_PACKETS:
         start = _first_packet(head, packet_bytes, before)
-        if start is None:
-            continue
-        rest = (file_bytes - start) % packet_bytes
-        last = read_at(file_bytes - rest, rest)
-        # Other bytes at the end are padding, or the mark of another program.
-        cut = rest > before and last[before] == _TS_SYNC
-        return _promise(file_bytes, cut=cut)
-    return _promise(file_bytes)
+        if start is not None:
+            return PacketLayout(start, packet_bytes, before)
+    return None
 
 
 def ps_promise(read_at: ReadAt, file_bytes: int) -> FilePromise:
@@ -84,6 +109,6 @@ def _first_packet(head: bytes, packet_bytes: int, before: int) -> int | None:
     """Return the offset of the first of several packets of this size; None without them."""
     for start in range(packet_bytes):
         syncs = head[start + before :: packet_bytes][:_PROBED_PACKETS]
-        if len(syncs) == _PROBED_PACKETS and set(syncs) == {_TS_SYNC}:
+        if len(syncs) == _PROBED_PACKETS and set(syncs) == {TS_SYNC}:
             return start
     return None

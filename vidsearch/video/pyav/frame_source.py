@@ -12,6 +12,8 @@ import av.error
 
 from vidsearch.read_options import Anchor
 from vidsearch.video.pyav.geometry.pixel_aspect import AspectDecoder
+from vidsearch.video.pyav.losses.meter import Signs
+from vidsearch.video.pyav.losses.signs import LossSigns
 from vidsearch.video.pyav.open import OpenedStream
 from vidsearch.video.pyav.rational import exact
 from vidsearch.video.pyav.seeking import (
@@ -36,6 +38,7 @@ class FrameSource:
     Attributes:
         decoder: Decoder of the stream.
         errors: Packets that could not be read or decoded.
+        damaged: Frames decoded with visible damage.
         moved: True if packets were left out or read without decoding them.
 
     Args:
@@ -46,14 +49,21 @@ class FrameSource:
         self._opened: OpenedStream | None = opened
         self._audio: list[tuple[av.AudioFrame, Fraction]] = []
         self._frames: Generator[av.VideoFrame, None, None] | None = None
-        self.errors = 0
+        self.errors = self.damaged = 0
         self.moved = False
         self.decoder = AspectDecoder(opened.stream)
+        self._signs: LossSigns | None = None
 
     @property
     def opened(self) -> OpenedStream | None:
         """Container and streams; None once the source is closed."""
         return self._opened
+
+    @property
+    def signs(self) -> Signs:
+        """Signs of losses up to the last packet."""
+        errors = self.errors + self.damaged
+        return Signs(possible=errors) if self._signs is None else self._signs.signs(errors)
 
     def frames(self, packets: Packets | None = None) -> Frames:
         """Yield frames decoded from here on, and end an earlier iteration.
@@ -73,22 +83,36 @@ class FrameSource:
 
     def _packets(self) -> Packets:
         """Yield the packets of the video stream; decode the packets of the audio stream."""
-        failed = 0
+        failed = furthest = 0
         while self._opened is not None and failed < _MAX_READ_ERRORS:
-            streams, audio = self._opened.streams, self._opened.audio
             try:
                 # A generator that raised is finished: continue reading with a new generator.
-                for packet in self._opened.container.demux(streams):
+                for packet in self._film_packets(self._opened):
                     failed = 0
-                    if audio is not None and packet.stream is audio:
-                        self._decode_audio(cast("av.Packet[av.AudioStream]", packet))
-                    else:
-                        yield cast("av.Packet[av.VideoStream]", packet)
+                    yield packet
             except av.error.FFmpegError:
-                self.errors += 1
-                failed += 1
+                self.errors += not failed
+                # FFmpeg reports a long damaged part in pieces.
+                position = 0 if self._opened is None else self._opened.source.tell()
+                failed = failed + 1 if position <= furthest else 1
+                furthest = max(furthest, position)
             else:
                 return
+
+    def _film_packets(self, opened: OpenedStream) -> Packets:
+        film, audio = opened.stream, opened.audio
+        if self._signs is None:
+            self._signs = LossSigns(opened)
+        signs = self._signs
+        for packet in opened.container.demux(() if signs.by_packets else opened.streams):
+            # The packet that ends a stream has no index of its own.
+            if packet.stream.index == film.index:
+                signs.look_at(packet, of_film=True)
+                yield cast("av.Packet[av.VideoStream]", packet)
+            elif audio is not None and packet.stream.index == audio.index:
+                self._decode_audio(cast("av.Packet[av.AudioStream]", packet))
+            else:
+                signs.look_at(packet, of_film=False)
 
     def seek(self, tick: int) -> bool:
         """Move to a keyframe near a tick; return False if the container cannot be searched."""
@@ -101,6 +125,7 @@ class FrameSource:
         """Move to the first packet by opening the container anew."""
         opened = self._stopped()
         opened.reopen()
+        self._signs = None
         self.decoder = AspectDecoder(opened.stream)
 
     def frames_from_keyframe(self, pts: int) -> Frames | None:
@@ -158,6 +183,8 @@ class FrameSource:
         if self._frames is not None:
             self._frames.close()
         self._audio = []
+        if self._signs is not None:
+            self._signs.moved()
         self.moved = True
         return self._opened
 

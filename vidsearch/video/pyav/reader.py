@@ -19,6 +19,7 @@ import av
 from vidsearch.errors import VideoDecodeError
 from vidsearch.read_options import DEFAULT_READ, ReadOptions
 from vidsearch.text.printable import printable
+from vidsearch.video.losses.losses import Faults
 from vidsearch.video.promises.containers import file_promise
 from vidsearch.video.promises.promise import FilePromise
 from vidsearch.video.pyav.ends import stream_ends
@@ -26,6 +27,7 @@ from vidsearch.video.pyav.frame_source import Frames, FrameSource
 from vidsearch.video.pyav.frames import PyAVFrame
 from vidsearch.video.pyav.geometry.pixels import FrameConverter
 from vidsearch.video.pyav.info import video_info
+from vidsearch.video.pyav.losses.meter import LossMeter
 from vidsearch.video.pyav.open import MAX_PIXELS, OpenedStream, container_name
 from vidsearch.video.pyav.seeking import (
     CutPoint,
@@ -77,7 +79,7 @@ class PyAVReader(VideoReader):
         try:
             opened.set_up(threads, audio=audio)
             self._source = FrameSource(opened)
-            self._damaged = self._decoded = 0
+            self._decoded = 0
             self._end_tick: int | None = None
             self._file: FilePromise | None = None
             self._ends: StreamEnds | None = None
@@ -85,6 +87,7 @@ class PyAVReader(VideoReader):
             self._expected = expected_stream(opened.container, opened.stream)
             self._stamps = stamps_of(opened.stream, self._expected)
             self._timeline = Timeline(self._expected, self._stamps)
+            self._losses = LossMeter(self._expected)
             self._frames = self._source.frames()
             first = self._first_frame(opened)
             self._stamps.of(first)
@@ -200,13 +203,8 @@ class PyAVReader(VideoReader):
         """
         expected = self._expected
         end = expected.start if self._end is None else self._end
-        frames = []
-        for frame, time in self._source.take_audio():
-            # Around a join, the audio frame belongs to either recording.
-            times = [time + offset * expected.time_base for offset in self._timeline.offsets]
-            nearest = min(times, key=lambda shifted: abs(shifted - end))
-            frames.append((frame, float(nearest - expected.start)))
-        return frames
+        times = [(f, self._timeline.near(end, time)) for f, time in self._source.take_audio()]
+        return [(frame, float(time - expected.start)) for frame, time in times]
 
     @property
     def file_promise(self) -> FilePromise | None:
@@ -234,8 +232,11 @@ class PyAVReader(VideoReader):
         return self._expected.compare(
             self._decoded,
             self._end,
-            self._source.errors + self._timeline.late,
-            self._damaged,
+            Faults(
+                errors=self._source.errors + self._timeline.late,
+                damaged=self._source.damaged,
+                losses=self._losses.losses,
+            ),
             joined=self._timeline.joined,
             file=self._file,
             ends=self._ends,
@@ -329,11 +330,13 @@ class PyAVReader(VideoReader):
                 self._check_open()
             self._decoded += 1
             damaged = bool(raw.is_corrupt)
-            self._damaged += damaged
+            source.damaged += damaged
+            self._losses.add(tick, timeline.offsets[1], source.signs, damaged=damaged)
             self._end_tick = tick + duration
             frame = PyAVFrame(raw, tick, duration, self._convert, expected)
             frame.damaged = damaged
             frame.errors_before = errors
+            frame.losses_before = self._losses.losses
             yield frame
         self._check_open().source.check()
         self._look_at_end()

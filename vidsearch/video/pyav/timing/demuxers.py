@@ -15,6 +15,7 @@ _SEARCHABLE: Final = frozenset(
     {"mov", "matroska", "webm", "mpegts", "avi", "flv", "asf", "nut", "ogg", "ivf", "mxf"}
 )
 _SLICED: Final = frozenset({"mov", "matroska", "webm", "mpegts"})
+_COVERED: Final = frozenset({"matroska", "webm", "flv", "live_flv", "kux", "nut"})
 _BYTE_SEEKING: Final = frozenset({"mpegts", "mpeg", "m4v"}) | _NO_TIMES
 
 
@@ -48,3 +49,8 @@ def is_sliced(container: str) -> bool:
 def finds_packets(container: str) -> bool:
     """Return True if the demuxer finds the next packet from any byte of the file."""
     return not _BYTE_SEEKING.isdisjoint(container.split(","))
+
+
+def is_covered_by_packets(container: str) -> bool:
+    """Return True if small headers are all that lies between the packets of a file."""
+    return not _COVERED.isdisjoint(container.split(","))

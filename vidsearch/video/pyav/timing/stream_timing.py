@@ -177,7 +177,14 @@ def _clock_seconds(text: str) -> float | None:
 
 
 def _indexed_frames(container: av.container.InputContainer, stream: av.VideoStream) -> int | None:
-    """Return the number of frames in an MP4's index that its edit list does not hide."""
+    """Return the number of frames that the index of a file states.
+
+    Of an MP4, frames that its edit list hides do not count. The length of an MXF is a number of
+    frames.
+    """
+    rate = exact(stream.average_rate)
+    if container.format.name == "mxf" and stream.duration and rate is not None:
+        return round(stream.duration * _time_base(stream) * rate)
     if "mov" not in container.format.name or not stream.frames:
         return None
     entries = stream.index_entries

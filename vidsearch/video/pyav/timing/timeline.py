@@ -42,6 +42,7 @@ class Timeline:
         self, expected: ExpectedStream, stamps: Stamps, resumed: Anchor | None = None
     ) -> None:
         self._stamps = stamps
+        self._time_base = expected.time_base
         self._frame_ticks = expected.frame_ticks
         self._whole_ticks = round(expected.frame_ticks)
         self._clock = PresentationClock(
@@ -62,6 +63,16 @@ class Timeline:
     def joined(self) -> bool:
         """True if time continued after a leap of the clock."""
         return self._clock.joined
+
+    def near(self, end: Fraction, time: Fraction) -> Fraction:
+        """Return the time of audio; around a join, it belongs to either recording.
+
+        Args:
+            end: End of the last frame in seconds.
+            time: Time in the file, seconds.
+        """
+        times = [time + offset * self._time_base for offset in self.offsets]
+        return min(times, key=lambda shifted: abs(shifted - end))
 
     def timed(
         self, frames: Iterator[av.VideoFrame], errors: Callable[[], int]

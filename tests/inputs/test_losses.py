@@ -1,0 +1,169 @@
+"""Losses in the middle of a file: zeros, noise, missing bytes; and joins, which lose nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from fractions import Fraction
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.helpers.videos import VideoSpec, numbered_image, write_video
+from tests.inputs.promise_files import FILMS, RATE, SIZE, Film, write_film
+from vidsearch.video.open import open_video
+from vidsearch.video.report import ReadReport
+from vidsearch.video.sampling import SamplingConfig
+from vidsearch.video.slices import SliceSampler
+
+Damage = Callable[[bytes, int, int], bytes]
+Written = Callable[[str], Path]
+
+
+def zeros(content: bytes, begin: int, end: int) -> bytes:
+    return content[:begin] + bytes(end - begin) + content[end:]
+
+
+def noise(content: bytes, begin: int, end: int) -> bytes:
+    return content[:begin] + np.random.default_rng(1).bytes(end - begin) + content[end:]
+
+
+def removed(content: bytes, begin: int, end: int) -> bytes:
+    return content[:begin] + content[end:]
+
+
+def packets_removed(content: bytes, begin: int, end: int) -> bytes:
+    return content[: begin // 188 * 188] + content[end // 188 * 188 :]
+
+
+STAMPED = (
+    *("a.mkv", "sound.mkv", "a.webm", "sound.flv", "a.wmv", "sound.wmv", "sound.ts", "a.m2ts"),
+    *("a.ts", "a.mpg", "sound.mpg", "a.ogv", "a.nut", "a.mxf"),
+)
+RAW = {
+    "h264": Film(name="raw.h264", options={"b_frames": 2}),
+    "mpeg2video": Film(
+        name="raw.m2v", codec="mpeg2video", options={"b_frames": 2, "container": "mpeg2video"}
+    ),
+}
+
+
+@pytest.fixture(scope="module")
+def written(tmp_path_factory: pytest.TempPathFactory) -> Written:
+    """Function from the name of a film to its file."""
+    folder = tmp_path_factory.mktemp("losses")
+
+    def write(name: str) -> Path:
+        path = folder / name
+        return path if path.exists() else write_film(folder, RAW.get(name) or FILMS[name])
+
+    return write
+
+
+def report_of(path: Path) -> ReadReport:
+    with open_video(str(path)) as reader:
+        assert sum(1 for _ in reader.decode()) > 0
+        return reader.report()
+
+
+def damaged(path: Path, target: Path, damage: Damage) -> Path:
+    """Write a copy without the middle third."""
+    content = path.read_bytes()
+    target.write_bytes(damage(content, len(content) // 3, 2 * len(content) // 3))
+    return target
+
+
+@pytest.mark.parametrize(
+    ("name", "damage"),
+    [
+        *((name, zeros) for name in STAMPED),
+        *((name, noise) for name in ("a.mkv", "sound.ts", "a.mpg")),
+        *((name, removed) for name in ("sound.flv", "a.wmv", "a.ogv", "a.m2ts")),
+        *((name, packets_removed) for name in ("a.ts", "sound.ts")),
+        *(
+            pytest.param(name, damage, marks=pytest.mark.slow)
+            for name in STAMPED
+            for damage in (noise, removed)
+        ),
+    ],
+)
+def test_a_film_without_its_middle_states_its_share(
+    written: Written, tmp_path: Path, name: str, damage: Damage
+) -> None:
+    whole = report_of(written(name))
+    report = report_of(damaged(written(name), tmp_path / name, damage))
+    assert whole.reason == ""
+    assert report.gaps & {"lost", "frames"}
+    read = report.frames_decoded / whole.frames_decoded
+    assert 0.4 < read < 0.75
+    assert report.share == pytest.approx(read, abs=0.04)
+    assert f"partly read ({100 * report.share:.1f} %)" in report.reason
+
+
+@pytest.mark.parametrize("damage", [zeros, noise, removed])
+@pytest.mark.parametrize("container", RAW)
+def test_a_raw_stream_without_its_middle_has_an_unknown_share(
+    written: Written, tmp_path: Path, container: str, damage: Damage
+) -> None:
+    name = RAW[container].name
+    path = write_film(tmp_path, RAW[container])
+    assert report_of(path).reason == ""
+    report = report_of(damaged(path, tmp_path / f"damaged {name}", damage))
+    assert report.gaps == {"lost"}
+    assert "partly read (share unknown)" in report.reason
+
+
+def test_a_single_lost_packet_is_named(written: Written, tmp_path: Path) -> None:
+    content = written("sound.ts").read_bytes()
+    film = [at for at in range(0, len(content), 188) if content[at + 1] & 0x5F == 1]
+    inside = film[len(film) // 2 + 1]
+    (tmp_path / "a.ts").write_bytes(content[:inside] + content[inside + 188 :])
+    report = report_of(tmp_path / "a.ts")
+    assert report.gaps == {"lost"}
+    assert report.share > 0.9
+    assert "at one place inside the file" in report.reason
+
+
+def segment(folder: Path, first: int, frames: int, codec: str = "libx264") -> bytes:
+    spec = VideoSpec(
+        frames=frames,
+        size=SIZE,
+        ticks=tuple(range(first, first + frames)),
+        time_base=Fraction(1, RATE),
+        keyframes=frames,
+        codec=codec,
+        b_frames=2,
+        container="mpegts",
+    )
+    images = [numbered_image(number % 256, SIZE) for number in range(first, first + frames)]
+    return write_video(folder / f"{first}.ts", spec, images).read_bytes()
+
+
+@pytest.mark.parametrize("starts", [(100, 113, 126), (100, 113, 200), (100, 50, 300)])
+@pytest.mark.parametrize("codec", ["libx264", "mpeg2video"])
+def test_segments_of_a_stream_lose_nothing(
+    tmp_path: Path, starts: tuple[int, ...], codec: str
+) -> None:
+    content = b"".join(segment(tmp_path, first, 13, codec) for first in starts)
+    (tmp_path / "joined.ts").write_bytes(content)
+    report = report_of(tmp_path / "joined.ts")
+    assert report.reason == ""
+    assert report.frames_decoded == 39
+
+
+def test_slices_count_the_losses_of_the_whole_film(written: Written, tmp_path: Path) -> None:
+    path = damaged(written("sound.ts"), tmp_path / "a.ts", zeros)
+    whole = report_of(path)
+    with open_video(str(path)) as reader:
+        cuts = reader.keyframe_cuts(0.4)
+    assert cuts
+    places, ticks = 0, Fraction(0)
+    for begin, end in pairwise((None, *cuts, None)):
+        with open_video(str(path)) as reader:
+            sampler = SliceSampler(reader, SamplingConfig(), begin, end)
+            list(sampler)
+            places += sampler.reading.losses.count
+            ticks += sampler.reading.losses.ticks
+    assert whole.losses.ticks > 0
+    assert (places, ticks) == (whole.losses.count, whole.losses.ticks)

@@ -1,0 +1,1 @@
+"""Losses in the middle of a file, seen in the bytes that a decoder reads anyway."""

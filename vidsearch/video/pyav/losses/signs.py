@@ -1,0 +1,91 @@
+"""Signs of losses among the bytes and packets of an open video."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import av
+import av.stream
+
+from vidsearch.video.losses.coded import CodedWatch
+from vidsearch.video.losses.transport import TransportWatch
+from vidsearch.video.losses.watches import byte_watch
+from vidsearch.video.pyav.losses.meter import Signs
+from vidsearch.video.pyav.open import OpenedStream
+from vidsearch.video.pyav.timing.demuxers import is_covered_by_packets
+
+# Bytes that were read to find the streams, before the watch; more were not read in order.
+_PROBED_BYTES: Final = 64 << 20
+_BLOCK: Final = 1 << 20
+# Headers between two packets are smaller.
+_UNCOVERED: Final = 256
+_OVERLAP: Final = 32
+_IMAGES: Final = frozenset({"mjpeg", "mpjpeg"})
+_END_OF_IMAGE: Final = b"\xff\xd9"
+_TAIL: Final = 256
+
+
+class LossSigns:
+    """Counts losses of bytes before the packets of the film.
+
+    Transport and program streams, Ogg and ASF show a loss in the bytes that pass by. In other
+    formats, the packets of all streams cover the file; bytes between them are damaged.
+
+    Attributes:
+        by_packets: True if ``look_at`` has to be called for the packets of every stream.
+
+    Args:
+        opened: Container and streams.
+    """
+
+    def __init__(self, opened: OpenedStream) -> None:
+        container, source = opened.container.format.name, opened.source
+        readable = opened.converted_from is None
+        self.by_packets = readable and opened.audio is None and is_covered_by_packets(container)
+        self._end: int | None = None
+        self._uncovered = self._bytes = self._unended = 0
+        # Some cameras leave the end of image out of every image.
+        self._ended = False
+        self._of_images = container in _IMAGES
+        position = source.tell()
+        watch = byte_watch(container, source.read_at, opened.stream.id) if readable else None
+        if watch is not None and position <= _PROBED_BYTES:
+            for offset in range(0, position, _BLOCK):
+                watch.passed(offset, source.read_at(offset, min(_BLOCK, position - offset)))
+        source.seek(position)
+        source.watch = None if watch is None else watch.passed
+        self._watch = watch
+        if self.by_packets:
+            for stream in opened.container.streams:
+                stream.discard = av.stream.Discard.default
+
+    def signs(self, errors: int) -> Signs:
+        """Return the signs up to the last packet of the film.
+
+        Args:
+            errors: Packets that could not be read or decoded, and damaged frames.
+        """
+        if isinstance(self._watch, TransportWatch | CodedWatch):
+            return Signs(proven=self._bytes + self._unended, possible=errors)
+        return Signs(possible=errors + self._bytes + self._uncovered)
+
+    def look_at(self, packet: av.Packet[av.stream.Stream], *, of_film: bool) -> None:
+        """Look at the place of the next packet in the file."""
+        if self._of_images and packet.size:
+            ended = _END_OF_IMAGE in bytes(packet)[-_TAIL:]
+            self._unended += self._ended and not ended
+            self._ended = ended
+        pos = packet.pos
+        if pos is None or pos < 0:
+            return
+        if of_film and self._watch is not None:
+            self._bytes = max(self._bytes, self._watch.log.until(pos))
+        if not self.by_packets or not packet.size:
+            return
+        if self._end is not None and not -_OVERLAP <= pos - self._end <= _UNCOVERED:
+            self._uncovered += 1
+        self._end = max(self._end or 0, pos + packet.size)
+
+    def moved(self) -> None:
+        """Note that the position in the file changed."""
+        self._end = None
