@@ -3,11 +3,12 @@ PYTHON ?= python3.11
 VENV   := .venv
 READY  := $(VENV)/.ready
 
-.PHONY: help setup demo test test-all check docs package bench clean
+.PHONY: help setup demo test fuzz test-all check docs package bench clean
 help:
 	@echo 'make demo    set up, then index and search an archive made from real faces'
 	@echo 'make test    set up, then run the tests'
 	@echo 'make test-all  the tests with their long forms'
+	@echo 'make fuzz    read 10,000 damaged files; name every crash, hang and traceback'
 	@echo 'make check   ruff, mypy --strict, arrows between folders, language, documents'
 	@echo 'make docs    the documentation site, into site/'
 	@echo 'make package wheel and sdist into dist/, tried in an empty environment'
@@ -27,10 +28,13 @@ demo: $(READY)
 	$(VENV)/bin/vidsearch demo
 
 test: $(READY)
-	$(VENV)/bin/python -m pytest -n auto --dist loadgroup -m 'not slow'
+	$(VENV)/bin/python -m pytest -n auto --dist loadfile --no-loadscope-reorder -m 'not slow'
+
+fuzz: $(READY)
+	$(VENV)/bin/python -m tests.fuzz --mutants 10000
 
 test-all: $(READY)
-	$(VENV)/bin/python -m pytest -n auto --dist loadgroup
+	$(VENV)/bin/python -m pytest -n auto --dist loadfile --no-loadscope-reorder
 
 check: $(READY)
 	$(VENV)/bin/ruff check .

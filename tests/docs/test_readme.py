@@ -87,7 +87,6 @@ def test_make_demo_runs_the_command_of_the_tutorial() -> None:
     assert "demo: $(READY)\n\t$(VENV)/bin/vidsearch demo\n" in makefile
 
 
-@pytest.mark.xdist_group("docs")
 def test_commands(workspace: Callable[[], Workspace]) -> None:
     """Every command gives the output shown; naming in the app is done by the tutorial's script."""
     place = workspace()

@@ -21,7 +21,6 @@ def test_set_up_is_the_only_part_that_does_not_run() -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.xdist_group("docs")
 def test_commands(workspace: Callable[[], Workspace]) -> None:
     place = workspace()
     faults = [

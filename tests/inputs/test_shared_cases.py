@@ -27,7 +27,7 @@ from vidsearch.photo.faces import choose_largest, embed_photo
 from vidsearch.results.result import SearchResult
 from vidsearch.video.stills import still
 
-pytestmark = [pytest.mark.media, pytest.mark.xdist_group("shared-cases")]
+pytestmark = pytest.mark.media
 
 CONFIDENT = 0.9
 """Confidence of a strong appearance; the weak one at the start of the clip stays below it."""

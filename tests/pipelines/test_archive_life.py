@@ -188,6 +188,7 @@ def test_a_pack_folder_is_found_from_anywhere(
     assert pack_reference("packs/mine") == str(tmp_path / "packs/mine")
 
 
+@pytest.mark.slow
 def test_the_demo_runs_behind_a_symlink(tmp_path: Path) -> None:
     (tmp_path / "real").mkdir()
     (tmp_path / "link").symlink_to(tmp_path / "real")

@@ -202,6 +202,7 @@ def test_a_catalog_and_its_videos_in_buckets_are_as_on_a_disk(
         assert "receipts/" in path or video_id.encode() not in bucket.cat_file(path), path
 
 
+@pytest.mark.slow
 def test_kills_and_indexers_at_once_on_s3_change_nothing(
     bucket: Any, tapes: Path, archive: Path, processes: ModuleType
 ) -> None:

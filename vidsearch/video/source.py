@@ -138,7 +138,8 @@ class ByteSource:
         """Move to an offset and return the new position; -1 if the offset is not in the file."""
         try:
             return int(self._file.seek(offset, whence))
-        except (OSError, ValueError):  # a damaged file can lead to a negative offset
+        except (OSError, ValueError, OverflowError):
+            # A damaged file can lead to a negative offset, or to one of more than 63 bits.
             return -1
 
     def tell(self) -> int:

@@ -41,6 +41,7 @@ def films(folder: Path, numbers: range) -> Path:
     return folder
 
 
+@pytest.mark.slow
 def test_a_host_without_the_videos_costs_none_of_them(
     tmp_path: Path, pack: Path, processes: ModuleType
 ) -> None:

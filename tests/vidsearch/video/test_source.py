@@ -141,6 +141,7 @@ def test_places_that_are_no_video(tmp_path: Path) -> None:
 def test_seeking_outside_of_a_damaged_file_is_no_exception() -> None:
     source = ByteSource("/a.mp4", io.BytesIO(b"0123"))
     assert source.seek(-1) == -1
+    assert source.seek(2**64) == -1
     assert source.seek(2) == source.tell() == 2
     assert source.read_at(0, 4) == b"0123"
     assert source.read_at(9, 4) == b""
