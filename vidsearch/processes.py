@@ -54,11 +54,11 @@ def terminated_as_interrupted() -> Iterator[None]:
 
     A handler that the caller has set stays. Only the main thread can set one.
     """
-    ours = (
+    replaced = (
         threading.current_thread() is threading.main_thread()
         and signal.getsignal(signal.SIGTERM) == signal.SIG_DFL
     )
-    if not ours:
+    if not replaced:
         yield
         return
     signal.signal(signal.SIGTERM, signal.default_int_handler)
