@@ -43,6 +43,7 @@ from vidsearch.catalog.versions import (
 )
 from vidsearch.datatypes import Matrix
 from vidsearch.device import resolve_device
+from vidsearch.erasure.erase import finish_pending
 from vidsearch.errors import (
     CatalogConflictError,
     ClusterLostError,
@@ -106,6 +107,7 @@ def reembed(
     started = time.monotonic()
     options = options if options is not None else ReembedOptions()
     catalog, pack = Catalog.open(root), pack_reference(model)
+    finish_pending(catalog)
     with reembedding_lock(catalog):
         remove_superseded(catalog)
         models = load_pack(pack, resolve_device(options.cluster.client_device))

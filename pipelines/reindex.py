@@ -6,6 +6,7 @@ import os
 
 from pipelines.cluster.index_shards import build_options, require_shared
 from vidsearch.catalog import Catalog
+from vidsearch.erasure.erase import finish_pending
 from vidsearch.search.track_index import IndexStatus, rebuild
 
 
@@ -25,6 +26,7 @@ def reindex(root: str | os.PathLike[str], scheduler: str | None = None) -> Index
         ClusterLostError: The scheduler or all workers are gone.
     """
     catalog = Catalog.open(root)
+    finish_pending(catalog)
     if scheduler is not None:
         require_shared(catalog.root, scheduler)  # before any work starts
     return rebuild(catalog, build_options(catalog.root, scheduler))

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from vidsearch.catalog.catalog import Catalog
 from vidsearch.catalog.commits import read_again
+from vidsearch.catalog.erasures.pending import PendingErasure, pending_erasures
 from vidsearch.catalog.status import CatalogStatus
 from vidsearch.device import resolve_device
 from vidsearch.erasure.person import forget_person
@@ -26,13 +27,19 @@ class ArchiveStatus(CatalogStatus):
 
     Attributes:
         index: State of the index.
+        pending_erasures: Erasures that were begun and are not complete; their data are hidden.
     """
 
     index: IndexStatus
+    pending_erasures: tuple[PendingErasure, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         """Return the status as plain lists, dictionaries, numbers and text."""
-        fields = CatalogStatus.to_json(self)
+        fields = CatalogStatus.to_json(replace(self, pending_erasures=()))
+        fields["pending_erasures"] = [
+            {"kind": erasure.kind, "id": erasure.identity, "started_at": erasure.started_at}
+            for erasure in self.pending_erasures
+        ]
         problems = {name: fields.pop(name) for name in ("failures", "partly_read", "sources")}
         return {**fields, **problems}
 
@@ -172,7 +179,11 @@ class Archive:
         snapshot = self.catalog.snapshot()
         tables = self.catalog.status(snapshot)
         fields = {name: getattr(tables, name) for name in CatalogStatus.__dataclass_fields__}
-        return ArchiveStatus(**fields, index=index_status(self.catalog, snapshot))
+        return ArchiveStatus(
+            **fields,
+            index=index_status(self.catalog, snapshot),
+            pending_erasures=pending_erasures(self.catalog.root),
+        )
 
     def forget(self, video_id: str) -> VideoReceipt:
         """Erase a video's rows, faces and vectors permanently, and prove the erasure.

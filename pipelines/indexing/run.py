@@ -38,6 +38,7 @@ from vidsearch.catalog import Catalog, CatalogWriter, WriterConfig
 from vidsearch.catalog.maintenance import adopt_spellings, maintain, remove_replaced, repair
 from vidsearch.catalog.writer import new_run_id
 from vidsearch.device import resolve_device
+from vidsearch.erasure.erase import finish_pending
 from vidsearch.errors import CatalogNotFoundError, VidsearchError
 from vidsearch.libraries import INDEXING, require
 from vidsearch.models.registry import LoadedPack, load_pack, pack_reference
@@ -146,6 +147,7 @@ def index_found(
     """
     started = started if started is not None else time.monotonic()
     catalog, models, pack = _open(catalog, model, cluster)
+    finish_pending(catalog)
     adopt_spellings(catalog, [file.uri for file in found.videos])
     selection = select_files(catalog, found.videos, config)
     counter = OutcomeCounter(catalog.model_id, selection, found)

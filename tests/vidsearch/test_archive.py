@@ -110,9 +110,9 @@ def test_status_has_the_counts_of_the_tables_and_the_state_of_the_index(
     assert (status.tracks, status.videos) == (6, tables.videos)
     assert (status.index.kind, status.index.pending) == ("faiss-flat", 2)
     plain = json.loads(json.dumps(status.to_json()))
-    assert {name: value for name, value in plain.items() if name != "index"} == json.loads(
-        json.dumps(tables.to_json())
-    )
+    assert plain.pop("index")["pending"] == 2
+    assert plain.pop("pending_erasures") == []
+    assert plain == json.loads(json.dumps(tables.to_json()))
     assert list(plain)[-4:] == ["index", "failures", "partly_read", "sources"]
 
 

@@ -11,6 +11,7 @@ from ui.components.context import catalog, errors_shown, indexers, settings
 from ui.components.markup import markdown
 from ui.service.jobs import Job, jobs
 from vidsearch.archive import Archive, ArchiveStatus
+from vidsearch.catalog.erasures.pending import pending_sentence
 from vidsearch.catalog.people import judgements
 from vidsearch.catalog.sources.accounts import SourceStatus
 from vidsearch.catalog.status import VideoProblem
@@ -63,6 +64,8 @@ def _show_metrics(status: ArchiveStatus) -> None:
         f"{markdown(status.model_id)}; index {markdown(status.index.kind)}, "
         f"{status.index.pending:,} tracks not in the index yet."
     )
+    for erasure in status.pending_erasures:
+        st.warning(markdown(pending_sentence(erasure, status.uri)), icon=":material/delete:")
     for line in stream_lines(status.streams_not_indexed, status.turned):
         st.caption(line)
     for title, problems in (

@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from vidsearch.catalog.commits import read_again, require_writable
+from vidsearch.catalog.erasures.mask import mask_of, with_mask
 from vidsearch.catalog.meta import META_NAME, CatalogMeta, new_meta, read_meta
 from vidsearch.catalog.records import KnownFile, VideoStatus
 from vidsearch.catalog.schema import VECTOR_TABLES, table_schemas
@@ -196,15 +197,18 @@ class Catalog:
     def snapshot(self) -> Snapshot:
         """Return the current state of the tables, for several reads of the same state.
 
+        Data of erasures that were begun are left out.
+
         Raises:
             CatalogModelError: The catalog was re-embedded after it was opened.
             CatalogError: A table is missing or damaged.
         """
         try:
-            return Snapshot.take(self._tables)
+            found, mask = with_mask(self.root, lambda: Snapshot.take(self._tables))
         except CatalogError:
             self.require_in_use()
             raise
+        return replace(found, mask=mask)
 
     @read_again
     def videos(
@@ -251,7 +255,11 @@ class Catalog:
         Raises:
             CatalogError: The table is missing or damaged.
         """
-        return self.table("people").read()
+        return mask_of(self.root).visible(self.table("people").read())
+
+    def verdicts(self) -> pa.Table:
+        """Return the verdicts (columns: ``schema.VERDICTS``)."""
+        return mask_of(self.root).visible(self.table("verdicts").read())
 
     def known_files(self) -> dict[str, KnownFile]:
         """Return the files whose content is in the catalog, by path or URI.

@@ -22,6 +22,7 @@ from vidsearch.errors import (
     CatalogWriteError,
 )
 from vidsearch.storage.drive import commit_lock, has_hard_links, try_writing
+from vidsearch.storage.locks import SHARED_LOCKS
 from vidsearch.storage.path import StoragePath
 from vidsearch.text.printable import one_line
 
@@ -174,12 +175,29 @@ def drive_options(root: StoragePath) -> dict[str, str]:
 
 @contextmanager
 def exclusive(root: StoragePath) -> Iterator[None]:
-    """Exclude other commits on a drive without hard links; elsewhere the table store does so."""
-    if root.path is None or has_hard_links(root.path):
+    """Exclude other commits on a drive without hard links, and erasures on every local drive.
+
+    Elsewhere the table store orders the commits of several processes.
+    """
+    if root.path is None or not root.path.is_dir():
         yield
         return
-    with commit_lock(root.path):
+    with commit_lock(root.path, shared=has_hard_links(root.path)):
         yield
+
+
+@contextmanager
+def writers_excluded(root: StoragePath) -> Iterator[bool]:
+    """Exclude every other commit; yield False where that is not possible.
+
+    Args:
+        root: Folder of the catalog. Object stores and Windows have no such lock.
+    """
+    if root.path is None or not SHARED_LOCKS:
+        yield False
+        return
+    with commit_lock(root.path):
+        yield True
 
 
 def require_writable(root: StoragePath, table_folders: Iterable[StoragePath]) -> None:

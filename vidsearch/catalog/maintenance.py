@@ -93,8 +93,15 @@ def remove_incomplete(catalog: Catalog) -> int:
         CatalogConflictError: Other writers committed first for two minutes.
         CatalogWriteError: The catalog cannot be written.
     """
+    broken = _incomplete(catalog)
+    if broken:  # an erasure may have been between two of its steps: look again
+        confirmed = _incomplete(catalog)
+        broken = {
+            run_id: sorted(set(video_ids) & set(confirmed.get(run_id, ())))
+            for run_id, video_ids in broken.items()
+        }
     removed = 0
-    for statement in _statements(_incomplete(catalog)):
+    for statement in _statements(broken):
         removed += catalog.table("videos").delete(statement)
     return removed
 
@@ -112,6 +119,8 @@ def _incomplete(catalog: Catalog) -> dict[str, list[str]]:
     )
     broken: dict[str, list[str]] = defaultdict(list)
     for row in videos.to_pylist():
+        if row["video_id"] in snapshot.mask.changing:
+            continue
         if found.get(row["video_id"], 0) != (row["tracks"] or 0):
             broken[row["run_id"]].append(row["video_id"])
     return broken

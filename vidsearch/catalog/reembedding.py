@@ -15,6 +15,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from vidsearch.catalog.catalog import Catalog
+from vidsearch.catalog.erasures.pending import erasure_marks, unless_erased
 from vidsearch.catalog.schema import VIDEOS, faces_schema, tracks_schema
 from vidsearch.catalog.snapshot import Snapshot
 from vidsearch.catalog.table_files import completed
@@ -48,6 +49,7 @@ class Pieces:
         self._work = catalog.root.child(WORK)
         self._folder = self._work.child(hashlib.sha256(model_id.encode()).hexdigest()[:16])
         self._names = set(self._folder.names())
+        self._root, self._marks = catalog.root, erasure_marks(catalog.root)
 
     @classmethod
     def split(cls, rows: pa.Table) -> list[tuple[str, pa.Table]]:
@@ -78,12 +80,14 @@ class Pieces:
             embeddings: (N, D) float32; a row of NaN is a face that could not be read.
 
         Raises:
+            CatalogChangedError: Data were erased after these pieces were opened.
             CatalogWriteError: The piece cannot be written.
         """
         content = io.BytesIO()
         np.save(content, embeddings, allow_pickle=False)
         try:
-            self._folder.child(name).write(content.getvalue())
+            with unless_erased(self._root, self._marks):
+                self._folder.child(name).write(content.getvalue())
         except OSError as error:
             raise CatalogWriteError(
                 f"{self._folder.uri!r} cannot be written ({one_line(error)}); free space or check "

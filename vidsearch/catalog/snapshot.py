@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property, partial
 from typing import Any
 
@@ -14,6 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from vidsearch.catalog.erasures.mask import Mask
 from vidsearch.catalog.schema import VIDEOS, matrix, tracks_schema
 from vidsearch.catalog.table_files import (
     ATTEMPT,
@@ -42,10 +43,12 @@ class Snapshot:
     Attributes:
         tables: Tables by name.
         opened: Tables by name, opened at consistent versions.
+        mask: Rows of erasures that were begun; no read returns them.
     """
 
     tables: Mapping[str, Table]
     opened: Mapping[str, Any]
+    mask: Mask = field(default_factory=Mask)
 
     @staticmethod
     def take(tables: Mapping[str, Table]) -> Snapshot:
@@ -87,11 +90,11 @@ class Snapshot:
             CatalogError: The table is missing or damaged.
         """
         selected = text_filter("video_id", video_ids)
-        if columns is None:
-            return self._read("videos", None, selected)
         existing = self._dataset("videos").schema.names
-        rows = self._read("videos", [name for name in columns if name in existing], selected)
-        return completed(rows, VIDEOS, columns)
+        names = list(columns) if columns is not None else existing
+        present = [name for name in dict.fromkeys((*names, "video_id")) if name in existing]
+        rows = self.mask.visible(self._read("videos", present, selected))
+        return completed(rows, VIDEOS, names)
 
     def tracks(
         self,
@@ -148,10 +151,7 @@ class Snapshot:
 
     @property
     def attempts(self) -> pa.Table:
-        """Columns ``video_id`` and ``run_id`` of every video.
-
-        The rows of a pair never change, so two snapshots differ in whole pairs only.
-        """
+        """``video_id`` and ``run_id`` of every video; the rows of such a pair never change."""
         return self.videos(columns=list(ATTEMPT))
 
     def added_templates(self, dim: int, attempts: pa.Table) -> tuple[pa.Table, Matrix]:
@@ -170,18 +170,18 @@ class Snapshot:
         Raises:
             CatalogError: A template has another length, or the table cannot be read.
         """
-        runs, ids = (set(attempts[name].to_pylist()) for name in ("run_id", "video_id"))
-        rows = self._rows_of_attempts("tracks", ["track_id", "template"], runs, "video_id", ids)
-        rows = rows.filter(pc.is_in(row_keys(rows), value_set=row_keys(attempts)))
+        rows = self._added(["track_id", "template"], attempts)
         return rows.select(["track_id", "video_id"]), matrix(rows["template"], dim)
 
     def count_added(self, attempts: pa.Table) -> int:
-        """Return the number of tracks of attempts; see ``added_templates``."""
+        """Return the number of tracks of attempts."""
+        return int(self._added(["track_id"], attempts).num_rows)
+
+    def _added(self, columns: Sequence[str], attempts: pa.Table) -> pa.Table:
         runs, ids = (set(attempts[name].to_pylist()) for name in ("run_id", "video_id"))
-        rows = self._rows_of_attempts("tracks", ["track_id"], runs, "video_id", ids)
-        return int(
-            pc.sum(pc.is_in(row_keys(rows), value_set=row_keys(attempts)), min_count=0).as_py()
-        )
+        rows = self._rows_of_attempts("tracks", columns, runs, "video_id", ids)
+        rows = rows.filter(pc.is_in(row_keys(rows), value_set=row_keys(attempts)))
+        return self.mask.visible(rows)
 
     def _rows_of_attempts(
         self,
@@ -199,7 +199,7 @@ class Snapshot:
         """
         selected = conjunction(text_filter("run_id", attempts), text_filter(key, values))
         dataset = self._dataset(name)
-        names = with_key(columns, dataset.schema)
+        names = self._keyed(columns, dataset.schema)
         ids = pa.array(sorted(values), pa.string())
         if not attempts:
             return dataset.schema.empty_table().select(names)
@@ -286,7 +286,7 @@ class Snapshot:
     def _read_group(self, group: Any, schema: pa.Schema, columns: Sequence[str]) -> pa.Table:
         existing = [name for name in columns if name in schema.names]
         with self._reading("faces"):
-            rows = group.to_table(columns=with_key(existing, schema), schema=schema)
+            rows = group.to_table(columns=self._keyed(existing, schema), schema=schema)
         return self._only_counting(rows, existing)
 
     def track_pieces(self) -> Iterator[pa.Table]:
@@ -304,7 +304,7 @@ class Snapshot:
         dataset = self._dataset("tracks")
         with self._reading("tracks"):
             scanner = dataset.scanner(
-                columns=list(names),
+                columns=self._keyed(names, dataset.schema),
                 filter=text_filter("track_id", track_ids),
                 batch_size=_BATCH_ROWS,
                 batch_readahead=1,
@@ -327,19 +327,22 @@ class Snapshot:
         with self._reading(name):
             return self.tables[name].dataset(self.opened[name])
 
-    def _read(self, name: str, columns: Sequence[str] | None, selected: Any) -> pa.Table:
+    def _read(self, name: str, columns: list[str], selected: Any) -> pa.Table:
         dataset = self._dataset(name)
         with self._reading(name):
-            names = list(columns) if columns is not None else dataset.schema.names
-            return dataset.to_table(columns=names, filter=selected)
+            return dataset.to_table(columns=columns, filter=selected)
 
     def _read_counting(self, name: str, columns: Sequence[str] | None, selected: Any) -> pa.Table:
-        dataset = self._dataset(name)
-        with self._reading(name):
-            rows = dataset.to_table(columns=with_key(columns, dataset.schema), filter=selected)
+        rows = self._read(name, self._keyed(columns, self._dataset(name).schema), selected)
         return self._only_counting(rows, columns)
 
+    def _keyed(self, columns: Sequence[str] | None, schema: pa.Schema) -> list[str]:
+        """Return the columns with those that tell whether a row counts."""
+        names = with_key(columns, schema)
+        return [*names, "track_id"] if self.mask.tracks and "track_id" not in names else names
+
     def _only_counting(self, rows: pa.Table, columns: Sequence[str] | None) -> pa.Table:
+        rows = self.mask.visible(rows)
         counts = pc.is_in(row_keys(rows), value_set=self._counted_keys)
         if not pc.all(counts, min_count=0).as_py():
             rows = rows.filter(counts)

@@ -160,15 +160,15 @@ class Table:
         commit(self.root, write)
 
     @read_again
-    def read(self) -> pa.Table:
-        """Return all rows of the newest version.
+    def read(self, columns: list[str] | None = None, selected: Any = None) -> pa.Table:
+        """Return rows of the newest version: all, or those that a pyarrow filter selects.
 
         Raises:
             CatalogError: The table is missing or damaged.
         """
         opened = self.newest()
         with self.reading(opened):
-            rows: pa.Table = self.dataset(opened).to_table()
+            rows: pa.Table = self.dataset(opened).to_table(columns=columns, filter=selected)
             return rows
 
     def append(self, rows: pa.Table) -> None:

@@ -23,6 +23,7 @@ from dataclasses import replace
 from typing import Any
 
 from vidsearch.catalog.catalog import Catalog
+from vidsearch.catalog.commits import exclusive
 from vidsearch.catalog.meta import META_NAME
 from vidsearch.catalog.schema import VECTOR_TABLES, table_schemas
 from vidsearch.catalog.snapshot import Snapshot
@@ -79,19 +80,21 @@ def publish(catalog: Catalog, staged: Catalog, snapshot: Snapshot) -> None:
         CatalogWriteError: ``catalog.json`` cannot be written; the old vectors stay.
     """
     catalog.require_in_use()
-    staged.snapshot()  # raises if a staged table is missing
-    if not is_current(catalog, snapshot):
-        raise CatalogConflictError(
-            f"videos were added to or removed from the catalog {catalog.uri!r} meanwhile; "
-            "repeat the command when no other run changes the catalog"
-        )
-    try:
-        catalog.root.child(META_NAME).write(staged.meta.to_bytes())
-    except OSError as error:
-        raise CatalogWriteError(
-            f"{META_NAME} of the catalog {catalog.uri!r} cannot be written ({one_line(error)}); "
-            "the old vectors stay in use: free space or check the write permission, then repeat"
-        ) from error
+    with exclusive(catalog.root):  # no erasure begins between the check and the write
+        staged.snapshot()  # raises if a staged table is missing
+        if not is_current(catalog, snapshot):
+            raise CatalogConflictError(
+                f"videos were added to or removed from the catalog {catalog.uri!r} meanwhile; "
+                "repeat the command when no other run changes the catalog"
+            )
+        try:
+            catalog.root.child(META_NAME).write(staged.meta.to_bytes())
+        except OSError as error:
+            raise CatalogWriteError(
+                f"{META_NAME} of the catalog {catalog.uri!r} cannot be written "
+                f"({one_line(error)}); the old vectors stay in use: free space or check the write "
+                "permission, then repeat"
+            ) from error
 
 
 def is_current(catalog: Catalog, snapshot: Snapshot) -> bool:
@@ -101,6 +104,8 @@ def is_current(catalog: Catalog, snapshot: Snapshot) -> bool:
         CatalogError: A table is missing or damaged.
     """
     current = catalog.snapshot()
+    if current.mask != snapshot.mask:
+        return False
     if current.versions == snapshot.versions:
         return True
 

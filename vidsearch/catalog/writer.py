@@ -28,6 +28,8 @@ from typing import Final, Literal
 import numpy as np
 
 from vidsearch.catalog.catalog import Catalog
+from vidsearch.catalog.commits import exclusive
+from vidsearch.catalog.erasures.pending import erased_videos, erasure_marks
 from vidsearch.catalog.maintenance import STALE_AFTER_S, maintain, remove_incomplete
 from vidsearch.catalog.records import IndexedVideo, KnownFile
 from vidsearch.catalog.schema import face_rows, file_rows, track_rows, video_rows
@@ -121,6 +123,7 @@ class CatalogWriter:
         self._last_flush_s = clock()
         self._last_stamp = 0
         self._flushes = 0
+        self._marks = erasure_marks(catalog.root)
 
     def __enter__(self) -> CatalogWriter:
         return self
@@ -191,15 +194,18 @@ class CatalogWriter:
         if not self._videos and not self._files:
             return
         start_s = time.monotonic()
-        videos = list(self._videos.values())
         self._catalog.require_in_use()
-        if videos:
-            self._commit(videos)
-        self._catalog.table("files").merge(
-            file_rows(self._files.values()),
-            "uri",
-            "new.size <> old.size OR new.mtime_ns <> old.mtime_ns OR new.video_id <> old.video_id",
-        )
+        with exclusive(self._catalog.root):  # no erasure begins between two commits of the batch
+            self._drop_erased()
+            videos = list(self._videos.values())
+            if videos:
+                self._commit(videos)
+            self._catalog.table("files").merge(
+                file_rows(self._files.values()),
+                "uri",
+                "new.size <> old.size OR new.mtime_ns <> old.mtime_ns "
+                "OR new.video_id <> old.video_id",
+            )
         _LOG.debug(
             "committed %d videos, %d tracks, %d files in %.2f s",
             len(videos),
@@ -214,6 +220,15 @@ class CatalogWriter:
             maintain(self._catalog)
         self._bytes = 0
         self._last_flush_s = self._clock()
+
+    def _drop_erased(self) -> None:
+        """Remove the videos of the batch that were erased after this run began."""
+        erased = erased_videos(self._catalog.root, self._marks)
+        for video_id in erased & self._videos.keys():
+            _LOG.warning("video %s was erased meanwhile and is left out", video_id)
+            del self._videos[video_id]
+        for uri in [uri for uri, file in self._files.items() if file.video_id in erased]:
+            del self._files[uri]
 
     def _commit(self, videos: list[IndexedVideo]) -> None:
         dim = self._catalog.dim

@@ -78,6 +78,7 @@ def forget(catalog: str, video: str | None, person: str | None) -> int:
 
 def describe(status: ArchiveStatus) -> str:
     """Return the text of ``vidsearch status``."""
+    from vidsearch.catalog.erasures.pending import pending_sentence
     from vidsearch.results.account_sentences import account_lines
     from vidsearch.results.words import counted
 
@@ -92,6 +93,7 @@ def describe(status: ArchiveStatus) -> str:
         f"People      {status.people} named",
         f"Index       {describe_index(status.index)}",
     ]
+    lines += [f"Erasing     {pending_sentence(e, status.uri)}" for e in status.pending_erasures]
     for title, problems in (("Failed:", status.failures), ("Read in part:", status.partly_read)):
         if problems:
             lines += ["", title]

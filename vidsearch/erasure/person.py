@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
+from typing import cast
+
 from vidsearch.catalog.catalog import Catalog
+from vidsearch.catalog.erasures.pending import PendingErasure
 from vidsearch.catalog.people import Judgements, judgements
-from vidsearch.catalog.tables import sql_text
-from vidsearch.erasure.erase import Selection, delete_by_track, erase, require_erasable
-from vidsearch.erasure.proof import (
-    Traces,
-    leaves_trace,
-    spelled_in_files,
-    traces_of_id,
-    traces_of_tracks,
-)
-from vidsearch.erasure.receipt import PersonReceipt, current_time, write_receipt
+from vidsearch.erasure.begin import erasure_of_person
+from vidsearch.erasure.erase import forget
+from vidsearch.erasure.proof import leaves_trace, spelled_in_files
+from vidsearch.erasure.receipt import PersonReceipt, raise_if_erased
 from vidsearch.errors import ConfigError
 from vidsearch.search.named_videos import SHORTEST_ID
 from vidsearch.text.printable import printable
@@ -26,7 +23,7 @@ def forget_person(catalog: Catalog, person: str) -> PersonReceipt:
     ``index --again`` on the same files restores the tracks.
 
     Args:
-        catalog: The catalog; no run should index into it meanwhile.
+        catalog: The catalog.
         person: ``person_id``, its first characters, at least ``SHORTEST_ID``, or the name. They
             must stand for one person.
 
@@ -38,19 +35,30 @@ def forget_person(catalog: Catalog, person: str) -> PersonReceipt:
         CatalogError: A trace of the person is left; the message names the file.
         CatalogWriteError: The catalog cannot be written.
     """
-    require_erasable(catalog)
+    receipt = forget(
+        catalog,
+        lambda erasure: _is_named(erasure, person),
+        lambda: _begin(catalog, person),
+    )
+    return cast("PersonReceipt", receipt)
+
+
+def _is_named(erasure: PendingErasure, person: str) -> bool:
+    """Return True if an erasure that was begun is the one of a person."""
+    if erasure.kind != "person":
+        return False
+    shortened = len(person) >= SHORTEST_ID and erasure.identity.startswith(person)
+    return shortened or any(map(Judgements({"": person}).named, erasure.names))
+
+
+def _begin(catalog: Catalog, person: str) -> PendingErasure:
     people = judgements(catalog)
     person_id = _id_of(catalog, person, people)
-    erasure = erase(catalog, _select(catalog, person_id, people))
-    receipt = PersonReceipt(
-        person_id=person_id,
-        erased_at=current_time(),
-        rows=erasure.rows,
-        files_searched=erasure.files_searched,
-        tracks_searched=erasure.tracks_searched,
-    )
-    write_receipt(catalog.root, "forget-person", receipt)
-    return receipt
+    name = people.names.get(person_id)
+    if sum(other == name for other in people.names.values()) != 1:
+        name = None  # other people keep the name
+    texts = spelled_in_files(name, quoted=True) if name is not None else frozenset()
+    return erasure_of_person(catalog, person_id, people.confirmed(person_id), name, texts)
 
 
 def _id_of(catalog: Catalog, person: str, people: Judgements) -> str:
@@ -78,52 +86,10 @@ def _id_of(catalog: Catalog, person: str, people: Judgements) -> str:
             f"erased: pass the whole person_id: {candidates}"
         )
     if leaves_trace(catalog, "person_id", person):
-        return person  # erased in part by an interrupted call
+        return person  # erased in part by an earlier version of vidsearch
+    raise_if_erased(catalog.root, "person", person)
     raise ConfigError(
         f"person '{printable(person)}' is not in the catalog {catalog.uri!r}; nothing was erased: "
         "the People page and the table 'people' list all people; a shortened person_id needs "
         f"{SHORTEST_ID} characters"
     )
-
-
-def _select(catalog: Catalog, person_id: str, people: Judgements) -> Selection:
-    """Return the data of a person, or the remaining data of a person erased in part."""
-    track_ids = people.confirmed(person_id)
-    if person_id in people.names:
-        traces = _traces(catalog, person_id, track_ids, people)
-    else:
-        traces = traces_of_id(catalog, person_id)
-    return Selection(
-        traces=traces,
-        delete_rows=lambda: _delete_rows(catalog, person_id, track_ids),
-        in_event_logs=False,
-    )
-
-
-def _traces(
-    catalog: Catalog, person_id: str, track_ids: tuple[str, ...], people: Judgements
-) -> Traces:
-    texts = {person_id}
-    name = people.names[person_id]
-    unique = sum(other == name for other in people.names.values()) == 1
-    if unique:
-        texts |= spelled_in_files(name, quoted=True)
-    return traces_of_tracks(catalog, track_ids, texts, (name,) if unique else ())
-
-
-def _delete_rows(catalog: Catalog, person_id: str, track_ids: tuple[str, ...]) -> dict[str, int]:
-    affected = set(catalog.tracks(["video_id"], track_ids=track_ids)["video_id"].to_pylist())
-    remaining = dict.fromkeys(sorted(affected), 0)
-    for track in catalog.tracks(["track_id", "video_id"], video_ids=affected).to_pylist():
-        remaining[track["video_id"]] += track["track_id"] not in track_ids
-    for video_id, count in remaining.items():
-        condition = f"video_id = {sql_text(video_id)}"
-        catalog.table("videos").update(condition, {"tracks": str(count)})
-    rows = {
-        name: delete_by_track(catalog.table(name), track_ids)
-        for name in ("tracks", "faces", "verdicts")  # a repeated call finds tracks by verdicts
-    }
-    condition = f"person_id = {sql_text(person_id)}"
-    rows["verdicts"] += catalog.table("verdicts").delete(condition)
-    rows["people"] = catalog.table("people").delete(condition)
-    return rows

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -14,19 +15,26 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from vidsearch.catalog.catalog import Catalog
-from vidsearch.catalog.commits import read_again
+from vidsearch.catalog.erasures.pending import FOLDER, RECEIPTS, PendingErasure
+from vidsearch.catalog.sources.accounts import FOLDER as SOURCES
+from vidsearch.catalog.versions import WORK
 from vidsearch.datatypes import Matrix
-from vidsearch.erasure.receipt import RECEIPTS
+from vidsearch.erasure.logs import RUNS
+from vidsearch.erasure.patterns import Patterns, excerpt
 from vidsearch.errors import CatalogError
 from vidsearch.search.track_index import TrackSearcher
+from vidsearch.storage.path import StoragePath
 from vidsearch.text.names import is_unicode
 
 _QUERIES_PER_BATCH = 64
 _HITS_PER_QUERY = 100
 _HASH = re.compile("(?:unread-)?[0-9a-f]{32}(?:[0-9a-f]{8})?")
+_OWN_FOLDERS = (RUNS, SOURCES, WORK)
+_VECTORS = ("template", "embedding")
+_PICTURES = ("aligned_jpeg",)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, eq=False)
 class Traces:
     """Data that must be absent after an erasure.
 
@@ -34,7 +42,7 @@ class Traces:
         texts: Ids, paths and quoted names, as bytes.
         track_ids: Ids of the erased tracks.
         templates: (N, D) float32, templates of the erased tracks.
-        vectors: Bytes of the templates that no remaining track shares.
+        excerpts: Excerpts of the vectors and pictures that no remaining track shares.
         names: Names of erased people. Short names occur by chance in arbitrary bytes, so they are
             compared with whole values of text columns only.
         names_column: The only column to compare ``names`` with; empty: every text column.
@@ -43,41 +51,34 @@ class Traces:
     texts: tuple[bytes, ...]
     track_ids: frozenset[str]
     templates: Matrix
-    vectors: frozenset[bytes]
+    excerpts: frozenset[bytes]
     names: tuple[str, ...] = ()
     names_column: str = ""
 
+    @staticmethod
+    def of(erasure: PendingErasure, dim: int) -> Traces:
+        """Return the traces of an erasure that was begun.
 
-@read_again
-def traces_of_tracks(
-    catalog: Catalog,
-    track_ids: Collection[str],
-    texts: Collection[str],
-    names: tuple[str, ...] = (),
-) -> Traces:
-    """Return the traces of tracks that are still in the catalog.
+        Args:
+            erasure: The erasure.
+            dim: Length of a template.
+        """
+        templates = np.frombuffer(erasure.templates, np.float32)
+        # After a re-embedding, the templates of the former model have another length.
+        usable = templates if templates.size % dim == 0 else templates[:0]
+        return Traces(
+            erasure.texts,
+            frozenset(erasure.tracks),
+            usable.reshape(-1, dim),
+            frozenset(erasure.excerpts),
+            erasure.names,
+            erasure.names_column,
+        )
 
-    Args:
-        catalog: The catalog.
-        track_ids: Ids of the tracks.
-        texts: Further texts that must be absent afterwards.
-        names: Names of erased people.
-
-    Raises:
-        CatalogError: A table is missing or damaged.
-    """
-    rows, templates = catalog.snapshot().templates(catalog.dim)
-    ids = pa.array(list(track_ids), pa.string())
-    erased = np.asarray(pc.is_in(rows["track_id"], value_set=ids), np.bool_)
-    vectors = {row.tobytes() for row in templates[erased]}
-    vectors -= {row.tobytes() for row in templates[~erased]}
-    return Traces(
-        tuple(sorted(map(_encoded, {*texts, *track_ids}))),
-        frozenset(track_ids),
-        templates[erased],
-        frozenset(vectors),
-        names,
-    )
+    @cached_property
+    def patterns(self) -> Patterns:
+        """Texts and excerpts, to search bytes for."""
+        return Patterns({*self.texts, *self.excerpts})
 
 
 def traces_of_id(catalog: Catalog, identity: str) -> Traces:
@@ -117,7 +118,7 @@ def leaves_trace(catalog: Catalog, key: str, identity: str) -> bool:
     if not identity or not is_unicode(identity):
         return False
     if _HASH.fullmatch(identity):
-        return search_files(catalog, traces_of_id(catalog, identity))[1] is not None
+        return bool(search_files(catalog, traces_of_id(catalog, identity))[1])
     fields = {json.dumps({key: identity}, separators=(",", colon))[1:-1] for colon in (":", ": ")}
     texts = fields | {json.dumps(field)[1:-1] for field in fields}  # statistics in table logs
     no_templates = np.zeros((0, catalog.dim), np.float32)
@@ -129,7 +130,20 @@ def leaves_trace(catalog: Catalog, key: str, identity: str) -> bool:
         (identity,),
         names_column=key,
     )
-    return search_files(catalog, traces)[1] is not None
+    return bool(search_files(catalog, traces)[1])
+
+
+class ForeignFileError(CatalogError):
+    """A file that is no part of the catalog contains a trace of erased data."""
+
+
+def _is_own(catalog: Catalog, file: StoragePath) -> bool:
+    """Return True if a file lies where commands write to the catalog."""
+    folders = [catalog.table(name).uri for name in catalog.table_names]
+    folders += [catalog.vectors.child("index").uri]
+    folders += [catalog.root.child(name).uri for name in _OWN_FOLDERS]
+    is_temporary = file.name.startswith(".") and file.name.endswith(".part")
+    return is_temporary or file.uri.startswith(tuple(f"{folder}/" for folder in folders))
 
 
 def prove(catalog: Catalog, traces: Traces) -> tuple[int, int]:
@@ -138,31 +152,55 @@ def prove(catalog: Catalog, traces: Traces) -> tuple[int, int]:
     Raises:
         CatalogError: A trace is left.
     """
-    files, leftover = search_files(catalog, traces)
-    if leftover is not None:
-        raise CatalogError(
-            f"{leftover!r} still contains a trace of the erased data; wait until no run indexes "
-            "into this catalog, remove that file if it is not part of the catalog, and repeat the "
-            "command"
+    files, leftovers = search_files(catalog, traces)
+    if leftovers:
+        foreign = [file for file in leftovers if not _is_own(catalog, file)]
+        raise (ForeignFileError if foreign else CatalogError)(
+            f"{[*foreign, *leftovers][0].uri!r} still contains a trace of the erased data; "
+            + ("remove that file from the catalog" if foreign else "end the runs that write to it")
+            + ", and repeat the command"
         )
     return files, _search_tracks(catalog, traces)
 
 
-def search_files(catalog: Catalog, traces: Traces) -> tuple[int, str | None]:
-    """Return the number of files in the catalog, and the first file that contains a trace.
+def search_files(catalog: Catalog, traces: Traces) -> tuple[int, list[StoragePath]]:
+    """Return the number of files in the catalog, and the files that contain a trace.
+
+    Files of receipts and of erasures that were begun are left out. Files that other processes write
+    meanwhile are searched too.
 
     Raises:
         OSError: A file cannot be read.
     """
-    receipts = catalog.root.child(RECEIPTS).uri + "/"
-    files = [file for file in catalog.root.files() if not file.uri.startswith(receipts)]
-    for file in files:
-        content = file.read()
-        if any(trace in content for trace in (*traces.texts, *traces.vectors)) or (
-            file.uri.endswith(".parquet") and _parquet_contains(content, traces)
-        ):
-            return len(files), file.uri
-    return len(files), None
+    searched: dict[str, bool] = {}
+    while True:
+        files = _files(catalog)
+        new = [file for file in files if file.uri not in searched]
+        if not new:
+            break
+        for file in new:
+            try:
+                searched[file.uri] = _contains(file, traces)
+            except FileNotFoundError:
+                searched[file.uri] = False
+    return len(files), [file for file in files if searched[file.uri]]
+
+
+def _files(catalog: Catalog) -> list[StoragePath]:
+    apart = tuple(f"{catalog.root.child(name).uri}/" for name in (RECEIPTS, FOLDER))
+    return [file for file in catalog.root.files() if not file.uri.startswith(apart)]
+
+
+def _contains(file: StoragePath, traces: Traces) -> bool:
+    content = file.read()
+    if traces.patterns.found_in(content):
+        return True
+    if not file.uri.endswith(".parquet"):
+        return False
+    try:
+        return _parquet_contains(content, traces)
+    except pa.ArrowInvalid:  # the file of a killed writer ends early: its columns cannot be read
+        return False
 
 
 def _search_tracks(catalog: Catalog, traces: Traces) -> int:
@@ -184,7 +222,7 @@ def _search_tracks(catalog: Catalog, traces: Traces) -> int:
 
 
 def _parquet_contains(content: bytes, traces: Traces) -> bool:
-    """Search the columns of a compressed file: text columns, templates, and checkpoint entries."""
+    """Search the columns of a compressed file: texts, vectors, pictures, checkpoint entries."""
     utf8_texts = [text.decode() for text in traces.texts if _is_utf8(text)]
     texts = pa.array([*utf8_texts, *traces.names], pa.string())
     ids = pa.array(utf8_texts, pa.string())
@@ -192,21 +230,36 @@ def _parquet_contains(content: bytes, traces: Traces) -> bool:
     for batch in file.iter_batches(batch_size=2048):
         for name, column in zip(batch.schema.names, batch.columns, strict=True):
             column_type = column.type
-            if pa.types.is_string(column_type) or pa.types.is_large_string(column_type):
+            if _is_text(column_type):
                 compared = ids if traces.names_column not in ("", name) else texts
                 if pc.any(pc.is_in(column.cast(pa.string()), value_set=compared)).as_py():
                     return True
-            elif name == "template":
-                flat = column.flatten().to_numpy(zero_copy_only=False).reshape(len(column), -1)
-                if any(row.tobytes() in traces.vectors for row in flat):
+            elif name in (*_VECTORS, *_PICTURES):
+                if traces.excerpts and not traces.excerpts.isdisjoint(column_excerpts(column)):
                     return True
             elif pa.types.is_struct(column_type) or pa.types.is_map(
                 column_type
             ):  # checkpoint of the table log
                 entries = _encoded("\n".join(_strings(column.to_pylist())))
-                if any(text in entries for text in traces.texts):
+                if Patterns(traces.texts).found_in(entries):
                     return True
     return False
+
+
+def _is_text(column_type: pa.DataType) -> bool:
+    types = pa.types
+    kinds = (types.is_string, types.is_large_string, types.is_string_view)
+    return any(kind(column_type) for kind in kinds)
+
+
+def column_excerpts(column: pa.Array | pa.ChunkedArray) -> set[bytes | None]:
+    """Return an excerpt of every value of a column of vectors or pictures."""
+    if not len(column):
+        return set()
+    if not pa.types.is_fixed_size_list(column.type) and not pa.types.is_list(column.type):
+        return {excerpt(value) for value in column.to_pylist() if value is not None}
+    rows = column.flatten().to_numpy(zero_copy_only=False)
+    return {excerpt(row.tobytes()) for row in rows.reshape(len(column), -1)}
 
 
 def _strings(value: Any) -> Iterator[str]:

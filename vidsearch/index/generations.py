@@ -12,6 +12,7 @@ import json
 import tempfile
 import time
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -114,12 +115,14 @@ class Content:
         attempts: Columns ``video_id``, distinct, and ``run_id``: all visible attempts.
         versions: Versions of the tables that are read.
         model_id: Model of the vectors.
+        publishing: Context in which the generation becomes the current one; it may raise.
     """
 
     templates: Templates
     attempts: pa.Table
     versions: dict[str, int]
     model_id: str
+    publishing: Callable[[], AbstractContextManager[object]] = nullcontext
 
 
 def build_generation(
@@ -150,7 +153,8 @@ def build_generation(
                 for file in files:
                     folder.child(file).upload(staged / file)
         pointer = {"generation": name, "meta_sha256": hashlib.sha256(meta).hexdigest()}
-        root.child(CURRENT).write(json.dumps(pointer).encode())
+        with content.publishing():
+            root.child(CURRENT).write(json.dumps(pointer).encode())
     except (OSError, RuntimeError) as error:
         folder.remove_tree()
         label = label if label else catalog.uri

@@ -10,7 +10,7 @@ from typing import Protocol
 
 import numpy as np
 
-from vidsearch.datatypes import Image, Template, Vector, check_array
+from vidsearch.datatypes import Image, Matrix, Template, Vector, check_array
 from vidsearch.errors import ConfigError, NoFaceError, PhotoError, ShapeError
 from vidsearch.faces.jpeg import encode_jpeg
 from vidsearch.faces.template import normalise, pool
@@ -315,3 +315,15 @@ def disagreement(faces: Sequence[QueryFace], calibration: ConfidenceCurve) -> Qu
     groups.sort(key=lambda group: (-len(group), min(group)))
     names = tuple(tuple(faces[row].photo for row in sorted(group)) for group in groups)
     return QueryWarning(WarningCode.DIFFERENT_PEOPLE, {"groups": names})
+
+
+def unit_embeddings(faces: Sequence[QueryFace], dim: int) -> Matrix:
+    """Return (N, D) unit vectors, so that photos and templates of tracks weigh the same.
+
+    Args:
+        faces: Faces of photos.
+        dim: Length of a vector, for no faces.
+    """
+    if not faces:
+        return np.zeros((0, dim), np.float32)
+    return normalise(np.stack([face.embedding for face in faces]))

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import dataclasses
+import logging
 import os
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 import numpy as np
-import pyarrow.compute as pc
 
 from vidsearch.catalog.catalog import Catalog
 from vidsearch.catalog.commits import read_again
+from vidsearch.catalog.erasures.pending import pending_erasures, pending_sentence
 from vidsearch.catalog.people import judgements
 from vidsearch.catalog.records import read_options
 from vidsearch.catalog.snapshot import Snapshot
@@ -20,20 +21,27 @@ from vidsearch.catalog.sources.live_path import live_first
 from vidsearch.datatypes import Hit, Matrix, TimeSpan, Vector
 from vidsearch.device import resolve_device
 from vidsearch.errors import CatalogChangedError, ConfigError
-from vidsearch.faces.template import normalise, pool
-from vidsearch.index.base import Neighbours
+from vidsearch.faces.template import pool
 from vidsearch.libraries import SEARCHING, require
 from vidsearch.models.registry import LoadedPack, load_pack
-from vidsearch.results.result import Coverage, QueryPhoto, SearchResult
+from vidsearch.results.result import QueryPhoto, SearchResult
 from vidsearch.results.threshold_advice import FalseHitEstimate, KnownImpostorPairs
 from vidsearch.results.words import clock
+from vidsearch.search.coverage import coverage_of
 from vidsearch.search.false_hits import expected_false_hits
 from vidsearch.search.filter import SearchFilter
 from vidsearch.search.known_impostors import known_impostor_pairs, threshold_table
-from vidsearch.search.query import QueryFace, disagreement, pool_query, query_faces
+from vidsearch.search.query import (
+    QueryFace,
+    disagreement,
+    pool_query,
+    query_faces,
+    unit_embeddings,
+)
 from vidsearch.search.track_index import TrackSearcher
 from vidsearch.text.names import native_name
 
+_LOG = logging.getLogger(__name__)
 R = TypeVar("R")
 
 PRIOR = 0.01
@@ -102,6 +110,8 @@ class PhotoSearcher:
         )
         catalog.require_model(self._models.model_id)
         self._tracks = TrackSearcher(catalog)
+        for erasure in pending_erasures(catalog.root):
+            _LOG.warning("%s", pending_sentence(erasure, catalog.uri))
         self._impostor_pairs: tuple[Snapshot, KnownImpostorPairs] | None = None
 
     @property
@@ -133,7 +143,8 @@ class PhotoSearcher:
         Raises:
             CatalogError: A table is missing or damaged.
         """
-        if self._catalog.snapshot().versions != self._tracks.snapshot.versions:
+        current, read = self._catalog.snapshot(), self._tracks.snapshot
+        if (current.versions, current.mask) != (read.versions, read.mask):
             self._tracks.refresh()
 
     def search(
@@ -191,7 +202,10 @@ class PhotoSearcher:
     ) -> SearchResult:
         track_ids, templates = self._templates(tracks)
         template = (
-            pool(np.concatenate([_units(faces, templates.shape[1]), templates]), self.model_id)
+            pool(
+                np.concatenate([unit_embeddings(faces, templates.shape[1]), templates]),
+                self.model_id,
+            )
             if track_ids
             else pool_query(faces, self.model_id)
         )
@@ -200,9 +214,8 @@ class PhotoSearcher:
         if warning is not None:
             query[0] = dataclasses.replace(query[0], warnings=(*query[0].warnings, warning))
         video_ids = options.search_filter.video_ids(self._catalog)
-        found = self._tracks.search(template.vector[None], options.top, video_ids)[0]
-        hits, durations = self._hits(found, options.min_confidence)
-        coverage = self._coverage(video_ids)
+        hits, durations = self._hits(template.vector, options, video_ids)
+        coverage = coverage_of(self._tracks.snapshot, video_ids)
         estimate = (
             self._estimate(template.vector, coverage.tracks, video_ids)
             if options.estimate_false_hits
@@ -277,18 +290,28 @@ class PhotoSearcher:
         )
 
     def _hits(
-        self, found: Neighbours, min_confidence: float
+        self, query: Vector, options: SearchOptions, video_ids: frozenset[str] | None
     ) -> tuple[tuple[Hit, ...], dict[str, float]]:
         """Return the hits, and the lengths of their videos, seconds."""
-        confidence = self._models.calibration.confidence(found.similarities, prior=PRIOR)
-        likely = [row for row in range(len(found)) if confidence[row] >= min_confidence]
-        tracks = self._rows([found.ids[row] for row in likely])
-        video_ids = {track["video_id"] for track in tracks.values()}
+        absent = 0
+        while True:
+            # An index holds tracks that the tables lack, if an erasure by an earlier version of
+            # vidsearch was killed. They are left out.
+            missing = absent
+            found = self._tracks.search(query[None], options.top + missing, video_ids)[0]
+            confidence = self._models.calibration.confidence(found.similarities, prior=PRIOR)
+            likely = [row for row in range(len(found)) if confidence[row] >= options.min_confidence]
+            tracks = self._rows([found.ids[row] for row in likely])
+            absent = len(likely) - len(tracks)
+            if absent <= missing:
+                break
+        likely = [row for row in likely if found.ids[row] in tracks][: options.top]
+        hit_videos = {track["video_id"] for track in tracks.values()}
         videos = self._tracks.snapshot.videos(
-            ["video_id", "uri", "duration_s", "streams"], video_ids
+            ["video_id", "uri", "duration_s", "streams"], hit_videos
         )
         by_id = {row["video_id"]: row for row in videos.to_pylist()}
-        paths = self._catalog.locations(video_ids)
+        paths = self._catalog.locations(hit_videos)
         verdicts = judgements(self._catalog)
         hits: list[Hit] = []
         for row in likely:
@@ -322,27 +345,3 @@ class PhotoSearcher:
             return {}
         rows = self._tracks.snapshot.tracks(_TRACK_COLUMNS, track_ids=track_ids)
         return {row["track_id"]: row for row in rows.to_pylist()}
-
-    def _coverage(self, video_ids: frozenset[str] | None) -> Coverage:
-        videos = self._tracks.snapshot.videos(
-            ["status", "read_s", "duration_s", "tracks"], video_ids
-        )
-        readable = videos.filter(pc.not_equal(videos["status"], "failed"))
-        # A video of an earlier version has no record of the part that was read.
-        read_s = pc.coalesce(readable["read_s"], readable["duration_s"])
-        return Coverage(
-            tracks=int(pc.sum(readable["tracks"], min_count=0).as_py()),
-            videos=len(readable),
-            duration_s=float(pc.sum(read_s, min_count=0).as_py()),
-            failed_videos=len(videos) - len(readable),
-            partial_videos=int(
-                pc.sum(pc.equal(readable["status"], "partial"), min_count=0).as_py()
-            ),
-        )
-
-
-def _units(faces: Sequence[QueryFace], dim: int) -> Matrix:
-    """Return (N, D) unit vectors, so that photos and templates of tracks weigh the same."""
-    if not faces:
-        return np.zeros((0, dim), np.float32)
-    return normalise(np.stack([face.embedding for face in faces]))

@@ -13,6 +13,8 @@ from numpy.typing import NDArray
 
 from vidsearch.catalog.catalog import Catalog
 from vidsearch.catalog.commits import read_again
+from vidsearch.catalog.erasures.mask import Mask
+from vidsearch.catalog.erasures.pending import erasure_marks, unless_erased
 from vidsearch.catalog.snapshot import Snapshot
 from vidsearch.datatypes import Matrix
 from vidsearch.index.base import Neighbours, VectorIndex, check_search
@@ -203,6 +205,7 @@ def rebuild(catalog: Catalog, options: BuildOptions | None = None) -> IndexStatu
         CatalogError: A table is missing or damaged.
         CatalogWriteError: The index cannot be written; the generation in use stays.
     """
+    marks = erasure_marks(catalog.root)
     snapshot = catalog.snapshot()
     previous = current_name(catalog.vectors)
     content = Content(
@@ -211,6 +214,7 @@ def rebuild(catalog: Catalog, options: BuildOptions | None = None) -> IndexStatu
         attempts=snapshot.attempts.sort_by("video_id"),
         versions=snapshot.versions,
         model_id=catalog.model_id,
+        publishing=lambda: unless_erased(catalog.root, marks),
     )
     name = build_generation(catalog.vectors, content, options, label=catalog.uri)
     remove_old_generations(catalog.vectors, keep=(name, previous or name))
@@ -283,13 +287,18 @@ def _usable_generation(catalog: Catalog, *, warn: bool) -> Generation | None:
 def _change(snapshot: Snapshot, generation: Generation | None) -> _Change:
     if generation is None:
         return _Change(None, None)
-    if snapshot.versions == generation.meta.versions:
+    hidden = snapshot.mask.tracks
+    if snapshot.versions == generation.meta.versions and snapshot.mask == Mask():
         return _Change(generation.videos.slice(0, 0), None)
     attempts = snapshot.attempts
     # A video that was indexed again keeps its ids but has other vectors, so attempts are compared.
     current, built = _keys(attempts), _keys(generation.videos)
     gone = ~_is_in(built, current)
     masked = generation.rows_of(gone) if gone.any() else None
+    if hidden:
+        ids = pa.array(sorted(hidden), pa.string())
+        erased = _is_in(generation.rows["track_id"].cast(pa.string()), ids)
+        masked = erased if masked is None else masked | erased
     added = attempts.filter(pa.array(~_is_in(current, built)))
     return _Change(added, masked if masked is not None and masked.any() else None)
 

@@ -16,18 +16,22 @@ if sys.platform == "win32":
 
     _POLL_S = 0.1
 
-    def lock_file(descriptor: int, *, wait: bool = False) -> None:
+    SHARED_LOCKS = False
+    """True if several processes can hold a lock that excludes exclusive ones."""
+
+    def lock_file(descriptor: int, *, wait: bool = False, shared: bool = False) -> None:
         """Lock an open file exclusively; the lock ends with the descriptor or the process.
 
         Args:
             descriptor: Descriptor, open for writing.
             wait: Wait for another holder.
+            shared: Not supported on this system: no lock is taken.
 
         Raises:
             BlockingIOError: Another process holds the lock.
             OSError: The drive has no locks.
         """
-        while True:
+        while not shared:
             os.lseek(descriptor, 0, os.SEEK_SET)  # a lock covers bytes from the position on
             try:
                 msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
@@ -47,18 +51,23 @@ if sys.platform == "win32":
 else:
     import fcntl
 
-    def lock_file(descriptor: int, *, wait: bool = False) -> None:
-        """Lock an open file or folder exclusively; the lock ends with its last descriptor.
+    SHARED_LOCKS = True
+    """True if several processes can hold a lock that excludes exclusive ones."""
+
+    def lock_file(descriptor: int, *, wait: bool = False, shared: bool = False) -> None:
+        """Lock an open file or folder; the lock ends with its last descriptor.
 
         Args:
             descriptor: Descriptor.
             wait: Wait for another holder.
+            shared: Exclude exclusive locks only, not other shared ones.
 
         Raises:
             BlockingIOError: Another process holds the lock.
             OSError: The drive has no locks.
         """
-        fcntl.flock(descriptor, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
+        kind = fcntl.LOCK_SH if shared else fcntl.LOCK_EX
+        fcntl.flock(descriptor, kind if wait else kind | fcntl.LOCK_NB)
 
     def open_folder_for_lock(folder: Path) -> int:
         """Return a descriptor that stands for a folder in ``lock_file``."""

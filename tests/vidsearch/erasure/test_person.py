@@ -14,13 +14,13 @@ import pyarrow.parquet as pq
 import pytest
 
 from vidsearch.catalog import Catalog, CatalogWriter
+from vidsearch.catalog.erasures.pending import RECEIPTS
 from vidsearch.catalog.maintenance import repair
 from vidsearch.catalog.people import add_person, judge, judgements, rename_person
 from vidsearch.catalog.schema import PEOPLE
 from vidsearch.catalog.tables import Table
 from vidsearch.commands.main import main
 from vidsearch.erasure.person import forget_person
-from vidsearch.erasure.receipt import RECEIPTS
 from vidsearch.errors import CatalogError, ConfigError
 from vidsearch.search.track_index import TrackSearcher, rebuild
 

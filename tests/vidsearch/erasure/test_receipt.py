@@ -22,6 +22,7 @@ PERSON = PersonReceipt(
     person_id="fedcba9876543210",
     erased_at="2024-05-31T12:00:00+00:00",
     rows={"people": 1},
+    log_lines=0,
     files_searched=40,
     tracks_searched=5,
 )
@@ -31,10 +32,10 @@ PERSON = PersonReceipt(
 def test_a_receipt_states_rows_proof_and_id(
     tmp_path: Path, receipt: VideoReceipt | PersonReceipt
 ) -> None:
-    write_receipt(StoragePath.of(tmp_path), "erased", receipt)
+    write_receipt(StoragePath.of(tmp_path), receipt)
     (file,) = (tmp_path / "receipts").iterdir()
     identity = receipt.video_id if isinstance(receipt, VideoReceipt) else receipt.person_id
-    assert file.name.startswith("erased-")
+    assert file.name.startswith("forget-")
     assert file.name.endswith(f"-{identity[:8]}.json")
     stated = json.loads(file.read_text())
     assert stated["rows"] == receipt.rows
@@ -44,6 +45,6 @@ def test_a_receipt_states_rows_proof_and_id(
 
 def test_receipts_of_two_erasures_do_not_replace_each_other(tmp_path: Path) -> None:
     root = StoragePath.of(tmp_path)
-    write_receipt(root, "erased", VIDEO)
-    write_receipt(root, "erased", PERSON)
+    write_receipt(root, VIDEO)
+    write_receipt(root, PERSON)
     assert len(list((tmp_path / "receipts").iterdir())) == 2

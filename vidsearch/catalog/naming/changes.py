@@ -67,8 +67,8 @@ def undo(catalog: Catalog, change: Change) -> None:
         CatalogError: A table cannot be read.
         CatalogWriteError: The catalog cannot be written.
     """
-    people = catalog.table("people").read()
-    verdicts = catalog.table("verdicts").read()
+    people = catalog.people()
+    verdicts = catalog.verdicts()
     _require_unchanged(change, people, verdicts)
     new = set(_ids(change.people_added)) - set(_ids(change.people_removed))
     back = set(_ids(change.people_removed)) - set(_ids(people))

@@ -44,10 +44,10 @@ def judgements(catalog: Catalog) -> Judgements:
     Raises:
         CatalogError: A table is missing or damaged.
     """
-    people = catalog.table("people").read().to_pylist()
+    people = catalog.people().to_pylist()
     names = {row["person_id"]: row["name"] for row in people}
     names = dict(sorted(names.items(), key=lambda item: (item[1].casefold(), item[0])))
-    rows = catalog.table("verdicts").read().to_pylist()
+    rows = catalog.verdicts().to_pylist()
     latest: dict[tuple[str, str], tuple[datetime, bool]] = {}
     for row in rows:
         key = (row["track_id"], row["person_id"])

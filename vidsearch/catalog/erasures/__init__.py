@@ -1,0 +1,1 @@
+"""Erasures that were begun, and the rows that they hide from readers."""
