@@ -142,6 +142,7 @@ def test_another_model_takes_over(
     assert [ids[0] for ids in after["hits"]] == after["tracks"]
     assert not files_with(place, old)
     assert {path.name.split("-")[0] for path in place.iterdir()} == {
+        ".commit.lock",
         "vectors",
         "people",
         "verdicts",
@@ -329,6 +330,7 @@ def test_killed_at_any_step_it_is_the_old_or_the_new(
     assert after["known"] == before["known"]
     assert not files_with(place, old)
     assert {path.name.split("-")[0] for path in place.iterdir()} == {
+        ".commit.lock",
         "vectors",
         "people",
         "verdicts",
