@@ -7,9 +7,9 @@ import logging
 import os
 import threading
 import warnings
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterator, Mapping
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import BinaryIO, Final
 
 import numpy as np
@@ -20,7 +20,15 @@ from vidsearch.datatypes import Image, check_array
 from vidsearch.errors import InstallationError, PhotoError
 from vidsearch.media.kinds import ACCEPTED, HEAD_BYTES, STILL_REMEDY, FileKind, file_kind, refusal
 from vidsearch.media.motion_jpeg import JPEG, MOTION_JPEG_BYTES, is_motion_jpeg
-from vidsearch.photo.damaged import completed, damage_tolerated, share_of_rows
+from vidsearch.photo.damaged import (
+    JPEG_END,
+    damage_tolerated,
+    ends_in_zeros,
+    mended,
+    share_before_zeros,
+    share_of_jpeg,
+    share_of_rows,
+)
 from vidsearch.photo.image_file import (
     MAX_PIXELS,
     frame_numbers,
@@ -138,6 +146,10 @@ def _frames(
             image, extra = open_image(file, kind, label)
             numbers = frame_numbers(image)
             first = _pixels(image, name, label, extra)
+            position = file.tell()  # an animation continues there
+            if ends_in_zeros(file):
+                first = _with_zeros(first, file, image, label)
+            file.seek(position)
     except (PhotoError, InstallationError):
         raise
     except Exception as error:  # noqa: BLE001 - decoders raise almost any exception
@@ -190,19 +202,44 @@ def _damaged(
         raise _photo_error(error, file, label) from error
     file.seek(0)
     content = file.read()
-    padded = completed(content)
+    readable = mended(content, MAX_PIXELS)
     try:
         with _quiet(), damage_tolerated():
-            image, extra = open_image(io.BytesIO(padded), kind, label)
+            image, extra = open_image(io.BytesIO(readable.content), kind, label)
             photo = _pixels(image, name, label, extra)
-            share = min(share_of_rows(image), len(content) / len(padded))
+            share = readable.share
+            if image.format in ("JPEG", "MPO"):
+                share = share_of_jpeg(content, image, _decoded_jpeg)
+            share = share if share is not None else share_of_rows(image)
     except Exception:  # noqa: BLE001
         raise _photo_error(error, file, label) from error
     if not share:
         raise _photo_error(error, file, label) from error
-    warning = QueryWarning(WarningCode.PHOTO_DAMAGED, {"share": share})
+    return _with_damage(photo, label, {"share": share, "trusted": readable.trusted})
+
+
+def _with_zeros(photo: Photo, file: BinaryIO, image: Pillow.Image, label: str) -> Photo:
+    """Return a photo with a warning if zero bytes stand for the end of its picture."""
+    file.seek(0)
+    content = file.read()
+    if image.format in ("JPEG", "MPO") and not content.rstrip(b"\0").endswith(JPEG_END):
+        with damage_tolerated():
+            share = share_of_jpeg(content, image, _decoded_jpeg)
+    else:
+        share = share_before_zeros(content)
+    return _with_damage(photo, label, {"share": share}) if share < 1 else photo
+
+
+def _decoded_jpeg(content: bytes) -> Pillow.Image:
+    image = Pillow.open(io.BytesIO(content), formats=["JPEG"])
+    load_pixels(image, MAX_SIDE)
+    return image
+
+
+def _with_damage(photo: Photo, label: str, fields: Mapping[str, float]) -> Photo:
+    warning = QueryWarning(WarningCode.PHOTO_DAMAGED, fields)
     log.info("%s: %s %s", label, warning.code, dict(warning.fields))
-    return Photo(name, photo.image, photo.scale, (*photo.warnings, warning))
+    return replace(photo, warnings=(*photo.warnings, warning))
 
 
 def _photo_error(error: Exception, file: BinaryIO, label: str) -> PhotoError:

@@ -11,14 +11,16 @@ from typing import Any
 class WarningCode(StrEnum):
     """Reason why a search with a photo is less reliable.
 
-    The comment behind a code names its fields.
+    The comment behind or above a code names its fields.
     """
 
     PAGES_IGNORED = "pages-ignored"  # pages: pages of the TIFF file
     FRAMES_IGNORED = "frames-ignored"  # frames: frames of the animation
     PAGE_USED = "page-used"  # page: number from 1; pages: pages of the TIFF file
     FRAME_USED = "frame-used"  # frame: number from 1; frames: frames of the animation
-    PHOTO_DAMAGED = "photo-damaged"  # share: about how much of the picture could be read, in (0, 1]
+    # share: about how much of the picture could be read, in (0, 1]; trusted: False if parts
+    # of it may be wrong
+    PHOTO_DAMAGED = "photo-damaged"
     PREVIEW_USED = "preview-used"  # width, height: of the camera's preview in a damaged raw file
     FACE_FILLS_PHOTO = "face-fills-photo"
     SMALL_FACE = "small-face"
@@ -45,3 +47,26 @@ class QueryWarning:
 
     code: WarningCode
     fields: Mapping[str, Any] = field(default_factory=dict)
+
+
+def damage(fields: Mapping[str, Any]) -> str:
+    """Return the damage of a photo in words, without a verb.
+
+    Args:
+        fields: Fields of a ``PHOTO_DAMAGED`` warning.
+
+    Example:
+        >>> damage({"share": 0.997})
+        'damaged or cut short: about 99% of the picture was read'
+        >>> damage({"share": 1.0, "trusted": True})
+        'damaged or without its end, but all of the picture was read'
+    """
+    trusted = fields.get("trusted", True)
+    if fields["share"] < 1:
+        part = f"about {min(fields['share'], 0.99):.0%} of the picture was read"
+        if trusted:
+            return f"damaged or cut short: {part}"
+        return f"damaged: {part}, and parts of it may be wrong"
+    if trusted:
+        return "damaged or without its end, but all of the picture was read"
+    return "damaged: a checksum is wrong, so that parts of the picture may be wrong"

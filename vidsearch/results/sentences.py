@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from vidsearch.photo.query_warning import QueryWarning, WarningCode
+from vidsearch.photo.query_warning import QueryWarning, WarningCode, damage
 from vidsearch.results.result import Coverage, SearchResult, VideoHits
 from vidsearch.results.threshold_advice import FEWEST_TRACKS, FEWEST_VIDEOS, FalseHitEstimate
 from vidsearch.results.words import LIKELY, clock, confidence_number, confidence_word, counted
@@ -53,8 +53,7 @@ WARNING_SENTENCES: dict[WarningCode, Callable[[Fields], str]] = {
         f"an animation of {fields['frames']} frames, of which frame {fields['frame']} was used"
     ),
     WarningCode.PHOTO_DAMAGED: lambda fields: (
-        f"the file is damaged or cut short: about {fields['share']:.0%} of the picture was read; "
-        "copy or download it again"
+        f"the file is {damage(fields)}; copy or download it again"
     ),
     WarningCode.PREVIEW_USED: lambda fields: (
         "the camera raw file is damaged: only its preview of "

@@ -19,7 +19,7 @@ from vidsearch.photo.faces import FaceModels, embed_face
 from vidsearch.photo.first_face import photo_with_faces
 from vidsearch.photo.image_file import MAX_FRAMES
 from vidsearch.photo.open import Photo
-from vidsearch.photo.query_warning import UNRELIABLE, QueryWarning, WarningCode
+from vidsearch.photo.query_warning import UNRELIABLE, QueryWarning, WarningCode, damage
 from vidsearch.photo.source import PhotoSource
 from vidsearch.results.result import QueryPhoto
 from vidsearch.results.words import counted
@@ -227,8 +227,7 @@ def _limits(photo: Photo) -> str:
     parts = []
     for warning in photo.warnings:
         if warning.code is WarningCode.PHOTO_DAMAGED:
-            share = warning.fields["share"]
-            parts.append(f"damaged or cut short: about {share:.0%} of the picture was read")
+            parts.append(damage(warning.fields))
         elif warning.code is WarningCode.FRAMES_IGNORED:
             frames = warning.fields["frames"]
             parts.append(f"{min(frames, MAX_FRAMES)} of its {frames} frames were looked at")

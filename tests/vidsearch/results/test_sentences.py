@@ -48,6 +48,10 @@ WARNINGS = (
         "damaged or cut short: about 62% of the picture was read",
     ),
     (
+        QueryWarning(WarningCode.PHOTO_DAMAGED, {"share": 1.0, "trusted": False}),
+        "damaged: a checksum is wrong, so that parts of the picture may be wrong; copy",
+    ),
+    (
         QueryWarning(WarningCode.PREVIEW_USED, {"width": 160, "height": 120}),
         "only its preview of 160 x 120 pixels was used",
     ),
