@@ -30,7 +30,7 @@ def picture() -> Image:
     waves = 110 + 90 * np.sin(rows / 9)[..., None] * np.cos(columns[..., None] / [7, 11, 17])
     waves += np.random.default_rng(0).normal(0, 6, waves.shape)
     waves[HEIGHT // 2 :] = 255
-    return waves.astype(np.uint8)
+    return np.asarray(waves, np.uint8)
 
 
 def noisy() -> Image:
