@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -26,8 +26,11 @@ class _Over(Exception):
     pass
 
 
-def look(catalog: Path, folder: Path, *steps: Callable[[], object]) -> list[IndexReport]:
+def look(
+    catalog: Path, folders: Path | Sequence[Path], *steps: Callable[[], object]
+) -> list[IndexReport]:
     """Watch; after each look the next step happens, and after the last one the watch is over."""
+    sources = [str(folder) for folder in ([folders] if isinstance(folders, Path) else folders)]
     left = iter(steps)
 
     def wait(seconds: float) -> None:
@@ -39,7 +42,7 @@ def look(catalog: Path, folder: Path, *steps: Callable[[], object]) -> list[Inde
     reports: list[IndexReport] = []
     with suppress(_Over):
         reports.extend(
-            watch(catalog, [str(folder)], IndexConfig(), ClusterConfig(), every_s=60, wait=wait)
+            watch(catalog, sources, IndexConfig(), ClusterConfig(), every_s=60, wait=wait)
         )
     return reports
 
@@ -160,31 +163,7 @@ def test_sources_that_give_no_video_are_named_once(
 ) -> None:
     caplog.set_level(logging.WARNING, logger="pipelines.indexing.watch")
     share = tmp_path / "share"
-
-    def scan(*steps: Callable[[], object]) -> list[IndexReport]:
-        left = iter(steps)
-
-        def wait(seconds: float) -> None:
-            step = next(left, None)
-            if step is None:
-                raise _Over
-            step()
-
-        reports: list[IndexReport] = []
-        with suppress(_Over):
-            reports.extend(
-                watch(
-                    tmp_path / "catalog",
-                    [str(share), str(films)],
-                    IndexConfig(),
-                    ClusterConfig(),
-                    every_s=60,
-                    wait=wait,
-                )
-            )
-        return reports
-
-    reports = scan(nothing, nothing)
+    reports = look(tmp_path / "catalog", [share, films], nothing, nothing)
     assert [(report.indexed, report.failed) for report in reports] == [(2, 0)]
     assert [record.getMessage() for record in caplog.records] == [
         f"'{share}' does not exist; check the path; looked at again"

@@ -13,13 +13,13 @@ import numpy as np
 from vidsearch.datatypes import Image, Matrix
 from vidsearch.device import resolve_device
 from vidsearch.errors import ConfigError, PhotoError
+from vidsearch.evaluation.people_folder import read_people_folder
 from vidsearch.evaluation.report import LeftOut, LeftOutInputs
 from vidsearch.faces.template import normalise
-from vidsearch.media.endings import SOURCE_PHOTO_ENDINGS
 from vidsearch.models.registry import LoadedPack, load_pack
 from vidsearch.photo.faces import embed_face, embed_photo
 from vidsearch.photo.first_face import photo_with_faces
-from vidsearch.photo.people_folders import OtherFiles, find_people
+from vidsearch.photo.people_folders import OtherFiles
 from vidsearch.storage.files import arrow_file
 from vidsearch.text.names import portable_name
 
@@ -107,12 +107,8 @@ def from_folder(
     Raises:
         ConfigError: No sub-folder, no face in any photo, or a breach of a ``LabelledSet`` rule.
     """
-    people, others = _people(Path(folder))
     unusable = LeftOutInputs()
-    for photo in others.outside:
-        unusable.add("photo", "in no folder of an identity", photo)
-    for entry, reason in others.unreadable.items():
-        unusable.add("entry", reason, entry)
+    people, others = _people(Path(folder), unusable)
     loaded = [load_pack(pack, resolve_device("auto")) for pack in packs]
     rows: list[tuple[str, str, bool, list[Matrix], Matrix | None]] = []
     left_out = 0
@@ -142,13 +138,8 @@ def from_folder(
     )
 
 
-def _people(folder: Path) -> tuple[dict[str, list[str]], OtherFiles]:
-    try:
-        found = find_people(folder, SOURCE_PHOTO_ENDINGS, sniff=True)
-    except OSError as error:
-        raise ConfigError(
-            f"{str(folder)!r} cannot be read ({error.strerror}); check the path"
-        ) from error
+def _people(folder: Path, unusable: LeftOutInputs) -> tuple[dict[str, list[str]], OtherFiles]:
+    found = read_people_folder(folder, unusable, "an identity")
     if not found.photos:
         raise ConfigError(f"{str(folder)!r} has no folder of photos; expected IDENTITY/photo.jpg")
     people: dict[str, list[str]] = {person: [] for person in found.people}

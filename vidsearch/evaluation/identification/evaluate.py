@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from vidsearch.errors import ConfigError
 from vidsearch.evaluation.identification.report import Origin, identification_report
 from vidsearch.evaluation.metrics.identification import search
+from vidsearch.evaluation.people_folder import read_people_folder
 from vidsearch.evaluation.photo_embeddings import (
     EmbeddingOptions,
     PhotoEmbeddings,
@@ -24,8 +25,7 @@ from vidsearch.evaluation.photo_embeddings import (
 )
 from vidsearch.evaluation.report import LeftOutInputs, Report, with_inputs
 from vidsearch.evaluation.report.identification import gallery_figures
-from vidsearch.media.endings import SOURCE_PHOTO_ENDINGS
-from vidsearch.photo.people_folders import OtherFiles, find_people
+from vidsearch.photo.people_folders import OtherFiles
 from vidsearch.text.names import portable_name
 from vidsearch.text.printable import printable
 
@@ -79,12 +79,7 @@ def read_folders(folder: Path, left_out: LeftOutInputs) -> PhotoFolders:
         ConfigError: The folder cannot be read, has no sub-folder, or no person has a photo.
     """
     folder_name = printable(str(folder))
-    try:
-        found = find_people(folder, SOURCE_PHOTO_ENDINGS, sniff=True)
-    except OSError as error:
-        raise ConfigError(
-            f"{folder_name} cannot be read ({error.strerror}); check the path"
-        ) from error
+    found = read_people_folder(folder, left_out)
     if not found.people:
         raise ConfigError(f"{folder_name} has no sub-folder; expected <person>/<photo>")
     with_photos = {photo.person for photo in found.photos}
@@ -96,10 +91,6 @@ def read_folders(folder: Path, left_out: LeftOutInputs) -> PhotoFolders:
         )
     for person in empty:
         left_out.add("person", f"no photo in {folder_name}", person)
-    for path in found.others.outside:
-        left_out.add("photo", "in no folder of a person", path)
-    for path, reason in found.others.unreadable.items():
-        left_out.add("entry", reason, path)
     rows = {person: row for row, person in enumerate(sorted(with_photos))}
     return PhotoFolders(
         tuple(rows),
