@@ -71,9 +71,9 @@ class Screen:
 
     def judge(self, hit: int, verdict: str) -> None:
         """Press Same or Not of a hit, counted from 0."""
-        title = {"same": "This is the person", "not": "This is another person"}[verdict]
+        label = {"same": re.compile("^Same: this is "), "not": re.compile("^Not: this is not ")}
         self.settled()
-        self.page.get_by_title(title).nth(hit).click()
+        self.page.get_by_role("button", name=label[verdict]).nth(hit).click()
 
     def settled(self) -> None:
         """Wait until the page is drawn: a button that is replaced loses its click."""

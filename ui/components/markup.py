@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import base64
 import re
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 
 from ui.components.timeline import Bar, bars_of, timeline
+from ui.service.portraits import Portrait
 from vidsearch.datatypes import Hit
 from vidsearch.results.result import SearchResult, VideoHits, by_video
 from vidsearch.results.sentences import count_of_hits
@@ -55,10 +56,25 @@ def image_element(jpeg: bytes | None, alt: str, css: str = "face") -> str:
 
 @dataclass(frozen=True, slots=True)
 class Marks:
-    """Verdicts on hits: ids of confirmed and rejected tracks."""
+    """Verdicts on hits, and whom further verdicts go to.
+
+    Attributes:
+        confirmed: Ids of tracks that show the person.
+        rejected: Ids of tracks that do not.
+        target: Person whom a verdict goes to; None while that is asked.
+        owners: Name of the person to whom each track belongs.
+    """
 
     confirmed: Collection[str] = ()
     rejected: Collection[str] = ()
+    target: Portrait | None = None
+    owners: Mapping[str, str] = field(default_factory=dict)
+
+    def verdict(self, track_id: str) -> bool | None:
+        """Return the verdict on a track; None if there is none."""
+        if track_id in self.confirmed:
+            return True
+        return False if track_id in self.rejected else None
 
 
 def photo_with_faces(
@@ -134,25 +150,72 @@ def badge(confidence: float) -> str:
 
 def _hit_card(hit: Hit, jpeg: bytes | None, marks: Marks) -> str:
     start, end = clock(hit.span.start_s), clock(hit.span.end_s)
-    confirmed, rejected = hit.track_id in marks.confirmed, hit.track_id in marks.rejected
     track = f'data-track="{text(hit.track_id)}"'
-    person = f'<p class="person">{text(hit.person)}</p>' if hit.person is not None else ""
-    state = " confirmed" if confirmed else " rejected" if rejected else ""
+    owner = marks.owners.get(hit.track_id, hit.person)
+    person = f'<p class="person"><bdi>{text(owner)}</bdi></p>' if owner is not None else ""
+    state = {True: " confirmed", False: " rejected", None: ""}[marks.verdict(hit.track_id)]
     face = image_element(jpeg, f"Face at {clock(hit.best_s)}")
     return (
         f'<li class="card{state}">'
         f'<button type="button" class="play" data-act="play" {track} '
         f'aria-label="Play from {start}">{face}<span class="triangle" aria-hidden="true"></span>'
         f'</button><div class="facts"><p class="span">{start} &ndash; {end}</p>{person}'
-        f"<p>{badge(hit.confidence)}</p>"
-        f'<div class="acts">'
-        f'<button type="button" data-act="same" {track} aria-pressed="{_aria_boolean(confirmed)}" '
-        f'title="This is the person">&#10003; Same</button>'
-        f'<button type="button" data-act="not" {track} aria-pressed="{_aria_boolean(rejected)}" '
-        f'title="This is another person">&#10005; Not</button>'
-        f'<button type="button" data-act="more" {track} title="Search with this face">More like '
-        "this</button></div></div></li>"
+        f"<p>{badge(hit.confidence)}</p>{_verdict_buttons(hit.track_id, marks)}</div></li>"
     )
+
+
+def _verdict_buttons(track_id: str, marks: Marks) -> str:
+    """Return the buttons of a hit, with face and name of the person whom a verdict goes to."""
+    track = f'data-track="{text(track_id)}"'
+    verdict = marks.verdict(track_id)
+    if marks.target is None:
+        about = '<p class="target">First answer the question above.</p>'
+        off, same, different = " disabled", "Same", "Not"
+    else:
+        name = text(marks.target.name)
+        about = (
+            f'<p class="target"><span class="target-face" aria-hidden="true"></span>'
+            f"<span>Is this <b><bdi>{name}</bdi></b>?</span></p>"
+        )
+        off, same, different = "", f"Same: this is {name}", f"Not: this is not {name}"
+    return (
+        f'{about}<div class="acts">'
+        f'<button type="button" data-act="same" {track}{off} '
+        f'aria-pressed="{_aria_boolean(verdict is True)}" aria-label="{same}" title="{same}">'
+        f"&#10003; Same</button>"
+        f'<button type="button" data-act="not" {track}{off} '
+        f'aria-pressed="{_aria_boolean(verdict is False)}" aria-label="{different}" '
+        f'title="{different}">&#10005; Not</button>'
+        f'<button type="button" data-act="more" {track} title="Search with this face">More like '
+        "this</button></div>"
+    )
+
+
+def target_face(jpeg: bytes | None) -> str:
+    """Return the style of the small face beside the verdict buttons: one picture for all hits."""
+    if jpeg is None or not jpeg.startswith(b"\xff\xd8\xff"):
+        return "<style>.target-face { display: none; }</style>"
+    image = f"url(data:image/jpeg;base64,{base64.b64encode(jpeg).decode('ascii')})"
+    return f"<style>.target-face {{ background-image: {image}; }}</style>"
+
+
+def person_card(person: Portrait) -> str:
+    """Return face, name and note of a person."""
+    face = image_element(person.jpeg, f"Face of {person.name}")
+    return (
+        f'<div class="vs-who">{face}<p><strong><bdi>{text(person.name)}</bdi></strong><br>'
+        f"<span>{text(person.note)}</span></p></div>"
+    )
+
+
+def face_row(jpegs: Iterable[bytes], alt: str) -> str:
+    """Return faces in a row.
+
+    Args:
+        jpegs: Faces.
+        alt: Description of each.
+    """
+    return f'<div class="vs-who">{"".join(image_element(jpeg, alt) for jpeg in jpegs)}</div>'
 
 
 def bars_of_cards(cards: Sequence[TrackCard]) -> tuple[Bar, ...]:

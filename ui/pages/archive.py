@@ -2,25 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
-
 import pandas as pd
 import streamlit as st
 
 from ui.components.context import catalog, errors_shown, indexers, settings
 from ui.components.markup import markdown
+from ui.pages.forgetting import forget
 from ui.service.jobs import Job, jobs
 from vidsearch.archive import Archive, ArchiveStatus
 from vidsearch.catalog.erasures.pending import pending_sentence
-from vidsearch.catalog.people import judgements
 from vidsearch.catalog.sources.accounts import SourceStatus
 from vidsearch.catalog.status import VideoProblem
-from vidsearch.erasure.person import forget_person
-from vidsearch.erasure.videos import forget_video
 from vidsearch.results.account_sentences import account_lines
 from vidsearch.results.stream_sentences import stream_lines
 from vidsearch.results.words import clock, counted
-from vidsearch.text.labels import distinct_labels
 from vidsearch.text.names import native_name, portable_name
 from vidsearch.text.printable import printable
 
@@ -45,7 +40,7 @@ def render() -> None:
     with errors_shown():
         _list_videos()
     with errors_shown():
-        _forget()
+        forget()
 
 
 def _show_metrics(status: ArchiveStatus) -> None:
@@ -173,65 +168,3 @@ def _list_videos() -> None:
         for row in rows.sort_by("uri").to_pylist()
     ]
     st.dataframe(pd.DataFrame(table), hide_index=True, width="stretch")
-
-
-def _forget() -> None:
-    st.subheader("Forget", anchor=False)
-    st.caption(
-        "Erases rows, faces and vectors, searches the whole catalog for remaining traces, and "
-        "writes a receipt. Erasing cannot be undone."
-    )
-    if (receipt := st.session_state.pop("receipt", None)) is not None:
-        st.success("Erased. The receipt is in the catalog's folder 'receipts'.")
-        st.json(receipt)
-    rows = catalog().videos(["video_id", "uri"]).sort_by("uri").to_pylist()
-    names = distinct_labels({row["video_id"]: native_name(row["uri"]) for row in rows})
-    people = distinct_labels(judgements(catalog()).names)
-    left_column, right_column = st.columns(2)
-    with left_column:
-        video = st.selectbox(
-            "A video",
-            list(names),
-            index=None,
-            format_func=names.__getitem__,
-            placeholder="Choose a video",
-            key="forget_video",
-        )
-        if video is not None and st.button("Forget this video ...", key="ask_video"):
-            st.session_state["asking"] = (video, names[video], False)
-    with right_column:
-        person = st.selectbox(
-            "A person, with all confirmed faces",
-            list(people),
-            index=None,
-            format_func=people.__getitem__,
-            placeholder="Choose a person",
-            key="forget_person",
-        )
-        if person is not None and st.button("Forget this person ...", key="ask_person"):
-            st.session_state["asking"] = (person, people[person], True)
-    if "asking" in st.session_state:
-        _confirm_erasure(*st.session_state["asking"])
-
-
-def _confirm_erasure(identity: str, name: str, is_person: bool) -> None:
-    with st.container(border=True):
-        consequence = (
-            "The name, every verdict, and every confirmed track and face are erased."
-            if is_person
-            else "The video file is not deleted. Delete it too, or the next run indexes it again."
-        )
-        st.warning(
-            f"Erase **{markdown(name)}** permanently? {consequence}", icon=":material/delete:"
-        )
-        with st.container(horizontal=True):
-            confirmed = st.button("Erase permanently", type="primary", key="really")
-            if st.button("Cancel", key="keep"):
-                del st.session_state["asking"]
-                st.rerun()
-    if confirmed:
-        del st.session_state["asking"]
-        with st.spinner("Erasing, then searching for remaining traces ..."):
-            receipt = (forget_person if is_person else forget_video)(catalog(), identity)
-        st.session_state["receipt"] = asdict(receipt)
-        st.rerun()

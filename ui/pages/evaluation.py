@@ -9,6 +9,7 @@ import pandas as pd
 import streamlit as st
 
 from ui.components.charts import curve_chart, interval_chart
+from ui.components.choices import choose_one
 from ui.components.context import errors_shown, readable_folders
 from ui.components.markup import markdown
 from ui.components.report_markup import headlines, image_rows
@@ -101,10 +102,8 @@ def _choose_report(listed: Sequence[ListedReport], label: str, key: str, default
     labels[_OTHER] = "Another folder ..."
     if not listed:
         return st.text_input("Folder of a report on the server", key=f"{key}-folder").strip()
-    folder = st.selectbox(
-        label, list(labels), index=default, format_func=labels.__getitem__, key=key
-    )
-    if folder == _OTHER:
+    folder = choose_one(label, labels, key=key, default=default)
+    if not folder:
         folder = st.text_input("Folder of a report on the server", key=f"{key}-folder").strip()
     return folder
 

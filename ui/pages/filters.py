@@ -10,17 +10,28 @@ import pyarrow as pa
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
+from ui.components.choices import choose_many
 from vidsearch.search.filter import SearchFilter
 from vidsearch.search.person_search import SearchRequest
 from vidsearch.search.query import QueryFace
-from vidsearch.text.labels import distinct_labels
+from vidsearch.text.labels import short_paths
 from vidsearch.text.names import native_name
 
 
 def request_for(
-    videos: pa.Table, faces: tuple[QueryFace, ...], more: tuple[str, ...]
+    videos: pa.Table,
+    faces: tuple[QueryFace, ...],
+    tracks: tuple[str, ...],
+    person_id: str | None = None,
 ) -> tuple[SearchRequest, DeltaGenerator]:
-    """Show the filters; return the request and the empty element below the threshold."""
+    """Show the filters; return the request and the empty element below the threshold.
+
+    Args:
+        videos: Rows of ``videos``.
+        faces: Faces to search with.
+        tracks: Tracks to search with.
+        person_id: Person whose verdicts take part, or None.
+    """
     st.session_state.setdefault("least", 0.1)
     min_confidence = st.slider(
         "Minimum confidence",
@@ -33,9 +44,9 @@ def request_for(
     note = st.empty()
     top = st.slider("Maximum number of hits", 10, 300, 50, 10, key="top")
     request = SearchRequest(
-        faces=() if more else faces,
-        tracks=tuple(more),
-        person_id=st.session_state.get("person"),
+        faces=faces,
+        tracks=tracks,
+        person_id=person_id,
         top=top,
         min_confidence=min_confidence,
     )
@@ -56,22 +67,17 @@ def _with_video_filters(request: SearchRequest, videos: list[dict[str, Any]]) ->
     # Text operations only: this runs after every click, and an archive can hold 10,000 names.
     paths = {row["video_id"]: native_name(row["uri"]) for row in videos}
     parents = {video_id: path.rpartition("/")[0] or "/" for video_id, path in paths.items()}
-    folder_labels = distinct_labels({name: name for name in sorted(set(parents.values()))})
-    folder = st.multiselect(
+    folder = choose_many(
         "Folders",
-        list(folder_labels),
+        {name: name for name in sorted(set(parents.values()))},
         key="folders",
-        format_func=folder_labels.__getitem__,
         placeholder="All folders",
     )
-    video_labels = distinct_labels(
-        {video_id: path.rpartition("/")[2] for video_id, path in paths.items()}, parents
-    )
-    video = st.multiselect(
+    names = short_paths(paths)
+    video = choose_many(
         "Videos",
-        sorted(paths, key=paths.__getitem__),
+        {video_id: names[video_id] for video_id in sorted(paths, key=paths.__getitem__)},
         key="videos",
-        format_func=video_labels.__getitem__,
         placeholder="All videos",
     )
     since = st.date_input("Changed from", value=None, key="since")
@@ -82,8 +88,8 @@ def _with_video_filters(request: SearchRequest, videos: list[dict[str, Any]]) ->
         "Length of the video, minutes", 0.0, longest, (0.0, longest), key="lengths"
     )
     search_filter = SearchFilter(
-        videos=tuple(video),
-        folders=tuple(folder),
+        videos=video,
+        folders=folder,
         since=datetime.combine(since, time(), UTC) if since is not None else None,
         until=datetime.combine(until, time(), UTC) + timedelta(days=1)
         if until is not None

@@ -11,13 +11,14 @@ from ui.components.clickable import clickable
 from ui.components.context import errors_shown, searcher
 from ui.components.markup import markdown, photo_with_faces
 from ui.service.searching import MAX_PHOTOS, DisplayedPhoto, RecentFaces
+from ui.service.targets import face_element
 from vidsearch.results.sentences import warning_sentence
 from vidsearch.results.words import counted
 from vidsearch.search.query import QueryFace
 
 
-def chosen_faces() -> tuple[QueryFace, ...]:
-    """Show the uploader and the faces of each photo; return the chosen faces."""
+def chosen_faces() -> dict[str, QueryFace]:
+    """Show the uploader and the faces of each photo; return the chosen faces by element."""
     uploads: list[Any] = list(
         st.file_uploader(
             "Photos of one person",
@@ -39,9 +40,7 @@ def chosen_faces() -> tuple[QueryFace, ...]:
     recent: RecentFaces = st.session_state.setdefault("recent", RecentFaces())
     keys = [hashlib.sha256(upload.getvalue()).hexdigest() for upload in uploads]
     recent.keep_only(keys)
-    if not uploads and not st.session_state.get("more"):
-        st.session_state.pop("person", None)
-    chosen = []
+    chosen: dict[str, QueryFace] = {}
     for number, (upload, key) in enumerate(zip(uploads, keys, strict=True)):
         with errors_shown():
             photo = recent.get(key)
@@ -49,13 +48,14 @@ def chosen_faces() -> tuple[QueryFace, ...]:
                 with st.spinner("Looking for faces ..."):
                     photo = searcher().faces(upload.getvalue(), upload.name)
                 recent.put(key, photo)
-            face = _choose_face(photo, number, key)
-            if face is not None:
-                chosen.append(face)
-    return tuple(chosen)
+            index = _choose_face(photo, number, key)
+            if index is not None:
+                chosen[face_element(key, index)] = photo.faces[index]
+    return chosen
 
 
-def _choose_face(photo: DisplayedPhoto, number: int, key: str) -> QueryFace | None:
+def _choose_face(photo: DisplayedPhoto, number: int, key: str) -> int | None:
+    """Show the faces of a photo; return the index of the chosen face."""
     if not photo.faces:
         st.warning(
             f"No face found in {markdown(photo.name)}. Use a photo that shows the face from "
@@ -69,7 +69,6 @@ def _choose_face(photo: DisplayedPhoto, number: int, key: str) -> QueryFace | No
     pressed = clickable(html, f"photo-{number}-{key[:16]}")
     if pressed is not None and pressed.get("act") == "face" and int(pressed["face"]) != chosen:
         choices[key] = int(pressed["face"])
-        st.session_state.pop("person", None)
         st.rerun()
     if len(photo.faces) > 1:
         st.caption(
@@ -83,4 +82,4 @@ def _choose_face(photo: DisplayedPhoto, number: int, key: str) -> QueryFace | No
             st.warning(sentence, icon=":material/blur_on:")
         else:
             st.caption(sentence)
-    return face
+    return chosen

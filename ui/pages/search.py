@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import pyarrow as pa
@@ -11,13 +12,15 @@ from streamlit.delta_generator import DeltaGenerator
 
 from ui.components.clickable import clickable
 from ui.components.context import catalog, errors_shown, searcher
-from ui.components.markup import Marks, hit_list, markdown, results
+from ui.components.markup import Marks, hit_list, markdown, results, target_face
 from ui.pages.filters import request_for
+from ui.pages.judging import judge_pressed, question_of, search_more, show_target
 from ui.pages.photos import chosen_faces
 from ui.pages.playing import play
-from ui.service import verdicts
+from ui.service.portraits import people_names
 from ui.service.running_jobs import being_indexed
-from vidsearch.catalog.people import judgements, rename_person
+from ui.service.targets import Question, is_new, track_element
+from vidsearch.catalog.people import Judgements, judgements
 from vidsearch.photo.query_warning import WarningCode
 from vidsearch.results import as_edl
 from vidsearch.results.as_csv import to_csv
@@ -54,19 +57,35 @@ def render() -> None:
     left, right = st.columns([1, 2], gap="large")
     with left, errors_shown():
         faces = chosen_faces()
-        more = st.session_state.get("more", ())
-        if more:
+        tracks: tuple[str, ...] = st.session_state.get("more", ())
+        if tracks:
             _show_track_query()
-        request = note = None
-        if faces or more:
-            request, note = request_for(videos, faces, more)
+            faces = {}
+        query = note = None
+        if faces or tracks:
+            verdicts = judgements(catalog())
+            question = question_of(verdicts, faces, tracks)
+            person = question.person
+            person_id = person if person is not None and not is_new(person) else None
+            request, note = request_for(videos, tuple(faces.values()), tracks, person_id)
+            query = _Query(request, verdicts, question, (*faces, *map(track_element, tracks)))
     with right, errors_shown():
         if not videos.num_rows:
             _show_empty_archive()
-        elif request is None or note is None:
+        elif query is None or note is None:
             _show_instructions(videos)
         else:
-            _show_result(request, note)
+            _show_result(query, note)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Query:
+    """Search of this run: the request, and whom verdicts on its hits go to."""
+
+    request: SearchRequest
+    verdicts: Judgements
+    question: Question
+    elements: tuple[str, ...]
 
 
 def _show_indexing() -> None:
@@ -96,7 +115,7 @@ def _show_track_query() -> None:
     st.info("Searching with faces from the archive.", icon=":material/face:")
     if st.button("Back to my photos", key="drop_more"):
         st.session_state.pop("more", None)
-        st.session_state.pop("person", None)
+        st.session_state.pop("before_more", None)
         st.rerun()
 
 
@@ -109,7 +128,8 @@ def _show_instructions(videos: pa.Table) -> None:
     right.metric("Tracks of faces", f"{pc.sum(videos['tracks'], min_count=0).as_py():,}")
 
 
-def _show_result(request: SearchRequest, note: DeltaGenerator) -> None:
+def _show_result(query: _Query, note: DeltaGenerator) -> None:
+    request = query.request
     answer = searcher().search(request)
     result = answer.result
     # Screen readers announce changes of an element with the role "status".
@@ -121,18 +141,27 @@ def _show_result(request: SearchRequest, note: DeltaGenerator) -> None:
     _show_expected_false_hits(answer, request, note)
     if not result.hits:
         _show_no_hit(request)
-        if not answer.rejected:
-            return
-    _show_person(request)
-    marks = Marks(confirmed=answer.confirmed)
+    face = next((photo.face_jpeg for photo in result.query if photo.face_jpeg is not None), None)
+    target = show_target(query.verdicts, query.question, query.elements, face)
+    owners = _owners(query.verdicts)
+    style = target_face(target.jpeg if target is not None else None)
     if result.hits:
-        _perform_action(clickable(results(result, marks), "results"), answer, request)
+        marks = Marks(answer.confirmed, (), target, owners)
+        pressed = clickable(style + results(result, marks), "results")
+        _perform_action(pressed, answer, query)
     if answer.rejected:
         with st.expander(f"{counted(len(answer.rejected), 'hit')} you rejected"):
-            html = hit_list(answer.rejected, result, Marks(rejected=_track_ids(answer.rejected)))
-            _perform_action(clickable(html, "rejected"), answer, request)
+            marks = Marks((), _track_ids(answer.rejected), target, owners)
+            html = style + hit_list(answer.rejected, result, marks)
+            _perform_action(clickable(html, "rejected"), answer, query)
     if result.hits:
         _show_exports(answer)
+
+
+def _owners(verdicts: Judgements) -> dict[str, str]:
+    """Return the name of the person whom each track shows, as screens show it."""
+    names = people_names(verdicts)
+    return {track: names[person] for track, person in verdicts.person_of.items()}
 
 
 def _coverage(coverage: Coverage) -> str:
@@ -189,28 +218,7 @@ def _show_expected_false_hits(
     )
 
 
-def _show_person(request: SearchRequest) -> None:
-    """Show the person of the verdicts, with a box to rename the person."""
-    judged = judgements(catalog())
-    person_id = request.person_id if request.person_id in judged.names else None
-    if person_id is None:
-        st.caption("Judge hits with **Same** or **Not**: the next search uses the verdicts.")
-        return
-    name = judged.names[person_id]
-    new = st.text_input("Name of this person", value=name, key=f"name-{person_id}")
-    if new.strip() and new != name:
-        rename_person(catalog(), person_id, new)
-        st.rerun()
-    rejected = len(judged.rejected.get(person_id, ()))
-    st.caption(
-        f"This search uses your verdicts: "
-        f"{counted(len(judged.confirmed(person_id)), 'confirmed track')}, {rejected} rejected."
-    )
-
-
-def _perform_action(
-    pressed: dict[str, str] | None, answer: JudgedResult, request: SearchRequest
-) -> None:
+def _perform_action(pressed: dict[str, str] | None, answer: JudgedResult, query: _Query) -> None:
     """Perform the action of a pressed button."""
     if pressed is None:
         return
@@ -219,22 +227,13 @@ def _perform_action(
     hit = next((hit for hit in hits if hit.track_id == track_id), None)
     if hit is None:
         return
-    act = pressed["act"]
+    act, person = pressed["act"], query.question.person
     if act == "play":
         play(hit, [other for other in hits if other.video_id == hit.video_id], answer.result)
     elif act == "more":
-        st.session_state["more"] = (track_id,)
-        st.session_state.pop("person", None)
-        st.rerun()
-    elif act in {"same", "not"}:
-        person = (
-            request.person_id if request.person_id is not None else st.session_state.get("person")
-        )
-        st.session_state["person"] = verdicts.judge_hit(
-            catalog(), track_id, person, same=act == "same"
-        )
-        st.toast("Saved. The search now uses this verdict.", icon=":material/check:")
-        st.rerun()
+        search_more(query.verdicts, person, hit)
+    elif act in {"same", "not"} and person is not None:
+        judge_pressed(query.verdicts, person, hit, same=act == "same")
 
 
 def _show_exports(answer: JudgedResult) -> None:

@@ -8,12 +8,12 @@ from pathlib import Path
 import streamlit as st
 
 from ui.components.charts import angle_chart, angle_map, run_chart, validation_chart
+from ui.components.choices import choose_one
 from ui.components.context import errors_shown, readable_folders
 from ui.components.markup import markdown
 from ui.components.report_markup import headlines
 from ui.service.runs import TrainingRun, list_runs, read_run
 from vidsearch.evaluation.report import Headline
-from vidsearch.text.labels import distinct_labels
 
 _OTHER = ""
 _REFRESH_S = 4.0
@@ -48,10 +48,10 @@ def _choose_run(listed: Sequence[Path], allowed: Sequence[str]) -> str:
         )
         st.code("vidsearch train small_from_scratch FACES --out runs/first", language=None)
         return st.text_input("Folder of a run on the server", key="run-folder").strip()
-    labels = distinct_labels({str(f): f"{f.name}  ·  {f.parent}" for f in listed})
+    labels = {str(f): f"{f.name}  ·  {f.parent}" for f in listed}
     labels[_OTHER] = "Another folder ..."
-    folder = st.selectbox("Run", list(labels), key="run", format_func=labels.__getitem__)
-    if folder == _OTHER:
+    folder = choose_one("Run", labels, key="run", default=0)
+    if not folder:
         folder = st.text_input("Folder of a run on the server", key="run-folder").strip()
     return folder
 

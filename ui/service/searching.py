@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from cachetools import LRUCache
 
 from vidsearch.catalog.catalog import Catalog
+from vidsearch.catalog.people import judgements
 from vidsearch.errors import VidsearchError
 from vidsearch.models.calibration import Calibration
+from vidsearch.results.words import LIKELY
 from vidsearch.search.person_search import JudgedResult, SearchRequest, search_person
-from vidsearch.search.query import QueryFace, photo_faces
-from vidsearch.search.search import PhotoSearcher
+from vidsearch.search.query import QueryFace, disagreement, photo_faces
+from vidsearch.search.search import PhotoSearcher, SearchOptions
 from vidsearch.video.stills import jpeg
 
 DISPLAY_SIDE = 720
@@ -22,6 +24,12 @@ DISPLAY_SIDE = 720
 
 MAX_PHOTOS = 50
 """Photos of one session that are cached, some 100 KB each; their full images are not cached."""
+
+
+MAX_LIKE = 3
+"""People that a query is said to look like."""
+
+_COMPARED_HITS = 50
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -99,6 +107,28 @@ class ArchiveSearcher:
             self._start_preparing()
             ready = self._searcher.estimate_ready
             return search_person(self._searcher, request, estimate_false_hits=ready)
+
+    def people_like(self, faces: Sequence[QueryFace], tracks: Collection[str]) -> tuple[str, ...]:
+        """Return the named people whom a query looks like, the likeliest first.
+
+        The verdicts take no part, so that nobody is found by their own confirmed appearances.
+
+        Raises:
+            CatalogError: The catalog cannot be read.
+        """
+        options = SearchOptions(
+            top=_COMPARED_HITS, min_confidence=LIKELY, estimate_false_hits=False
+        )
+        with self._lock:
+            self._searcher.refresh_if_changed()
+            hits = self._searcher.search_faces(faces, options, tracks).hits
+        found = judgements(self.catalog)
+        owners = [found.person_of.get(hit.track_id) for hit in hits]
+        return tuple(dict.fromkeys(owner for owner in owners if owner is not None))[:MAX_LIKE]
+
+    def agree(self, faces: Sequence[QueryFace]) -> bool:
+        """Return True unless two of the faces seem to show different people."""
+        return disagreement(faces, self.calibration) is None
 
     def _start_preparing(self) -> None:
         """Prepare the estimate of false hits in a thread: it takes seconds on a large archive."""

@@ -1,34 +1,43 @@
-"""Verdicts on hits: record them, name people."""
+"""Verdicts on hits, and names of people who have none yet."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 from vidsearch.catalog import Catalog
-from vidsearch.catalog.people import add_person, judge, judgements
+from vidsearch.catalog.naming.changes import Change
+from vidsearch.catalog.people import judge, judgements, name_tracks
 
 UNNAMED = "Unnamed person"
 
 
-def judge_hit(catalog: Catalog, track_id: str, person_id: str | None, *, same: bool) -> str:
-    """Record a verdict on a hit; return the id of the person it is about.
+def judge_hit(
+    catalog: Catalog,
+    track_id: str,
+    person_id: str | None,
+    *,
+    same: bool,
+    take_from: Collection[str] = (),
+) -> Change:
+    """Record a verdict on a hit; ``Change.person_id`` is the person it is about.
 
-    Without ``person_id``, a confirmed hit that already belongs to a person selects that person;
-    otherwise a new unnamed person is added.
+    Args:
+        catalog: The catalog.
+        track_id: Track of the hit.
+        person_id: Person whom the verdict is about; None: a new person, not named yet.
+        same: The hit shows the person.
+        take_from: Ids of people from whom the track may be taken.
 
     Raises:
-        ConfigError: The track does not exist.
+        ConfigError: The person or the track does not exist, or the track belongs to a person who is
+            not in ``take_from``.
         CatalogWriteError: The catalog cannot be written.
     """
-    verdicts = judgements(catalog)
-    person = person_id if person_id in verdicts.names else None
-    if person is None and same:
-        person = verdicts.person_of.get(track_id)
-    if person is None:
-        person = add_person(catalog, next_name(verdicts.names.values()))
-    judge(catalog, [track_id], person, same=same)
-    return person
+    if person_id is not None:
+        return judge(catalog, [track_id], person_id, same=same, take_from=take_from)
+    name = next_name(judgements(catalog).names.values())
+    return name_tracks(catalog, [track_id], name, same=same, take_from=take_from)
 
 
 def next_name(names: Iterable[str]) -> str:

@@ -98,26 +98,35 @@ def rename_person(
 
 
 def name_tracks(
-    catalog: Catalog, track_ids: Collection[str], name: str, *, same_name: bool = False
+    catalog: Catalog,
+    track_ids: Collection[str],
+    name: str,
+    *,
+    same: bool = True,
+    take_from: Collection[str] = (),
+    same_name: bool = False,
 ) -> Change:
-    """Add a person whom these tracks show; ``Change.person_id`` is the new person.
+    """Add a person and judge tracks; ``Change.person_id`` is the new person.
 
     Args:
         catalog: The catalog.
-        track_ids: Tracks that belong to nobody.
+        track_ids: Tracks to judge.
         name: Name of the person.
+        same: The tracks show the person.
+        take_from: Ids of people from whom tracks may be taken.
         same_name: Allow another person of the same name.
 
     Raises:
         ConfigError: The name is empty, too long, or the name of another person; or there is no such
-            track, or a track belongs to another person.
+            track, or a track belongs to a person who is not in ``take_from``.
         CatalogWriteError: The catalog cannot be written.
     """
     require_tracks(catalog, track_ids)
-    owners_to_leave(judgements(catalog), track_ids, None, ())
+    if same:
+        owners_to_leave(judgements(catalog), track_ids, None, take_from)
     added = _add_person(catalog, name, same_name=same_name)
     try:
-        judged = judge(catalog, track_ids, added.person_id, same=True)
+        judged = judge(catalog, track_ids, added.person_id, same=same, take_from=take_from)
     except VidsearchError:
         undo(catalog, added)
         raise

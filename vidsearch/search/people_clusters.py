@@ -205,11 +205,13 @@ class Companion:
         name: Name of the person.
         times: Number of pairs of tracks visible at the same time.
         seconds: Their common time, seconds.
+        person_id: Id of the person.
     """
 
     name: str
     times: int
     seconds: float
+    person_id: str = field(default="", compare=False)
 
 
 def companions(catalog: Catalog, verdicts: Judgements, person_id: str) -> tuple[Companion, ...]:
@@ -233,7 +235,7 @@ def companions(catalog: Catalog, verdicts: Judgements, person_id: str) -> tuple[
             if shared > 0:
                 times, seconds = totals.get(other, (0, 0.0))
                 totals[other] = (times + 1, seconds + shared)
-    found = [Companion(verdicts.names[other], *total) for other, total in totals.items()]
+    found = [Companion(verdicts.names[other], *total, other) for other, total in totals.items()]
     return tuple(sorted(found, key=lambda person: (-person.seconds, person.name)))
 
 

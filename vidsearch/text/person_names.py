@@ -27,6 +27,8 @@ def comparable(name: str) -> str:
         >>> comparable(" Person  a") == comparable("person A")
         True
     """
+    if name.isascii() and name.isprintable():
+        return " ".join(name.casefold().split())
     visible = stored_name(unicodedata.normalize("NFKC", name)).translate(
         {0x200C: None, 0x200D: None}
     )

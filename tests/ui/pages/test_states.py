@@ -115,7 +115,7 @@ def test_a_catalog_that_cannot_be_written_is_one_line(
     def locked(*_: object, **__: object) -> None:
         raise CatalogWriteError("another program writes to it; try again in a minute")
 
-    monkeypatch.setattr("ui.pages.people.rename_person", locked)
+    monkeypatch.setattr("ui.pages.naming.rename_person", locked)
     app_over(own)
     page = AppTest.from_string("from ui.pages.people import render\nrender()", default_timeout=60)
     page.run()

@@ -66,12 +66,12 @@ def test_a_rejected_hit_is_pushed_out_and_comes_back(
     query = (face(searcher, made, "lace"),)
     before = searcher.search(SearchRequest(faces=query)).result.hits
     wrong = before[0].track_id
-    person = judge_hit(catalog, wrong, None, same=False)
+    person = judge_hit(catalog, wrong, None, same=False).person_id
     judged = searcher.search(SearchRequest(faces=query, person_id=person))
     assert wrong not in {hit.track_id for hit in judged.result.hits}
     assert [hit.track_id for hit in judged.rejected] == [wrong]
     assert [hit.rank for hit in judged.result.hits] == list(range(1, len(judged.result.hits) + 1))
-    assert judge_hit(catalog, wrong, person, same=True) == person
+    assert judge_hit(catalog, wrong, person, same=True).person_id == person
     judged = searcher.search(SearchRequest(faces=query, person_id=person))
     assert judged.rejected == ()
     assert judged.confirmed == {wrong}
@@ -82,14 +82,18 @@ def test_a_confirmed_track_makes_its_own_person_likelier(
 ) -> None:
     query = (face(searcher, made, "red-shirt"),)
     first = searcher.search(SearchRequest(faces=query)).result.hits[0]
-    person = judge_hit(catalog, first.track_id, None, same=True)
+    person = judge_hit(catalog, first.track_id, None, same=True).person_id
     rename_person(catalog, person, "Player <i>in red</i>")
     second = searcher.search(SearchRequest(faces=query, person_id=person)).result.hits[0]
     assert second.track_id == first.track_id
     assert second.similarity > first.similarity
     assert second.person == "Player <i>in red</i>"
-    # A hit that has a name says who it is.
-    assert judge_hit(catalog, first.track_id, None, same=True) == person
+    # A query alone says who it looks like; the verdicts take no part.
+    assert searcher.people_like(query, ()) == (person,)
+    assert searcher.people_like((face(searcher, made, "lace"),), ()) == ()
+    assert searcher.people_like((), [first.track_id]) == (person,)
+    with pytest.raises(ConfigError, match="shows 'Player <i>in red</i>' already"):
+        judge_hit(catalog, first.track_id, None, same=True)
     assert len(judgements(catalog).names) == 1
 
 

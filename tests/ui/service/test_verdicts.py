@@ -34,7 +34,7 @@ def test_a_rejected_hit_makes_a_new_person_even_if_it_belongs_to_another(catalog
     track = tracks_of(catalog)[0]
     ada = add_person(catalog, "Ada")
     judge(catalog, [track], ada, same=True)
-    searched = judge_hit(catalog, track, None, same=False)
+    searched = judge_hit(catalog, track, None, same=False).person_id
     found = judgements(catalog)
     assert searched != ada
     assert found.person_of == {track: ada}
@@ -43,9 +43,20 @@ def test_a_rejected_hit_makes_a_new_person_even_if_it_belongs_to_another(catalog
 
 def test_a_person_that_was_removed_meanwhile_is_not_judged(catalog: Catalog) -> None:
     track = tracks_of(catalog)[0]
-    person = judge_hit(catalog, track, "removed", same=True)
-    assert person != "removed"
-    assert judgements(catalog).names == {person: "Unnamed person 1"}
+    with pytest.raises(ConfigError, match="person 'removed' is not in the catalog"):
+        judge_hit(catalog, track, "removed", same=True)
+    assert judgements(catalog).names == {}
+
+
+def test_a_named_track_is_taken_only_from_the_person_who_was_asked_about(catalog: Catalog) -> None:
+    track = tracks_of(catalog)[0]
+    ada = add_person(catalog, "Ada")
+    judge(catalog, [track], ada, same=True)
+    with pytest.raises(ConfigError, match="shows 'Ada' already"):
+        judge_hit(catalog, track, None, same=True)
+    assert judgements(catalog).names == {ada: "Ada"}, "nobody is added in vain"
+    person = judge_hit(catalog, track, None, same=True, take_from=[ada]).person_id
+    assert judgements(catalog).person_of == {track: person}
 
 
 def test_new_people_get_numbers_of_their_own(catalog: Catalog) -> None:
