@@ -127,19 +127,25 @@ def whom(
     if not undecided and len(people) == 1:
         return Question(None, alike, alike) if alike else Question(people[0])
     if not people and before is None:
-        if alike:
-            return Question(None, alike, alike)
-        if agree(elements):
-            person = decisions.new_person(assumed=True)
-            decisions.decide(elements, person)
-            return Question(person)
-        return Question(None, photos_differ=True)
+        return _of_nobody_decided(decisions, elements, alike, agree(elements))
     first = people if people else (before,) if before is not None else ()
     if len(first) == 1 and (first[0] in alike[:1] or (people and not alike and agree(elements))):
         decisions.decide(undecided, first[0])
         return Question(first[0])
     offered = tuple(dict.fromkeys((*first, *alike)))
     return Question(None, offered, alike, photos_differ=bool(people))
+
+
+def _of_nobody_decided(
+    decisions: Targets, elements: Sequence[str], alike: tuple[str, ...], agrees: bool
+) -> Question:
+    if alike:
+        return Question(None, alike, alike)
+    if not agrees:
+        return Question(None, photos_differ=True)
+    person = decisions.new_person(assumed=True)
+    decisions.decide(elements, person)
+    return Question(person)
 
 
 def targets(session: MutableMapping[Any, Any]) -> Targets:
