@@ -24,7 +24,7 @@ def calls(source: str) -> set[str]:
     """Return the names of the choice widgets, and of ``format_func``, that a module uses."""
     tree = ast.parse(source)
     used = {node.attr for node in ast.walk(tree) if isinstance(node, ast.Attribute)} & CHOICES
-    keywords = {node.arg for node in ast.walk(tree) if isinstance(node, ast.keyword)}
+    keywords = {str(node.arg) for node in ast.walk(tree) if isinstance(node, ast.keyword)}
     selecting = keywords & {"format_func", "selection_mode"}
     return used | selecting
 

@@ -55,8 +55,8 @@ class Page:
         parts = [*self.app.markdown, *self.app.caption, *self.app.get("html")]
         return "\n".join(str(getattr(part, "value", "")) for part in parts)
 
-    @property
     def asks(self) -> bool:
+        """Return True if the page asks whom verdicts go to; the buttons are disabled then."""
         assert ("First answer the question above" in self.html) == ("disabled" in self.html)
         return "Whom do your verdicts go to?" in self.words
 
@@ -74,7 +74,7 @@ def only_hit(page: Page) -> str:
 
 def test_a_new_photo_takes_no_name_over(page: Page, catalog: Catalog) -> None:
     page.give("astronaut")
-    assert not page.asks
+    assert not page.asks()
     assert "the person you search for" in page.html
     astronaut = only_hit(page)
     page.press("same", astronaut)
@@ -84,9 +84,9 @@ def test_a_new_photo_takes_no_name_over(page: Page, catalog: Catalog) -> None:
     assert "Is this <b><bdi>Ada</bdi></b>?" in page.html
     # A photo of somebody else: nothing goes to Ada until that is said.
     page.give("astronaut", "red-shirt")
-    assert page.asks
+    assert page.asks()
     page.give("red-shirt")
-    assert not page.asks
+    assert not page.asks()
     assert "Ada" not in page.html
     page.press("same", only_hit(page))
     assert judgements(catalog).confirmed(ada) == (astronaut,)
@@ -102,7 +102,7 @@ def test_a_known_face_is_recognised_and_its_track_is_not_taken(
     ada = add_person(catalog, "Ada")
     judge(catalog, [track], ada, same=True)
     page.app.run()
-    assert page.asks
+    assert page.asks()
     assert "These look like Ada" in page.words
     page.press("same", track)
     page.press("not", track)
@@ -128,7 +128,7 @@ def test_more_like_this_keeps_the_person(page: Page, catalog: Catalog) -> None:
     ((person, _),) = judgements(catalog).names.items()
     page.press("more", track)
     assert "Searching with faces from the archive" in page.app.info[0].value
-    assert not page.asks
+    assert not page.asks()
     assert "Unnamed person 1" in page.html
     page.click("drop_more")
     assert "Unnamed person 1" in page.html
@@ -158,6 +158,6 @@ def test_a_mirrored_photo_of_the_same_person_keeps_the_person(page: Page, catalo
     first = ("a.jpg", (page.photos / "astronaut.jpg").read_bytes(), "image/jpeg")
     page.app.file_uploader(key="photos").set_value([first, *uploads]).run()
     page.app.file_uploader(key="photos").set_value(uploads).run()
-    assert not page.asks
+    assert not page.asks()
     assert "Unnamed person 1" in page.html
     assert len(judgements(catalog).names) == 1
