@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from ui.components.timeline import Bar, bars_of, timeline
-from ui.service.portraits import Portrait
+from ui.service.people.portraits import Portrait
 from vidsearch.datatypes import Hit
 from vidsearch.results.result import SearchResult, VideoHits, by_video
 from vidsearch.results.sentences import count_of_hits

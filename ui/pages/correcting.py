@@ -10,7 +10,7 @@ from ui.components.clickable import clickable
 from ui.components.context import catalog
 from ui.components.markup import chooser, face_row, markdown, person_card
 from ui.components.undoing import note_change
-from ui.service.portraits import clearest_faces, people_names, portrait
+from ui.service.people.portraits import clearest_faces, people_names, portrait
 from vidsearch.catalog.people import Judgements, judge, split_person
 from vidsearch.results.words import clock, counted
 from vidsearch.search.people_clusters import TrackCard

@@ -10,7 +10,7 @@ from ui.components.choices import choose_one
 from ui.components.context import catalog
 from ui.components.markup import face_row, markdown, person_card
 from ui.components.undoing import drop_changes
-from ui.service.portraits import faces_of_video, people_names, portrait
+from ui.service.people.portraits import faces_of_video, people_names, portrait
 from vidsearch.catalog.people import judgements
 from vidsearch.erasure.person import forget_person
 from vidsearch.erasure.videos import forget_video

@@ -11,8 +11,8 @@ from ui.components.context import catalog, errors_shown, searcher
 from ui.components.markup import markdown, person_card
 from ui.components.undoing import note_change, note_failure, show_undo
 from ui.pages.naming import rename_box
-from ui.service.portraits import Portrait, people_names, portrait
-from ui.service.targets import Question, is_new, targets, track_element, whom
+from ui.service.people.portraits import Portrait, people_names, portrait
+from ui.service.people.targets import Question, is_new, targets, track_element, whom
 from ui.service.verdicts import judge_hit
 from vidsearch.catalog.people import Judgements, withdraw
 from vidsearch.datatypes import Hit

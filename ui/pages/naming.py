@@ -11,8 +11,8 @@ from ui.components.context import catalog, errors_shown, searcher
 from ui.components.markup import markdown, person_card
 from ui.components.undoing import note_change
 from ui.pages.correcting import choose_tracks, clear_choices
-from ui.service.portraits import people_names, portrait
-from ui.service.targets import targets
+from ui.service.people.portraits import people_names, portrait
+from ui.service.people.targets import targets
 from vidsearch.catalog.people import (
     Judgements,
     judge,

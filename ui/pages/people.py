@@ -15,8 +15,8 @@ from ui.pages.correcting import choose_tracks, correct_appearances
 from ui.pages.naming import merge_now, rename_box, show_unknown
 from ui.pages.playing import Moment, play_moment
 from ui.service.labelled_photos import MIN_FACES, labelled_faces, verdicts_csv
-from ui.service.portraits import people_names, portrait
-from ui.service.targets import targets, track_element
+from ui.service.people.portraits import people_names, portrait
+from ui.service.people.targets import targets, track_element
 from vidsearch.catalog.people import Judgements, judgements, remove_person
 from vidsearch.evaluation.report import ReportTable
 from vidsearch.evaluation.report.tables import to_html

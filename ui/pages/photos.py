@@ -10,8 +10,8 @@ import streamlit as st
 from ui.components.clickable import clickable
 from ui.components.context import errors_shown, searcher
 from ui.components.markup import markdown, photo_with_faces
+from ui.service.people.targets import face_element
 from ui.service.searching import MAX_PHOTOS, DisplayedPhoto, RecentFaces
-from ui.service.targets import face_element
 from vidsearch.results.sentences import warning_sentence
 from vidsearch.results.words import counted
 from vidsearch.search.query import QueryFace

@@ -17,9 +17,9 @@ from ui.pages.filters import request_for
 from ui.pages.judging import judge_pressed, question_of, search_more, show_target
 from ui.pages.photos import chosen_faces
 from ui.pages.playing import play
-from ui.service.portraits import people_names
+from ui.service.people.portraits import people_names
+from ui.service.people.targets import Question, is_new, track_element
 from ui.service.running_jobs import being_indexed
-from ui.service.targets import Question, is_new, track_element
 from vidsearch.catalog.people import Judgements, judgements
 from vidsearch.photo.query_warning import WarningCode
 from vidsearch.results import as_edl

@@ -154,7 +154,7 @@ def test_the_filter_takes_films_of_one_base_name(twins: tuple[Catalog, list[str]
 NAME_A_CLUSTER = """
 from ui.components.context import catalog
 from ui.pages.naming import _show_cluster
-from ui.service.portraits import people_names
+from ui.service.people.portraits import people_names
 from vidsearch.catalog.people import judgements
 from vidsearch.search.people_clusters import track_cards
 verdicts = judgements(catalog())

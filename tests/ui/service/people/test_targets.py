@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from ui.service.targets import Question, Targets, is_new, whom
+from ui.service.people.targets import Question, Targets, is_new, whom
 
 ANN, BOB = "ann", "bob"
 PHOTO, OTHER, TRACK = "face 1 0", "face 2 0", "track t"

@@ -1,0 +1,1 @@
+"""People on the pages: name and face, and whom verdicts go to."""
