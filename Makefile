@@ -9,6 +9,7 @@ help:
 	@echo 'make test    set up, then run the tests'
 	@echo 'make test-all  the tests with their long forms'
 	@echo 'make fuzz    read 10,000 damaged files; name every crash, hang and traceback'
+	@echo 'make soak    kill commands over and over, and compare with undisturbed ones; a table'
 	@echo 'make check   ruff, mypy --strict, arrows between folders, language, documents'
 	@echo 'make docs    the documentation site, into site/'
 	@echo 'make package wheel and sdist into dist/, tried in an empty environment'
@@ -35,6 +36,10 @@ fuzz: $(READY)
 
 test-all: $(READY)
 	$(VENV)/bin/python -m pytest -n auto --dist loadfile --no-loadscope-reorder
+
+soak: $(READY)
+	mkdir -p build
+	$(VENV)/bin/python -m tests.soak.erasure --kills 500 --journal build/soak-erasure.jsonl
 
 check: $(READY)
 	$(VENV)/bin/ruff check .

@@ -124,7 +124,7 @@ def name_tracks(
     require_tracks(catalog, track_ids)
     if same:
         owners_to_leave(judgements(catalog), track_ids, None, take_from)
-    added = _add_person(catalog, name, same_name=same_name)
+    added = _add_person(catalog, name, same_name=same_name, reuse=True)
     try:
         judged = judge(catalog, track_ids, added.person_id, same=same, take_from=take_from)
     except VidsearchError:
@@ -249,7 +249,7 @@ def split_person(
     require_person(catalog.people(), person_id)
     require_tracks(catalog, track_ids)
     owners_to_leave(judgements(catalog), track_ids, None, (person_id,))
-    added = _add_person(catalog, name, same_name=same_name)
+    added = _add_person(catalog, name, same_name=same_name, reuse=True)
     new_id = added.person_id
     rows = [(track, person_id, False) for track in sorted(set(track_ids))]
     rows += [(track, new_id, True) for track in sorted(set(track_ids))]
@@ -281,9 +281,17 @@ def remove_person(catalog: Catalog, person_id: str) -> Change:
     )
 
 
-def _add_person(catalog: Catalog, name: str, *, same_name: bool) -> Change:
-    require_new_name(catalog.people(), name, None, same_name=same_name)
-    person_id, now = secrets.token_hex(16), _time_after_all(catalog)
+def _add_person(catalog: Catalog, name: str, *, same_name: bool, reuse: bool = False) -> Change:
+    """Add a person; with ``reuse``, take the one that a killed call left without any verdict."""
+    people, now = catalog.people(), _time_after_all(catalog)
+    if reuse:
+        judged = set(catalog.verdicts()["person_id"].to_pylist())
+        empty = [p for p in judgements(catalog).named(name) if p not in judged]
+        if len(empty) == 1:
+            rows = _rows_of(people, empty)
+            return Change("named", empty[0], (), now, needs=(empty[0],), people_added=rows)
+    require_new_name(people, name, None, same_name=same_name)
+    person_id = secrets.token_hex(16)
     row = _person_row(person_id, name, now)
     catalog.table("people").append(row)
     return Change("named", person_id, (), now, needs=(person_id,), people_added=row)
