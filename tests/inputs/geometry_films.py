@@ -49,6 +49,10 @@ class Film:
     parts: Sequence[Part]
     write: Callable[[Path, Sequence[Part]], object]
 
+    def save(self, path: Path) -> None:
+        """Write the film to a file."""
+        self.write(path, self.parts)
+
 
 @dataclass(frozen=True, kw_only=True)
 class OneStream:
@@ -109,18 +113,26 @@ class OneStream:
 
 @dataclass(frozen=True, kw_only=True)
 class Joined:
-    """Writer that joins the files of the parts byte by byte, as recorders and ``cat`` do."""
+    """Writer that joins the files of the parts byte by byte, as recorders and ``cat`` do.
+
+    Attributes:
+        codec: Name of the encoder.
+        container: Format of the parts.
+        b_frames: B-frames between two others.
+        overlap: Frames by which the times of a part begin before the end of the part before it.
+    """
 
     codec: str = "libx264"
     container: str = "mpegts"
     b_frames: int = 0
+    overlap: int = 0
 
     def __call__(self, path: Path, parts: Sequence[Part]) -> None:
         """Write the parts to a file."""
         content = b""
         for number, part in enumerate(parts):
             piece = path.with_suffix(f".part{number}")
-            first = (number + 1) * FRAMES  # the muxer would shift times near 0
+            first = FRAMES + number * (FRAMES - self.overlap)  # the muxer would shift times near 0
             spec = VideoSpec(
                 size=part.size,
                 codec=self.codec,
@@ -198,6 +210,17 @@ FILMS = (
         name="B-frames.ts",
         parts=(WIDE_SCREEN, FULL_SCREEN),
         write=Joined(codec="mpeg4", b_frames=2),
+    ),
+    Film(name="overlap.ts", parts=(LANDSCAPE, PORTRAIT), write=Joined(overlap=2, b_frames=2)),
+    Film(
+        name="overlap dvb.ts",
+        parts=(LANDSCAPE, PORTRAIT, LANDSCAPE),
+        write=Joined(codec="mpeg2video", overlap=2, b_frames=2),
+    ),
+    Film(
+        name="overlap.mpg",
+        parts=(LANDSCAPE, SMALL),
+        write=Joined(codec="mpeg2video", container="mpeg", overlap=1),
     ),
     Film(name="raw.h264", parts=(PORTRAIT, LANDSCAPE), write=Joined(container="h264")),
     Film(name="raw aspect.h264", parts=(FULL_SCREEN, WIDE_SCREEN), write=Joined(container="h264")),

@@ -33,6 +33,10 @@ class Film:
     audio: str = ""
     options: dict[str, Any] = field(default_factory=dict)
 
+    def save(self, path: Path) -> None:
+        """Write the film to a file of its name."""
+        write_film(path.parent, self)
+
 
 def write_film(folder: Path, film: Film, audio_s: float = 2.0) -> Path:
     """Write a film; noise in each frame makes the frames of similar size.

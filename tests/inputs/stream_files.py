@@ -63,6 +63,10 @@ class Case:
     others: Sequence[int] = ()
     write: Callable[[Path, Sequence[Stream]], object]
 
+    def save(self, path: Path) -> None:
+        """Write the streams to a file."""
+        self.write(path, self.streams)
+
 
 def mux(path: Path, streams: Sequence[Stream], *, audio_s: float = 0.0) -> Path:
     """Write streams to a container, packets in the order of their times."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 
@@ -11,6 +10,7 @@ import pytest
 from pipelines.stages.video_record import stream_records
 from tests.helpers.videos import read_number
 from tests.inputs.clock_files import CASES, JOINED, STANDING, STEP, UNSTAMPED, ClockCase
+from tests.inputs.written import Written, written_once
 from vidsearch.catalog.records import read_options
 from vidsearch.read_options import ReadOptions
 from vidsearch.video.clips import cut_clip
@@ -20,22 +20,13 @@ from vidsearch.video.pyav.timing import timeline
 from vidsearch.video.report import ReadReport
 from vidsearch.video.stills import still
 
-Written = Callable[[ClockCase], Path]
 every_case = pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 
 
 @pytest.fixture(scope="module")
 def written(tmp_path_factory: pytest.TempPathFactory) -> Written:
     """Function from a case to its file."""
-    folder = tmp_path_factory.mktemp("clocks")
-
-    def write(case: ClockCase) -> Path:
-        path = folder / case.name
-        if not path.exists():
-            case.make(path)
-        return path
-
-    return write
+    return written_once(tmp_path_factory.mktemp("clocks"), {case.name: case.make for case in CASES})
 
 
 @pytest.fixture(autouse=True)
@@ -52,7 +43,7 @@ def indexed(path: Path) -> tuple[list[tuple[float, int]], ReadReport, ReadOption
 
 @every_case
 def test_every_frame_has_its_time(written: Written, case: ClockCase) -> None:
-    frames, report, read = indexed(written(case))
+    frames, report, read = indexed(written(case.name))
     numbers = [number for _, number in frames]
     assert numbers == list(range(case.first, case.first + len(case.times_s)))
     begin_s = frames[0][0]
@@ -63,7 +54,7 @@ def test_every_frame_has_its_time(written: Written, case: ClockCase) -> None:
 
 @every_case
 def test_a_still_is_the_frame_of_the_index(written: Written, case: ClockCase) -> None:
-    path = written(case)
+    path = written(case.name)
     frames, _, read = indexed(path)
     # Catalogs of earlier versions keep no options. Their times are the stamps that stand still.
     unstated = () if case in STANDING or case.name == "back.flv" else (ReadOptions(),)
@@ -77,7 +68,7 @@ def test_a_clip_shows_the_frames_of_the_index(
     written: Written, tmp_path: Path, case: ClockCase, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("vidsearch.video.clips.CLIP_BEFORE_S", 0.2)
-    path = written(case)
+    path = written(case.name)
     frames, _, read = indexed(path)
     time_s, number = frames[27]
     begins_s = cut_clip(str(path), time_s, time_s + 0.2, tmp_path / "clip.mp4", read)
@@ -89,20 +80,20 @@ def test_a_clip_shows_the_frames_of_the_index(
 def test_the_length_of_joined_recordings_is_what_was_decoded(
     written: Written, case: ClockCase
 ) -> None:
-    _, report, _ = indexed(written(case))
+    _, report, _ = indexed(written(case.name))
     assert report.duration_s == pytest.approx(len(case.times_s) * float(STEP), abs=0.01)
     assert report.share == 1
 
 
 @pytest.mark.parametrize("case", JOINED[:4], ids=lambda case: case.name)
 def test_joined_recordings_are_not_cut_into_slices(written: Written, case: ClockCase) -> None:
-    with PyAVReader(str(written(case))) as reader:
+    with PyAVReader(str(written(case.name))) as reader:
         assert len(reader.keyframe_cuts(600)) <= 1
 
 
 @pytest.mark.parametrize("case", [JOINED[0], UNSTAMPED[0]], ids=lambda case: case.name)
 def test_anchors_come_back_from_the_catalog(written: Written, case: ClockCase) -> None:
-    path = written(case)
+    path = written(case.name)
     with open_video(str(path)) as reader:
         assert sum(1 for _ in reader.decode()) > 0
         records = stream_records([(reader.info, reader.read_options)])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from itertools import groupby, pairwise
 from pathlib import Path
 
@@ -21,6 +20,7 @@ from tests.inputs.geometry_films import (
     Film,
     Part,
 )
+from tests.inputs.written import Written, written_once
 from vidsearch.read_options import ReadOptions
 from vidsearch.video.clips import cut_clip
 from vidsearch.video.open import open_video
@@ -30,21 +30,12 @@ from vidsearch.video.slices import SliceSampler
 from vidsearch.video.stills import still
 
 BY_NAME = {film.name: film for film in FILMS}
-Written = Callable[[str], Path]
 
 
 @pytest.fixture(scope="module")
 def written(tmp_path_factory: pytest.TempPathFactory) -> Written:
     """Function from the name of a film to its file."""
-    folder = tmp_path_factory.mktemp("films")
-
-    def write(name: str) -> Path:
-        path = folder / name
-        if not path.exists():
-            BY_NAME[name].write(path, BY_NAME[name].parts)
-        return path
-
-    return write
+    return written_once(tmp_path_factory.mktemp("films"), {film.name: film.save for film in FILMS})
 
 
 @pytest.mark.parametrize("name", BY_NAME)

@@ -12,13 +12,12 @@ import pytest
 
 from tests.helpers.videos import VideoSpec, numbered_image, write_video
 from tests.inputs.promise_files import FILMS, RATE, SIZE, Film, write_film
+from tests.inputs.written import Written, report_of, written_once
 from vidsearch.video.open import open_video
-from vidsearch.video.report import ReadReport
 from vidsearch.video.sampling import SamplingConfig
 from vidsearch.video.slices import SliceSampler
 
 Damage = Callable[[bytes, int, int], bytes]
-Written = Callable[[str], Path]
 
 
 def zeros(content: bytes, begin: int, end: int) -> bytes:
@@ -52,19 +51,9 @@ RAW = {
 @pytest.fixture(scope="module")
 def written(tmp_path_factory: pytest.TempPathFactory) -> Written:
     """Function from the name of a film to its file."""
-    folder = tmp_path_factory.mktemp("losses")
-
-    def write(name: str) -> Path:
-        path = folder / name
-        return path if path.exists() else write_film(folder, RAW.get(name) or FILMS[name])
-
-    return write
-
-
-def report_of(path: Path) -> ReadReport:
-    with open_video(str(path)) as reader:
-        assert sum(1 for _ in reader.decode()) > 0
-        return reader.report()
+    return written_once(
+        tmp_path_factory.mktemp("losses"), {name: film.save for name, film in FILMS.items()}
+    )
 
 
 def damaged(path: Path, target: Path, damage: Damage) -> Path:

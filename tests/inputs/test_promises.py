@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from tests.inputs.promise_files import FILMS, FRAMES, RATE, write_film
-from vidsearch.video.open import open_video
-from vidsearch.video.report import ReadReport
-
-Written = Callable[[str], Path]
+from tests.inputs.written import Written, report_of, written_once
 
 # Share of the frames that is left in a file of which this share of the bytes is left.
 CUT = ("sound.mp4", "segments.mp4", "a.mkv", "sound.mkv", "a.flv", "sound.flv")
@@ -29,19 +25,9 @@ PADDING = {
 @pytest.fixture(scope="module")
 def written(tmp_path_factory: pytest.TempPathFactory) -> Written:
     """Function from the name of a film to its file."""
-    folder = tmp_path_factory.mktemp("promises")
-
-    def write(name: str) -> Path:
-        path = folder / name
-        return path if path.exists() else write_film(folder, FILMS[name])
-
-    return write
-
-
-def report_of(path: Path) -> ReadReport:
-    with open_video(str(path)) as reader:
-        assert sum(1 for _ in reader.decode()) > 0
-        return reader.report()
+    return written_once(
+        tmp_path_factory.mktemp("promises"), {name: film.save for name, film in FILMS.items()}
+    )
 
 
 def cut(path: Path, target: Path, share: float) -> Path:

@@ -6,16 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from vidsearch.video.open import open_video
-from vidsearch.video.report import ReadReport
+from tests.inputs.written import report_of
 
 pytestmark = pytest.mark.media
-
-
-def report_of(path: Path) -> ReadReport:
-    with open_video(str(path)) as reader:
-        assert sum(1 for _ in reader.decode()) > 0
-        return reader.report()
 
 
 def test_half_an_avi_is_partly_read(cases: Path) -> None:

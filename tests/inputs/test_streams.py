@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -20,6 +19,7 @@ from tests.inputs.stream_files import (
     Stream,
     mux,
 )
+from tests.inputs.written import Written, written_once
 from vidsearch.errors import NoVideoStreamError
 from vidsearch.read_options import ReadOptions
 from vidsearch.video.clips import browser_media_type, cut_clip
@@ -27,21 +27,14 @@ from vidsearch.video.open import open_video
 from vidsearch.video.stills import still
 
 BY_NAME = {case.name: case for case in CASES}
-Written = Callable[[str], Path]
 
 
 @pytest.fixture(scope="module")
 def written(tmp_path_factory: pytest.TempPathFactory) -> Written:
     """Function from the name of a case to its file."""
-    folder = tmp_path_factory.mktemp("streams")
-
-    def write(name: str) -> Path:
-        path = folder / name
-        if not path.exists():
-            BY_NAME[name].write(path, BY_NAME[name].streams)
-        return path
-
-    return write
+    return written_once(
+        tmp_path_factory.mktemp("streams"), {case.name: case.save for case in CASES}
+    )
 
 
 @pytest.mark.parametrize("name", BY_NAME)

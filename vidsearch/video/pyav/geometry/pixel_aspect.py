@@ -13,6 +13,10 @@ from vidsearch.video.pyav.timing.packet_tags import PacketTag, PacketTagger
 _LARGEST: Final = Fraction(4)
 # Wide PAL pixels are 64:45 by the picture's shape and 16:11 by the standard.
 _SAME: Final = Fraction(1, 20)
+# Header of a sequence in MPEG-1 and MPEG-2: three bytes of width and height follow.
+_SEQUENCE_CODECS: Final = frozenset({"mpeg1video", "mpeg2video"})
+_SEQUENCE: Final = b"\0\0\1\xb3"
+_SEQUENCE_BYTES: Final = 64
 
 
 class AspectDecoder:
@@ -39,9 +43,28 @@ class AspectDecoder:
         self._tagged = self._context.thread_count == 1
         self._context.copy_opaque = self._tagged
         self._tagger = PacketTagger()
+        self._sequences = self._context.name in _SEQUENCE_CODECS
+        self._sequence = b""
 
     def decode(self, packet: av.Packet[av.VideoStream]) -> list[av.VideoFrame]:
         """Return the frames that the decoder has ready after a packet."""
+        if self._sequences and packet.is_keyframe and self._changes_size(packet):
+            # The decoder would drop the frame that it holds back.
+            held = self._context.decode(None)
+            self._context.flush_buffers()
+            return held + self._decode(packet)
+        return self._decode(packet)
+
+    def _changes_size(self, packet: av.Packet[av.VideoStream]) -> bool:
+        """Return True if the sequence header of a packet states another size than the last one."""
+        head = bytes(packet)[:_SEQUENCE_BYTES]
+        start = head.find(_SEQUENCE)
+        size = head[start + 4 : start + 7] if start >= 0 else self._sequence
+        changes = bool(self._sequence) and size != self._sequence
+        self._sequence = size
+        return changes
+
+    def _decode(self, packet: av.Packet[av.VideoStream]) -> list[av.VideoFrame]:
         if not self._tagged:
             frames = self._context.decode(packet)
             for frame in frames:

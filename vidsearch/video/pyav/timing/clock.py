@@ -14,6 +14,8 @@ LEAP_S: Final = 10
 """Largest gap in a stream without a timeline, seconds."""
 
 _BACKWARDS_S = Fraction(1, 2)
+# Longest step between frames of a steady cadence, in durations of a frame.
+_CADENCE: Final = Fraction(3, 2)
 # Programs that write the same stamp for several frames must often let it rise by one tick. One tick
 # is a credible distance of two frames if a frame lasts only a few ticks.
 _FINE_TICKS = 8
@@ -26,7 +28,8 @@ class PresentationClock:
     - A late frame (up to half a second before the last one, as decoders return them around damage)
       has no display time left: ``tick`` returns None.
     - A larger leap back that the next frames confirm is a join of two recordings: time continues
-      from there. So does a smaller step back after which three frames later before the last one.
+      from there. So does a smaller step back after which three frames later before the last one,
+      or at a keyframe after which the stamps run on: recordings that overlap.
     - A leap forward by more than 10 s that the next frames confirm is a join too where ``restarts``
       is set, in other streams a gap.
     - A leap that the next frames do not confirm is a damaged stamp. The frame follows the last one
@@ -69,7 +72,12 @@ class PresentationClock:
         self.joined = False
 
     def tick(
-        self, stamp: int | None, duration: Fraction, ahead: Sequence[int | None] = ()
+        self,
+        stamp: int | None,
+        duration: Fraction,
+        ahead: Sequence[int | None] = (),
+        *,
+        keyframe: bool = False,
     ) -> int | None:
         """Return the display tick of a frame, or None for a late frame.
 
@@ -77,6 +85,7 @@ class PresentationClock:
             stamp: Time stamp of the frame; None without a stamp.
             duration: Duration of the frame in ticks, at least 1.
             ahead: Time stamps of the ``LOOK_AHEAD`` next frames, fewer at the end.
+            keyframe: True if a recording can begin with the frame.
         """
         time: int | Fraction | None = None
         if self._last is None:
@@ -91,7 +100,10 @@ class PresentationClock:
                 return tick
         if time is None:
             stamps = [later for later in ahead if later is not None]
-            time = self._time(stamp, duration, stamps)
+            if keyframe and stamp is not None and self._overlaps(stamp, duration, stamps):
+                time = self._continued(stamp)
+            else:
+                time = self._time(stamp, duration, stamps)
         self._late = time is None
         if time is None:
             return None
@@ -147,6 +159,13 @@ class PresentationClock:
         self._stamp = stamp
         self._estimated = False
         return self._next
+
+    def _overlaps(self, stamp: int, duration: Fraction, ahead: Sequence[int]) -> bool:
+        """Return True if stamps do not rise here but then run on from frame to frame."""
+        if self._stamp is None or self._estimated or stamp > self._stamp or not ahead:
+            return False
+        steps = [later - earlier for earlier, later in pairwise([stamp, *ahead])]
+        return all(0 < step <= _CADENCE * duration for step in steps)
 
     def _leaps_back(self, stamp: int, ahead: Sequence[int]) -> bool:
         assert self._last is not None

@@ -102,7 +102,7 @@ class Timeline:
         self, frame: av.VideoFrame, errors: int, stamp: int | None, ahead: deque[int | None]
     ) -> PlacedFrame | None:
         duration = self._duration(frame)
-        tick = self._clock.tick(stamp, duration, ahead)
+        tick = self._clock.tick(stamp, duration, ahead, keyframe=frame.key_frame)
         if tick is None:
             self.late += 1
             return None

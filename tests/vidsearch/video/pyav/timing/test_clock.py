@@ -69,6 +69,16 @@ def test_a_small_step_back_that_lasts_is_a_join() -> None:
     assert run([*line(0, 10), *line(200, 10)]) == line(0, 20)
 
 
+def test_recordings_that_overlap_lose_nothing() -> None:
+    stamps = [*line(0, 10), *line(320, 10)]
+    clock = PresentationClock(MS, first=0)
+    ticks = [
+        clock.tick(stamp, Fraction(40), stamps[number + 1 : number + 4], keyframe=number in {0, 10})
+        for number, stamp in enumerate(stamps)
+    ]
+    assert ticks == line(0, 20)
+
+
 def test_an_insertion_with_its_own_clock_takes_its_time() -> None:
     stamps = [*line(0, 5), *line(HOUR, 5), *line(400, 5)]
     assert run(stamps, restarts=True) == line(0, 15)
