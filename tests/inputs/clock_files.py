@@ -59,7 +59,9 @@ def steady(frames: int = FRAMES, rate: float = RATE) -> list[float]:
     return [number / rate for number in range(frames)]
 
 
-def _joined(*parts: Recording, container: str, codec: str = "libx264") -> Callable[[Path], object]:
+def _joined(
+    *parts: Recording, container: str, codec: str = "libx264", **options: str
+) -> Callable[[Path], object]:
     """Return a function that writes recordings one after another, as ``cat`` does."""
 
     def make(path: Path) -> None:
@@ -74,6 +76,7 @@ def _joined(*parts: Recording, container: str, codec: str = "libx264") -> Callab
                 b_frames=2,
                 keyframes=9,
                 container=container,
+                options=options,
                 codec_options=QUIET if codec == "libx265" else {},
             )
             numbers = range(part.first, part.first + part.frames)
@@ -147,6 +150,16 @@ JOINED = (
     ClockCase(
         name="inserted.mpg",
         make=_joined(*_INSERTED, container="mpeg", codec="mpeg1video"),
+        times_s=steady(),
+    ),
+    ClockCase(
+        name="again.mp4",
+        make=_joined(
+            Recording(0, HALF, 0),
+            Recording(HALF, HALF, 0),
+            container="mp4",
+            movflags="cmaf+frag_keyframe+empty_moov",
+        ),
         times_s=steady(),
     ),
     ClockCase(

@@ -106,6 +106,7 @@ def _add_audio(silent: Path, path: Path, film: Film, audio_s: float) -> None:
 _FASTSTART = {"options": {"movflags": "faststart"}}
 _FRAGMENTS = {"options": {"movflags": "frag_keyframe+empty_moov"}, "container": "mp4"}
 _SEGMENTS = {"options": {"movflags": "dash+global_sidx+frag_keyframe"}, "container": "mp4"}
+_CMAF = {"options": {"movflags": "cmaf+frag_keyframe+empty_moov"}, "container": "mp4"}
 _B_FRAMES = {"b_frames": 2}
 _NTSC = {"time_base": Fraction(1001, 30000), "frames": 60}
 _PS = {"container": "mpeg"}
@@ -115,6 +116,7 @@ _PARTS: tuple[tuple[str, str, str, dict[str, Any]], ...] = (
     ("sound.mp4", "libx264", "aac", _FASTSTART),
     ("fragments.mp4", "libx264", "aac", _FRAGMENTS),
     ("segments.mp4", "libx264", "", _SEGMENTS),
+    ("cmaf.mp4", "libx264", "aac", _CMAF),
     ("a.mov", "mpeg4", "aac", _NTSC),
     ("a.mkv", "libx264", "", _B_FRAMES),
     ("sound.mkv", "libx264", "aac", _NTSC),
@@ -133,6 +135,7 @@ _PARTS: tuple[tuple[str, str, str, dict[str, Any]], ...] = (
     ("sound.mpg", "mpeg1video", "mp2", _PS),
     ("a.ogv", "libvpx", "", {"container": "ogg"}),
     ("a.nut", "libx264", "", _B_FRAMES),
+    ("sound.nut", "libx264", "aac", {}),
     ("a.mxf", "mpeg2video", "", {"container": "mxf"}),
     ("a.h264", "libx264", "", _B_FRAMES),
     ("a.ivf", "libvpx", "", {}),

@@ -10,9 +10,12 @@ from tests.inputs.promise_files import FILMS, FRAMES, RATE, write_film
 from tests.inputs.written import Written, report_of, written_once
 
 # Share of the frames that is left in a file of which this share of the bytes is left.
-CUT = ("sound.mp4", "segments.mp4", "a.mkv", "sound.mkv", "a.flv", "sound.flv")
+CUT = ("sound.mp4", "segments.mp4", "a.mkv", "sound.mkv", "a.flv", "sound.flv", "a.ivf")
 CUT_RIFF_ASF = ("a.avi", "sound.avi", "a.wmv", "sound.wmv")
-CUT_UNKNOWN = ("a.ts", "sound.ts", "a.m2ts", "a.mpg", "sound.mpg", "a.ogv", "fragments.mp4")
+CUT_UNKNOWN = (
+    *("a.ts", "sound.ts", "a.m2ts", "a.mpg", "sound.mpg", "a.ogv", "fragments.mp4", "cmaf.mp4"),
+    *("a.nut", "sound.nut", "a.y4m"),
+)
 PADDING = {
     "zeros": bytes(3000),
     "ID3 tag": b"TAG" + b"title".ljust(125, b"\0"),
@@ -102,7 +105,9 @@ def test_joined_mp4_files_say_what_lies_outside_the_index(
     assert f"{len(parts[1])} of {sum(map(len, parts))} bytes lie outside" in report.reason
 
 
-@pytest.mark.parametrize("name", ["a.flv", "sound.flv", "a.wmv", "sound.wmv"])
+@pytest.mark.parametrize(
+    "name", ["a.flv", "sound.flv", "a.wmv", "sound.wmv", "a.ivf", "fragments.mp4"]
+)
 def test_a_second_file_that_is_not_read_is_said(
     written: Written, tmp_path: Path, name: str
 ) -> None:
@@ -113,7 +118,9 @@ def test_a_second_file_that_is_not_read_is_said(
     assert "partly read (50.0 % of the bytes)" in report.reason
 
 
-@pytest.mark.parametrize("name", ["a.mkv", "a.avi", "a.ts", "a.mpg", "a.mxf", "a.h264"])
+@pytest.mark.parametrize(
+    "name", ["a.mkv", "a.avi", "a.ts", "a.mpg", "a.mxf", "a.h264", "segments.mp4", "cmaf.mp4"]
+)
 def test_a_second_file_that_is_read_has_all_its_frames(
     written: Written, tmp_path: Path, name: str
 ) -> None:

@@ -85,9 +85,10 @@ class ReadReport:
         return f"partly read ({self._share_text()}): " + ", ".join([*parts, *self._file_text()])
 
     def _share_text(self) -> str:
-        if self.file is not None and self.gaps == {"outside"}:
-            inside = self.file.file_bytes - self.file.outside_bytes
-            return f"{100 * inside / self.file.file_bytes:.1f} % of the bytes"
+        if self.file is not None and "outside" in self.gaps:
+            inside = 1 - self.file.outside_bytes / self.file.file_bytes
+            if inside <= self.share:
+                return f"{100 * inside:.1f} % of the bytes"
         measured = "cut" in self.gaps and self.file is not None and self.file.measured
         if measured or ("lost" in self.gaps and self.losses.leaps):
             return "share unknown"
@@ -112,7 +113,8 @@ class ReadReport:
         if "outside" in self.gaps:
             parts.append(
                 f"{file.outside_bytes} of {file.file_bytes} bytes lie outside the index of the "
-                "file, as in files joined byte by byte: join them with a video program instead"
+                "file, as in damaged files and in files joined byte by byte: join them with a "
+                "video program instead"
             )
         return parts
 

@@ -6,6 +6,7 @@ import io
 from collections.abc import Callable, Mapping
 from typing import Final
 
+from vidsearch.video.promises.frames import ivf_promise, nut_promise, y4m_promise
 from vidsearch.video.promises.headers import (
     asf_promise,
     avi_promise,
@@ -27,19 +28,27 @@ _PROMISES: Final[Mapping[str, Callable[[ReadAt, int], FilePromise]]] = {
     "mpegts": ts_promise,
     "mpeg": ps_promise,
     "ogg": ogg_promise,
+    "nut": nut_promise,
+}
+_BY_FRAMES: Final[Mapping[str, Callable[[ReadAt, int, int | None], FilePromise]]] = {
+    "ivf": ivf_promise,
+    "yuv4mpegpipe": y4m_promise,
 }
 
 
-def file_promise(container: str, source: ByteSource) -> FilePromise:
+def file_promise(container: str, source: ByteSource, last: int | None = None) -> FilePromise:
     """Return the promise of a file's structure; the position in the file stays.
 
     Args:
         container: FFmpeg's list of names, separated by commas.
         source: Bytes of the file.
+        last: Offset of the last packet of the film that was read; None if it is not known.
     """
     position = source.tell()
     try:
         file_bytes = source.seek(0, io.SEEK_END)
+        if container in _BY_FRAMES:
+            return _BY_FRAMES[container](source.read_at, max(file_bytes, 0), last)
         promise_of = _PROMISES.get(container.partition(",")[0])
         if promise_of is None or file_bytes < 0:
             return FilePromise(file_bytes=max(file_bytes, 0))

@@ -1,8 +1,8 @@
 """Boxes of MP4 and QuickTime files.
 
 Source:
-    ISO/IEC 14496-12, sections 4.2 (box), 8.8.2 (movie extends header) and 8.16.3 (segment
-    index).
+    ISO/IEC 14496-12, sections 4.2 (box), 8.8.2 (movie extends header), 8.8.7 (track fragment
+    header) and 8.16.3 (segment index).
 """
 
 from __future__ import annotations
@@ -24,6 +24,8 @@ _TOP_LEVEL: Final = frozenset(
 
 
 _INDEX_BYTES: Final = 1 << 20
+_SEARCHED_BLOCKS: Final = 64
+_BASE_OFFSET: Final = 1  # flag of the box tfhd
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,11 +48,14 @@ def mp4_promise(read_at: ReadAt, file_bytes: int) -> FilePromise:
     # Without a segment index, nothing states how many fragments follow.
     indexed = stated >= end or not fragmented
     duration_s = _fragments_s(boxes, read_at) if fragmented else None
+    read_end = _second_film(boxes, file_bytes, read_at)
+    if fragmented and end < read_end and _holds_fragments(read_at, end):
+        read_end = end
     return FilePromise(
         file_bytes=file_bytes,
         stated_bytes=(max(end, stated) if indexed else None) or None,
         cut=max(end, stated) > file_bytes,
-        outside_bytes=file_bytes - _second_film(boxes, file_bytes),
+        outside_bytes=file_bytes - read_end,
         duration_s=duration_s,
         measured=not indexed and duration_s is None,
     )
@@ -75,20 +80,45 @@ def _boxes(read_at: ReadAt, file_bytes: int) -> Iterator[_Box]:
         offset += size
 
 
-def _second_film(boxes: list[_Box], file_bytes: int) -> int:
+def _second_film(boxes: list[_Box], file_bytes: int, read_at: ReadAt) -> int:
     """Return the offset of a film after the one with the index; the end of the file without one.
 
-    The fragments of a second film belong to the index of the first one.
+    FFmpeg adds the fragments of a second film to those of the first one if they state their places
+    from their own start.
     """
     kinds = [box.kind for box in boxes]
-    if b"moof" in kinds or b"moov" not in kinds:
+    if b"moov" not in kinds:
         return file_bytes
     for number in range(kinds.index(b"moov") + 1, len(boxes)):
-        if kinds[number] == b"moov":
-            return boxes[number].offset
-        if kinds[number] == b"ftyp" and {b"moov", b"mdat"} & set(kinds[number:]):
-            return boxes[number].offset
+        later = kinds[number:]
+        begins = kinds[number] == b"ftyp" and {b"moov", b"mdat"} & set(later)
+        if kinds[number] != b"moov" and not begins:
+            continue
+        fragments = [box for box in boxes[number:] if box.kind == b"moof"]
+        if b"moof" not in kinds[:number]:
+            return file_bytes if fragments else boxes[number].offset
+        absolute = bool(fragments) and _states_offset(fragments[0], read_at)
+        return boxes[number].offset if absolute else file_bytes
     return file_bytes
+
+
+def _holds_fragments(read_at: ReadAt, offset: int) -> bool:
+    """Return True if fragments follow after bytes that are no box."""
+    for _ in range(_SEARCHED_BLOCKS):
+        content = read_at(offset, _INDEX_BYTES)
+        if b"moof" in content:
+            return True
+        if len(content) < _INDEX_BYTES:
+            return False
+        offset += _INDEX_BYTES - 3
+    return False
+
+
+def _states_offset(fragment: _Box, read_at: ReadAt) -> bool:
+    """Return True if the first track of a fragment states its place from the start of the file."""
+    content = read_at(fragment.offset, min(fragment.size, _INDEX_BYTES))
+    start = content.find(b"tfhd") + 4
+    return start >= 4 and len(content) > start + 3 and bool(content[start + 3] & _BASE_OFFSET)
 
 
 def _fragments_s(boxes: list[_Box], read_at: ReadAt) -> float | None:

@@ -12,6 +12,7 @@ import av.error
 
 from vidsearch.read_options import Anchor
 from vidsearch.video.pyav.geometry.pixel_aspect import AspectDecoder
+from vidsearch.video.pyav.losses.joins import JoinedFiles
 from vidsearch.video.pyav.losses.meter import Signs
 from vidsearch.video.pyav.losses.signs import LossSigns
 from vidsearch.video.pyav.open import OpenedStream
@@ -53,6 +54,7 @@ class FrameSource:
         self.moved = False
         self.decoder = AspectDecoder(opened.stream)
         self._signs: LossSigns | None = None
+        self._joined: JoinedFiles | None = None
 
     @property
     def opened(self) -> OpenedStream | None:
@@ -64,6 +66,12 @@ class FrameSource:
         """Signs of losses up to the last packet."""
         errors = self.errors + self.damaged
         return Signs(possible=errors) if self._signs is None else self._signs.signs(errors)
+
+    @property
+    def last_pos(self) -> int | None:
+        """Offset of the last packet of the film in the file; None if it is not known."""
+        pos = -1 if self._joined is None else self._joined.last_pos
+        return pos if pos >= 0 else None
 
     def frames(self, packets: Packets | None = None) -> Frames:
         """Yield frames decoded from here on, and end an earlier iteration.
@@ -101,14 +109,16 @@ class FrameSource:
 
     def _film_packets(self, opened: OpenedStream) -> Packets:
         film, audio = opened.stream, opened.audio
-        if self._signs is None:
-            self._signs = LossSigns(opened)
-        signs = self._signs
+        if self._signs is None or self._joined is None:
+            self._signs, self._joined = LossSigns(opened), JoinedFiles(opened)
+        signs, joined = self._signs, self._joined
         for packet in opened.container.demux(() if signs.by_packets else opened.streams):
             # The packet that ends a stream has no index of its own.
             if packet.stream.index == film.index:
                 signs.look_at(packet, of_film=True)
-                yield cast("av.Packet[av.VideoStream]", packet)
+                corrected = joined.corrected(cast("av.Packet[av.VideoStream]", packet))
+                if corrected is not None:
+                    yield corrected
             elif audio is not None and packet.stream.index == audio.index:
                 self._decode_audio(cast("av.Packet[av.AudioStream]", packet))
             else:
@@ -125,7 +135,7 @@ class FrameSource:
         """Move to the first packet by opening the container anew."""
         opened = self._stopped()
         opened.reopen()
-        self._signs = None
+        self._signs = self._joined = None
         self.decoder = AspectDecoder(opened.stream)
 
     def frames_from_keyframe(self, pts: int) -> Frames | None:
@@ -185,6 +195,8 @@ class FrameSource:
         self._audio = []
         if self._signs is not None:
             self._signs.moved()
+        if self._joined is not None:
+            self._joined.moved()
         self.moved = True
         return self._opened
 

@@ -212,7 +212,7 @@ class PyAVReader(VideoReader):
         opened = self._check_open()
         if opened.converted_from is not None:
             return None
-        return file_promise(self._container, opened.source)
+        return file_promise(self._container, opened.source, self._source.last_pos)
 
     def last_packets(self, tick: int) -> StreamEnds | None:
         """Return the ends of all streams if they explain a difference of lengths.
