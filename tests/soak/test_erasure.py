@@ -19,7 +19,8 @@ pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="the harness for
 def test_killed_commands_leave_the_state_of_undisturbed_ones(tmp_path: Path) -> None:
     # A process of its own: a process that has used the table store cannot be forked.
     journal = tmp_path / "journal.jsonl"
-    command = [sys.executable, "-m", "tests.soak.erasure", "--kills", "18", "--journal", journal]
+    command = [sys.executable, "-m", "tests.soak.erasure", "--kills", "18", "--journal"]
+    command.append(str(journal))
     run = subprocess.run(command, capture_output=True, text=True, timeout=600, check=False)
     assert run.returncode == 0, run.stdout + run.stderr
     lines = [json.loads(line) for line in journal.read_text().splitlines()]
