@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from fractions import Fraction
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ import pytest
 from pipelines import IndexConfig, index
 from pipelines.cluster.config import ClusterConfig
 from pipelines.indexing.outcomes import IndexReport
+from tests.helpers import videos
 from vidsearch import Archive
 from vidsearch.datatypes import Hit
 
@@ -38,6 +40,14 @@ class FoundInCases:
     def spans(self, name: str) -> list[tuple[float, float]]:
         """Return start and end of the hits in a file, best first."""
         return [(hit.span.start_s, hit.span.end_s) for hit in self.hits.get(name, [])]
+
+
+@pytest.fixture
+def film(tmp_path: Path) -> Path:
+    """A short film without faces, alone in its folder."""
+    (tmp_path / "films").mkdir()
+    clip = videos.VideoSpec(time_base=Fraction(1, 25), frames=8, size=(64, 48))
+    return videos.write_video(tmp_path / "films" / "film.mp4", clip)
 
 
 @pytest.fixture(scope="session")

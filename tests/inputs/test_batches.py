@@ -2,14 +2,8 @@
 
 from __future__ import annotations
 
-import errno
 import json
-import os
 import shutil
-import subprocess
-import sys
-from collections.abc import Callable
-from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -18,89 +12,10 @@ import pytest
 from pipelines import IndexConfig, index
 from pipelines.indexing.duplicates import Duplicate
 from pipelines.stages import index_video
-from tests.helpers import videos
-from tests.inputs import list_files
-from vidsearch import Archive, Catalog
-from vidsearch.catalog import commits
+from vidsearch import Archive
 from vidsearch.commands.main import main
-from vidsearch.errors import CatalogWriteError, ConfigError, VideoOpenError, VidsearchError
-from vidsearch.storage import drive, files
-from vidsearch.storage.path import StoragePath
+from vidsearch.errors import ConfigError, VideoOpenError, VidsearchError
 from vidsearch.video.discover import VideoSource, discover
-
-
-@pytest.fixture
-def empty_catalog(tmp_path: Path) -> Catalog:
-    return Catalog.create(tmp_path / "catalog", pack="toy", model_id="toy", dim=8)
-
-
-LIST_KINDS = tuple(list_files.lists(Path("/")))
-
-
-@pytest.fixture
-def film(tmp_path: Path) -> Path:
-    """A short film without faces, alone in its folder."""
-    (tmp_path / "films").mkdir()
-    clip = videos.VideoSpec(time_base=Fraction(1, 25), frames=8, size=(64, 48))
-    return videos.write_video(tmp_path / "films" / "film.mp4", clip)
-
-
-@pytest.mark.parametrize("kind", LIST_KINDS)
-def test_lists_of_every_system_name_the_same_files(tmp_path: Path, kind: str) -> None:
-    list_files.plant(tmp_path)
-    (tmp_path / "list.txt").write_bytes(list_files.lists(tmp_path)[kind])
-    found = discover([f"@{tmp_path / 'list.txt'}"])
-    assert found.failures == ()
-    contents = [Path(video.uri).read_bytes().decode() for video in found.videos]
-    assert contents == list(list_files.NAMES)
-
-
-def test_a_list_with_names_that_are_no_text(tmp_path: Path) -> None:
-    list_files.plant(tmp_path)
-    (tmp_path / "list.txt").write_bytes(b"latin\xe9.mp4\nfile:latin%E9.mp4\na.mp4\n")
-    (tmp_path / "list0").write_bytes(b"latin\xe9.mp4\0a.mp4\0")
-    for name in ("list.txt", "list0"):
-        found = discover([f"@{tmp_path / name}"])
-        assert [os.fsencode(Path(video.uri).name) for video in found.videos] == [
-            b"latin\xe9.mp4",
-            b"a.mp4",
-        ]
-
-
-def test_a_list_in_another_encoding_says_so_for_every_name(tmp_path: Path) -> None:
-    list_files.plant(tmp_path)
-    text = "a.mp4\nsub/Zoë.mkv\nlatiné.mp4\nlatin\u00e9[1-9].mp4\ngone.mp4\n"
-    (tmp_path / "list.txt").write_bytes(text.encode("cp1252"))
-    found = discover([f"@{tmp_path / 'list.txt'}"])
-    names = [os.fsencode(Path(video.uri).name) for video in found.videos]
-    assert names == [b"a.mp4", b"latin\xe9.mp4"]  # the bytes of the second name a file
-    remedy = "its name is not UTF-8 text: check the {}, or save the list as UTF-8"
-    messages = [str(failure.error) for failure in found.failures]
-    ends = [
-        remedy.format("path"),
-        remedy.format("pattern"),
-        "check the path",
-    ]
-    assert [m.endswith(f"; {end}") for m, end in zip(messages, ends, strict=True)] == [True] * 3
-    assert "Zo\\xeb.mkv' (line 2 of the list" in messages[0]
-
-
-def test_the_end_of_a_list_is_not_part_of_a_name(tmp_path: Path) -> None:
-    for name, content in {
-        "a\nb.mp4": b"a\nb.mp4\0",  # find -print0 of one file
-        "c\ufeffd.mp4": "c\ufeffd.mp4\n".encode(),
-        "e\x1a.mp4": b"e\x1a.mp4\x1a",
-        "\u201cf\u201d": "\u201cf\u201d\n".encode(),
-    }.items():
-        (tmp_path / name).write_bytes(b"x")
-        (tmp_path / "list").write_bytes(content)
-        assert [Path(v.uri).name for v in discover([f"@{tmp_path / 'list'}"]).videos] == [name]
-
-
-def test_a_list_joined_of_two_encodings_is_one_error(tmp_path: Path) -> None:
-    (tmp_path / "list").write_bytes(b"a.mp4\n" + "b.mp4\nc.mp4\n".encode("utf-16"))
-    (failure,) = discover([f"@{tmp_path / 'list'}"]).failures
-    assert "has lines in UTF-16 among others, as 'cat' joins them; save it" in str(failure.error)
 
 
 def bad_sources(folder: Path) -> dict[str, tuple[str, str]]:
@@ -234,127 +149,6 @@ def test_a_copy_of_a_failed_file_is_named_itself(tmp_path: Path) -> None:
     (failure,) = index(tmp_path / "catalog", [folder]).failures
     assert failure.message.startswith(f"'{folder / 'b.mp4'}' is")
     assert "is a copy of" not in failure.message
-
-
-def refuse(code: int) -> Callable[..., None]:
-    def call(*_: object, **__: object) -> None:
-        raise OSError(code, os.strerror(code))
-
-    return call
-
-
-@pytest.mark.parametrize("code", [errno.EROFS, errno.EACCES, errno.ENOSPC, errno.EDQUOT, errno.EIO])
-def test_a_drive_that_refuses_to_write(
-    empty_catalog: Catalog, monkeypatch: pytest.MonkeyPatch, code: int
-) -> None:
-    empty_catalog.require_writable()
-    before = sorted(path.name for path in Path(empty_catalog.uri).iterdir())
-    monkeypatch.setattr(os, "fsync", refuse(code))
-    with pytest.raises(CatalogWriteError, match=os.strerror(code)):
-        empty_catalog.require_writable()
-    assert sorted(path.name for path in Path(empty_catalog.uri).iterdir()) == before
-
-
-def test_a_catalog_that_cannot_be_written_is_found_out_before_the_first_decoding(
-    film: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    index(tmp_path / "catalog", [film])
-    monkeypatch.setattr(commits, "try_writing", refuse(errno.EROFS))
-    monkeypatch.setattr(index_video, "run", refuse(errno.EINVAL))
-    shutil.copy(film, tmp_path / "films" / "copy.mp4")
-    with pytest.raises(CatalogWriteError, match="Read-only file system"):
-        index(tmp_path / "catalog", [film.parent])
-    # Without work there is nothing to write.
-    assert index(tmp_path / "catalog", [film]).skipped == 1
-
-
-def test_a_folder_of_a_table_without_write_permission(
-    empty_catalog: Catalog, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    access = os.access
-    monkeypatch.setattr(
-        os, "access", lambda path, mode: Path(path).parent.name != "tracks" and access(path, mode)
-    )
-    with pytest.raises(CatalogWriteError, match="no write permission in _delta_log"):
-        empty_catalog.require_writable()
-
-
-@pytest.mark.parametrize("code", [errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK])
-def test_drives_without_hard_links(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: int
-) -> None:
-    (tmp_path / "with").mkdir()
-    assert drive.has_hard_links(tmp_path / "with")
-    monkeypatch.setattr(os, "link", refuse(code))
-    assert not drive.has_hard_links(tmp_path)
-    assert [path.name for path in tmp_path.iterdir()] == ["with"]
-    assert commits.drive_options(StoragePath.of(tmp_path)) == {"allow_unsafe_rename": "true"}
-
-
-def test_a_catalog_on_a_drive_without_hard_links(
-    film: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    drive.has_hard_links.cache_clear()
-    monkeypatch.setattr(os, "link", refuse(errno.EPERM))
-    options: list[dict[str, str]] = []
-    allowed = commits.drive_options
-
-    def recorded(root: Any) -> dict[str, str]:
-        options.append(allowed(root))
-        return options[-1]
-
-    monkeypatch.setattr("vidsearch.catalog.tables.drive_options", recorded)
-    try:
-        assert index(tmp_path / "catalog", [film]).indexed == 1
-        assert index(tmp_path / "catalog", [film]).skipped == 1
-    finally:
-        drive.has_hard_links.cache_clear()
-    assert {option["allow_unsafe_rename"] for option in options} == {"true"}
-    assert Archive.open(tmp_path / "catalog").status().videos["indexed"] == 1
-
-
-def test_creation_without_hard_links_has_one_winner(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(os, "link", refuse(errno.EPERM))
-    assert files.create_atomically(tmp_path / "x", b"one")
-    assert not files.create_atomically(tmp_path / "x", b"two")
-    assert (tmp_path / "x").read_bytes() == b"one"
-    monkeypatch.setattr(os, "fsync", refuse(errno.EIO))
-    with pytest.raises(OSError, match="Input/output"):
-        files.create_atomically(tmp_path / "y", b"one")
-    assert [path.name for path in tmp_path.iterdir()] == ["x"]
-
-
-NO_LINKS = """
-#include <errno.h>
-int link(const char *from, const char *to) { errno = EPERM; return -1; }
-int linkat(int a, const char *from, int b, const char *to, int c) { errno = EPERM; return -1; }
-"""
-
-
-@pytest.mark.slow
-def test_two_writers_on_a_drive_whose_system_call_refuses_links(film: Path, tmp_path: Path) -> None:
-    """The table store makes its links itself: a library in front of the system's refuses them."""
-    compiler = shutil.which("cc")
-    if compiler is None:
-        pytest.skip("no C compiler")
-    (tmp_path / "links.c").write_text(NO_LINKS)
-    library = tmp_path / "links.so"
-    subprocess.run([compiler, "-shared", "-fPIC", "-o", library, tmp_path / "links.c"], check=True)
-    environment = {**os.environ, "LD_PRELOAD": str(library)}
-    second = tmp_path / "second"
-    second.mkdir()
-    for number in range(6):
-        folder = (film.parent, second)[number % 2]
-        (folder / f"{number}.mp4").write_bytes(film.read_bytes() + bytes(number + 1))
-    command = [sys.executable, "-m", "vidsearch.commands.main", "index", str(tmp_path / "catalog")]
-    runs = [
-        subprocess.Popen([*command, str(folder), "--workers", "1"], env=environment)
-        for folder in (film.parent, second)
-    ]
-    assert [run.wait() for run in runs] == [0, 0]
-    assert Archive.open(tmp_path / "catalog").status().videos["indexed"] == 7
 
 
 class Growing:
