@@ -12,8 +12,14 @@ from pipelines import IndexConfig, index
 from pipelines.cluster.config import ClusterConfig
 from pipelines.indexing.outcomes import IndexReport
 from tests.helpers import videos
+from tests.inputs import names
+from tests.inputs.named_archive import Named
 from vidsearch import Archive
+from vidsearch.catalog import Catalog
+from vidsearch.catalog.people import add_person, judge
 from vidsearch.datatypes import Hit
+from vidsearch.models.registry import LoadedPack
+from vidsearch.search.search import PhotoSearcher, SearchOptions
 
 PHOTO = Path("photos", "face_recognition", "lin-manuel-miranda.png")
 
@@ -48,6 +54,29 @@ def film(tmp_path: Path) -> Path:
     (tmp_path / "films").mkdir()
     clip = videos.VideoSpec(time_base=Fraction(1, 25), frames=8, size=(64, 48))
     return videos.write_video(tmp_path / "films" / "film.mp4", clip)
+
+
+@pytest.fixture(scope="session")
+def named(tmp_path_factory: pytest.TempPathFactory, models: LoadedPack) -> Named:
+    """A catalog of films of every name."""
+    folder = tmp_path_factory.mktemp("names")
+    film, astronaut = names.render(folder / "made")
+    films = names.plant(folder / "archive", film.read_bytes())
+    photo = astronaut.rename(astronaut.with_name("ph\udcf6to\n=.jpg"))
+    catalog = names.catalog_of(folder / "catalog", films, models)
+    tracks = sorted(catalog.tracks(["track_id"])["track_id"].to_pylist())
+    for track, name in zip(tracks, names.PEOPLE, strict=False):
+        judge(catalog, [track], add_person(catalog, name), same=True)
+    searcher = PhotoSearcher(Catalog.open(catalog.uri), models)
+    result = searcher.search([photo], SearchOptions(thumbnails=True))
+    return Named(films, photo, folder / "catalog", result)
+
+
+@pytest.fixture
+def loaded(monkeypatch: pytest.MonkeyPatch, models: LoadedPack) -> None:
+    """Commands take the pack that is loaded already."""
+    for module in ("vidsearch.search.search", "pipelines.indexing.run"):
+        monkeypatch.setattr(f"{module}.load_pack", lambda *_, **__: models)
 
 
 @pytest.fixture(scope="session")

@@ -4,109 +4,32 @@ from __future__ import annotations
 
 import csv
 import io
-import json
 import os
 import re
 import shutil
 import subprocess
 import sys
 import unicodedata
-from collections.abc import Iterator
-from dataclasses import dataclass
 from html.parser import HTMLParser
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from tests.inputs import names
+from tests.inputs.named_archive import FORMULA, Named, only_plain_lines, opened, strict_json
 from ui.service.clip_cache import ClipCutter
-from ui.service.settings import VARIABLE, UiSettings
 from vidsearch.catalog import Catalog
-from vidsearch.catalog.people import add_person, judge, judgements
 from vidsearch.commands.main import main
-from vidsearch.models.registry import LoadedPack
 from vidsearch.results.as_csv import to_csv
 from vidsearch.results.as_edl import to_edl, to_webvtt
 from vidsearch.results.as_html import to_html
 from vidsearch.results.as_json import to_json
-from vidsearch.results.result import SearchResult
 from vidsearch.search.filter import SearchFilter
-from vidsearch.search.search import PhotoSearcher, SearchOptions
 from vidsearch.text.json_text import json_text
-from vidsearch.text.names import composed, path_of_url
+from vidsearch.text.names import composed
 from vidsearch.video.stills import still
 
-FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
-
-
-@dataclass(frozen=True)
-class Named:
-    """Films of every name in a catalog, and a photo of the person in all of them.
-
-    Attributes:
-        films: Paths of the films.
-        photo: Path of the photo; its name is not UTF-8.
-        catalog: Folder of the catalog.
-        result: Result of a search with the photo.
-    """
-
-    films: list[Path]
-    photo: Path
-    catalog: Path
-    result: SearchResult
-
-    @property
-    def paths(self) -> set[str]:
-        return set(map(str, self.films))
-
-
-@pytest.fixture(scope="module")
-def named(tmp_path_factory: pytest.TempPathFactory, models: LoadedPack) -> Named:
-    folder = tmp_path_factory.mktemp("names")
-    film, astronaut = names.render(folder / "made")
-    films = names.plant(folder / "archive", film.read_bytes())
-    photo = astronaut.rename(astronaut.with_name("ph\udcf6to\n=.jpg"))
-    catalog = names.catalog_of(folder / "catalog", films, models)
-    tracks = sorted(catalog.tracks(["track_id"])["track_id"].to_pylist())
-    for track, name in zip(tracks, names.PEOPLE, strict=False):
-        judge(catalog, [track], add_person(catalog, name), same=True)
-    searcher = PhotoSearcher(Catalog.open(catalog.uri), models)
-    result = searcher.search([photo], SearchOptions(thumbnails=True))
-    return Named(films, photo, folder / "catalog", result)
-
-
-@pytest.fixture(autouse=True)
-def loaded(monkeypatch: pytest.MonkeyPatch, models: LoadedPack) -> None:
-    """Commands take the pack that is loaded already."""
-    for module in ("vidsearch.search.search", "pipelines.indexing.run"):
-        monkeypatch.setattr(f"{module}.load_pack", lambda *_, **__: models)
-
-
-def strict_json(text: str) -> Any:
-    """Return a JSON document; a lone surrogate or a number that is not finite is an error."""
-
-    def refuse(constant: str) -> None:
-        raise AssertionError(constant)
-
-    document = json.loads(text, parse_constant=refuse)
-    json.dumps(document, ensure_ascii=False).encode()
-    return document
-
-
-def opened(name: str) -> str:
-    """Return the path that a name of an output stands for; the file exists."""
-    path = path_of_url(name) if name.startswith("file://") else name
-    assert Path(path).is_file()
-    return path
-
-
-def only_plain_lines(text: str) -> None:
-    """Fail on control characters, direction marks and other breaks of a line."""
-    for line in text.split("\n"):
-        assert len(line.splitlines()) <= 1
-        assert not [c for c in line if unicodedata.category(c) in ("Cc", "Cs", "Zl", "Zp")], line
-        assert not set(line) & set("\u202e\u200b\ufeff")
+pytestmark = pytest.mark.usefixtures("loaded")
 
 
 def test_every_film_is_found(named: Named) -> None:
@@ -306,104 +229,6 @@ def test_a_share_that_changes_letters_does_not_double_its_films(
     (file,) = catalog.known_files().values()
     assert file.uri == str(archive / "d\u00e9cor.MP4")
     assert catalog.locations([file.video_id]) == {file.video_id: [opened(file.uri)]}
-
-
-@pytest.fixture
-def app(named: Named, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
-    """Function that runs a page over the catalog, with a root whose name is not UTF-8."""
-    from streamlit.testing.v1 import AppTest
-
-    main_module = sys.modules["__main__"]
-    settings = UiSettings(catalog=str(named.catalog), roots=(str(named.films[0].parent),))
-    monkeypatch.setenv(VARIABLE, settings.to_environment()[VARIABLE])
-    monkeypatch.setattr("ui.service.shared._searchers", {})
-
-    def run(page: str) -> Any:
-        source = f"from ui.pages.{page} import render\nrender()"
-        started = AppTest.from_string(source, default_timeout=60).run()
-        assert not started.exception
-        return started
-
-    yield run
-    sys.modules["__main__"] = main_module
-
-
-def choices(box: Any) -> list[str]:
-    options: list[str] = box.options
-    assert len(set(options)) == len(options), "two choices look alike"
-    for option in options:
-        only_plain_lines(option)
-        option.encode()
-    return options
-
-
-def test_the_archive_page_lists_every_name(app: Any, named: Named) -> None:
-    page = app("archive")
-    assert len(choices(page.selectbox(key="forget_video"))) == len(named.films) + 1
-    assert set(choices(page.selectbox(key="forget_person"))) == set(map(composed, names.PEOPLE))
-    tables = [table.value for table in page.dataframe]
-    videos = next(table for table in tables if "Video" in table and "Status" in table)
-    assert len(videos) == len(named.films) + 1
-    for name in (*videos["Video"], *videos["Folder"]):
-        only_plain_lines(name)
-    root = next(box for box in page.text_input if box.label == "Folder on the server")
-    assert path_of_url(root.value) == str(named.films[0].parent)
-
-
-def test_the_people_page_shows_names_as_text(app: Any, named: Named) -> None:
-    catalog = Catalog.open(named.catalog)
-    page = app("people")
-    box = page.selectbox(key="chosen_person")
-    assert set(choices(box)) == set(map(composed, names.PEOPLE))
-    people = judgements(catalog).names
-    hostile = names.PEOPLE[2]
-    box.select(next(person for person, name in people.items() if name == hostile)).run()
-    assert not page.exception
-    shown = next(part.value for part in page.caption if "is visible for" in part.value)
-    assert shown.startswith(r"\$x\$ ")
-    for markup in (":smile", "www.", "www\\."):
-        assert markup not in shown
-
-
-def test_two_people_of_one_name_are_told_apart(app: Any, named: Named) -> None:
-    catalog = Catalog.open(named.catalog)
-    twins = {add_person(catalog, "Eve", same_name=True) for _ in range(2)}
-    try:
-        box = app("archive").selectbox(key="forget_person")
-        labels = [label for label in choices(box) if label.startswith("Eve")]
-        ids = {label.removeprefix("Eve (0 appearances) (").removesuffix(")") for label in labels}
-        assert ids == {person[:8] for person in twins}
-        for person in twins:
-            assert box.select(person).run().session_state["forget_person"] == person
-    finally:
-        for person in twins:
-            catalog.table("people").delete(f"person_id = '{person}'")
-    assert len(judgements(catalog).names) == len(names.PEOPLE)
-
-
-def test_the_filters_of_a_search_select_by_every_name(app: Any, named: Named) -> None:
-    from streamlit.testing.v1 import AppTest
-
-    def filters() -> None:
-        import streamlit as st
-
-        from ui.components.context import catalog
-        from ui.pages.filters import request_for
-
-        st.session_state["narrowed"] = True
-        videos = catalog().videos(["video_id", "uri", "duration_s"])
-        request, _ = request_for(videos, (), ("track",))
-        st.session_state["found"] = request.search_filter.video_ids(catalog())
-
-    page = AppTest.from_function(filters, default_timeout=60).run()
-    assert not page.exception
-    labels = choices(page.multiselect(key="videos"))
-    assert len(labels) == len(named.films) + 1
-    folders = page.multiselect(key="folders")
-    assert len(choices(folders)) == len(names.FOLDERS)
-    folders.select(str(named.films[0].parent)).run()
-    assert not page.exception
-    assert len(page.session_state["found"]) == 1 + len(named.films[:: len(names.FOLDERS)])
 
 
 COMMAND = [sys.executable, "-m", "vidsearch.commands.main"]
