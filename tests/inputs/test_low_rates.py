@@ -151,6 +151,40 @@ def test_a_frozen_picture_between_moving_ones_is_sampled(
     assert edges(found) == pytest.approx([1.1, 31.1], abs=0.02)
 
 
+@pytest.mark.parametrize(
+    ("name", "pause_s", "rate"),
+    [
+        ("camera.mkv", 20.0, 10),
+        ("camera.flv", 20.0, 10),
+        ("camera.ts", 8.0, 10),
+        pytest.param("camera.mpg", 8.0, 25, marks=pytest.mark.slow),
+        pytest.param("camera.webm", 20.0, 10, marks=pytest.mark.slow),
+        pytest.param("slow.mkv", 20.0, 1, marks=pytest.mark.slow),
+    ],
+)
+def test_nobody_is_seen_through_a_pause(
+    name: str, pause_s: float, rate: int, pictures: Pictures, models: LoadedPack, tmp_path: Path
+) -> None:
+    images = [view(pictures, "Ann", shift=number) for number in range(12)]
+    images += [view(pictures, "cup", shift=number) for number in range(12)]
+    times = [number / rate for number in range(12)]
+    times += [times[-1] + pause_s + number / rate for number in range(13)]
+    codec = "libvpx" if name.endswith("webm") else "libx264"
+    found = tracks_of(variable(tmp_path / name, images, times, codec=codec), models)
+    assert edges(found) == pytest.approx([0.0, 12 / rate], abs=0.06)
+
+
+@pytest.mark.parametrize("name", ["slides.mkv", "slides.ts"])
+def test_a_new_picture_before_a_long_interval_is_shown_through_it(
+    name: str, pictures: Pictures, models: LoadedPack, tmp_path: Path
+) -> None:
+    images = [view(pictures, "cup", shift=number) for number in range(8)]
+    images += [view(pictures, "Ann"), *images]
+    times = [number / 10 for number in range(9)] + [9.8 + number / 10 for number in range(9)]
+    found = tracks_of(variable(tmp_path / name, images, times), models)
+    assert edges(found) == pytest.approx([0.8, 9.8], abs=0.06)
+
+
 def _thumbnail(image: Image) -> Image:
     import cv2
 

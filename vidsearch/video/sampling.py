@@ -13,18 +13,13 @@ import math
 from collections import deque
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from typing import Final
 
 from vidsearch.datatypes import Frame, TimeSpan
 from vidsearch.errors import ConfigError
+from vidsearch.video.pauses import PauseDetector
 from vidsearch.video.selection import ShotSelection, TimedFrame, TimeGrid
 from vidsearch.video.shots import ShotConfig, ShotDetector
 from vidsearch.video.types import DecodedFrame, FrameGeometry, VideoReader
-
-GAP_S: Final = 300
-"""Longest time for which a frame without a stated duration may be shown, seconds."""
-
-_GAP_FRAMES: Final = 10
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,10 +104,10 @@ class FrameSampler:
 def timed_frames(frames: Iterable[DecodedFrame], config: SamplingConfig) -> Iterator[TimedFrame]:
     """Yield every decoded frame with its duration, grid mark and shot start.
 
-    A shot starts at every cut, after every gap in time and wherever the geometry of the frames
+    A shot starts at every cut, after every pause and wherever the geometry of the frames
     changes.
     """
-    detector = ShotDetector(config.shots)
+    detector, pauses = ShotDetector(config.shots), PauseDetector(config.shots.min_step)
     waiting: deque[TimedFrame] = deque()
     cuts: set[int] = set()
     grid = TimeGrid(config.fps)
@@ -120,34 +115,27 @@ def timed_frames(frames: Iterable[DecodedFrame], config: SamplingConfig) -> Iter
     last_geometry: FrameGeometry | None = None
     for number, frame in enumerate(frames):
         geometry = frame.geometry
-        gap = bool(waiting) and _is_gap(waiting[-1].frame, frame)
-        if gap or (last_geometry is not None and geometry != last_geometry):
+        thumbnail = frame.thumbnail_bgr(*detector.thumbnail_wh)
+        last_duration = pauses.push(frame, thumbnail)
+        if last_duration is not None or (last_geometry is not None and geometry != last_geometry):
             # The frames on both sides do not compare: a shot ends, and the detector starts anew.
             cuts.update(start + cut for cut in detector.finish())
             cuts.add(number)
             detector, start = ShotDetector(config.shots), number
         last_geometry = geometry
         interval_s = 0.0
-        if waiting and not gap:
+        if last_duration is not None:
+            waiting[-1].duration = last_duration
+        elif waiting:
             waiting[-1].duration = frame.pts - waiting[-1].frame.pts
             interval_s = float(waiting[-1].duration * frame.time_base)
         waiting.append(TimedFrame(frame, frame.duration, grid.is_grid_sample(frame)))
-        thumbnail = frame.thumbnail_bgr(*detector.thumbnail_wh)
         cuts.update(start + cut for cut in detector.push(thumbnail, interval_s))
         while len(waiting) > detector.delay + 1:
             yield _pop_oldest(waiting, number - len(waiting) + 1, cuts, grid)
     cuts.update(start + cut for cut in detector.finish())
     while waiting:
         yield _pop_oldest(waiting, number - len(waiting) + 1, cuts, grid)
-
-
-def _is_gap(frame: DecodedFrame, following: DecodedFrame) -> bool:
-    """Return True if a recording pauses between two frames.
-
-    A frame that is shown for long, as in a slide show, states its own duration.
-    """
-    interval = following.pts - frame.pts
-    return interval * frame.time_base > GAP_S and interval > _GAP_FRAMES * frame.duration
 
 
 def converted_frame(timed: TimedFrame, shot: int) -> Frame:
