@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 
 from vidsearch.datatypes import Frame, TimeSpan
 from vidsearch.errors import ConfigError
-from vidsearch.video.pauses import PauseDetector
+from vidsearch.video.compare.pauses import PauseDetector
 from vidsearch.video.selection import ShotSelection, TimedFrame, TimeGrid
 from vidsearch.video.shots import ShotConfig, ShotDetector
 from vidsearch.video.types import DecodedFrame, FrameGeometry, VideoReader

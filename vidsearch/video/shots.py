@@ -38,7 +38,7 @@ import numpy as np
 
 from vidsearch.datatypes import Image, check_array
 from vidsearch.errors import ConfigError
-from vidsearch.video.thumbnails import Thumbnail
+from vidsearch.video.compare.thumbnails import Thumbnail
 
 # Frames compared on each side of a step.
 _REACH: Final = 2

@@ -12,7 +12,7 @@ from statistics import median_low
 from typing import Final
 
 from vidsearch.datatypes import Image
-from vidsearch.video.thumbnails import Thumbnail
+from vidsearch.video.compare.thumbnails import Thumbnail
 from vidsearch.video.types import DecodedFrame
 
 PAUSE_S: Final = 5
@@ -44,7 +44,7 @@ class PauseDetector:
 
         Args:
             frame: The frame.
-            thumbnail: Its thumbnail.
+            thumbnail: Its thumbnail, (H, W, 3) uint8.
         """
         duration = None if self._last is None else self._pause(self._last, frame)
         if self._last is not None and duration is None:

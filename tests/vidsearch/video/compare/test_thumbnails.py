@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from vidsearch.video.thumbnails import Thumbnail
+from vidsearch.video.compare.thumbnails import Thumbnail
 
 SIDE = (36, 64)
 

@@ -1,0 +1,1 @@
+"""Comparison of consecutive frames: their difference, and pauses between them."""
