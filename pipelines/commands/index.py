@@ -216,7 +216,7 @@ def _run(
 
 
 def _print(report: IndexReport, as_json: bool) -> None:
-    from vidsearch.results.stream_sentences import unread_text
+    from vidsearch.results.stream_sentences import assumed_text, unread_text
 
     for failure in report.failures:
         uri = printable(failure.source.uri)
@@ -230,6 +230,9 @@ def _print(report: IndexReport, as_json: bool) -> None:
         text = "; ".join(f"stream {index} by {degrees}" for index, degrees in note.turned)
         uri = printable(note.video)
         print(f"vidsearch: turned upright: {uri}: {text} degrees", file=sys.stderr)
+    for note in report.times_assumed:
+        text = f"{printable(note.video)}: {assumed_text(note)}"
+        print(f"vidsearch: times assumed: {text}", file=sys.stderr)
     print(json_text(report.to_json()) if as_json else summary(report), flush=True)
 
 
@@ -255,7 +258,7 @@ def summary(report: IndexReport) -> str:
     from vidsearch.results.account_sentences import account_lines
     from vidsearch.results.stream_sentences import stream_lines
 
-    notes = stream_lines(report.streams_not_indexed, report.turned)
+    notes = stream_lines(report.streams_not_indexed, report.turned, report.times_assumed)
     return "\n".join([_outcome(report), *notes, *account_lines(report.account)])
 
 

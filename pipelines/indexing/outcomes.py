@@ -50,6 +50,7 @@ class IndexReport:
         partly_read: (file, missing part) of videos read in part.
         streams_not_indexed: Videos with streams that were not looked at.
         turned: Videos that lie on their side or upside down and were turned upright.
+        times_assumed: Videos that state no times.
         account: Every entry of the sources.
         left_out: Message about each host or worker of the cluster that got no work.
     """
@@ -65,6 +66,7 @@ class IndexReport:
     partly_read: tuple[tuple[str, str], ...]
     streams_not_indexed: tuple[StreamNotes, ...] = ()
     turned: tuple[StreamNotes, ...] = ()
+    times_assumed: tuple[StreamNotes, ...] = ()
     account: Account = field(default_factory=Account)
     left_out: tuple[str, ...] = ()
 
@@ -81,7 +83,7 @@ class IndexReport:
                 for name, entries in account_json(self.account).items()
                 if name != "videos"
             },
-            **notes_json(self.streams_not_indexed, self.turned),
+            **notes_json(self.streams_not_indexed, self.turned, self.times_assumed),
             "failures": [
                 {
                     "video": portable_name(f.source.uri),
@@ -263,8 +265,8 @@ class OutcomeCounter:
         self._duration_s += video.read_s if video.read_s is not None else 0.0
         if video.status == "partial" and video.failure is not None:
             self._partly_read.append((video.uri, video.failure))
-        notes = StreamNotes.of(video.uri, video.streams)
-        if notes.unread or notes.turned:
+        notes = StreamNotes.of(video.uri, video.streams, video.assumed_fps)
+        if not notes.is_empty:
             self._stream_notes.append(notes)
 
     def _failed_record(self, failure: Failure, video_id: str) -> VideoRecord:
@@ -299,6 +301,7 @@ class OutcomeCounter:
             partly_read=tuple(sorted(self._partly_read)),
             streams_not_indexed=tuple(note for note in notes if note.unread),
             turned=tuple(note for note in notes if note.turned),
+            times_assumed=tuple(note for note in notes if note.assumed_fps is not None),
             account=self._account,
             left_out=tuple(self._left_out),
         )

@@ -39,6 +39,7 @@ def indexed_video(
         duration_s=duration_s,
         read_s=duration_s * (read_s / sum(lengths) if sum(lengths) else 1.0),
         fps=info.fps,
+        assumed_fps=info.assumed_fps,
         width=info.width,
         height=info.height,
         codec=info.codec,

@@ -75,7 +75,10 @@ def test_keys_of_index() -> None:
         failures=(),
         partly_read=(),
     )
-    examples = ("/failures/", "/passed_over/", "/excluded/", "/streams_not_indexed/", "/turned/")
+    examples = (
+        *("/failures/", "/passed_over/", "/excluded/", "/streams_not_indexed/", "/turned/"),
+        "/times_assumed/",
+    )
     shown = [key for key in keys_of(example("index")) if not key.startswith(examples)]
     assert shown == list(keys_of(report.to_json()))
 

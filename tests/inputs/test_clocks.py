@@ -9,7 +9,7 @@ import pytest
 
 from pipelines.stages.video_record import stream_records
 from tests.helpers.videos import read_number
-from tests.inputs.clock_files import CASES, JOINED, STANDING, STEP, UNSTAMPED, ClockCase
+from tests.inputs.clock_files import CASES, JOINED, KEPT, STANDING, STEP, UNSTAMPED, ClockCase
 from tests.inputs.written import Written, written_once
 from vidsearch.catalog.records import read_options
 from vidsearch.read_options import ReadOptions
@@ -104,3 +104,12 @@ def test_anchors_come_back_from_the_catalog(written: Written, case: ClockCase) -
     assert read_options([asdict(record)], None) == ReadOptions(
         stream=record.index, seekable=False, anchors=record.anchors
     )
+
+
+@pytest.mark.parametrize("case", [*UNSTAMPED[::2], *KEPT[:1]], ids=lambda case: case.name)
+def test_assumed_times_are_known(written: Written, case: ClockCase) -> None:
+    raw = case.name.startswith(("10", "30", "50")) and not case.name.endswith("m4v")
+    with open_video(str(written(case.name))) as reader:
+        assert (reader.info.assumed_fps is not None) is raw
+        if raw:
+            assert f"{reader.info.assumed_fps:.0f} " in case.name

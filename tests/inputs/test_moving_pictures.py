@@ -13,12 +13,14 @@ from PIL import Image as Pillow
 
 from pipelines import index
 from pipelines.cluster.config import ClusterConfig
+from pipelines.commands.index import summary
 from pipelines.demo.people import load_pictures
 from tests.helpers.videos import numbered_image, read_number
 from tests.inputs import moving_pictures
 from tests.inputs.low_rates import view
 from tests.inputs.moving_pictures import FAMILY, FRAMES, Moving
 from vidsearch import Archive
+from vidsearch.commands.catalog import describe
 from vidsearch.errors import VideoOpenError
 from vidsearch.media.motion_jpeg import is_motion_jpeg, is_multipart_jpeg
 from vidsearch.video.clips import cut_clip
@@ -198,7 +200,16 @@ def test_a_person_is_found_in_moving_pictures(photos: Path, tmp_path: Path) -> N
         images[0].save(folder / name, save_all=True, append_images=images[1:], duration=100)
     report = index(tmp_path / "catalog", sorted(folder.iterdir()), cluster=ClusterConfig(workers=1))
     assert not report.failures
-    hits = Archive.open(tmp_path / "catalog").search(photos / "astronaut.jpg").hits
+    archive = Archive.open(tmp_path / "catalog")
+    status = archive.status()
+    for result in (report.to_json(), status.to_json()):
+        assumed = {Path(entry["video"]).name: entry["fps"] for entry in result["times_assumed"]}
+        assert assumed == {"camera.mjpeg": 25, "camera.mpjpeg": 25}
+    sentence = "2 videos state no times: they are computed from the numbers of frames."
+    assert sentence in summary(report)
+    assert sentence in describe(status)
+    assert "camera.mjpeg: the file states no times; 25 frames a second" in describe(status)
+    hits = archive.search(photos / "astronaut.jpg").hits
     sure = {Path(hit.video).name: hit.span for hit in hits if hit.confidence > 0.9}
     assert {name: round(span.end_s, 2) for name, span in sure.items()} == {
         "camera.mjpeg": 0.48,

@@ -61,7 +61,7 @@ def _show_metrics(status: ArchiveStatus) -> None:
     )
     for erasure in status.pending_erasures:
         st.warning(markdown(pending_sentence(erasure, status.uri)), icon=":material/delete:")
-    for line in stream_lines(status.streams_not_indexed, status.turned):
+    for line in stream_lines(status.streams_not_indexed, status.turned, status.times_assumed):
         st.caption(line)
     for title, problems in (
         ("could not be indexed", status.failures),

@@ -77,6 +77,7 @@ class VideoRecord:
         duration_s: Duration stated by the container.
         read_s: Seconds that were read and can be searched.
         fps: Frames per second.
+        assumed_fps: See ``VideoInfo``.
         width: Pixels.
         height: Pixels.
         codec: Name of the video codec.
@@ -99,6 +100,7 @@ class VideoRecord:
     duration_s: float | None = None
     read_s: float | None = None
     fps: float | None = None
+    assumed_fps: float | None = None
     width: int | None = None
     height: int | None = None
     codec: str | None = None

@@ -59,6 +59,7 @@ VIDEOS = pa.schema(
         ("faces_too_poor", pa.int64()),
         ("tracks", pa.int64()),
         ("streams", pa.list_(STREAM)),
+        ("assumed_fps", pa.float64()),
         ("model_id", pa.string()),
         ("indexed_at", _TIME),
         ("run_id", pa.string()),

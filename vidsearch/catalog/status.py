@@ -55,6 +55,7 @@ class CatalogStatus:
         partly_read: Videos of which a part could not be read.
         streams_not_indexed: Videos with streams that were not looked at.
         turned: Videos that lie on their side or upside down and were turned upright.
+        times_assumed: Videos that state no times.
         sources: Searched folders, globs, lists and prefixes, as the last search found them.
     """
 
@@ -73,6 +74,7 @@ class CatalogStatus:
     partly_read: tuple[VideoProblem, ...]
     streams_not_indexed: tuple[StreamNotes, ...] = ()
     turned: tuple[StreamNotes, ...] = ()
+    times_assumed: tuple[StreamNotes, ...] = ()
     sources: tuple[SourceStatus, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
@@ -82,7 +84,7 @@ class CatalogStatus:
             fields[name] = [
                 {**problem, "video": portable_name(problem["video"])} for problem in fields[name]
             ]
-        fields.update(notes_json(self.streams_not_indexed, self.turned))
+        fields.update(notes_json(self.streams_not_indexed, self.turned, self.times_assumed))
         fields["sources"] = [source.to_json() for source in self.sources]
         return fields
 
@@ -126,6 +128,7 @@ def summarise(
         partly_read=_problems(rows, "partial", paths),
         streams_not_indexed=tuple(note for note in notes if note.unread),
         turned=tuple(note for note in notes if note.turned),
+        times_assumed=tuple(note for note in notes if note.assumed_fps is not None),
     )
 
 

@@ -98,7 +98,7 @@ def describe(status: ArchiveStatus) -> str:
         if problems:
             lines += ["", title]
             lines += [f"  {printable(p.video)}: {printable(p.message)}" for p in problems]
-    lines += _stream_lines(status.streams_not_indexed, status.turned)
+    lines += _stream_lines(status.streams_not_indexed, status.turned, status.times_assumed)
     for source in status.sources:
         lines += ["", f"Searched {printable(source.source)} at {source.searched_at}:"]
         videos_found = counted(source.account.videos, "video")
@@ -109,16 +109,19 @@ def describe(status: ArchiveStatus) -> str:
     return "\n".join(lines)
 
 
-def _stream_lines(unread: Sequence[StreamNotes], turned: Sequence[StreamNotes]) -> list[str]:
-    from vidsearch.results.stream_sentences import stream_lines, unread_text
+def _stream_lines(
+    unread: Sequence[StreamNotes], turned: Sequence[StreamNotes], assumed: Sequence[StreamNotes]
+) -> list[str]:
+    from vidsearch.results.stream_sentences import assumed_text, stream_lines, unread_text
 
-    lines = stream_lines(unread, turned)
+    lines = stream_lines(unread, turned, assumed)
     for note in unread:
         streams = "; ".join(map(unread_text, note.unread))
         lines.append(f"  {printable(note.video)}: {streams} not looked at")
     for note in turned:
         streams = "; ".join(f"stream {index} by {degrees}" for index, degrees in note.turned)
         lines.append(f"  {printable(note.video)}: {streams} degrees")
+    lines += [f"  {printable(note.video)}: {assumed_text(note)}" for note in assumed]
     return ["", *lines] if lines else []
 
 

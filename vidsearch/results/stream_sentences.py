@@ -1,4 +1,4 @@
-"""Sentences about video streams that were not indexed or were turned upright."""
+"""Sentences about streams that were not indexed or turned upright, and about assumed times."""
 
 from __future__ import annotations
 
@@ -20,12 +20,25 @@ def unread_text(stream: UnreadStream) -> str:
     return f"stream {stream.index} ({stream.codec or 'codec unknown'}{size}){reason}"
 
 
-def stream_lines(unread: Sequence[StreamNotes], turned: Sequence[StreamNotes]) -> list[str]:
-    """Return sentences with the numbers of unread streams and turned videos.
+def assumed_text(note: StreamNotes) -> str:
+    """Return the rate of a video without times.
+
+    Example:
+        >>> assumed_text(StreamNotes("a.mjpeg", (), (), 25.0))
+        'the file states no times; 25 frames a second are assumed'
+    """
+    return f"the file states no times; {note.assumed_fps:.6g} frames a second are assumed"
+
+
+def stream_lines(
+    unread: Sequence[StreamNotes], turned: Sequence[StreamNotes], assumed: Sequence[StreamNotes]
+) -> list[str]:
+    """Return sentences with the numbers of unread streams, turned videos and assumed times.
 
     Args:
         unread: Videos with streams that were not indexed.
         turned: Videos with streams that were turned.
+        assumed: Videos that state no times.
     """
     lines = []
     if unread:
@@ -39,4 +52,8 @@ def stream_lines(unread: Sequence[StreamNotes], turned: Sequence[StreamNotes]) -
         lie, were = ("lies on its side", "was") if single else ("lie on their side", "were")
         videos = counted(len(turned), "video")
         lines.append(f"{videos} {lie} or upside down and {were} turned upright.")
+    if assumed:
+        state = "states" if len(assumed) == 1 else "state"
+        videos = counted(len(assumed), "video")
+        lines.append(f"{videos} {state} no times: they are computed from the numbers of frames.")
     return lines

@@ -159,9 +159,14 @@ class ExpectedStream:
     rate: Fraction | None = None
 
     @property
+    def frame_rate(self) -> Fraction:
+        """Frames per second; 25 if the rate is unknown."""
+        return self.rate or _FALLBACK_RATE
+
+    @property
     def frame_ticks(self) -> Fraction:
         """Average duration of a frame in ticks, at least 1."""
-        return max(Fraction(1), 1 / ((self.rate or _FALLBACK_RATE) * self.time_base))
+        return max(Fraction(1), 1 / (self.frame_rate * self.time_base))
 
     def compare(
         self,

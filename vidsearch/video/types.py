@@ -78,6 +78,8 @@ class VideoInfo:
         expected_frames: Number of frames in the container's index; None without an index.
         stream: Index of the decoded stream in the container.
         other_streams: Video streams of the container that are not decoded, without cover images.
+        assumed_fps: Frames per second from which the times are computed, if the file states no
+            times; else None.
     """
 
     uri: str
@@ -93,6 +95,7 @@ class VideoInfo:
     expected_frames: int | None
     stream: int = 0
     other_streams: tuple[StreamInfo, ...] = ()
+    assumed_fps: float | None = None
 
 
 class DecodedFrame(ABC):

@@ -252,6 +252,7 @@ def test_report_as_json(films: Path, tmp_path: Path) -> None:
         "uncounted",
         "streams_not_indexed",
         "turned",
+        "times_assumed",
         "failures",
     ]
     assert plain["duration_s"] == pytest.approx(7.0, abs=0.2)

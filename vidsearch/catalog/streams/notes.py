@@ -1,4 +1,4 @@
-"""Video streams that were not indexed, and streams that were turned upright."""
+"""Streams that were not indexed, streams that were turned upright, and times that are assumed."""
 
 from __future__ import annotations
 
@@ -40,14 +40,23 @@ class StreamNotes:
         video: Path or URI.
         unread: Streams that were not indexed.
         turned: Index of every turned stream, and its counter-clockwise degrees.
+        assumed_fps: Frames per second, if the file states no times; else None.
     """
 
     video: str
     unread: tuple[UnreadStream, ...]
     turned: tuple[tuple[int, int], ...]
+    assumed_fps: float | None = None
+
+    @property
+    def is_empty(self) -> bool:
+        """True if there is nothing to remark."""
+        return not self.unread and not self.turned and self.assumed_fps is None
 
     @classmethod
-    def of(cls, video: str, streams: Iterable[StreamRecord]) -> StreamNotes:
+    def of(
+        cls, video: str, streams: Iterable[StreamRecord], assumed_fps: float | None = None
+    ) -> StreamNotes:
         """Return the remarks about the streams of a video, possibly none."""
         records = tuple(streams)
         return cls(
@@ -64,6 +73,7 @@ class StreamNotes:
                 if not record.indexed
             ),
             tuple((record.index, record.turn_deg) for record in records if record.turn_deg),
+            assumed_fps,
         )
 
 
@@ -71,25 +81,29 @@ def notes_of_rows(rows: Iterable[Mapping[str, Any]]) -> tuple[StreamNotes, ...]:
     """Return the remarks about the videos of the table ``videos`` that have any.
 
     Args:
-        rows: Rows with ``uri`` (a path or URI) and ``streams``.
+        rows: Rows with ``uri`` (a path or URI), ``streams`` and ``assumed_fps``.
     """
     names = [name for name in StreamRecord.__dataclass_fields__ if name != "anchors"]
     notes = (
         StreamNotes.of(
             row["uri"],
             (StreamRecord(**{name: s[name] for name in names}) for s in row.get("streams") or ()),
+            row.get("assumed_fps"),
         )
         for row in rows
     )
-    return tuple(note for note in notes if note.unread or note.turned)
+    return tuple(note for note in notes if not note.is_empty)
 
 
-def notes_json(unread: Sequence[StreamNotes], turned: Sequence[StreamNotes]) -> dict[str, Any]:
-    """Return the JSON members ``streams_not_indexed`` and ``turned``.
+def notes_json(
+    unread: Sequence[StreamNotes], turned: Sequence[StreamNotes], assumed: Sequence[StreamNotes]
+) -> dict[str, Any]:
+    """Return the JSON members ``streams_not_indexed``, ``turned`` and ``times_assumed``.
 
     Args:
         unread: Videos with streams that were not indexed.
         turned: Videos with streams that were turned.
+        assumed: Videos that state no times.
     """
     return {
         "streams_not_indexed": [
@@ -100,6 +114,9 @@ def notes_json(unread: Sequence[StreamNotes], turned: Sequence[StreamNotes]) -> 
             {"video": portable_name(note.video), "stream": index, "turn_deg": degrees}
             for note in turned
             for index, degrees in note.turned
+        ],
+        "times_assumed": [
+            {"video": portable_name(note.video), "fps": note.assumed_fps} for note in assumed
         ],
     }
 

@@ -36,4 +36,5 @@ def video_info(
         expected_frames=expected.frames,
         stream=stream.index,
         other_streams=opened.other_streams,
+        assumed_fps=float(expected.frame_rate) if expected.stamps == "none" else None,
     )
