@@ -15,6 +15,7 @@ from vidsearch.device import resolve_device
 from vidsearch.erasure.person import forget_person
 from vidsearch.erasure.receipt import PersonReceipt, VideoReceipt
 from vidsearch.erasure.videos import forget_video
+from vidsearch.integrity.verify import Verification, verify
 from vidsearch.models.registry import LoadedPack, load_pack, pack_reference
 from vidsearch.results.result import SearchResult
 from vidsearch.search.search import PhotoSearcher, SearchOptions
@@ -184,6 +185,10 @@ class Archive:
             index=index_status(self.catalog, snapshot),
             pending_erasures=pending_erasures(self.catalog.root),
         )
+
+    def verify(self) -> Verification:
+        """Read every file of the catalog and return what is damaged, each with its remedy."""
+        return verify(self.catalog)
 
     def forget(self, video_id: str) -> VideoReceipt:
         """Erase a video's rows, faces and vectors permanently, and prove the erasure.

@@ -143,6 +143,7 @@ def test_another_model_takes_over(
     assert not files_with(place, old)
     assert {path.name.split("-")[0] for path in place.iterdir()} == {
         ".commit.lock",
+        "checksums",
         "vectors",
         "people",
         "verdicts",
@@ -331,6 +332,7 @@ def test_killed_at_any_step_it_is_the_old_or_the_new(
     assert not files_with(place, old)
     assert {path.name.split("-")[0] for path in place.iterdir()} == {
         ".commit.lock",
+        "checksums",
         "vectors",
         "people",
         "verdicts",

@@ -11,16 +11,18 @@ import shutil
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, ParamSpec, TypeVar
+from typing import Any, ParamSpec, Protocol, TypeVar
 
 import pyarrow as pa
 
+from vidsearch.catalog.table_files import data_files
 from vidsearch.errors import (
     CatalogChangedError,
     CatalogConflictError,
     CatalogError,
     CatalogWriteError,
 )
+from vidsearch.storage.checksums import add_checksums
 from vidsearch.storage.drive import commit_lock, has_hard_links, try_writing
 from vidsearch.storage.locks import SHARED_LOCKS
 from vidsearch.storage.path import StoragePath
@@ -76,11 +78,26 @@ def read_again(read: Callable[P, R]) -> Callable[P, R]:
     return repeated
 
 
-def commit(root: StoragePath, write: Callable[[], None]) -> None:
+class CommittedTable(Protocol):
+    """Table to commit to: its catalog's folder, its own folder, and its newest version."""
+
+    @property
+    def root(self) -> StoragePath:
+        """Folder of the catalog."""
+
+    @property
+    def uri(self) -> str:
+        """Path or URI of the table's folder."""
+
+    def newest(self) -> Any:
+        """Return the ``DeltaTable`` at its newest version."""
+
+
+def commit(table: CommittedTable, write: Callable[[], None]) -> None:
     """Call ``write``; repeat the call while other writers commit first, for ``RETRY_FOR_S``.
 
     Args:
-        root: Folder of the catalog, for messages.
+        table: Table that is written.
         write: Makes one commit.
 
     Raises:
@@ -105,26 +122,44 @@ def commit(root: StoragePath, write: Callable[[], None]) -> None:
     )
 
     def attempt() -> None:
-        with exclusive(root):
+        with exclusive(table.root):
             write()
+            list_checksums(table)
 
     try:
-        with write_errors(root):
+        with write_errors(table.root):
             retrying(attempt)
     except CommitFailedError as error:
         raise CatalogConflictError(
-            f"other writers of the catalog {root.uri!r} committed first for {RETRY_FOR_S:.0f} s "
-            f"({one_line(error)}); repeat the command with fewer writers at a time"
+            f"other writers of the catalog {table.root.uri!r} committed first for "
+            f"{RETRY_FOR_S:.0f} s ({one_line(error)}); repeat the command "
+            "with fewer writers at a time"
         ) from error
 
 
+def list_checksums(table: CommittedTable) -> None:
+    """List the checksums of a table's data files that are not listed yet, on a local drive.
+
+    Args:
+        table: Table at its newest version.
+    """
+    if table.root.path is None:
+        return
+    try:
+        names = data_files(table.newest())
+    except CatalogError as error:
+        _LOG.info("the checksums of table %s are not complete: %s", table.uri, error)
+        return
+    add_checksums(table.root.path, [Path(table.uri) / name for name in names])
+
+
 def commit_change(
-    root: StoragePath, open_to_write: Callable[[], Any], change: Callable[[Any], None]
+    table: CommittedTable, open_to_write: Callable[[], Any], change: Callable[[Any], None]
 ) -> None:
     """Commit a change that reads rows first; repeat it if their files are removed meanwhile.
 
     Args:
-        root: Folder of the catalog, for messages.
+        table: Table that is written.
         open_to_write: Opens the table at its newest version.
         change: Changes the opened table; a repeated call changes nothing more.
 
@@ -135,10 +170,10 @@ def commit_change(
     from deltalake.exceptions import CommitFailedError, DeltaError
 
     def write() -> None:
-        table = open_to_write()
-        version = int(table.version())
+        opened = open_to_write()
+        version = int(opened.version())
         try:
-            change(table)
+            change(opened)
         except CommitFailedError:
             raise
         except (OSError, DeltaError, pa.ArrowException) as error:
@@ -146,7 +181,7 @@ def commit_change(
                 raise CommitFailedError(one_line(error)) from error
             raise
 
-    commit(root, write)
+    commit(table, write)
 
 
 def is_superseded(opened: Any, newest: Callable[[], Any]) -> bool:

@@ -21,12 +21,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from vidsearch.catalog.catalog import Catalog
-from vidsearch.catalog.commits import read_again
+from vidsearch.catalog.commits import list_checksums, read_again, writers_excluded
 from vidsearch.catalog.records import KnownFile
 from vidsearch.catalog.schema import VIDEOS, faces_schema, file_rows, tracks_schema
-from vidsearch.catalog.tables import sql_text
+from vidsearch.catalog.table_files import sql_text
 from vidsearch.catalog.versions import remove_superseded
 from vidsearch.errors import CatalogConflictError
+from vidsearch.storage.checksums import keep_checksums
 from vidsearch.text.names import composed, is_remote_name, portable_name
 from vidsearch.text.printable import one_line
 
@@ -93,9 +94,9 @@ def remove_incomplete(catalog: Catalog) -> int:
         CatalogConflictError: Other writers committed first for two minutes.
         CatalogWriteError: The catalog cannot be written.
     """
-    broken = _incomplete(catalog)
+    broken = incomplete_videos(catalog)
     if broken:  # an erasure may have been between two of its steps: look again
-        confirmed = _incomplete(catalog)
+        confirmed = incomplete_videos(catalog)
         broken = {
             run_id: sorted(set(video_ids) & set(confirmed.get(run_id, ())))
             for run_id, video_ids in broken.items()
@@ -107,8 +108,12 @@ def remove_incomplete(catalog: Catalog) -> int:
 
 
 @read_again
-def _incomplete(catalog: Catalog) -> dict[str, list[str]]:
-    """Return the ids of the videos with fewer or more tracks than stated, by attempt."""
+def incomplete_videos(catalog: Catalog) -> dict[str, list[str]]:
+    """Return the ids of the videos with fewer or more tracks than stated, by attempt.
+
+    Raises:
+        CatalogError: A table is missing or damaged.
+    """
     snapshot = catalog.snapshot()
     videos = snapshot.videos(columns=["video_id", "run_id", "tracks"])
     counted = (
@@ -211,6 +216,10 @@ def maintain(catalog: Catalog) -> None:
             except CatalogConflictError as error:
                 _LOG.info("compaction of %s is postponed: %s", name, one_line(error))
         table.vacuum(_KEEP_OLD_FILES_H)
+        list_checksums(table)
+    if catalog.root.path is not None:
+        with writers_excluded(catalog.root):
+            keep_checksums(catalog.root.path, list(catalog.root.path.rglob("*.parquet")))
 
 
 def _is_another_file(former: str, present: str) -> bool:

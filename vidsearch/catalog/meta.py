@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
+from typing import Any
 
 from vidsearch.errors import CatalogError, CatalogNotFoundError, CatalogVersionError, ConfigError
 from vidsearch.storage.path import StoragePath
@@ -56,6 +58,7 @@ class CatalogMeta:
         """Return the content of ``catalog.json``."""
         fields = {**asdict(self), "pack": portable_name(self.pack)}
         content = {"format": _FORMAT, "format_version": self.format_version, **fields}
+        content["sha256"] = _digest(content)
         return (json.dumps(content, indent=2) + "\n").encode()
 
 
@@ -67,6 +70,20 @@ def new_meta(pack: str, model_id: str, dim: int) -> CatalogMeta:
     """
     created = datetime.now(UTC).isoformat(timespec="seconds")
     return CatalogMeta(pack=pack, model_id=model_id, dim=dim, created=created)
+
+
+def is_unchanged(raw: bytes) -> bool:
+    """Return True if the content of ``catalog.json`` matches its checksum, or has none.
+
+    Raises:
+        ValueError: The content is not JSON.
+    """
+    fields = json.loads(raw)
+    return isinstance(fields, dict) and fields.pop("sha256", _digest(fields)) == _digest(fields)
+
+
+def _digest(fields: dict[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(fields, sort_keys=True).encode()).hexdigest()
 
 
 def read_meta(root: StoragePath) -> CatalogMeta:

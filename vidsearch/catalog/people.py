@@ -28,7 +28,7 @@ from vidsearch.catalog.naming.checks import (
 )
 from vidsearch.catalog.naming.judgements import Judgements, judgements
 from vidsearch.catalog.schema import PEOPLE, VERDICTS
-from vidsearch.catalog.tables import sql_text
+from vidsearch.catalog.table_files import sql_text
 from vidsearch.errors import ConfigError, VidsearchError
 from vidsearch.text.person_names import stored_name
 

@@ -71,6 +71,12 @@ def table_schema(opened: Any) -> pa.Schema:
     return pa.schema(opened.schema().to_arrow())
 
 
+def data_files(opened: Any) -> list[str]:
+    """Return the data files of an opened ``DeltaTable``, as paths below the table's folder."""
+    paths: list[str] = pa.table(opened.get_add_actions(flatten=True))["path"].to_pylist()
+    return paths
+
+
 def log_state(uri: str) -> tuple[int, int, int] | None:
     """Return the state of a local table's log, which differs after every commit and clean-up.
 
@@ -148,3 +154,8 @@ def row_keys(rows: pa.Table) -> pa.Array:
     """Return one text for the attempt of each row."""
     joined = pc.binary_join_element_wise(rows["video_id"], rows["run_id"], "\x1f")
     return joined.combine_chunks() if isinstance(joined, pa.ChunkedArray) else joined
+
+
+def sql_text(value: str) -> str:
+    """Return ``value`` as an SQL literal."""
+    return "'" + value.replace("'", "''") + "'"

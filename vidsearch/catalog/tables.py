@@ -21,6 +21,7 @@ from vidsearch.catalog.commits import (
     drive_options,
     exclusive,
     is_superseded,
+    list_checksums,
     read_again,
     read_errors,
     require_space,
@@ -157,7 +158,7 @@ class Table:
                 fields: list[Field] = DeltaSchema.from_arrow(pa.schema(missing)).fields
                 table.alter.add_columns(fields)
 
-        commit(self.root, write)
+        commit(self, write)
 
     @read_again
     def read(self, columns: list[str] | None = None, selected: Any = None) -> pa.Table:
@@ -197,7 +198,7 @@ class Table:
                 writer_properties=writer_properties(rows.schema),
             )
 
-        commit(self.root, write)
+        commit(self, write)
 
     def merge(self, rows: pa.Table, key: str, replace_where: str) -> None:
         """Add rows, or replace rows with the same key where a condition holds, in one commit.
@@ -225,7 +226,7 @@ class Table:
             )
             merger.when_matched_update_all(replace_where).when_not_matched_insert_all().execute()
 
-        commit_change(self.root, self._open_to_write, change)
+        commit_change(self, self._open_to_write, change)
 
     def delete(self, predicate: str) -> int:
         """Delete the rows for which a SQL condition holds; return their number.
@@ -241,7 +242,7 @@ class Table:
             metrics = table.delete(predicate, writer_properties=properties)
             counts.append(int(metrics.get("num_deleted_rows") or 0))
 
-        commit_change(self.root, self._open_to_write, change)
+        commit_change(self, self._open_to_write, change)
         return counts[-1]
 
     def update(self, predicate: str, values: dict[str, str]) -> None:
@@ -259,7 +260,7 @@ class Table:
         def change(table: Any) -> None:
             table.update(updates=values, predicate=predicate)
 
-        commit_change(self.root, self._open_to_write, change)
+        commit_change(self, self._open_to_write, change)
 
     def compact(self, file_bytes: int) -> None:
         """Join small files up to this size; rows and their order within a file stay.
@@ -278,6 +279,7 @@ class Table:
                     max_concurrent_tasks=1,
                     writer_properties=writer_properties(table_schema(table)),
                 )
+                list_checksums(self)
         except CommitFailedError as error:
             raise CatalogConflictError(
                 f"table {self.name!r} of the catalog {self.root.uri!r} changed while its files "
@@ -330,7 +332,7 @@ class Table:
         def write() -> None:
             self._open_to_write().alter.set_table_properties(values)
 
-        commit(self.root, write)
+        commit(self, write)
 
     @contextmanager
     def reading(self, opened: Any) -> Iterator[None]:
@@ -343,8 +345,3 @@ class Table:
         changed = partial(is_superseded, opened, self.open)
         with read_errors(self.root, StoragePath(self.uri), changed):
             yield
-
-
-def sql_text(value: str) -> str:
-    """Return ``value`` as an SQL literal."""
-    return "'" + value.replace("'", "''") + "'"

@@ -8,6 +8,7 @@ import click
 
 from vidsearch.commands import options
 from vidsearch.commands.app import Option, command
+from vidsearch.errors import CatalogError
 from vidsearch.text.json_text import json_text
 from vidsearch.text.printable import printable
 
@@ -16,24 +17,60 @@ if TYPE_CHECKING:
 
     from vidsearch.archive import ArchiveStatus
     from vidsearch.catalog.streams.notes import StreamNotes
+    from vidsearch.integrity.verify import Verification
     from vidsearch.search.track_index import IndexStatus
 
+_DAMAGED = 3
 _SELECTION = "Selection (exactly one of these)"
 
 
 @command("status", "contents of a catalog, and videos that failed, with reasons")
 @options.catalog
+@click.option(
+    "--verify",
+    is_flag=True,
+    help="read every file and compare it with its checksum; exit status 3 if a part is damaged",
+)
 @options.print_json
-def status(catalog: str, as_json: bool) -> int:
+def status(catalog: str, verify: bool, as_json: bool) -> int:
     """Show the contents of a catalog and the state of its index.
 
-    Videos that failed or were read in part are listed with the reason.
+    Videos that failed or were read in part are listed with the reason. With --verify, each damaged
+    part is listed with its remedy.
     """
     from vidsearch.archive import Archive
 
-    archive_status = Archive.open(catalog).status()
-    print(json_text(archive_status.to_json()) if as_json else describe(archive_status))
-    return 0
+    archive = Archive.open(catalog)
+    verification = archive.verify() if verify else None
+    damaged = verification is not None and bool(verification.damaged)
+    try:
+        archive_status = archive.status()
+    except CatalogError:
+        if not damaged:
+            raise
+        archive_status = None  # the damage says why
+    if as_json:
+        fields = archive_status.to_json() if archive_status is not None else {}
+        if verification is not None:
+            fields["verification"] = verification.to_json()
+        print(json_text(fields))
+    else:
+        lines = [describe(archive_status)] if archive_status is not None else []
+        lines += verification_lines(verification) if verification is not None else []
+        print("\n".join(lines))
+    return _DAMAGED if damaged else 0
+
+
+def verification_lines(verification: Verification) -> list[str]:
+    """Return the text of a verification: a summary, and a line for each damaged part."""
+    from vidsearch.results.words import counted
+
+    damaged = [f"  {damage}" for damage in verification.damaged]
+    unlisted = verification.without_checksum
+    checked = f"Verified    {counted(verification.files, 'data file')}"
+    if unlisted:
+        checked += f", {unlisted} of them without a checksum: their columns were decoded"
+    return [checked, f"Damaged     {len(damaged)}:" if damaged else "Damaged     nothing", *damaged]
 
 
 @command(

@@ -28,7 +28,8 @@ from vidsearch.catalog.erasures.pending import (
     remove_pending,
     write_pending,
 )
-from vidsearch.catalog.tables import Table, sql_text
+from vidsearch.catalog.table_files import sql_text
+from vidsearch.catalog.tables import Table
 from vidsearch.catalog.versions import discard_staged, remove_superseded
 from vidsearch.erasure.leftovers import remove_abandoned, remove_unused
 from vidsearch.erasure.logs import redact

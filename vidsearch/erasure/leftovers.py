@@ -8,6 +8,7 @@ import time
 from pathlib import Path
 
 from vidsearch.catalog.catalog import Catalog
+from vidsearch.catalog.table_files import data_files
 from vidsearch.storage.files import TEMPORARY_FILES
 from vidsearch.storage.path import StoragePath
 
@@ -57,15 +58,8 @@ def _is_unused(catalog: Catalog, path: Path) -> bool:
         if path.parent == folder / _LOG:
             return path.suffix == ".tmp" or _is_superseded(path)
         if path.parent == folder and path.suffix == ".parquet":
-            return path.name not in _files_in_use(catalog, name)
+            return path.name not in data_files(catalog.table(name).open())
     return False
-
-
-def _files_in_use(catalog: Catalog, name: str) -> set[str]:
-    import pyarrow as pa
-
-    actions = pa.table(catalog.table(name).open().get_add_actions(flatten=True))
-    return {path.rsplit("/", 1)[-1] for path in actions["path"].to_pylist()}
 
 
 def _is_superseded(entry: Path) -> bool:

@@ -10,10 +10,13 @@ from deltalake.exceptions import CommitFailedError, DeltaError
 
 from vidsearch.catalog import commits
 from vidsearch.catalog.commits import commit, read_errors, require_space
+from vidsearch.catalog.tables import Table
 from vidsearch.errors import CatalogConflictError, CatalogError, CatalogWriteError
 from vidsearch.storage.path import StoragePath
 
 ROOT = StoragePath("/archive")
+
+TABLE = Table(ROOT, "videos")
 
 
 def failing(error: Exception, times: int) -> tuple[Callable[[], None], list[int]]:
@@ -30,7 +33,7 @@ def failing(error: Exception, times: int) -> tuple[Callable[[], None], list[int]
 
 def test_a_commit_is_repeated_until_it_wins() -> None:
     write, calls = failing(CommitFailedError("a concurrent transaction added data"), 3)
-    commit(ROOT, write)
+    commit(TABLE, write)
     assert len(calls) == 4
 
 
@@ -40,7 +43,7 @@ def test_contention_ends_with_our_error(monkeypatch: pytest.MonkeyPatch) -> None
     message = r"^other writers of the catalog '/archive' committed first for 0 s \(a concurrent "
     message += r"transaction: "
     with pytest.raises(CatalogConflictError, match=message) as caught:
-        commit(ROOT, write)
+        commit(TABLE, write)
     assert isinstance(caught.value.__cause__, CommitFailedError)
     assert len(calls) > 1
 
@@ -49,14 +52,14 @@ def test_contention_ends_with_our_error(monkeypatch: pytest.MonkeyPatch) -> None
 def test_other_errors_are_not_retried(error: Exception) -> None:
     write, calls = failing(error, 1)
     with pytest.raises(CatalogWriteError, match="catalog '/archive' cannot be written"):
-        commit(ROOT, write)
+        commit(TABLE, write)
     assert len(calls) == 1
 
 
 def test_our_own_errors_pass_unchanged() -> None:
     write, calls = failing(CatalogError("table 'videos' cannot be read"), 1)
     with pytest.raises(CatalogError, match=r"^table 'videos' cannot be read$"):
-        commit(ROOT, write)
+        commit(TABLE, write)
     assert len(calls) == 1
 
 

@@ -10,7 +10,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from vidsearch.catalog.tables import Table, sql_text
+from vidsearch.catalog.table_files import sql_text
+from vidsearch.catalog.tables import Table
 from vidsearch.storage.path import StoragePath
 
 SCHEMA = pa.schema([("key", pa.string()), ("value", pa.int64())])

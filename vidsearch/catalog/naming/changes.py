@@ -17,7 +17,7 @@ import pyarrow.compute as pc
 
 from vidsearch.catalog.catalog import Catalog
 from vidsearch.catalog.schema import PEOPLE, VERDICTS
-from vidsearch.catalog.tables import sql_text
+from vidsearch.catalog.table_files import sql_text
 from vidsearch.errors import ConfigError
 from vidsearch.text.person_names import comparable
 from vidsearch.text.printable import printable

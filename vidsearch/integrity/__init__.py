@@ -1,0 +1,1 @@
+"""Verification of an archive: damage of its files, each with its remedy."""
