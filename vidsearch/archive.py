@@ -9,7 +9,7 @@ from typing import Any
 
 from vidsearch.catalog.catalog import Catalog
 from vidsearch.catalog.commits import read_again
-from vidsearch.catalog.erasures.pending import PendingErasure, pending_erasures
+from vidsearch.catalog.erasures.pending import PendingErasure, interrupted_erasures
 from vidsearch.catalog.status import CatalogStatus
 from vidsearch.device import resolve_device
 from vidsearch.erasure.person import forget_person
@@ -28,7 +28,7 @@ class ArchiveStatus(CatalogStatus):
 
     Attributes:
         index: State of the index.
-        pending_erasures: Erasures that were begun and are not complete; their data are hidden.
+        pending_erasures: Erasures that were interrupted; their data are hidden.
     """
 
     index: IndexStatus
@@ -183,7 +183,7 @@ class Archive:
         return ArchiveStatus(
             **fields,
             index=index_status(self.catalog, snapshot),
-            pending_erasures=pending_erasures(self.catalog.root),
+            pending_erasures=interrupted_erasures(self.catalog.root),
         )
 
     def verify(self) -> Verification:

@@ -259,7 +259,9 @@ def summary(report: IndexReport) -> str:
     from vidsearch.results.stream_sentences import stream_lines
 
     notes = stream_lines(report.streams_not_indexed, report.turned, report.times_assumed)
-    return "\n".join([_outcome(report), *notes, *account_lines(report.account)])
+    erased = f"Left out: {_videos(report.erased)} erased before; only --again indexes them."
+    outcome = [_outcome(report), *([erased] if report.erased else [])]
+    return "\n".join([*outcome, *notes, *account_lines(report.account)])
 
 
 def _outcome(report: IndexReport) -> str:

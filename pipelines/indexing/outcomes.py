@@ -53,6 +53,7 @@ class IndexReport:
         times_assumed: Videos that state no times.
         account: Every entry of the sources.
         left_out: Message about each host or worker of the cluster that got no work.
+        erased: Files that were left out because their content was erased.
     """
 
     indexed: int
@@ -69,11 +70,13 @@ class IndexReport:
     times_assumed: tuple[StreamNotes, ...] = ()
     account: Account = field(default_factory=Account)
     left_out: tuple[str, ...] = ()
+    erased: int = 0
 
     def to_json(self) -> dict[str, Any]:
         """Return the object that ``vidsearch index --json`` prints."""
         return {
             "videos": {"indexed": self.indexed, "skipped": self.skipped, "failed": self.failed},
+            "erased": self.erased,
             "tracks": self.tracks,
             "faces": self.faces,
             "duration_s": round(self.duration_s, 3),
@@ -127,6 +130,7 @@ class OutcomeCounter:
         self._account = found.account if found is not None else Account()
         self._quarantined_contents = selection.quarantined_contents
         self._searchable = selection.searchable
+        self._erased_contents, self._erased = selection.erased, 0
         self._skipped = selection.skipped
         self._indexed: set[str] = set()
         self._tracks = 0
@@ -197,6 +201,10 @@ class OutcomeCounter:
 
     def _add_known(self, known_video: KnownVideo, outputs: RunOutputs) -> None:
         source, video_id = known_video.source, known_video.video_id
+        if video_id in self._erased_contents:  # neither the path nor the id comes back
+            self._erased += 1
+            outputs.progress.step(source.size)
+            return
         outputs.writer.add_file(KnownFile(source.uri, source.size, source.mtime_ns, video_id))
         if video_id in self._quarantined_contents:
             failure = Failure(QUARANTINE_STAGE, source, *self._quarantined_contents[video_id])
@@ -304,6 +312,7 @@ class OutcomeCounter:
             times_assumed=tuple(note for note in notes if note.assumed_fps is not None),
             account=self._account,
             left_out=tuple(self._left_out),
+            erased=self._erased,
         )
 
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pipelines.stages.options import IndexConfig
 from pipelines.stages.payloads import Failure
 from vidsearch.catalog import Catalog
+from vidsearch.catalog.erasures.pending import erased_videos
 from vidsearch.catalog.streams.notes import has_streams
 from vidsearch.video.discover import VideoSource
 from vidsearch.video.discovery.exclusion import in_system_folder
@@ -27,6 +28,7 @@ class Selection:
         quarantined_contents: Content hash -> (error, message) of every quarantined video.
         skipped: Number of files that are indexed already.
         searchable: Paths of ``to_index`` whose earlier content can be searched.
+        erased: Content hashes that were erased and are not indexed again.
     """
 
     to_index: list[VideoSource]
@@ -34,6 +36,7 @@ class Selection:
     quarantined_contents: Mapping[str, tuple[str, str]]
     skipped: int
     searchable: frozenset[str] = frozenset()
+    erased: frozenset[str] = frozenset()
 
 
 def select_files(catalog: Catalog, files: Sequence[VideoSource], config: IndexConfig) -> Selection:
@@ -63,7 +66,20 @@ def select_files(catalog: Catalog, files: Sequence[VideoSource], config: IndexCo
     searchable = frozenset(
         uri for uri, before in earlier if before is not None and before.status != "failed"
     )
-    return Selection(to_index, quarantined, contents, skipped, searchable)
+    erased = frozenset(_erased_contents(catalog, config))
+    return Selection(to_index, quarantined, contents, skipped, searchable, erased)
+
+
+def _erased_contents(catalog: Catalog, config: IndexConfig) -> dict[str, int]:
+    """Return the erased contents that are left out, and the bytes of their files."""
+    if config.again:
+        return {}
+    present = catalog.video_statuses()
+    return {
+        video_id: size
+        for video_id, size in erased_videos(catalog.root).items()
+        if size is not None and video_id not in present
+    }
 
 
 def _quarantined_contents(catalog: Catalog) -> dict[str, tuple[str, str]]:
@@ -90,7 +106,7 @@ def known_contents_by_size(catalog: Catalog, config: IndexConfig) -> dict[int, f
 
     A copy or a moved file has the size of its original, so a task needs no other hashes. With
     ``again``, only the quarantined contents are in the result. Videos of which a requested stream
-    is not indexed are left out.
+    is not indexed are left out. Erased contents are in the result, unless ``again`` asks for them.
     """
     contents: dict[int, set[str]] = defaultdict(set)
     incomplete = _without_requested_streams(catalog, config)
@@ -100,4 +116,6 @@ def known_contents_by_size(catalog: Catalog, config: IndexConfig) -> dict[int, f
         again = config.again or row["video_id"] in incomplete
         if quarantined or (row["status"] != "failed" and not again):
             contents[row["size"]].add(row["video_id"])
+    for video_id, size in _erased_contents(catalog, config).items():
+        contents[size].add(video_id)
     return {size: frozenset(ids) for size, ids in contents.items()}

@@ -95,6 +95,6 @@ def _ask_for_video(video: str) -> None:
         st.html(face_row(faces.values(), "Face in the video"))
     st.warning(
         f"Erase **{markdown(name)}** permanently, with {counted(tracks, 'track')} of faces? The "
-        "video file is not deleted. Delete it too, or the next run indexes it again.",
+        "video file is not deleted; only `vidsearch index --again` indexes it again.",
         icon=":material/delete:",
     )

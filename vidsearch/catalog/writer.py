@@ -224,7 +224,7 @@ class CatalogWriter:
     def _drop_erased(self) -> None:
         """Remove the videos of the batch that were erased after this run began."""
         erased = erased_videos(self._catalog.root, self._marks)
-        for video_id in erased & self._videos.keys():
+        for video_id in erased.keys() & self._videos.keys():
             _LOG.warning("video %s was erased meanwhile and is left out", video_id)
             del self._videos[video_id]
         for uri in [uri for uri, file in self._files.items() if file.video_id in erased]:

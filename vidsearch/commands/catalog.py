@@ -98,8 +98,8 @@ def forget(catalog: str, video: str | None, person: str | None) -> int:
     """Erase a video or a person from a catalog for good.
 
     The whole catalog is then searched for remaining traces, and a receipt is written into its
-    folder 'receipts'. The video file is not deleted: delete it too, or the next run indexes it
-    again. For a person, the name, every verdict, and every confirmed track and face are erased.
+    folder 'receipts'. The video file is not deleted; only 'index --again' indexes it again. For a
+    person, the name, every verdict, and every confirmed track and face are erased.
     """
     from dataclasses import asdict
 

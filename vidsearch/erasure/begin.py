@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -31,7 +32,7 @@ def erasure_of_video(catalog: Catalog, video_id: str, texts: Collection[str]) ->
     Raises:
         CatalogError: A table is missing or damaged.
     """
-    return _erasure(
+    erasure = _erasure(
         catalog,
         "video",
         video_id,
@@ -39,6 +40,8 @@ def erasure_of_video(catalog: Catalog, video_id: str, texts: Collection[str]) ->
         tracks=_ids(catalog, "track_id", "video_id", [video_id]),
         conditions=(("videos", "video_id"), ("files", "video_id")),
     )
+    sizes = catalog.videos(["size"], [video_id])["size"].to_pylist()
+    return replace(erasure, size=sizes[0] if sizes else None)
 
 
 def erasure_of_person(

@@ -23,6 +23,7 @@ from typing import Any
 from vidsearch.catalog.catalog import Catalog
 from vidsearch.catalog.commits import writers_excluded
 from vidsearch.catalog.erasures.pending import (
+    LOCK,
     PendingErasure,
     pending_erasures,
     remove_pending,
@@ -47,7 +48,6 @@ from vidsearch.text.printable import one_line, printable
 _LOG = logging.getLogger(__name__)
 
 _IDS_PER_STATEMENT = 500
-_LOCK = ".erasure.lock"
 _ATTEMPTS = 6
 _FIRST_WAIT_S = 0.5
 _DERIVED = "advice.json"
@@ -132,7 +132,7 @@ def _one_at_a_time(catalog: Catalog) -> Iterator[None]:
     if path is None:
         yield
         return
-    with commit_lock(path, name=_LOCK):
+    with commit_lock(path, name=LOCK):
         yield
 
 
@@ -153,6 +153,7 @@ def _steps(catalog: Catalog, erasure: PendingErasure) -> Receipt:
     log_lines = 0
     for attempt in range(_ATTEMPTS):
         with writers_excluded(catalog.root) as excluded:
+            remove_abandoned(catalog.root, excluded=excluded)
             # Vectors of other models include vectors of the erased faces.
             remove_superseded(catalog)
             discard_staged(catalog)
@@ -164,7 +165,6 @@ def _steps(catalog: Catalog, erasure: PendingErasure) -> Receipt:
         remove_local_copies(catalog.vectors)
         catalog.root.child(_DERIVED).remove_tree()
         log_lines += redact(catalog.root, erasure.texts)
-        remove_abandoned(catalog.root)
         if excluded:
             with writers_excluded(catalog.root):
                 _, leftovers = search_files(catalog, traces)
@@ -197,7 +197,7 @@ def _receipt(
         "tracks_searched": tracks,
     }
     if erasure.kind == "video":
-        return VideoReceipt(video_id=erasure.identity, **counts)
+        return VideoReceipt(video_id=erasure.identity, size=erasure.size, **counts)
     return PersonReceipt(person_id=erasure.identity, **counts)
 
 

@@ -8,6 +8,7 @@ import time
 from pathlib import Path
 
 from vidsearch.catalog.catalog import Catalog
+from vidsearch.catalog.erasures.pending import FOLDER as ERASURES
 from vidsearch.catalog.table_files import data_files
 from vidsearch.storage.files import TEMPORARY_FILES
 from vidsearch.storage.path import StoragePath
@@ -18,15 +19,17 @@ _WRITTEN_WITHIN_S = 5.0  # a file that a process is writing now
 _ABANDONED_AFTER_S = 60.0
 
 
-def remove_abandoned(root: StoragePath) -> None:
+def remove_abandoned(root: StoragePath, *, excluded: bool) -> None:
     """Remove temporary files that killed processes left, on a local drive.
 
     Args:
         root: Folder of the catalog.
+        excluded: No other process writes the file of an erasure.
     """
     if root.path is not None:
         for path in root.path.rglob(TEMPORARY_FILES):
-            if _age_s(path) > _ABANDONED_AFTER_S:
+            dead = excluded and path.parent.name == ERASURES
+            if dead or _age_s(path) > _ABANDONED_AFTER_S:
                 path.unlink(missing_ok=True)
 
 

@@ -27,6 +27,7 @@ class VideoReceipt:
         files_searched: Files of the catalog that the proof read.
         tracks_searched: Tracks that the proof searched for the erased tracks.
         found: Traces that the proof found. Always 0: a trace is an error.
+        size: Bytes of the file, by which a later run knows that it was erased; None if unknown.
     """
 
     video_id: str
@@ -36,6 +37,7 @@ class VideoReceipt:
     files_searched: int
     tracks_searched: int
     found: int = 0
+    size: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

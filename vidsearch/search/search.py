@@ -13,7 +13,7 @@ import numpy as np
 
 from vidsearch.catalog.catalog import Catalog
 from vidsearch.catalog.commits import read_again
-from vidsearch.catalog.erasures.pending import pending_erasures, pending_sentence
+from vidsearch.catalog.erasures.pending import interrupted_erasures, pending_sentence
 from vidsearch.catalog.people import judgements
 from vidsearch.catalog.records import read_options
 from vidsearch.catalog.snapshot import Snapshot
@@ -110,7 +110,7 @@ class PhotoSearcher:
         )
         catalog.require_model(self._models.model_id)
         self._tracks = TrackSearcher(catalog)
-        for erasure in pending_erasures(catalog.root):
+        for erasure in interrupted_erasures(catalog.root):
             _LOG.warning("%s", pending_sentence(erasure, catalog.uri))
         self._impostor_pairs: tuple[Snapshot, KnownImpostorPairs] | None = None
 

@@ -94,6 +94,27 @@ def commit_lock(folder: Path, *, shared: bool = False, name: str = LOCK_NAME) ->
             os.close(handle)
 
 
+def is_locked(path: Path) -> bool:
+    """Return True if a process holds the exclusive lock of a file.
+
+    Args:
+        path: File that ``commit_lock`` locks; it may be missing.
+    """
+    try:
+        handle = os.open(path, os.O_RDONLY)
+    except OSError:
+        return False
+    try:
+        lock_file(handle, shared=True)
+    except BlockingIOError:
+        return True
+    except OSError:
+        return False
+    finally:
+        os.close(handle)
+    return False
+
+
 def _open_lock(path: Path) -> int | None:
     """Return a descriptor of the lock's file; None if this user may not open it."""
     try:

@@ -158,6 +158,14 @@ def test_a_copy_of_a_quarantined_video_is_a_failure(
     assert [file.video_id for file in run.writer.files] == ["deadly"]
 
 
+def test_nothing_of_an_erased_video_comes_back(start: Callable[..., Run], tmp_path: Path) -> None:
+    run = start(erased=frozenset({"erased-id"}))
+    run.add(KnownVideo(file_of(tmp_path, "copy.mp4"), "erased-id"))
+    report = run.counter.report(1.0)
+    assert (report.erased, report.skipped, run.writer.files) == (1, 0, [])
+    assert report.to_json()["erased"] == 1
+
+
 def test_a_video_that_killed_its_workers_is_recorded_under_its_content(
     run: Run, tmp_path: Path
 ) -> None:

@@ -15,6 +15,7 @@ from pipelines.indexing.selection import (
 from pipelines.stages.options import IndexConfig
 from tests.helpers.synthetic_catalog import DIM, MODEL_ID, make_video
 from vidsearch.catalog import Catalog, CatalogWriter
+from vidsearch.erasure.videos import forget_video
 from vidsearch.errors import ConfigError
 from vidsearch.video.discover import VideoSource
 
@@ -102,3 +103,17 @@ def test_contents_that_a_copy_need_not_repeat(catalog: Catalog) -> None:
 def test_slices_have_a_length(minutes: float) -> None:
     with pytest.raises(ConfigError, match="slice"):
         IndexConfig(slice_minutes=minutes)
+
+
+def test_an_erased_content_comes_back_only_on_request(catalog: Catalog) -> None:
+    forget_video(catalog, "video-0000")
+    found = select_files(catalog, KNOWN[:1], IndexConfig())
+    assert [file.uri for file in found.to_index] == ["/good"]
+    assert found.erased == {"video-0000"}
+    # The task finds the content in this table and does not decode the file.
+    assert known_contents_by_size(catalog, IndexConfig())[10] == {"video-0000"}
+    assert select_files(catalog, KNOWN[:1], IndexConfig(again=True)).erased == frozenset()
+    assert 10 not in known_contents_by_size(catalog, IndexConfig(again=True))
+    with CatalogWriter(catalog) as writer:
+        writer.add(make_video(0, uri="/good", size=10, mtime_ns=1))
+    assert select_files(catalog, KNOWN[:1], IndexConfig()).erased == frozenset()

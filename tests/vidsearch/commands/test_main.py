@@ -54,7 +54,7 @@ OPTIONS = {
         *["--top", "--min-confidence", "--face", "--device", "--video", "--folder", "--since"],
         *["--until", "--json", "--csv", "--html"],
     ],
-    "status": ["--json"],
+    "status": ["--json", "--verify"],
     "forget": ["--video", "--person"],
     "models": ["--json"],
     "doctor": ["--json"],

@@ -19,6 +19,7 @@ from vidsearch.archive import Archive
 from vidsearch.catalog import Catalog, CatalogWriter, WriterConfig
 from vidsearch.catalog.erasures.pending import (
     FOLDER,
+    LOCK,
     PendingErasure,
     erasure_marks,
     pending_erasures,
@@ -37,6 +38,7 @@ from vidsearch.errors import CatalogChangedError, CatalogError, CatalogWriteErro
 from vidsearch.models.calibration import Calibration
 from vidsearch.search.search import PhotoSearcher
 from vidsearch.search.track_index import rebuild
+from vidsearch.storage.drive import commit_lock
 from vidsearch.storage.path import StoragePath
 
 NAME = "Ada Lövelace"
@@ -108,6 +110,8 @@ def test_an_erasure_hides_its_data_before_the_first_deletion(
     assert repair(catalog).videos == 0, "the number of tracks is not final yet"
     (pending,) = Archive(catalog).status().pending_erasures
     assert (pending.kind, pending.tracks) == ("person", tuple(tracks))
+    with commit_lock(Path(catalog.uri), name=LOCK):  # another process completes it
+        assert Archive(catalog).status().pending_erasures == ()
     assert main(["status", catalog.uri]) == 0
     assert "is not complete; its data are hidden" in capsys.readouterr().out
     assert rebuild(catalog).pending == 0
@@ -198,8 +202,11 @@ def test_files_of_killed_writers_are_erased(catalog: Catalog) -> None:
     part = folder / "index" / ".CURRENT.0123.part"
     part.write_text(NAME)
     os.utime(part, (1, 1))
+    intent = folder / FOLDER / ".person-0.json.0123.part"  # a killed call of the same command
+    intent.parent.mkdir()
+    intent.write_text(NAME)
     forget_person(catalog, NAME)
-    left = [path for path in folder.rglob("*") if "killed" in path.name or path == part]
+    left = [path for path in folder.rglob("*") if "killed" in path.name or path in (part, intent)]
     assert left == []
 
 

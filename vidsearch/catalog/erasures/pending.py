@@ -17,12 +17,15 @@ from typing import Any, Literal, TypeAlias
 
 from vidsearch.catalog.commits import exclusive
 from vidsearch.errors import CatalogChangedError, CatalogError, CatalogWriteError
+from vidsearch.storage.drive import is_locked
 from vidsearch.storage.path import StoragePath
 from vidsearch.text.printable import one_line, printable
 
 FOLDER = "erasures"
 RECEIPTS = "receipts"
 """Folder of the receipts in the catalog."""
+LOCK = ".erasure.lock"
+"""File that is locked while an erasure runs, on a local drive."""
 
 Kind: TypeAlias = Literal["video", "person"]
 
@@ -43,6 +46,7 @@ class PendingErasure:
         texts: Ids, paths and quoted names, as bytes.
         excerpts: Parts of the erased vectors and pictures.
         templates: Templates of the erased tracks, float32.
+        size: Bytes of the file of an erased video; None if it is not known.
         names: Names of an erased person.
         names_column: See ``erasure.proof.Traces``.
         log_lines: Lines of logs that were erased so far.
@@ -60,6 +64,7 @@ class PendingErasure:
     names: tuple[str, ...] = ()
     names_column: str = ""
     log_lines: int = 0
+    size: int | None = None
 
     @property
     def file_name(self) -> str:
@@ -128,6 +133,21 @@ def pending_sentence(erasure: PendingErasure, catalog: str) -> str:
     )
 
 
+def interrupted_erasures(root: StoragePath) -> tuple[PendingErasure, ...]:
+    """Return the pending erasures unless a process is completing them now.
+
+    Args:
+        root: Folder of the catalog.
+
+    Raises:
+        CatalogError: The file of an erasure cannot be read.
+    """
+    found = pending_erasures(root)
+    if found and root.path is not None and is_locked(root.path / LOCK):
+        return ()
+    return found
+
+
 def write_pending(root: StoragePath, erasure: PendingErasure) -> None:
     """Write the file of an erasure.
 
@@ -189,14 +209,15 @@ def unless_erased(root: StoragePath, marks: tuple[str, ...]) -> Iterator[None]:
         yield
 
 
-def erased_videos(root: StoragePath, since: Collection[str]) -> frozenset[str]:
-    """Return the ids of videos whose erasure began after a moment.
+def erased_videos(root: StoragePath, since: Collection[str] = ()) -> dict[str, int | None]:
+    """Return the ids of erased videos, and the bytes of their files where they are known.
 
     Args:
         root: Folder of the catalog.
-        since: ``erasure_marks`` at that moment.
+        since: ``erasure_marks`` of a moment: only erasures that began after it; empty: all.
     """
-    found = {erasure.identity for erasure in pending_erasures(root) if erasure.kind == "video"}
+    pending = [erasure for erasure in pending_erasures(root) if erasure.kind == "video"]
+    found = {erasure.identity: erasure.size for erasure in pending}
     folder = root.child(RECEIPTS)
     for name in set(_names(folder)).difference(since):
         try:
@@ -204,8 +225,8 @@ def erased_videos(root: StoragePath, since: Collection[str]) -> frozenset[str]:
         except (OSError, ValueError):
             continue
         if isinstance(fields, dict) and "video_id" in fields:
-            found.add(str(fields["video_id"]))
-    return frozenset(found)
+            found[str(fields["video_id"])] = fields.get("size")
+    return found
 
 
 def _names(folder: StoragePath) -> list[str]:
