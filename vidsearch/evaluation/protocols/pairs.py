@@ -228,6 +228,8 @@ def _lfw_pair(path: Path, number: int, line: str) -> tuple[tuple[str, int], tupl
 def read_ytf(splits: Path, videos: Path, folds: int = 10) -> PairSet:
     """Read YouTube Faces' ``splits.txt`` and locate its videos.
 
+    A video that has no folder or no frame is an item without images.
+
     Each line is comma-separated: fold, number of the pair, first video, second video (both
     ``person/number``), 1 for one person or 0. A heading line may come first. In
     ``splits_corrected.txt`` a sixth field holds the corrected label, which is used instead of the
@@ -239,7 +241,7 @@ def read_ytf(splits: Path, videos: Path, folds: int = 10) -> PairSet:
         folds: Expected number of folds.
 
     Raises:
-        ConfigError: A malformed line, an unknown video, or a video without a frame.
+        ConfigError: A malformed line, or a folder of videos that does not exist.
 
     Source:
         Wolf et al. 2011, ``splits.txt``; the sixth field as in public evaluations of the set.
@@ -269,6 +271,10 @@ def read_ytf(splits: Path, videos: Path, folds: int = 10) -> PairSet:
         raise ConfigError(
             f"{printable(str(splits))} must hold {folds} folds of equal size; got {sizes.tolist()}"
         )
+    if not videos.is_dir():
+        raise ConfigError(
+            f"{printable(str(videos))} is not a folder; name the folder of the videos"
+        )
     first, second, issame = (
         np.array(column) for column in list(zip(*rows_of_pairs, strict=True))[:3]
     )
@@ -287,10 +293,9 @@ def read_ytf(splits: Path, videos: Path, folds: int = 10) -> PairSet:
 
 
 def _frames(videos: Path, name: str) -> tuple[Path, ...]:
+    """Return the frames of a video; none if it has no readable folder with images."""
     folder = find_file(videos / name)
-    if not folder.is_dir():
-        raise ConfigError(f"video {printable(name)!r} has no folder {printable(str(folder))}")
-    frames = sorted(path for path in folder.iterdir() if path.suffix.lower() in PHOTO_ENDINGS)
-    if not frames:
-        raise ConfigError(f"folder {printable(str(folder))} has no image; a video needs one")
-    return tuple(frames)
+    try:
+        return tuple(sorted(p for p in folder.iterdir() if p.suffix.lower() in PHOTO_ENDINGS))
+    except OSError:
+        return ()

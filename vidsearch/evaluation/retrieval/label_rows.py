@@ -73,6 +73,11 @@ def _rows(table: CsvTable, file: str) -> Iterator[tuple[int, dict[str, str]]]:
         if not names:
             names = [name.strip().lower() for name in cells]
             unknown = [name for name in names if name not in COLUMNS]
+            repeated = sorted({name for name in names if names.count(name) > 1})
+            if repeated:
+                raise ConfigError(
+                    f"{file}, line {number}: column {repeated[0]!r} occurs twice; remove one"
+                )
             if unknown or "video" not in names or not {"photo", "person"} & set(names):
                 raise ConfigError(
                     f"{file}, line {number}: columns {printable(', '.join(names))}; "
@@ -112,6 +117,7 @@ def _seconds(text: str, location: str) -> float:
     total = 0.0
     for part in parts:
         total = total * 60 + part
-    if not 1 <= len(parts) <= 3 or not math.isfinite(total) or min(parts) < 0:
+    plain = "_" not in text  # which Python takes for a separator of thousands
+    if not plain or not 1 <= len(parts) <= 3 or not math.isfinite(total) or min(parts) < 0:
         raise ConfigError(f"{location}: time {text!r}; expected seconds or h:mm:ss")
     return total

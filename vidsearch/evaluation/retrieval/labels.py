@@ -133,6 +133,8 @@ class _Reading:
         self._left_out = LeftOutInputs()
         self._remarks = LeftOutInputs(remark=True)
         self._distinct_labels: set[tuple[str, str, TimeSpan | None]] = set()
+        self._written: dict[str, str] = {}  # key of a video -> its name as first written
+        self._photo_owners: dict[str, str] = {}
         self._problem = ""
         self._untimed: list[str] = []
 
@@ -163,7 +165,7 @@ class _Reading:
                 shared = len(spans) - len(person.spans[video])
                 if shared:
                     reason = "overlaps another time of the person in the video, joined with it"
-                    self._remark("label", reason, f"{identity}, {video}", shared)
+                    self._remark("label", reason, f"{identity}, {self._written[video]}", shared)
         timed = not self._untimed
         if any(person.appearances for person in people.values()):
             for name in self._untimed:
@@ -177,10 +179,15 @@ class _Reading:
             return False
         if Path(path).is_file():
             person.photos.append(path)
+            if self._photo_owners.setdefault(path, row.person) != row.person:
+                self._remark("photo", "photo of several people", row.photo)
         else:
             person.incomplete = True
-            problem = f"{row.location}: photo {path!r} does not exist; check the path"
-            self._leave_out("photo", "photo missing", row.photo, problem)
+            exists = Path(path).exists()
+            fault = "is not a file" if exists else "does not exist"
+            problem = f"{row.location}: photo {path!r} {fault}; check the path"
+            reason = "photo is not a file" if exists else "photo missing"
+            self._leave_out("photo", reason, row.photo, problem)
         return True
 
     def _add_video(self, person: LabelledPerson, row: LabelRow) -> bool:
@@ -189,6 +196,7 @@ class _Reading:
         video = found if found is not None else composed(row.video)
         labelled = video in person.spans
         spans = person.spans.setdefault(video, [])
+        self._written.setdefault(video, row.video)
         if row.span is None:
             self._untimed.append(str(row))
         label = row.person, video, row.span

@@ -24,25 +24,32 @@ from vidsearch.evaluation.verification.report import (
     verification_report,
 )
 from vidsearch.models.registry import load_pack
+from vidsearch.text.printable import printable
 
 
 def evaluate_pairs(pairs: PairSet, options: EmbeddingOptions) -> Report:
     """Embed the images of a verification set, compare the pairs, and return the report.
 
     Raises:
-        ConfigError: More than half of the images are missing or unreadable.
+        ConfigError: More than half of the images are missing or unreadable, or the set is one fold.
     """
     started = time.perf_counter()
+    if pairs.folds < 2:
+        raise ConfigError(
+            f"{printable(pairs.name)} has one fold, and the threshold of a fold is chosen on the "
+            "others; state two folds or more"
+        )
     pack = load_pack(options.model, resolve_device(options.device))
     scored = score_pairs(pairs, options)
     if scored.missing + scored.unreadable > len(pairs.items) // 2:
-        example = next((p for item in pairs.items for p in item if isinstance(p, Path)), "images")
+        paths = (p for item in pairs.items for p in item if isinstance(p, Path))
+        example = printable(str(next(paths, pairs.names[0])))
         raise ConfigError(
             f"{scored.missing} of {len(pairs.items)} images are missing and {scored.unreadable} "
             f"unreadable, e.g. {example}; check the folder"
         )
     report = verification_report(scored, options, pack, time.perf_counter() - started)
-    return with_inputs(report, scored.left_out)
+    return with_inputs(report, (*scored.left_out, *_remarks(pairs)))
 
 
 def score_pairs(pairs: PairSet, options: EmbeddingOptions) -> ScoredPairs:
@@ -86,12 +93,28 @@ def _left_out(
         unusable_items = [item for item in (first, second) if unusable[item]]
         for number, item in enumerate(unusable_items):
             reason = "picture missing" if missing[item] else "picture unreadable"
+            reason = reason if pairs.items[item] else "video without readable frames"
             left_out.add("pair", reason, pairs.names[item], count=int(number == 0))
     photos = [photo for item in pairs.items for photo in item]
     for row in np.flatnonzero(embedded.missing | embedded.unreadable).tolist():
         if not unusable[owners[row]]:
             left_out.add("frame", "picture unreadable", str(photos[row]))
     return left_out.groups()
+
+
+def _remarks(pairs: PairSet) -> tuple[LeftOut, ...]:
+    """Return the pairs that count although they add nothing."""
+    remarks = LeftOutInputs(remark=True)
+    earlier: set[frozenset[int]] = set()
+    for first, second in zip(pairs.first.tolist(), pairs.second.tolist(), strict=True):
+        both = frozenset((first, second))
+        name = f"{pairs.names[first]}, {pairs.names[second]}"
+        if first == second:
+            remarks.add("pair", "a picture beside itself, counted all the same", name)
+        elif both in earlier:
+            remarks.add("pair", "repeated, counted each time", name)
+        earlier.add(both)
+    return remarks.groups()
 
 
 def _items_with_all(

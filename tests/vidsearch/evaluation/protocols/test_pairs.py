@@ -142,12 +142,21 @@ def test_ytf(tmp_path: Path) -> None:
         (f"1, {'9' * 5000}, Ann/0, Ann/1, 1\n", "line 1: expected"),
         ("2, 1, Ann/0, Ann/1, 1\n1, 1, Ann/0, Ann/1, 1\n", "line 2: expected consecutive folds"),
         ("1, 1, Ann/0, Ann/1, 1\n", r"must hold 2 folds of equal size; got \[1\]"),
-        ("1, 1, Ann/0, Cy/1, 1\n2, 1, Ann/0, Ann/1, 1\n", "video 'Cy/1' has no folder"),
-        ("1, 1, Ann/0, Dan/1, 1\n2, 1, Ann/0, Ann/1, 1\n", "has no image"),
     ],
 )
 def test_ytf_malformed(text: str, message: str, tmp_path: Path) -> None:
     make_videos(tmp_path, "Ann/0", "Ann/1")
-    (tmp_path / "Dan/1").mkdir(parents=True)
     with pytest.raises(ConfigError, match=message):
         read_ytf(write(tmp_path / "splits.txt", text), tmp_path, folds=2)
+
+
+def test_ytf_videos_without_frames_are_items_without_images(tmp_path: Path) -> None:
+    make_videos(tmp_path, "Ann/0", "Ann/1")
+    (tmp_path / "Dan/1").mkdir(parents=True)
+    (tmp_path / "Cy").write_bytes(b"not a folder")
+    text = "1, 1, Ann/0, Cy/1, 0\n1, 2, Ann/0, Dan/1, 0\n1, 3, Ann/0, Ann/1, 1\n"
+    pairs = read_ytf(write(tmp_path / "splits.txt", text), tmp_path, folds=1)
+    assert [len(item) for item in pairs.items] == [len(pairs.items[0]), 0, 0, len(pairs.items[3])]
+    assert pairs.items[0]
+    with pytest.raises(ConfigError, match=r"gone is not a folder"):
+        read_ytf(tmp_path / "splits.txt", tmp_path / "gone", folds=1)

@@ -32,6 +32,9 @@ from vidsearch.evaluation.retrieval.labels import read_labels
         ("photo,video,start,end\nPHOTOS/lace.jpg,group.mkv,x,1\n", "line 2: time 'x'; expected"),
         ("photo,video,start,end\nPHOTOS/lace.jpg,group.mkv,1,\n", "line 2: expected both start"),
         ("photo,video,start,end\nPHOTOS/lace.jpg,,1,2\n", "line 2: a time without a video"),
+        ("photo,video,start,end\nPHOTOS/lace.jpg,group.mkv,1_0,20\n", "line 2: time '1_0'; exp"),
+        ("photo,video,photo\na,group.mkv,b\n", "line 1: column 'photo' occurs twice; remove one"),
+        ("photo,video\nPHOTOS,group.mkv\n", "line 2: photo .* is not a file; check the path"),
     ],
 )
 def test_bad_labels_name_file_and_line(

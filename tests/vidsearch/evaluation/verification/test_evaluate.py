@@ -10,7 +10,11 @@ import numpy as np
 import pytest
 
 from vidsearch.commands.main import main
+from vidsearch.evaluation.photo_embeddings import EmbeddingOptions, PhotoEmbeddings
+from vidsearch.evaluation.protocols.pairs import read_ytf
 from vidsearch.evaluation.report import read_report
+from vidsearch.evaluation.verification.evaluate import evaluate_pairs
+from vidsearch.models.registry import LoadedPack
 
 
 def make_pairs(media: Path, target: Path, count: int) -> None:
@@ -64,10 +68,52 @@ def test_real_bin_with_and_without_faces(media: Path, tmp_path: Path) -> None:
     assert scores.columns["similarity"][0] == pytest.approx(scores.columns["similarity"][2])
 
 
+def test_pairs_that_add_nothing_and_videos_without_frames_are_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, models: LoadedPack
+) -> None:
+    for name in ("A/0", "A/1", "B/0", "B/1"):
+        (tmp_path / name).mkdir(parents=True)
+        (tmp_path / name / "1.jpg").write_bytes(name.encode())
+    lines = [
+        "A/0, A/1, 1",
+        "A/0, B/0, 0",
+        "A/1, A/0, 1",
+        "B/0, B/0, 1",
+        "A/0, C/7, 0",
+        "B/1, A/0, 0",
+    ]
+    text = "".join(f"{1 + n // 3}, {n}, {line}\n" for n, line in enumerate(lines))
+    (tmp_path / "splits.txt").write_text(text)
+
+    def embedded(photos: list[Path], _: EmbeddingOptions) -> PhotoEmbeddings:
+        raw = [
+            [1, 0.1 * n] if photo.parts[-3] == "A" else [0.1 * n, 1]
+            for n, photo in enumerate(photos)
+        ]
+        found = np.ones(len(photos), bool)
+        return PhotoEmbeddings(np.array(raw, np.float32), found, ~found, ~found)
+
+    module = "vidsearch.evaluation.verification.evaluate"
+    monkeypatch.setattr(f"{module}.embed_photos", embedded)
+    monkeypatch.setattr(f"{module}.load_pack", lambda *_: models)
+    pairs = read_ytf(tmp_path / "splits.txt", tmp_path, folds=2)
+    report = evaluate_pairs(pairs, EmbeddingOptions(model="open", device="cpu"))
+    assert report.metrics["pairs"] == 5
+    assert [(g.count, g.reason, g.names, g.remark) for g in report.left_out] == [
+        (1, "video without readable frames", ("C/7",), False),
+        (1, "repeated, counted each time", ("A/1, A/0",), True),
+        (1, "a picture beside itself, counted all the same", ("B/0, B/0",), True),
+    ]
+
+
 def test_wrong_use(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["evaluate", "verification", str(tmp_path)]) == 2
     assert "name its pairs with --pairs" in capsys.readouterr().err
     (tmp_path / "pairs.txt").write_text("1\nA\t1\t2\nA\t1\tB\t1\n")
+    command = ["evaluate", "verification", str(tmp_path), "--pairs", str(tmp_path / "pairs.txt")]
+    assert main([*command, "--device", "cpu", "--out", str(tmp_path / "out")]) == 2
+    assert "LFW has one fold, and the threshold" in capsys.readouterr().err
+    (tmp_path / "pairs.txt").write_text("2\t1\n" + 2 * "A\t1\t2\nA\t1\tB\t1\n")
     command = ["evaluate", "verification", str(tmp_path), "--pairs", str(tmp_path / "pairs.txt")]
     assert main([*command, "--device", "cpu", "--out", str(tmp_path / "out")]) == 2
     error = capsys.readouterr().err
