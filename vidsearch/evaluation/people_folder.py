@@ -18,7 +18,8 @@ def read_people_folder(
 
     Args:
         folder: The folder.
-        left_out: Takes entries that cannot be read, and photos that lie in no folder of a person.
+        left_out: Takes entries that cannot be read, photos that lie in no folder of a person, and
+            counts of hidden and system files.
         owner: The owner of a sub-folder in reasons.
 
     Raises:
@@ -34,4 +35,6 @@ def read_people_folder(
         left_out.add("photo", f"in no folder of {owner}", path)
     for path, reason in found.others.unreadable.items():
         left_out.add("entry", reason, path)
+    for rule, count in found.others.excluded.items():
+        left_out.add("file", "excluded by default", rule, count, remark=True)
     return found

@@ -37,12 +37,14 @@ class OtherFiles:
         passed_over: Ending of files that are no photos -> number of files.
         excluded: Rule that excludes files -> number of files.
         unreadable: Path of a folder that cannot be listed, or of a link without a target -> reason.
+        without_photos: Names of sub-folders without a photo of their own.
     """
 
     outside: tuple[str, ...] = ()
     passed_over: Mapping[str, int] = field(default_factory=dict)
     excluded: Mapping[str, int] = field(default_factory=dict)
     unreadable: Mapping[str, str] = field(default_factory=dict)
+    without_photos: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +66,7 @@ def find_people(folder: Path, endings: frozenset[str], *, sniff: bool) -> People
     """Return the photos below ``FOLDER/<person>/``, at any depth; every other file is counted.
 
     Two sub-folders whose names differ only in the spelling of letters with accents are one person.
+    A folder is searched once: under its own name, not under that of a link to it.
 
     Args:
         folder: Folder with one sub-folder for each person.
@@ -75,16 +78,25 @@ def find_people(folder: Path, endings: frozenset[str], *, sniff: bool) -> People
     """
     search = _Search(endings, sniff)
     people: dict[str, list[PersonPhoto]] = {}
+    search.mark_searched(folder)
     outside: list[str] = []
+    links: list[tuple[str, Path]] = []
     for entry in _listed(folder):
         if search.excluded_by_rule(entry):
             continue
         if entry.is_dir():
             person = composed(valid_unicode(entry.name))
-            found = people.setdefault(person, [])
-            found += [PersonPhoto(person, str(path)) for path in search.photos(entry)]
+            people.setdefault(person, [])
+            if entry.is_symlink():
+                links.append((person, entry))
+                continue
+            people[person] += [PersonPhoto(person, str(path)) for path in search.photos(entry)]
+            links += [(person, link) for link in search.pop_links()]
         elif search.is_photo(entry):
             outside.append(str(entry))
+    for person, link in links:
+        photos = search.photos(link, follow=True)
+        people[person] += [PersonPhoto(person, str(path)) for path in photos]
     return PeopleFolders(
         tuple(sorted(people)),
         tuple(photo for _, found in sorted(people.items()) for photo in found),
@@ -93,6 +105,7 @@ def find_people(folder: Path, endings: frozenset[str], *, sniff: bool) -> People
             passed_over=dict(search.passed_over.most_common()),
             excluded=dict(search.excluded),
             unreadable=search.unreadable,
+            without_photos=tuple(sorted(person for person, found in people.items() if not found)),
         ),
     )
 
@@ -105,6 +118,7 @@ class _Search:
     def __init__(self, endings: frozenset[str], sniff: bool) -> None:
         self._endings, self._sniff = endings, sniff
         self._searched: set[str] = set()
+        self._links: list[Path] = []
         self.passed_over: Counter[str] = Counter()
         self.excluded: Counter[str] = Counter()
         self.unreadable: dict[str, str] = {}
@@ -120,7 +134,22 @@ class _Search:
         self.excluded[rule] += files
         return True
 
-    def photos(self, folder: Path) -> Iterator[Path]:
+    def mark_searched(self, folder: Path) -> None:
+        """Keep links from leading into a folder."""
+        self._searched.add(os.path.realpath(folder))
+
+    def pop_links(self) -> list[Path]:
+        """Return the links to folders that were met, and forget them."""
+        links, self._links = self._links, []
+        return links
+
+    def photos(self, folder: Path, *, follow: bool = False) -> Iterator[Path]:
+        """Yield the photos below a folder that was not searched yet.
+
+        Args:
+            folder: The folder.
+            follow: True to search folders behind links; False to keep the links for ``pop_links``.
+        """
         real = os.path.realpath(folder)
         if real in self._searched:  # reached again through a link
             return
@@ -133,8 +162,10 @@ class _Search:
         for entry in entries:
             if self.excluded_by_rule(entry):
                 continue
-            if entry.is_dir():
-                yield from self.photos(entry)
+            if entry.is_symlink() and not follow and entry.is_dir():
+                self._links.append(entry)
+            elif entry.is_dir():
+                yield from self.photos(entry, follow=follow)
             elif self.is_photo(entry):
                 yield entry
 

@@ -108,6 +108,7 @@ class SetReport:
             "passed_over": dict(self.others.passed_over),
             "excluded": dict(self.others.excluded),
             "unreadable": [portable_name(path) for path in self.others.unreadable],
+            "without_photos": list(self.others.without_photos),
         }
 
     def to_text(self) -> str:
@@ -132,6 +133,9 @@ class SetReport:
             f"Not read: {printable(path)}: {printable(reason)}"
             for path, reason in others.unreadable.items()
         ]
+        if others.without_photos:
+            names = ", ".join(map(printable, others.without_photos[:MOST_NAMES]))
+            lines.append(f"Folders without photos: {len(others.without_photos)} ({names}).")
         for text, counts in (("no photos", others.passed_over), ("excluded", others.excluded)):
             if counts:
                 parts = ", ".join(

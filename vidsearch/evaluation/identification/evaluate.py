@@ -6,6 +6,7 @@ import hashlib
 import os
 import time
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
@@ -83,7 +84,7 @@ def read_folders(folder: Path, left_out: LeftOutInputs) -> PhotoFolders:
     if not found.people:
         raise ConfigError(f"{folder_name} has no sub-folder; expected <person>/<photo>")
     with_photos = {photo.person for photo in found.photos}
-    empty = [person for person in found.people if person not in with_photos]
+    empty = found.others.without_photos
     if not with_photos:
         raise ConfigError(
             f"{folder_name} has no photo of {printable(empty[0])!r} ({len(empty)} such people); "
@@ -124,6 +125,12 @@ def evaluate_identification(
     gallery, gallery_photos, probes, probe_photos = _readable(
         gallery, gallery_photos, probes, probe_photos, left_out
     )
+    enrolled_files, searched_files = _file_hashes(gallery), _file_hashes(probes)
+    in_gallery = set(enrolled_files)
+    for content, name in zip(searched_files, probes.names, strict=True):
+        if content in in_gallery:
+            reason = "the same file is in the gallery, counted all the same"
+            left_out.add("probe", reason, name, remark=True)
     enrolled, enrolled_found = pooled_items(gallery_photos, gallery.owner, len(gallery.people))
     if queries == "together":
         owner, names = probes.owner, list(probes.people)
@@ -156,8 +163,8 @@ def evaluate_identification(
             queries,
             options,
             data={
-                f"gallery: {gallery_folder.name}": _photos_sha256(gallery),
-                f"probes: {probe_folder.name}": _photos_sha256(probes),
+                f"gallery: {gallery_folder.name}": _photos_sha256(gallery, enrolled_files),
+                f"probes: {probe_folder.name}": _photos_sha256(probes, searched_files),
             },
             started=started,
         ),
@@ -229,9 +236,13 @@ def _rows(embedded: PhotoEmbeddings, rows: NDArray[np.bool_]) -> PhotoEmbeddings
     )
 
 
-def _photos_sha256(folders: PhotoFolders) -> str:
+def _photos_sha256(folders: PhotoFolders, hashes: Sequence[bytes]) -> str:
     """Return one hash over the names and contents of all photos, in order."""
     digest = hashlib.sha256()
-    for photo, name in zip(folders.photos, folders.names, strict=True):
-        digest.update(os.fsencode(name) + b"\0" + hashlib.sha256(photo.read_bytes()).digest())
+    for content, name in zip(hashes, folders.names, strict=True):
+        digest.update(os.fsencode(name) + b"\0" + content)
     return digest.hexdigest()
+
+
+def _file_hashes(folders: PhotoFolders) -> list[bytes]:
+    return [hashlib.sha256(photo.read_bytes()).digest() for photo in folders.photos]

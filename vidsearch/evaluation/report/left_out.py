@@ -11,21 +11,19 @@ from vidsearch.text.printable import printable
 
 _FIRST_NAMES = 5
 _TABLE_ROWS = 1000
+_PLURALS = {"entry": "entries", "person": "people"}
 
 
 @dataclass(slots=True)
 class LeftOutInputs:
-    """Collection of inputs by unit and reason.
+    """Collection of inputs that could not be used, and of remarks on others, by unit and reason."""
 
-    Attributes:
-        remark: True for remarks on inputs that are used; False for inputs that cannot be used.
-    """
+    _names: dict[tuple[str, str, bool], dict[str, None]] = field(default_factory=dict)
+    _counts: dict[tuple[str, str, bool], int] = field(default_factory=dict)
 
-    remark: bool = False
-    _names: dict[tuple[str, str], dict[str, None]] = field(default_factory=dict)
-    _counts: dict[tuple[str, str], int] = field(default_factory=dict)
-
-    def add(self, unit: str, reason: str, name: str, count: int = 1) -> None:
+    def add(
+        self, unit: str, reason: str, name: str, count: int = 1, *, remark: bool = False
+    ) -> None:
         """Count inputs of one name.
 
         Args:
@@ -33,23 +31,19 @@ class LeftOutInputs:
             reason: Reason, the same text for all inputs of this reason.
             name: Name of the input, or of the file that is missing.
             count: Number of inputs.
+            remark: True if the inputs are used.
         """
-        key = unit, reason
+        key = unit, reason, remark
         self._names.setdefault(key, {})[name] = None
         self._counts[key] = self._counts.get(key, 0) + count
 
     def groups(self) -> tuple[LeftOut, ...]:
-        """Return one group per unit and reason."""
-        return tuple(
-            LeftOut(
-                unit,
-                self._counts[unit, reason],
-                reason,
-                tuple(map(portable_name, names)),
-                self.remark,
-            )
-            for (unit, reason), names in self._names.items()
+        """Return one group per unit and reason, remarks last."""
+        groups = (
+            LeftOut(key[0], self._counts[key], key[1], tuple(map(portable_name, names)), key[2])
+            for key, names in self._names.items()
         )
+        return tuple(sorted(groups, key=lambda group: group.remark))
 
 
 def left_out_line(group: LeftOut) -> str:
@@ -63,7 +57,7 @@ def left_out_line(group: LeftOut) -> str:
     """
     names = ", ".join(printable(name) for name in group.names[:_FIRST_NAMES])
     more = len(group.names) - _FIRST_NAMES
-    noun = group.unit if group.count == 1 else f"{group.unit}s"
+    noun = group.unit if group.count == 1 else _PLURALS.get(group.unit, f"{group.unit}s")
     ending = f" and {more} more" if more > 0 else ""
     done = "" if group.remark else " left out"
     return f"{group.count:,} {noun}{done}: {group.reason}: {names}{ending}"

@@ -131,7 +131,6 @@ class _Reading:
         self._videos = {row["video_id"]: row for row in rows}
         self._people: dict[str, LabelledPerson] = {}
         self._left_out = LeftOutInputs()
-        self._remarks = LeftOutInputs(remark=True)
         self._distinct_labels: set[tuple[str, str, TimeSpan | None]] = set()
         self._written: dict[str, str] = {}  # key of a video -> its name as first written
         self._photo_owners: dict[str, str] = {}
@@ -170,7 +169,13 @@ class _Reading:
         if any(person.appearances for person in people.values()):
             for name in self._untimed:
                 self._remark("label line", "without a time, so that times are not scored", name)
-        return Labels(people, timed, self._left_out.groups(), self._remarks.groups())
+        groups = self._left_out.groups()
+        return Labels(
+            people,
+            timed,
+            tuple(group for group in groups if not group.remark),
+            tuple(group for group in groups if group.remark),
+        )
 
     def _add_photo(self, person: LabelledPerson, row: LabelRow) -> bool:
         """Add the photo of a row; return False if the person has it already."""
@@ -263,7 +268,7 @@ class _Reading:
         self._problem = self._problem if self._problem else problem
 
     def _remark(self, unit: str, reason: str, name: str, count: int = 1) -> None:
-        self._remarks.add(unit, reason, name, count)
+        self._left_out.add(unit, reason, name, count, remark=True)
 
 
 def _joined(spans: Sequence[TimeSpan]) -> list[TimeSpan]:

@@ -104,15 +104,15 @@ def _left_out(
 
 def _remarks(pairs: PairSet) -> tuple[LeftOut, ...]:
     """Return the pairs that count although they add nothing."""
-    remarks = LeftOutInputs(remark=True)
+    remarks = LeftOutInputs()
     earlier: set[frozenset[int]] = set()
     for first, second in zip(pairs.first.tolist(), pairs.second.tolist(), strict=True):
         both = frozenset((first, second))
         name = f"{pairs.names[first]}, {pairs.names[second]}"
         if first == second:
-            remarks.add("pair", "a picture beside itself, counted all the same", name)
+            remarks.add("pair", "a picture beside itself, counted all the same", name, remark=True)
         elif both in earlier:
-            remarks.add("pair", "repeated, counted each time", name)
+            remarks.add("pair", "repeated, counted each time", name, remark=True)
         earlier.add(both)
     return remarks.groups()
 

@@ -57,11 +57,18 @@ def test_real_faces(folders: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert next(iter(scores.columns["id"])) == "gallery|Abel_Pacheco/Abel_Pacheco_0003.jpg"
     # Taken together, each person is one search; a broken photo is left out and named.
     (folders / "probes" / "Adrien_Brody" / "x.jpg").write_bytes(b"no picture")
+    (folders / "probes" / "Adrien_Brody" / ".x.jpg").write_bytes(b"hidden")
+    enrolled = next((folders / "gallery" / "Adrien_Brody").iterdir())
+    (folders / "probes" / "Adrien_Brody" / "y.jpg").write_bytes(enrolled.read_bytes())
     assert main(command(folders, "--photos", "together")) == 3
     document = json.loads((folders / "out" / "metrics.json").read_text())
     found = document["metrics"]
     assert [(group["reason"], group["count"]) for group in document["left_out"]] == [
         ("photo unreadable", 1)
+    ]
+    assert [(group["reason"], group["count"]) for group in document["remarks"]] == [
+        ("excluded by default", 1),
+        ("the same file is in the gallery, counted all the same", 1),
     ]
     assert (found["mated_probes"], found["non_mated_probes"]) == (2, 1)
     assert found["rank_k"]["1"]["value"] == 1
