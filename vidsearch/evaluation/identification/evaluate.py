@@ -126,11 +126,7 @@ def evaluate_identification(
         gallery, gallery_photos, probes, probe_photos, left_out
     )
     enrolled_files, searched_files = _file_hashes(gallery), _file_hashes(probes)
-    in_gallery = set(enrolled_files)
-    for content, name in zip(searched_files, probes.names, strict=True):
-        if content in in_gallery:
-            reason = "the same file is in the gallery, counted all the same"
-            left_out.add("probe", reason, name, remark=True)
+    _remark_on_gallery_files(probes, searched_files, set(enrolled_files), left_out)
     enrolled, enrolled_found = pooled_items(gallery_photos, gallery.owner, len(gallery.people))
     if queries == "together":
         owner, names = probes.owner, list(probes.people)
@@ -223,6 +219,15 @@ def _readable(
         searched,
         _rows(probe_photos, usable),
     )
+
+
+def _remark_on_gallery_files(
+    probes: PhotoFolders, files: Sequence[bytes], gallery: set[bytes], left_out: LeftOutInputs
+) -> None:
+    for content, name in zip(files, probes.names, strict=True):
+        if content in gallery:
+            reason = "the same file is in the gallery, counted all the same"
+            left_out.add("probe", reason, name, remark=True)
 
 
 def _split(embedded: PhotoEmbeddings, first: int) -> tuple[PhotoEmbeddings, PhotoEmbeddings]:
