@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 
 import click
 
@@ -38,10 +39,13 @@ def register(registry: Registry) -> None:
 @click.option(
     "--token",
     metavar="SECRET",
-    default=lambda: os.environ.get(TOKEN_VARIABLE),
-    show_default=False,
-    help="secret that visitors must enter, 16 characters or more; the environment variable "
-    "VIDSEARCH_UI_TOKEN is safer, because lists of processes show command lines",
+    help="secret that visitors must enter, 16 characters or more; lists of processes show it, so "
+    "--token-file and the environment variable VIDSEARCH_UI_TOKEN are safer",
+)
+@click.option(
+    "--token-file",
+    metavar="FILE",
+    help="file whose only line is the token; only its owner should be able to read it",
 )
 @click.option(
     "--oidc",
@@ -55,11 +59,12 @@ def ui(
     no_browser: bool,
     roots: tuple[str, ...],
     token: str | None,
+    token_file: str | None,
     oidc: bool,
 ) -> int:
     """Open a catalog in the browser.
 
-    By default, only this machine can reach the app; another --address needs --token or --oidc. The
+    By default, only this machine can reach the app; another --address needs a token or --oidc. The
     app sends nothing to other servers.
     """
     from ui.server.launch import require_free_port, run
@@ -75,7 +80,7 @@ def ui(
         address=address,
         port=port,
         roots=folders,
-        token=token,
+        token=_token(token, token_file),
         oidc=oidc,
     )
     require_free_port(address, port)
@@ -86,6 +91,27 @@ def ui(
     if not is_local(address):
         print("The connection is not encrypted; run the app behind an HTTPS proxy.")
     return run(settings, browser=not no_browser)
+
+
+def _token(token: str | None, token_file: str | None) -> str | None:
+    """Return the token of an option, a file or the environment, in this order; None without one."""
+    from ui.server.token_file import read_token_file
+
+    if token is not None and token_file is not None:
+        raise ConfigError("--token and --token-file are two tokens; pass one of them")
+    if token is not None:
+        print(
+            "warning: other users of this machine see --token in lists of processes; pass "
+            f"--token-file FILE, or set the environment variable {TOKEN_VARIABLE}",
+            file=sys.stderr,
+        )
+        return token
+    if token_file is None:
+        return os.environ.get(TOKEN_VARIABLE)
+    secret, warning = read_token_file(token_file)
+    if warning:
+        print(f"warning: {warning}", file=sys.stderr)
+    return secret
 
 
 def _folder(name: str) -> str:

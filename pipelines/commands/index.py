@@ -121,6 +121,12 @@ def _requested_stream(
     "hidden names, recycle bins and snapshots of a NAS are left out unless named themselves",
 )
 @click.option(
+    "--within",
+    metavar="FOLDER",
+    multiple=True,
+    help="follow no link, list or name that leads out of this folder (repeatable)",
+)
+@click.option(
     "--video-stream",
     metavar="N|all",
     callback=_requested_stream,
@@ -146,6 +152,7 @@ def index(
     log: str | None,
     again: bool,
     exclude: tuple[str, ...],
+    within: tuple[str, ...],
     video_stream: RequestedStream | None,
     as_json: bool,
 ) -> int:
@@ -165,6 +172,7 @@ def index(
         again=again,
         slice_minutes=slice_minutes,
         exclude=exclude,
+        within=within,
         video_stream=video_stream,
     )
     cluster = ClusterConfig(

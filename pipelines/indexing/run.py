@@ -108,7 +108,7 @@ def index(
     require(INDEXING if config.decoder == "pyav" else (*INDEXING, config.decoder))
     if isinstance(sources, str | os.PathLike):
         sources = [sources]
-    found = discover([os.fspath(source) for source in sources], config.exclude)
+    found = discover([os.fspath(source) for source in sources], config.exclude, config.within)
     found.require_videos()
     return index_found(
         catalog,

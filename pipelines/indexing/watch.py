@@ -61,7 +61,7 @@ def watch(
     accounts: tuple[Scope, ...] = ()
     succeeded = False
     while True:
-        found = discover(sources, config.exclude)
+        found = discover(sources, config.exclude, config.within)
         bad_sources = _report_bad_sources(found, bad_sources)
         now = set(found.videos)
         ready = sorted((now & before) - tried, key=lambda file: file.uri)

@@ -30,6 +30,7 @@ class IndexConfig:
             after the other; None: the film.
         exclude: Globs of files and folders that are not searched; see
             ``vidsearch.video.discover.discover``.
+        within: Folders that no link leads out of; see there.
     """
 
     sampling: SamplingConfig = field(default_factory=SamplingConfig)
@@ -40,6 +41,7 @@ class IndexConfig:
     slice_minutes: float = 10.0
     video_stream: RequestedStream | None = None
     exclude: tuple[str, ...] = ()
+    within: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if not 0 <= self.slice_minutes < math.inf:

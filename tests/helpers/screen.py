@@ -20,6 +20,12 @@ _VIDEO_STARTED = "video => video.readyState >= 2 && !video.seeking && video.curr
 _VIDEO_STATE = """video => ({at: video.currentTime, length: video.duration, wide: video.videoWidth,
                             failed: video.error && video.error.message, src: video.src})"""
 
+_FILM = """video => { const view = video.closest('.film-view');
+    const panel = view.querySelector('section[data-moment]:not([hidden])');
+    return {track: panel.dataset.moment, start: panel.dataset.start, end: panel.dataset.end,
+            face: panel.querySelector('img').src, at: video.currentTime,
+            marked: view.querySelector('.bar.now').dataset.track}; }"""
+
 _ATTEMPTS = 5
 _HEADINGS = {"Search": "Who are you looking for?"}
 """Headings of pages that differ from the name in the navigation."""
@@ -104,6 +110,30 @@ class Screen:
         self.page.wait_for_function(_VIDEO_STARTED, arg=handle, timeout=STEP_MS)
         state: Mapping[str, Any] = video.evaluate(_VIDEO_STATE)
         return state
+
+    def least_confidence(self) -> None:
+        """Set the minimum confidence to 0."""
+        self.settled()
+        self.page.get_by_role("slider", name="Minimum confidence").press("Home")
+        self.page.wait_for_timeout(300)
+        self.settled()
+
+    def beside_the_film(self) -> dict[str, Any]:
+        """Return track, time span and face of the appearance beside the film, and the film's time.
+
+        The marked bar of the timeline must be that of the same appearance.
+        """
+        film: dict[str, Any] = self.page.get_by_role("dialog").locator("video").evaluate(_FILM)
+        assert film.pop("marked") == film["track"]
+        return film
+
+    def press_another_bar(self) -> dict[str, Any]:
+        """Press a bar of the timeline that is not marked; return what stands beside the film."""
+        dialog = self.page.get_by_role("dialog")
+        dialog.locator(".bar:not(.now)").last.evaluate("bar => bar.click()")  # bars overlap
+        video = dialog.locator("video").element_handle(timeout=STEP_MS)
+        self.page.wait_for_function("video => !video.seeking", arg=video, timeout=STEP_MS)
+        return self.beside_the_film()
 
     def close_player(self) -> None:
         self.page.keyboard.press("Escape")

@@ -30,7 +30,7 @@ from vidsearch.errors import ConfigError, ExportError
 from vidsearch.faces.embed.base import EmbedderConfig
 from vidsearch.models.pack import NAME_RULE, DetectorSpec, EmbedderSpec, ModelPack, PackFile
 from vidsearch.models.pack_toml import PACK_TOML, describe_file, verify_pack, write_pack
-from vidsearch.storage.files import unicode_alias
+from vidsearch.storage.files import folder_mode, unicode_alias
 from vidsearch.text.json_text import json_text
 from vidsearch.text.printable import printable
 
@@ -145,7 +145,7 @@ def export_pack(run: Path, out: Path, options: ExportOptions | None = None) -> E
             report = _write_pack(
                 folder, name, backbone, (training, held_out), len(identities), settings
             )
-        staged.chmod(0o755)
+        staged.chmod(folder_mode())  # mkdtemp gives access to this user only
         staged.rename(out)
     except BaseException:
         shutil.rmtree(staged, ignore_errors=True)

@@ -7,13 +7,24 @@ export default function ({ data, parentElement, setTriggerValue }) {
     root.innerHTML = data.html;
     if (focusedData) restoreFocus(root, focusedData);
     for (const video of root.querySelectorAll("video[data-start]")) startVideo(video);
+    for (const image of root.querySelectorAll(".sides img")) {
+      image.addEventListener("error", () => image.replaceWith(image.alt + ": no image"));
+    }
+    followFilm(root, Number(data.offset || 0));
   }
   root.onkeydown = moveAlongTimeline;
   root.onclick = (event) => {
     const button = event.target.closest("[data-act]");
     if (!button) return;
     const video = root.querySelector("video");
+    if (button.dataset.act === "open") {
+      // Another clip must be cut: the film of this one goes before face and figures change.
+      emptyPlayer(root);
+      showMoment(root, button.dataset.track);
+    }
     if (button.dataset.act === "seek" && video) {
+      showMoment(root, button.dataset.track);
+      video.classList.add("moving"); // the old picture does not stay beside the new face
       video.currentTime = Number(button.dataset.at) - Number(data.offset || 0);
       video.play().catch(() => {});
       return;
@@ -60,10 +71,15 @@ function moveAlongTimeline(event) {
 
 function startVideo(video) {
   const startS = Number(video.dataset.start);
+  video.classList.add("moving");
+  for (const event of ["seeked", "playing", "error"]) {
+    video.addEventListener(event, () => video.classList.remove("moving"));
+  }
   video.addEventListener(
     "loadedmetadata",
     () => {
       video.currentTime = startS;
+      video.dataset.started = "true";
       video.play().catch(() => {});
     },
     { once: true }
@@ -71,4 +87,68 @@ function startVideo(video) {
   video.addEventListener("error", () => {
     video.parentElement.querySelector(".player-error").hidden = false;
   });
+}
+
+// Seconds by which a film may stand outside the appearance beside it: seeking is not exact.
+const TOLERANCE_S = 0.3;
+
+// Keep face and figures, the mark on the timeline and the film at one appearance.
+function followFilm(root, offsetS) {
+  const view = root.querySelector(".film-view");
+  const video = view?.querySelector("video");
+  if (!video) return;
+  const strip = view.querySelector(".strip");
+  const playhead = strip?.appendChild(document.createElement("span"));
+  if (playhead) playhead.className = "playhead";
+  const panels = [...view.querySelectorAll("section[data-moment]")];
+  const follow = () => {
+    // Until the first seek is done, the film stands at its beginning.
+    if (video.seeking || !video.dataset.started) return;
+    const atS = video.currentTime + offsetS;
+    if (playhead) playhead.style.left = `${(100 * atS) / Number(strip.dataset.length)}%`;
+    const holds = (panel) =>
+      Number(panel.dataset.start) - TOLERANCE_S <= atS && atS <= Number(panel.dataset.end) + TOLERANCE_S;
+    const shown = panels.find((panel) => panel.dataset.moment === view.dataset.shown);
+    const next = shown && holds(shown) ? shown : bestOf(view, panels.filter(holds));
+    if (next && next !== shown) showMoment(root, next.dataset.moment);
+    view.querySelector(".outside").hidden = Boolean(next);
+    for (const panel of panels) panel.classList.toggle("faint", !next);
+  };
+  for (const event of ["timeupdate", "seeked"]) video.addEventListener(event, follow);
+  video.addEventListener("seeking", () => panels.forEach((panel) => panel.classList.add("faint")));
+}
+
+// The appearance on top of the timeline, as a click at this time would choose it.
+function bestOf(view, panels) {
+  const weight = (panel) =>
+    Number(view.querySelector(`.bar[data-track="${CSS.escape(panel.dataset.moment)}"]`)?.style.zIndex || 0);
+  return panels.sort((a, b) => weight(b) - weight(a))[0];
+}
+
+function showMoment(root, track) {
+  const view = root.querySelector(".film-view");
+  if (!view) return;
+  view.dataset.shown = track;
+  for (const part of view.querySelectorAll("[data-moment]")) {
+    part.hidden = part.dataset.moment !== track;
+    part.classList.remove("faint");
+  }
+  view.querySelector(".outside").hidden = true;
+  for (const bar of view.querySelectorAll(".bar")) {
+    const now = bar.dataset.track === track;
+    bar.classList.toggle("now", now);
+    if (now) bar.setAttribute("aria-current", "true");
+    else bar.removeAttribute("aria-current");
+  }
+}
+
+function emptyPlayer(root) {
+  const video = root.querySelector("video");
+  if (!video) return;
+  video.pause();
+  const empty = document.createElement("div");
+  empty.className = "player preparing";
+  empty.setAttribute("role", "status");
+  empty.textContent = root.querySelector(".film-view").dataset.preparing;
+  video.replaceWith(empty);
 }

@@ -175,7 +175,7 @@ def _verdict_buttons(track_id: str, marks: Marks) -> str:
         name = text(marks.target.name)
         about = (
             f'<p class="target"><span class="target-face" aria-hidden="true"></span>'
-            f"<span>Is this <b><bdi>{name}</bdi></b>?</span></p>"
+            f"<span>Is this <strong><bdi>{name}</bdi></strong>?</span></p>"
         )
         off, same, different = "", f"Same: this is {name}", f"Not: this is not {name}"
     return (
@@ -271,12 +271,3 @@ def chooser(tracks: Sequence[tuple[str, bytes | None, str]], chosen: Collection[
 
 def _aria_boolean(value: bool) -> str:
     return "true" if value else "false"
-
-
-def player(key: str, at_s: float, label: str) -> str:
-    """Return a player of the video behind a key, started at a time in seconds."""
-    return (
-        f'<video class="player" controls playsinline preload="auto" src="/video/{text(key)}" '
-        f'data-start="{at_s:.3f}" aria-label="{text(label)}"></video>'
-        '<p class="player-error" role="alert" hidden>The browser cannot play this video.</p>'
-    )

@@ -56,7 +56,7 @@ def timeline(
     Args:
         bars: Bars of one video.
         duration_s: Length of the video, seconds; None gives no timeline.
-        act: Action of the buttons: ``play`` or ``seek``.
+        act: Action of the buttons: ``play``, ``seek`` or ``open``.
         name: File name of the video, for screen readers.
         playing: Id of the track being played.
     """
@@ -82,7 +82,8 @@ def timeline(
     title = f"Timeline of {name}" if name else "Timeline"
     group = f"{title}, {counted(len(bars), 'appearance')}"
     return (
-        f'<div class="strip" role="group" aria-label="{text(group)}">{"".join(buttons)}</div>'
+        f'<div class="strip" role="group" aria-label="{text(group)}" data-length="{length:.3f}">'
+        f"{''.join(buttons)}</div>"
         f'<p class="ends" aria-hidden="true"><span>{clock(0)}</span>'
         f"<span>{clock(length)}</span></p>"
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import streamlit as st
 
@@ -76,7 +77,7 @@ def show_target(
             return None
         target = _portrait(verdicts, question.person, face)
         with st.container(horizontal=True, vertical_alignment="center"):
-            st.html(person_card(target))
+            st.html(person_card(replace(target, note=f"Verdicts go to this person; {target.note}")))
             with st.popover("Somebody else", icon=":material/switch_account:"):
                 _choose_somebody(verdicts, elements)
         if not is_new(question.person):
@@ -89,9 +90,9 @@ def show_target(
 
 def _portrait(verdicts: Judgements, person: str, face: bytes | None) -> Portrait:
     if is_new(person):
-        return Portrait(NEW_NAME, "Verdicts go to a new person, not named yet", face)
+        return Portrait(NEW_NAME, "new, not named yet", face)
     found = portrait(catalog(), verdicts, person)
-    return Portrait(found.name, f"Verdicts go to this person, {found.note}", found.jpeg or face)
+    return Portrait(found.name, found.note, found.jpeg if found.jpeg is not None else face)
 
 
 def _ask(

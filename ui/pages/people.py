@@ -79,12 +79,14 @@ def _show_appearances(name: str, cards: Sequence[TrackCard]) -> None:
     pressed = clickable(appearances(cards, durations), "appearances")
     card = next((c for c in cards if pressed and c.track_id == pressed.get("track")), None)
     if card is not None:
-        bars = bars_of_cards([c for c in cards if c.video_id == card.video_id])
+        film = [c for c in cards if c.video_id == card.video_id]
         facts = (f"{name}, confirmed",)
-        moment = Moment(
-            card.track_id, card.video, card.span, card.best_s, card.box_xyxy, facts, card.read
+        moments = [
+            Moment(c.track_id, c.video, c.span, c.best_s, c.box_xyxy, facts, c.read) for c in film
+        ]
+        play_moment(
+            moments[film.index(card)], bars_of_cards(film), durations.get(card.video_id), moments
         )
-        play_moment(moment, bars, durations.get(card.video_id))
 
 
 def _person_actions(verdicts: Judgements, person: str, cards: Sequence[TrackCard]) -> None:

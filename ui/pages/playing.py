@@ -9,16 +9,18 @@ from pathlib import PurePath
 import streamlit as st
 
 from ui.components.clickable import clickable
-from ui.components.context import cutter, errors_shown
-from ui.components.markup import markdown, player
+from ui.components.context import cutter, errors_shown, settings
+from ui.components.player import Panel, empty_player, player, player_view
 from ui.components.timeline import Bar, bars_of, timeline
-from ui.service.media_tokens import MEDIA_TOKENS
+from ui.service.allowed_folders import require_playable
+from ui.service.clip_cache import PlayerSource
+from ui.service.media_tokens import MEDIA_TOKENS, STILL_TOKENS, ServedStill
 from vidsearch.datatypes import Hit, TimeSpan, Vector
 from vidsearch.read_options import DEFAULT_READ, ReadOptions
 from vidsearch.results.result import SearchResult
 from vidsearch.results.words import clock, confidence_number, confidence_word
-from vidsearch.text.html import text
-from vidsearch.video.stills import draw_boxes, jpeg, still
+
+_TRACK = "player_track"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -44,36 +46,63 @@ class Moment:
     read: ReadOptions = DEFAULT_READ
 
 
-def play(hit: Hit, of_video: Sequence[Hit], result: SearchResult) -> None:
+def play(hit: Hit, of_video: Sequence[Hit], result: SearchResult, owners: dict[str, str]) -> None:
     """Open the player at a hit.
 
     Args:
         hit: Hit at which to start.
         of_video: All hits of the same video, for the timeline.
         result: Search result with these hits.
+        owners: Name of the person whom each track shows.
     """
+    moments = [_moment_of_hit(other, owners) for other in of_video]
+    start = next(moment for moment in moments if moment.track_id == hit.track_id)
+    play_moment(start, bars_of(of_video), result.durations_s.get(hit.video_id), moments)
+
+
+def _moment_of_hit(hit: Hit, owners: dict[str, str]) -> Moment:
+    owner = owners.get(hit.track_id, hit.person)
     facts = (
         f"{confidence_word(hit.confidence)}, {confidence_number(hit.confidence)}",
         f"similarity {hit.similarity:.3f}",
-        *((hit.person,) if hit.person is not None else ()),
+        *((owner,) if owner is not None else ()),
     )
-    moment = Moment(hit.track_id, hit.video, hit.span, hit.best_s, hit.box_xyxy, facts, hit.read)
-    play_moment(moment, bars_of(of_video), result.durations_s.get(hit.video_id))
+    return Moment(hit.track_id, hit.video, hit.span, hit.best_s, hit.box_xyxy, facts, hit.read)
 
 
-def play_moment(moment: Moment, bars: Sequence[Bar], duration_s: float | None) -> None:
-    """Open the player at a moment, with the timeline of its video."""
-    _dialog(moment, tuple(bars), duration_s)
+def play_moment(
+    moment: Moment,
+    bars: Sequence[Bar],
+    duration_s: float | None,
+    moments: Sequence[Moment] = (),
+) -> None:
+    """Open the player at a moment, with the timeline of its video.
+
+    Args:
+        moment: Moment at which to start.
+        bars: Bars of the timeline.
+        duration_s: Length of the video, seconds, if it is known.
+        moments: Moments of the bars; empty: the first moment only.
+    """
+    st.session_state[_TRACK] = moment.track_id
+    _dialog(tuple(moments) if moments else (moment,), tuple(bars), duration_s)
 
 
 @st.dialog("Playing", width="large")
-def _dialog(moment: Moment, bars: tuple[Bar, ...], duration_s: float | None) -> None:
+def _dialog(moments: tuple[Moment, ...], bars: tuple[Bar, ...], duration_s: float | None) -> None:
+    track_id = st.session_state.get(_TRACK)
+    moment = next((m for m in moments if m.track_id == track_id), moments[0])
+    roots = settings().roots
     name = PurePath(moment.video).name
-    st.markdown(
-        f"**{markdown(name)}** from {clock(moment.span.start_s)} to {clock(moment.span.end_s)}"
-    )
+    panels = [_panel(other, roots) for other in moments]
+    # One element that is replaced as a whole: nothing of an earlier film stays beside this one.
+    slot = st.empty()
     with errors_shown():
-        with st.spinner("Preparing the video ..."):
+        require_playable(moment.video, roots)
+        with slot:
+            view = player_view(name, empty_player(), "", panels, moment.track_id)
+            clickable(view, f"preparing-{moment.track_id}")
+        try:
             playing = cutter().play(
                 moment.video,
                 moment.span.start_s,
@@ -81,23 +110,47 @@ def _dialog(moment: Moment, bars: tuple[Bar, ...], duration_s: float | None) -> 
                 moment.read,
                 best_s=moment.best_s,
             )
-        keys: dict[str, str] = st.session_state.setdefault("media_keys", {})
-        key = keys.get(str(playing.served.path))
-        if key is None or MEDIA_TOKENS.find(key) is None:
-            key = keys[str(playing.served.path)] = MEDIA_TOKENS.put(playing.served)
-        bars_html = (
-            "" if playing.clip else timeline(bars, duration_s, "seek", name, moment.track_id)
+        except Exception:
+            slot.empty()
+            raise
+        act = "open" if playing.clip else "seek"
+        strip = timeline(bars, duration_s, act, name, moment.track_id)
+        film = player(_film_key(playing), playing.at_s, f"{name} from {clock(moment.span.start_s)}")
+        note = (
+            f"A clip that starts at {clock(playing.offset_s)} of the video: browsers cannot play "
+            "this file directly."
+            if playing.clip
+            else ""
         )
-        label = f"{name} from {clock(moment.span.start_s)}"
-        video, side_column = st.columns([2, 1], gap="medium")
-        with video:
-            clickable(player(key, playing.at_s, label) + bars_html, f"player-{moment.track_id}")
-            if playing.clip:
-                st.caption(
-                    f"A clip that starts at {clock(playing.offset_s)} of the video: "
-                    "browsers cannot play this file directly."
-                )
-        with side_column:
-            image = draw_boxes(still(moment.video, moment.best_s, moment.read), [moment.box_xyxy])
-            st.image(jpeg(image), caption=f"Best face at {clock(moment.best_s)}", width="stretch")
-            st.html(f'<p class="vs-facts">{"<br>".join(map(text, moment.facts))}</p>')
+        with slot:
+            view = player_view(name, film, strip, panels, moment.track_id, note)
+            pressed = clickable(view, f"player-{moment.track_id}", offset=playing.offset_s)
+        if pressed is not None and pressed.get("act") == "open":
+            st.session_state[_TRACK] = pressed["track"]
+            st.rerun(scope="fragment")
+
+
+def _film_key(playing: PlayerSource) -> str:
+    keys: dict[str, str] = st.session_state.setdefault("media_keys", {})
+    path = str(playing.served.path)
+    key = keys.get(path)
+    if key is None or MEDIA_TOKENS.find(key) is None:
+        key = keys[path] = MEDIA_TOKENS.put(playing.served)
+    return key
+
+
+def _panel(moment: Moment, roots: tuple[str, ...]) -> Panel:
+    keys: dict[str, str] = st.session_state.setdefault("still_keys", {})
+    key = keys.get(moment.track_id)
+    served = STILL_TOKENS.find(key) if key is not None else None
+    if key is None or served is None or served.video != moment.video:
+        still = ServedStill(moment.video, moment.best_s, moment.box_xyxy, moment.read, roots)
+        key = keys[moment.track_id] = STILL_TOKENS.put(still)
+    return Panel(
+        moment.track_id,
+        moment.span.start_s,
+        moment.span.end_s,
+        moment.best_s,
+        key,
+        moment.facts,
+    )

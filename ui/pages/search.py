@@ -229,7 +229,9 @@ def _perform_action(pressed: dict[str, str] | None, answer: JudgedResult, query:
         return
     act, person = pressed["act"], query.question.person
     if act == "play":
-        play(hit, [other for other in hits if other.video_id == hit.video_id], answer.result)
+        # Copies of a video at several paths are films of their own.
+        film = [h for h in hits if (h.video_id, h.video) == (hit.video_id, hit.video)]
+        play(hit, film, answer.result, _owners(query.verdicts))
     elif act == "more":
         search_more(query.verdicts, person, hit)
     elif act in {"same", "not"} and person is not None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import hmac
+import math
 import re
 import secrets
 import time
@@ -18,6 +19,7 @@ from starlette.requests import HTTPConnection, Request
 from starlette.responses import HTMLResponse, PlainTextResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from ui.server.attempts import Attempts
 from ui.service.settings import UiSettings, is_local
 
 SIGNED_IN_S = 12 * 3600
@@ -30,7 +32,7 @@ _FORM_BYTES, _FORM_S = 4096, 10.0
 _PUBLIC_PATHS = {"/_stcore/health"}
 _SAFE_METHODS = {"GET", "HEAD", "OPTIONS"}
 _OIDC_PROTECTED = re.compile(
-    r"/(media|video|_stcore/(upload_file|metrics|agent|bidi-components))(/|$)"
+    r"/(media|video|still|_stcore/(upload_file|metrics|agent|bidi-components))(/|$)"
 )
 """Paths closed to visitors who have not signed in with OIDC; the sign-in page needs all others."""
 
@@ -60,6 +62,7 @@ class AuthMiddleware:
         has_signed_in: Callable[[Mapping[str, str]], bool],
     ) -> None:
         self._app, self._settings, self._has_signed_in = app, settings, has_signed_in
+        self._attempts = Attempts()
         self._secret = secrets.token_bytes(32)
         self._cookie = f"vidsearch_{settings.port}"
 
@@ -118,14 +121,28 @@ class AuthMiddleware:
         if scope["type"] == "websocket" or scope["method"] not in {"GET", "HEAD", "POST"}:
             return PlainTextResponse("Sign in first.", status_code=401)
         if scope["method"] == "POST":
-            if self._settings.admits(await _submitted_token(Request(scope, receive))):
-                return self._signed_in_redirect(scope)
-            await asyncio.sleep(GUESS_S)
-            return _page("The token is wrong.")
+            return await self._check_token(scope, await _submitted_token(Request(scope, receive)))
         accepts = HTTPConnection(scope).headers.get("accept", "")
         if "text/html" in accepts:
             return _page("")
         return PlainTextResponse("Sign in first.", status_code=401)
+
+    async def _check_token(self, scope: Scope, token: str) -> Response:
+        # Nothing is awaited between the limit and the count, so parallel guesses are counted too.
+        client = scope.get("client")
+        address = str(client[0]) if client else "unknown"
+        wait_s = self._attempts.wait_s()
+        if wait_s > 0:
+            self._attempts.refused(address)
+            page = _page(f"Too many wrong tokens. Try again in {math.ceil(wait_s)} seconds.", 429)
+            page.headers["Retry-After"] = str(math.ceil(wait_s))
+            return page
+        if self._settings.admits(token):
+            self._attempts.accepted(address)
+            return self._signed_in_redirect(scope)
+        self._attempts.rejected(address)
+        await asyncio.sleep(GUESS_S)
+        return _page("The token is wrong.")
 
     def _signed_in_redirect(self, scope: Scope) -> Response:
         # Redirect to a page of this app only, never to a target of the caller's choice.
@@ -178,10 +195,10 @@ async def _submitted_token(request: Request) -> str:
     return parse_qs(content.decode("utf-8", "replace")).get("token", [""])[0]
 
 
-def _page(error: str) -> Response:
+def _page(error: str, status: int = 401) -> Response:
     page = files("ui.server").joinpath("sign_in.html").read_text(encoding="utf-8")
     content = page.replace("{error}", escape(error))
-    return HTMLResponse(content, status_code=401, headers={"Cache-Control": "no-store"})
+    return HTMLResponse(content, status_code=status, headers={"Cache-Control": "no-store"})
 
 
 def _with_headers(send: Send) -> Send:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from ui.service.jobs import inside_roots
+from ui.service.jobs import inside_roots, is_inside
 from vidsearch.errors import ConfigError
 from vidsearch.text.printable import printable
-from vidsearch.video.source import is_remote
+from vidsearch.video.source import is_remote, local_path
 
 DEFAULTS = ("reports", "runs")
 """Folders beside the catalog and in the working directory that may always be opened."""
@@ -53,7 +53,7 @@ def folders_with(file: str, allowed: Sequence[str]) -> tuple[Path, ...]:
         visited += 1
         try:
             entries = list(folder.iterdir())
-            if (folder / file).is_file():
+            if (folder / file).is_file() and not (folder / file).is_symlink():
                 found[folder] = (folder / file).stat().st_mtime
             searched = [e for e in entries if not e.name.startswith(".") and not e.is_symlink()]
             if depth < _MAX_DEPTH:
@@ -61,6 +61,37 @@ def folders_with(file: str, allowed: Sequence[str]) -> tuple[Path, ...]:
         except OSError:
             continue  # removed meanwhile, or not readable
     return tuple(sorted(found, key=lambda folder: (-found[folder], str(folder))))
+
+
+def require_playable(uri: str, roots: Sequence[str]) -> None:
+    """Raise if the path of a video begins in an allowed folder and leads out of it.
+
+    Such a path has a link or ``..`` in it. Videos that were indexed from other folders, which the
+    app's pages cannot do, are shown. A file that is missing is not refused here.
+
+    Args:
+        uri: Path or URI of the video.
+        roots: Folders given when the app was started.
+
+    Raises:
+        ConfigError: The path leads out of the folders.
+    """
+    if not roots or is_remote(uri):
+        return
+    path = local_path(uri)
+    try:
+        # The parts of the path as they are written, then the file that it really names.
+        begins_inside = is_inside(path.absolute(), roots)
+        leads_out = begins_inside and not is_inside(path.resolve(strict=True), roots)
+    except FileNotFoundError:
+        return
+    except (OSError, ValueError, RuntimeError):
+        leads_out = True
+    if leads_out:
+        raise ConfigError(
+            f"'{printable(uri)}' leads out of the folders of --root "
+            f"({printable(', '.join(roots))}); start the app with --root for its real folder too"
+        )
 
 
 def checked_folder(folder: str, allowed: Sequence[str]) -> Path:

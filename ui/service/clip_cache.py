@@ -42,7 +42,7 @@ class ClipCutter:
     """
 
     def __init__(self, capacity: int = CLIPS_IN_CACHE) -> None:
-        self._folder = private_folder()
+        self._folder = private_folder().resolve()
         self._capacity = capacity
         self._lock = threading.Lock()
         self._clips: OrderedDict[tuple[str, int, ReadOptions, float | None], tuple[Path, float]] = (
@@ -72,7 +72,8 @@ class ClipCutter:
         """
         media_type = browser_media_type(uri, read)
         if media_type is not None:
-            return PlayerSource(ServedFile(local_path(uri), media_type), start_s, 0.0, clip=False)
+            file = ServedFile(local_path(uri).resolve(), media_type)
+            return PlayerSource(file, start_s, 0.0, clip=False)
         key = (uri, round(start_s * 10), read, best_s)
         with self._lock:
             if key not in self._clips:

@@ -102,9 +102,36 @@ def inside_roots(folder: str, roots: Sequence[str]) -> Path:
         resolved = find_file(local_path(folder)).resolve(strict=True)
     except (OSError, ValueError, RuntimeError) as error:
         raise outside from error
-    if not resolved.is_dir() or not any(resolved.is_relative_to(root) for root in allowed):
+    if not resolved.is_dir() or not is_inside(resolved, roots):
         raise outside
     return resolved
+
+
+def is_inside(path: Path, roots: Sequence[str]) -> bool:
+    """Return True if a path, or a folder that it names, is one of the roots.
+
+    Folders are compared by their identity on the disk, so that upper and lower case, and two names
+    of one folder, make no difference.
+
+    Args:
+        path: Path whose folders are compared as they are written.
+        roots: Folders.
+    """
+    folders = set()
+    for root in roots:
+        try:
+            status = Path(root).stat()
+        except (OSError, ValueError):
+            continue  # removed meanwhile: nothing is inside
+        folders.add((status.st_dev, status.st_ino))
+    for folder in (path, *path.parents):
+        try:
+            status = folder.stat()
+        except (OSError, ValueError):
+            return False
+        if (status.st_dev, status.st_ino) in folders:
+            return True
+    return False
 
 
 class Indexers:
@@ -132,6 +159,7 @@ class Indexers:
             "index",
             catalog.uri,
             str(path),
+            *(f"--within={Path(root).resolve()}" for root in roots),
         ]
         child = subprocess.Popen(  # noqa: S603
             command,

@@ -1,4 +1,4 @@
-"""Media files that the browser may fetch, each behind an unguessable key."""
+"""Media that the browser may fetch, each behind an unguessable key."""
 
 from __future__ import annotations
 
@@ -7,8 +7,15 @@ import threading
 from collections import OrderedDict
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Generic, TypeVar
+
+from vidsearch.datatypes import Vector
+from vidsearch.read_options import ReadOptions
 
 MAX_KEYS = 2000
+MAX_STILLS = 20_000
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,8 +26,27 @@ class ServedFile:
     kind: str
 
 
-class MediaTokens:
-    """Unguessable keys of files; the oldest keys expire.
+@dataclass(frozen=True, slots=True, eq=False)
+class ServedStill:
+    """Frame of a video with the box of a face, drawn when the browser asks for it.
+
+    Attributes:
+        video: Path or URI of the video.
+        time_s: Time of the frame, seconds.
+        box_xyxy: (4,) float32 xyxy of the face, pixels.
+        read: Options with which the video is opened.
+        roots: Folders in which the video must lie; empty: anywhere.
+    """
+
+    video: str
+    time_s: float
+    box_xyxy: Vector
+    read: ReadOptions
+    roots: tuple[str, ...] = ()
+
+
+class MediaTokens(Generic[T]):
+    """Unguessable keys of media; the oldest keys expire.
 
     A key is made only in a signed-in session, for a video of the catalog or a clip of it, so that
     no request can name a path.
@@ -29,10 +55,10 @@ class MediaTokens:
     def __init__(self, size: int = MAX_KEYS) -> None:
         self._size = size
         self._lock = threading.Lock()
-        self._files: OrderedDict[str, ServedFile] = OrderedDict()
+        self._files: OrderedDict[str, T] = OrderedDict()
 
-    def put(self, served: ServedFile) -> str:
-        """Return a new key for a file."""
+    def put(self, served: T) -> str:
+        """Return a new key."""
         key = secrets.token_urlsafe(32)
         with self._lock:
             self._files[key] = served
@@ -40,10 +66,11 @@ class MediaTokens:
                 self._files.popitem(last=False)
         return key
 
-    def find(self, key: str) -> ServedFile | None:
-        """Return the file of a key, or None."""
+    def find(self, key: str) -> T | None:
+        """Return the medium of a key, or None."""
         with self._lock:
             return self._files.get(key)
 
 
-MEDIA_TOKENS = MediaTokens()
+MEDIA_TOKENS: MediaTokens[ServedFile] = MediaTokens()
+STILL_TOKENS: MediaTokens[ServedStill] = MediaTokens(MAX_STILLS)

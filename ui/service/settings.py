@@ -49,8 +49,8 @@ class UiSettings:
         if not is_local(self.address) and self.token is None and not self.oidc:
             raise ConfigError(
                 f"--address {self.address} opens the app to other machines, and the archive holds "
-                f"faces: pass --token with a secret of {MIN_TOKEN_LENGTH} characters or more, or "
-                "--oidc"
+                f"faces: pass --token-file with a secret of {MIN_TOKEN_LENGTH} characters or more, "
+                "or --oidc"
             )
 
     def admits(self, token: str) -> bool:

@@ -338,7 +338,8 @@ def _create_tables(root: StoragePath, meta: CatalogMeta, options: dict[str, str]
             "name a new or an empty folder for the catalog"
         )
     if root.path is not None:
-        root.path.mkdir(parents=True, exist_ok=True)
+        # A catalog holds faces: a new folder is for its owner only, an existing one keeps its mode.
+        root.path.mkdir(mode=0o700, parents=True, exist_ok=True)
     for name, schema in schemas.items():
         Table(root, name, options).create(schema)
     root.child(META_NAME).write_once(meta.to_bytes())

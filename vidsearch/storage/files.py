@@ -106,6 +106,13 @@ def _create_from(temporary: Path, path: Path, content: bytes) -> None:
                 raise
 
 
+def folder_mode() -> int:
+    """Return the mode of a new folder under the user's umask."""
+    mask = os.umask(0)
+    os.umask(mask)
+    return 0o777 & ~mask
+
+
 def temporary_path(path: Path) -> Path:
     """Return a new name that matches ``TEMPORARY_FILES``, in the folder of ``path``."""
     return neighbour(path, beginning=".", ending=f".{secrets.token_hex(8)}.part")

@@ -12,7 +12,7 @@ from vidsearch.text.names import composed, is_unicode
 from vidsearch.text.printable import printable
 from vidsearch.video.discovery.account import Discovery, Scope, SourceFailure, Tally
 from vidsearch.video.discovery.entries import Entry, EntryKind, VideoSource
-from vidsearch.video.discovery.exclusion import Exclusion
+from vidsearch.video.discovery.exclusion import OUTSIDE_RULE, Exclusion
 from vidsearch.video.discovery.lists import existing_path, read_list
 from vidsearch.video.discovery.local import WILDCARDS, FolderSearch, absolute, named_file
 from vidsearch.video.discovery.remote import search_remote
@@ -23,7 +23,9 @@ __all__ = ["Discovery", "VideoSource", "discover"]
 _FOUND = frozenset({EntryKind.VIDEO, EntryKind.REPEATED})
 
 
-def discover(sources: Iterable[str], exclude: Iterable[str] = ()) -> Discovery:
+def discover(
+    sources: Iterable[str], exclude: Iterable[str] = (), within: Iterable[str] = ()
+) -> Discovery:
     """Return the video files that the sources name, and an account of every other entry.
 
     A source without videos does not end the search: it is a failure of the result.
@@ -40,11 +42,13 @@ def discover(sources: Iterable[str], exclude: Iterable[str] = ()) -> Discovery:
             - ``@list`` is a text file with one name per line; see ``discovery.lists.read_list``.
         exclude: Globs of names and paths to leave out; see ``discovery.exclusion.Exclusion``. A
             file or folder that is named itself is not excluded.
+        within: Folders that no link, list or name may lead out of; empty: anywhere.
 
     Raises:
         ConfigError: A glob of ``exclude`` is empty.
     """
-    exclusion = Exclusion(tuple(exclude))
+    folders = tuple(os.path.realpath(folder) for folder in within)
+    exclusion = Exclusion(tuple(exclude), folders)
     search = _Search(exclusion, FolderSearch(exclusion))
     videos: dict[str, VideoSource] = {}
     spelled: dict[str, str] = {}  # path with composed letters -> path of the first such file
@@ -56,7 +60,9 @@ def discover(sources: Iterable[str], exclude: Iterable[str] = ()) -> Discovery:
         failed: list[SourceFailure] = []
         for entry in search.checked(source):
             counted = entry
-            if entry.video is not None:
+            if entry.video is not None and exclusion.leads_out(entry.real):
+                counted = Entry(EntryKind.EXCLUDED, entry.uri, OUTSIDE_RULE)
+            elif entry.video is not None:
                 first = spelled.setdefault(composed(entry.real), entry.real)
                 if entry.real in videos or _is_same_file(first, entry.real):
                     counted = replace(entry, kind=EntryKind.REPEATED)
@@ -106,6 +112,8 @@ class _Search:
 
     def _expand(self, source: str, list_line: str) -> Iterator[Entry]:
         if is_remote(source):
+            if self.exclusion.within:
+                raise VideoOpenError(f"'{printable(source)}' lies outside the folders of --within")
             return search_remote(source, self.exclusion)
         path = existing_path(local_path(source))
         if path is not None:
@@ -121,6 +129,8 @@ class _Search:
 
     def _expand_path(self, path: Path, source: str) -> Iterator[Entry]:
         name = absolute(path)
+        if self.exclusion.leads_out(os.path.realpath(name)):
+            raise VideoOpenError(f"'{printable(source)}' lies outside the folders of --within")
         try:
             if path.is_dir():
                 yield from self.folders.folder(name)

@@ -45,6 +45,16 @@ def test_a_face_of_several_is_chosen_and_its_video_plays_by_range(
     assert state["failed"] is None
     assert state["at"] > 0
     assert any(re.match(r"bytes 0-\d+/\d+", content_range) for content_range in ranges)
+    screen.close_player()
+    # Another bar: face and figures beside the film are those of the appearance that plays.
+    screen.least_confidence()
+    state = screen.play(0)
+    first = screen.beside_the_film()
+    other = screen.press_another_bar()
+    assert other["track"] != first["track"]
+    assert other["face"] != first["face"]
+    assert float(other["start"]) - 0.3 <= other["at"] <= float(other["end"]) + 1.5
+    assert screen.page.get_by_role("dialog").locator("section:visible").count() == 1
 
 
 def test_a_search_keeps_to_some_videos_when_the_box_is_closed_again(

@@ -18,9 +18,9 @@ from ui.components.markup import (
     image_element,
     markdown,
     photo_with_faces,
-    player,
     results,
 )
+from ui.components.player import player
 from vidsearch.datatypes import Hit, TimeSpan
 from vidsearch.results.result import Coverage, SearchResult
 from vidsearch.search.query import QueryFace

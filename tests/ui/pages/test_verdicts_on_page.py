@@ -81,7 +81,7 @@ def test_a_new_photo_takes_no_name_over(page: Page, catalog: Catalog) -> None:
     ((ada, _),) = judgements(catalog).names.items()
     page.app.text_input(key=f"rename-{ada}-Unnamed person 1").input("Ada").run()
     assert judgements(catalog).names == {ada: "Ada"}
-    assert "Is this <b><bdi>Ada</bdi></b>?" in page.html
+    assert "Is this <strong><bdi>Ada</bdi></strong>?" in page.html
     # A photo of somebody else: nothing goes to Ada until that is said.
     page.give("astronaut", "red-shirt")
     assert page.asks()
@@ -91,7 +91,7 @@ def test_a_new_photo_takes_no_name_over(page: Page, catalog: Catalog) -> None:
     page.press("same", only_hit(page))
     assert judgements(catalog).confirmed(ada) == (astronaut,)
     page.give("astronaut")
-    assert "Is this <b><bdi>Ada</bdi></b>?" in page.html
+    assert "Is this <strong><bdi>Ada</bdi></strong>?" in page.html
 
 
 def test_a_known_face_is_recognised_and_its_track_is_not_taken(

@@ -23,6 +23,7 @@ PATHS = (
     "/people",
     "/media/abc",
     "/video/abc",
+    "/still/abc",
     "/static/js/index.js",
     "/_stcore/metrics",
     "/_stcore/host-config",

@@ -6,15 +6,17 @@ import asyncio
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from starlette.routing import Route, Router
 from starlette.types import Message
 
-from ui.server.serve import video
-from ui.service.media_tokens import MEDIA_TOKENS, ServedFile
+from ui.server.serve import best_face, video
+from ui.service.media_tokens import MEDIA_TOKENS, STILL_TOKENS, ServedFile, ServedStill
+from vidsearch.read_options import DEFAULT_READ
 
 CONTENT = bytes(range(200))
-ROUTER = Router([Route("/video/{key}", video)])
+ROUTER = Router([Route("/video/{key}", video), Route("/still/{key}", best_face)])
 
 
 @pytest.fixture
@@ -97,3 +99,29 @@ def test_a_file_that_was_removed_is_not_found(key: str) -> None:
 
 def test_nothing_is_written_over_http(key: str) -> None:
     assert get(f"/video/{key}", method="PUT")[0] == 405
+
+
+def test_a_file_that_became_a_link_is_not_served(key: str, tmp_path: Path) -> None:
+    served = MEDIA_TOKENS.find(key)
+    assert served is not None
+    (tmp_path / "secret.mp4").write_bytes(b"secret")
+    served.path.unlink()
+    served.path.symlink_to(tmp_path / "secret.mp4")
+    assert get(f"/video/{key}")[::2] == (404, b"not found")
+
+
+def test_the_best_face_is_drawn_for_its_key_only(made: Path, tmp_path: Path) -> None:
+    film = made / "archive" / "sub" / "two.mp4"
+    box = np.array([10, 10, 50, 50], np.float32)
+    key = STILL_TOKENS.put(ServedStill(str(film), 0.5, box, DEFAULT_READ))
+    status, headers, body = get(f"/still/{key}")
+    assert (status, headers["content-type"], body[:2]) == (200, "image/jpeg", b"\xff\xd8")
+    assert headers["cache-control"] == "private, no-store"
+    assert get("/still/unknown")[::2] == (404, b"not found")
+    assert get(f"/video/{key}")[0] == 404
+    link = tmp_path / "link.mp4"
+    link.symlink_to(film)
+    still = ServedStill(str(link), 0.5, box, DEFAULT_READ, (str(tmp_path),))
+    status, _, body = get(f"/still/{STILL_TOKENS.put(still)}")
+    assert status == 404
+    assert b"leads out of the folders" in body

@@ -8,7 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from ui.service.allowed_folders import checked_folder, folders_with, readable_folders
+from ui.service.allowed_folders import (
+    checked_folder,
+    folders_with,
+    readable_folders,
+    require_playable,
+)
 from vidsearch.errors import ConfigError
 
 NAME = "metrics.json"
@@ -99,3 +104,45 @@ def test_an_unreadable_folder_is_one_line(tmp_path: Path, monkeypatch: pytest.Mo
     monkeypatch.setattr(Path, "iterdir", refuse)  # root, who may run the tests, reads every folder
     with pytest.raises(ConfigError, match=r"cannot be read \(Permission denied\)"):
         checked_folder(str(tmp_path), [str(tmp_path)])
+
+
+def test_a_link_to_a_report_elsewhere_is_not_listed(tmp_path: Path) -> None:
+    root, outside = tmp_path / "root" / "run", put(tmp_path / "outside")
+    root.mkdir(parents=True)
+    (root / NAME).symlink_to(outside / NAME)
+    assert folders_with(NAME, [str(tmp_path / "root")]) == ()
+
+
+def test_a_film_behind_a_link_out_of_the_root_is_not_played(tmp_path: Path) -> None:
+    root, outside = tmp_path / "root", tmp_path / "outside"
+    for folder in (root / "in", outside):
+        folder.mkdir(parents=True)
+        (folder / "film.mp4").write_bytes(b"film")
+    (root / "link").symlink_to(outside)
+    (root / "film.mp4").symlink_to(outside / "film.mp4")
+    (root / "loop.mp4").symlink_to(root / "loop.mp4")
+    (root / "again").symlink_to(root / "in")
+    refused = (
+        root / "link" / "film.mp4",
+        root / "film.mp4",
+        root / "in" / ".." / ".." / "outside" / "film.mp4",
+        root / "again" / ".." / "link" / "film.mp4",
+        f"file://{root}/film.mp4",
+    )
+    for path in refused:
+        with pytest.raises(ConfigError, match="leads out of the folders of --root"):
+            require_playable(str(path), [str(root)])
+    allowed = (
+        root / "in" / "film.mp4",
+        root / "again" / "film.mp4",
+        root / "gone.mp4",  # the reader says so
+        outside / "film.mp4",  # indexed by the command, not from the app
+        "s3://bucket/film.mp4",
+    )
+    for path in allowed:
+        require_playable(str(path), [str(root)])
+    require_playable(str(root / "film.mp4"), [])
+    # A second root, and another name of the root, are as good.
+    require_playable(str(root / "film.mp4"), [str(root), str(outside)])
+    (tmp_path / "name").symlink_to(root)
+    require_playable(str(root / "in" / "film.mp4"), [str(tmp_path / "name")])

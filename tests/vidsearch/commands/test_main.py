@@ -30,7 +30,7 @@ OPTIONS = {
     "index": [
         *["--model", "--sample-fps", "--isolate", "--decoder", "--timeout-per-video-minute"],
         *["--worker-memory", "--slice-minutes", "--retry-failed", "--watch", "--log", "--again"],
-        *["--exclude", "--video-stream"],
+        *["--exclude", "--within", "--video-stream"],
         *CLUSTER,
     ],
     "demo": [],
@@ -49,7 +49,7 @@ OPTIONS = {
         *["--name", "--pack-version", "--precision", "--detector", "--licence"],
         *["--commercial-use", "--held-out", "--json"],
     ],
-    "ui": ["--port", "--address", "--no-browser", "--root", "--token", "--oidc"],
+    "ui": ["--port", "--address", "--no-browser", "--root", "--token", "--token-file", "--oidc"],
     "search": [
         *["--top", "--min-confidence", "--face", "--device", "--video", "--folder", "--since"],
         *["--until", "--json", "--csv", "--html"],

@@ -16,7 +16,7 @@ from vidsearch.errors import ConfigError
 from vidsearch.evaluation.report import page, tables
 from vidsearch.evaluation.report.as_json import write_outline
 from vidsearch.evaluation.report.report import Report, Scores
-from vidsearch.storage.files import arrow_file
+from vidsearch.storage.files import arrow_file, folder_mode
 from vidsearch.text.json_text import valid_json
 from vidsearch.text.names import portable_name
 from vidsearch.text.printable import valid_unicode
@@ -74,9 +74,7 @@ def write_report(report: Report, folder: str | os.PathLike[str]) -> Path:
 
 
 def _publish(partial: Path, target: Path) -> None:
-    mask = os.umask(0)
-    os.umask(mask)
-    partial.chmod(0o777 & ~mask)  # mkdtemp gives access to this user only
+    partial.chmod(folder_mode())  # mkdtemp gives access to this user only
     if not target.exists() or not any(target.iterdir()):
         partial.replace(target)
         return

@@ -35,6 +35,7 @@ _SYSTEM_RULES: Final = {name.casefold(): name for name in _SYSTEM_NAMES}
 _HIDDEN_RULES: Final = ("._*", ".DS_Store", ".Trash*", ".recycle", ".snapshot*", ".zfs")
 _HIDDEN: Final = ".*"
 CATALOG_RULE: Final = "catalog of vidsearch"
+OUTSIDE_RULE: Final = "outside the folders of --within"
 _SAME_FOLDER: Final = frozenset({".", ".."})
 _CATALOG_NAMES: Final = frozenset({"catalog.json", "files", "people", "verdicts"})
 
@@ -47,12 +48,15 @@ class Exclusion:
         patterns: Globs of the user. A pattern is compared with the name, with the path below the
             source, and with the whole path; ``*`` crosses folders, and letter case counts. A
             pattern that ends with ``/`` matches folders only.
+        within: Folders without links; a link that leads out of all of them is not followed. Empty:
+            every link is followed.
 
     Raises:
         ConfigError: A pattern is empty.
     """
 
     patterns: tuple[str, ...] = ()
+    within: tuple[str, ...] = ()
     _compiled: tuple[tuple[str, re.Pattern[str], bool], ...] = field(
         default=(), init=False, repr=False, compare=False
     )
@@ -66,6 +70,14 @@ class Exclusion:
                 raise ConfigError(f"--exclude '{printable(pattern)}' matches no name; name a glob")
             compiled.append((pattern, re.compile(fnmatch.translate(bare)), text.endswith("/")))
         object.__setattr__(self, "_compiled", tuple(compiled))
+
+    def leads_out(self, real: str) -> bool:
+        """Return True if a path without links lies outside the folders of ``within``."""
+        if not self.within:
+            return False
+        return not any(
+            real == root or real.startswith(_with_separator(root)) for root in self.within
+        )
 
     def rule(self, name: str, relative: str, path: str, *, folder: bool) -> str | None:
         """Return the rule that excludes an entry; None if no rule does.
@@ -114,6 +126,10 @@ class Exclusion:
             if rule is not None and name not in _SAME_FOLDER:
                 return rule
         return None
+
+
+def _with_separator(folder: str) -> str:
+    return folder if folder.endswith(os.sep) else folder + os.sep
 
 
 def system_rule(name: str) -> str | None:

@@ -19,6 +19,7 @@ from vidsearch.text.printable import printable
 from vidsearch.video.discovery.entries import Entry, EntryKind, VideoSource
 from vidsearch.video.discovery.exclusion import (
     CATALOG_RULE,
+    OUTSIDE_RULE,
     Exclusion,
     count_files,
     is_catalog,
@@ -69,6 +70,9 @@ class FolderSearch:
             VideoOpenError: The folder cannot be listed.
         """
         root = _Folder(path, os.path.realpath(path), "")
+        if self.exclusion.leads_out(root.real):
+            yield Entry(EntryKind.EXCLUDED, path, OUTSIDE_RULE)
+            return
         if root.real in self.searched:
             yield Entry(EntryKind.REPEATED, path)
             return
@@ -107,7 +111,7 @@ class FolderSearch:
         name = entry.name
         path = os.path.join(folder.path, name)  # noqa: PTH118 (Path is too slow here)
         relative = f"{folder.relative}/{name}" if folder.relative else name
-        is_link = entry.is_symlink()
+        is_link = _is_link(entry)
         is_folder = _is_folder(entry)
         rule = self.exclusion.rule(name, relative, path, folder=is_folder)
         if rule is not None:
@@ -117,6 +121,8 @@ class FolderSearch:
                 else Entry(EntryKind.EXCLUDED, path, rule)
             )
         real = os.path.realpath(path) if is_link else os.path.join(folder.real, name)  # noqa: PTH118
+        if is_link and self.exclusion.leads_out(real):
+            return Entry(EntryKind.EXCLUDED, path, OUTSIDE_RULE)
         if is_folder:
             return _Folder(path, real, relative)
         if ending_of(name) in OTHER_ENDINGS and not is_link and _is_file(entry):
@@ -236,6 +242,12 @@ def _is_folder(entry: os.DirEntry[str]) -> bool:
         return entry.is_dir()
     except OSError:
         return False
+
+
+def _is_link(entry: os.DirEntry[str]) -> bool:
+    """Return True for a symbolic link, and for a junction of Windows."""
+    is_junction = getattr(entry, "is_junction", None)  # from Python 3.12 on
+    return entry.is_symlink() or (is_junction is not None and is_junction())
 
 
 def _is_file(entry: os.DirEntry[str]) -> bool:
