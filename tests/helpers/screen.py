@@ -103,6 +103,7 @@ class Screen:
 
     def play(self, hit: int) -> Mapping[str, Any]:
         """Play a hit; return the state of its video element once it shows a frame."""
+        self.settled()
         self.hits().nth(hit).click()
         video = self.page.get_by_role("dialog").locator("video")
         expect(video).to_be_visible()
@@ -141,6 +142,7 @@ class Screen:
 
     def take(self, label: str) -> tuple[str, str]:
         """Press an export; return the file's name and content."""
+        self.settled()
         with self.page.expect_download(timeout=STEP_MS) as download:
             self.page.get_by_role("button", name=label, exact=True).click()
         return download.value.suggested_filename, download.value.path().read_text(encoding="utf-8")

@@ -181,11 +181,11 @@ def _verdict_buttons(track_id: str, marks: Marks) -> str:
     return (
         f'{about}<div class="acts">'
         f'<button type="button" data-act="same" {track}{off} '
-        f'aria-pressed="{_aria_boolean(verdict is True)}" aria-label="{same}" title="{same}">'
+        f'aria-pressed="{_aria_boolean(verdict is True)}" aria-label="{same}" title="This is the person">'
         f"&#10003; Same</button>"
         f'<button type="button" data-act="not" {track}{off} '
         f'aria-pressed="{_aria_boolean(verdict is False)}" aria-label="{different}" '
-        f'title="{different}">&#10005; Not</button>'
+        f'title="This is another person">&#10005; Not</button>'
         f'<button type="button" data-act="more" {track} title="Search with this face">More like '
         "this</button></div>"
     )
