@@ -181,8 +181,8 @@ def _verdict_buttons(track_id: str, marks: Marks) -> str:
     return (
         f'{about}<div class="acts">'
         f'<button type="button" data-act="same" {track}{off} '
-        f'aria-pressed="{_aria_boolean(verdict is True)}" aria-label="{same}" title="This is the person">'
-        f"&#10003; Same</button>"
+        f'aria-pressed="{_aria_boolean(verdict is True)}" aria-label="{same}" '
+        f'title="This is the person">&#10003; Same</button>'
         f'<button type="button" data-act="not" {track}{off} '
         f'aria-pressed="{_aria_boolean(verdict is False)}" aria-label="{different}" '
         f'title="This is another person">&#10005; Not</button>'
