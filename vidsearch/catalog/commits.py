@@ -11,18 +11,17 @@ import shutil
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, ParamSpec, Protocol, TypeVar
+from typing import Any, ParamSpec, TypeVar
 
 import pyarrow as pa
 
-from vidsearch.catalog.table_files import data_files
+from vidsearch.catalog.table_files import CommittedTable, list_checksums
 from vidsearch.errors import (
     CatalogChangedError,
     CatalogConflictError,
     CatalogError,
     CatalogWriteError,
 )
-from vidsearch.storage.checksums import add_checksums
 from vidsearch.storage.drive import commit_lock, has_hard_links, try_writing
 from vidsearch.storage.locks import SHARED_LOCKS
 from vidsearch.storage.path import StoragePath
@@ -42,6 +41,9 @@ _READS = 10
 _FIRST_READ_WAIT_S = 0.02
 _LONGEST_READ_WAIT_S = 0.5
 
+_MORE_SPACE = "free space or check the write permission, then repeat the command"
+_MORE_FILES = "raise the limit of open files (ulimit -n 1024), then repeat the command"
+_RESTORE = "restore it from a copy, or index into a new folder"
 _FREE_MARGIN = 4 << 20  # bytes that a commit needs beside its rows: log entries, file footers
 
 
@@ -76,21 +78,6 @@ def read_again(read: Callable[P, R]) -> Callable[P, R]:
         return retrying(read, *args, **kwargs)
 
     return repeated
-
-
-class CommittedTable(Protocol):
-    """Table to commit to: its catalog's folder, its own folder, and its newest version."""
-
-    @property
-    def root(self) -> StoragePath:
-        """Folder of the catalog."""
-
-    @property
-    def uri(self) -> str:
-        """Path or URI of the table's folder."""
-
-    def newest(self) -> Any:
-        """Return the ``DeltaTable`` at its newest version."""
 
 
 def commit(table: CommittedTable, write: Callable[[], None]) -> None:
@@ -135,22 +122,6 @@ def commit(table: CommittedTable, write: Callable[[], None]) -> None:
             f"{RETRY_FOR_S:.0f} s ({one_line(error)}); repeat the command "
             "with fewer writers at a time"
         ) from error
-
-
-def list_checksums(table: CommittedTable) -> None:
-    """List the checksums of a table's data files that are not listed yet, on a local drive.
-
-    Args:
-        table: Table at its newest version.
-    """
-    if table.root.path is None:
-        return
-    try:
-        names = data_files(table.newest())
-    except CatalogError as error:
-        _LOG.info("the checksums of table %s are not complete: %s", table.uri, error)
-        return
-    add_checksums(table.root.path, [Path(table.uri) / name for name in names])
 
 
 def commit_change(
@@ -281,9 +252,14 @@ def write_errors(root: StoragePath) -> Iterator[None]:
         raise
     except (OSError, DeltaError, pa.ArrowException) as error:
         raise CatalogWriteError(
-            f"catalog {root.uri!r} cannot be written ({one_line(error)}); free space or check the "
-            "write permission, then repeat the command"
+            f"catalog {root.uri!r} cannot be written ({one_line(error)}); "
+            + (_MORE_FILES if _lacks_descriptors(error) else _MORE_SPACE)
         ) from error
+
+
+def _lacks_descriptors(error: BaseException) -> bool:
+    """Return True if the limit of open files was reached; the table store has only a text."""
+    return getattr(error, "errno", None) == errno.EMFILE or f"os error {errno.EMFILE}" in str(error)
 
 
 @contextmanager
@@ -315,7 +291,7 @@ def read_errors(
         fault = f"its folder {table.uri!r} is missing" if missing else one_line(error)
         raise CatalogError(
             f"table {table.name!r} of the catalog {root.uri!r} cannot be read ({fault}); "
-            "restore it from a copy, or index into a new folder"
+            + (_MORE_FILES if _lacks_descriptors(error) else _RESTORE)
         ) from error
 
 

@@ -21,10 +21,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from vidsearch.catalog.catalog import Catalog
-from vidsearch.catalog.commits import list_checksums, read_again, writers_excluded
+from vidsearch.catalog.commits import read_again, writers_excluded
 from vidsearch.catalog.records import KnownFile
 from vidsearch.catalog.schema import VIDEOS, faces_schema, file_rows, tracks_schema
-from vidsearch.catalog.table_files import sql_text
+from vidsearch.catalog.table_files import list_checksums, sql_text
 from vidsearch.catalog.versions import remove_superseded
 from vidsearch.errors import CatalogConflictError
 from vidsearch.storage.checksums import keep_checksums

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import re
 from collections.abc import Collection, Sequence
-from typing import Any
+from pathlib import Path
+from typing import Any, Protocol
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from vidsearch.errors import CatalogError
+from vidsearch.storage.checksums import add_checksums
 from vidsearch.storage.path import StoragePath
+
+_LOG = logging.getLogger(__name__)
 
 ATTEMPT = ("video_id", "run_id")
 """Columns that name the attempt of a row."""
@@ -75,6 +81,37 @@ def data_files(opened: Any) -> list[str]:
     """Return the data files of an opened ``DeltaTable``, as paths below the table's folder."""
     paths: list[str] = pa.table(opened.get_add_actions(flatten=True))["path"].to_pylist()
     return paths
+
+
+class CommittedTable(Protocol):
+    """Table to commit to: its catalog's folder, its own folder, and its newest version."""
+
+    @property
+    def root(self) -> StoragePath:
+        """Folder of the catalog."""
+
+    @property
+    def uri(self) -> str:
+        """Path or URI of the table's folder."""
+
+    def newest(self) -> Any:
+        """Return the ``DeltaTable`` at its newest version."""
+
+
+def list_checksums(table: CommittedTable) -> None:
+    """List the checksums of a table's data files that are not listed yet, on a local drive.
+
+    Args:
+        table: Table at its newest version.
+    """
+    if table.root.path is None:
+        return
+    try:
+        names = data_files(table.newest())
+    except CatalogError as error:
+        _LOG.info("the checksums of table %s are not complete: %s", table.uri, error)
+        return
+    add_checksums(table.root.path, [Path(table.uri) / name for name in names])
 
 
 def log_state(uri: str) -> tuple[int, int, int] | None:

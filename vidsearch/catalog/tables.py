@@ -21,7 +21,6 @@ from vidsearch.catalog.commits import (
     drive_options,
     exclusive,
     is_superseded,
-    list_checksums,
     read_again,
     read_errors,
     require_space,
@@ -29,6 +28,7 @@ from vidsearch.catalog.commits import (
 )
 from vidsearch.catalog.table_files import (
     completed,
+    list_checksums,
     log_state,
     skipping_columns,
     table_schema,

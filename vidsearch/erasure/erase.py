@@ -141,8 +141,9 @@ def _complete(catalog: Catalog, erasure: PendingErasure) -> Receipt:
         return _steps(catalog, erasure)
     except (VidsearchError, OSError) as error:
         kind = CatalogError if isinstance(error, CatalogError) else CatalogWriteError
+        message = str(error) if isinstance(error, VidsearchError) else one_line(error)
         raise kind(
-            f"{one_line(error)}; the erasure of {erasure.kind} {printable(erasure.identity)} is "
+            f"{message}; the erasure of {erasure.kind} {printable(erasure.identity)} is "
             "not complete: no search shows its data, and the repeated command completes it"
         ) from error
 

@@ -9,7 +9,7 @@ import pytest
 from deltalake.exceptions import CommitFailedError, DeltaError
 
 from vidsearch.catalog import commits
-from vidsearch.catalog.commits import commit, read_errors, require_space
+from vidsearch.catalog.commits import commit, read_errors, require_space, write_errors
 from vidsearch.catalog.tables import Table
 from vidsearch.errors import CatalogConflictError, CatalogError, CatalogWriteError
 from vidsearch.storage.path import StoragePath
@@ -81,3 +81,14 @@ def test_a_removed_folder_is_found_before_writing() -> None:
     with pytest.raises(CatalogWriteError, match="check that the folder exists"):
         require_space(StoragePath("/no such folder"), 1)
     require_space(StoragePath("memory://bucket"), 1 << 60)  # object stores have no limit
+
+
+@pytest.mark.parametrize(
+    "error", [OSError(24, "Too many open files"), DeltaError("Unable to open (os error 24)")]
+)
+def test_a_limit_of_open_files_is_no_damage(error: Exception) -> None:
+    remedy = "raise the limit of open files"
+    with pytest.raises(CatalogError, match=remedy), read_errors(ROOT, ROOT.child("tracks")):
+        raise error
+    with pytest.raises(CatalogWriteError, match=remedy), write_errors(ROOT):
+        raise error
