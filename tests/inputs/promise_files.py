@@ -136,6 +136,8 @@ _PARTS: tuple[tuple[str, str, str, dict[str, Any]], ...] = (
     ("a.ogv", "libvpx", "", {"container": "ogg"}),
     ("a.nut", "libx264", "", _B_FRAMES),
     ("sound.nut", "libx264", "aac", {}),
+    ("a.swf", "flv", "", {}),
+    ("a.flm", "rawvideo", "", {"container": "filmstrip", "pixels": "rgba"}),
     ("a.mxf", "mpeg2video", "", {"container": "mxf"}),
     ("a.h264", "libx264", "", _B_FRAMES),
     ("a.ivf", "libvpx", "", {}),

@@ -24,12 +24,12 @@ and reading it would change the pairs and counts.
 _VIDEO_ENDINGS = """
 .261 .263 .264 .265 .266 .360 .3g2 .3gp .3gp2 .3gpp .3gpp2 .3p2 .amv .apv .asf .av1 .avc .avi .avs
 .avs2 .avs3 .bik .bik2 .bk2 .braw .cavs .cine .dav .dif .divx .dnxhd .dnxhr .dv .dvr-ms .dvx .evc
-.evo .f4p .f4v .flc .fli .flv .flx .gxf .h261 .h263 .h264 .h265 .h266 .h26l .hdmov .hevc .hxv .ifv
-.insv .ismv .iv8 .ivf .ivr .k3g .kux .lrv .lvf .lxf .m1v .m2p .m2t .m2ts .m2v .m4s .m4v .mj2 .mjp2
-.mjpeg .mjpg .mk3d .mkv .mlv .mod .moov .mov .movie .mp2p .mp2t .mp2v .mp4 .mp4v .mpe .mpeg .mpeg1
-.mpeg2 .mpeg4 .mpg .mpg2 .mpg4 .mpjpeg .mpv .mpv2 .mts .mtv .mxf .nsv .nut .nuv .obu .ogm .ogv .ogx
-.ps .pva .qt .qtm .r3d .rcv .rm .rmvb .roq .rpl .rv .skm .smk .ssif .tod .tp .trp .ts .ty .ty+ .vc1
-.vdr .viv .vob .vp8 .vp9 .vro .vvc .webm .wm .wmv .wtv .xvid .y4m
+.evo .f4p .f4v .flc .fli .flm .flv .flx .gxf .h261 .h263 .h264 .h265 .h266 .h26l .hdmov .hevc .hxv
+.ifv .insv .ismv .iv8 .ivf .ivr .k3g .kux .lrv .lvf .lxf .m1v .m2p .m2t .m2ts .m2v .m4s .m4v .mj2
+.mjp2 .mjpeg .mjpg .mk3d .mkv .mlv .mod .moov .mov .movie .mp2p .mp2t .mp2v .mp4 .mp4v .mpe .mpeg
+.mpeg1 .mpeg2 .mpeg4 .mpg .mpg2 .mpg4 .mpjpeg .mpv .mpv2 .mts .mtv .mxf .mxg .nsv .nut .nuv .obu
+.ogm .ogv .ogx .ps .pva .qt .qtm .r3d .rcv .rm .rmvb .roq .rpl .rv .skm .smk .ssif .swf .tod .tp
+.trp .ts .ty .ty+ .vc1 .vdr .viv .vob .vp8 .vp9 .vro .vvc .webm .wm .wmv .wtv .xvid .y4m
 """
 VIDEO_ENDINGS: Final = frozenset(_VIDEO_ENDINGS.split())
 """Endings of video files in a folder, in lower case.

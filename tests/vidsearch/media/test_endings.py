@@ -21,7 +21,7 @@ from vidsearch.video.pyav.container import CONTAINERS
 # Sound, subtitles, stills and manifests; and endings that other programs use for other files, so
 # that the content decides.
 NOT_FILMS = {".ism", ".isma", ".m4a", ".m4b", ".mka", ".mks", ".mpo"}
-BY_CONTENT = {".dat", ".imx", ".ogg", ".psp", ".sdr2", ".ser", ".swf"}
+BY_CONTENT = {".dat", ".imx", ".ogg", ".psp", ".sdr2", ".ser"}
 
 
 @given(st.text(st.characters(exclude_categories=["Cs", "Cc"]), min_size=1))

@@ -1,4 +1,4 @@
-"""Animations among image files, prepared for FFmpeg; still images are refused."""
+"""Animations and Flash films, prepared for FFmpeg; still images are refused."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import av.container
 
 from vidsearch.errors import VideoOpenError
 from vidsearch.media.animation import is_animation, with_displayed_delays
+from vidsearch.media.flash import uncompressed_flash
 from vidsearch.text.printable import printable
 from vidsearch.video.pyav.animated_webp import as_mov
 from vidsearch.video.source import ByteSource
@@ -19,6 +20,7 @@ COUNTED_FORMATS: Final = frozenset({"GIF", "AVIF sequence", "HEIF sequence"})
 _STRUCTURE_BYTES: Final = 1 << 20
 # A larger GIF keeps the delays that it states.
 _LARGEST_GIF: Final = 1 << 28
+_LARGEST_FLASH: Final = 1 << 28
 
 
 def readable_animation(
@@ -42,6 +44,19 @@ def readable_animation(
     if image_format == "WebP":
         return as_mov(uri, source, max_pixels), "webp"
     return source, None
+
+
+def uncompressed(uri: str, source: ByteSource) -> ByteSource:
+    """Return the bytes of a compressed Flash film, of which FFmpeg would lose the end.
+
+    Args:
+        uri: Name in errors.
+        source: Bytes of the file; closed.
+    """
+    content = uncompressed_flash(source.read_at(0, _LARGEST_FLASH), _LARGEST_FLASH)
+    source.check()
+    source.close()
+    return ByteSource(uri, io.BytesIO(content))
 
 
 def check_frame_count(uri: str, image_format: str, container: av.container.InputContainer) -> None:

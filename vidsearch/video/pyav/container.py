@@ -15,6 +15,7 @@ import av.error
 from vidsearch.errors import VideoOpenError
 from vidsearch.media.encryption.detect import encryption, looks_encrypted
 from vidsearch.media.endings import is_text
+from vidsearch.media.flash import COMPRESSED_FLASH
 from vidsearch.media.kinds import FileKind, file_kind, is_playlist
 from vidsearch.media.motion_jpeg import (
     JPEG,
@@ -23,7 +24,12 @@ from vidsearch.media.motion_jpeg import (
     is_multipart_jpeg,
 )
 from vidsearch.text.printable import printable
-from vidsearch.video.pyav.animation import COUNTED_FORMATS, check_frame_count, readable_animation
+from vidsearch.video.pyav.animation import (
+    COUNTED_FORMATS,
+    check_frame_count,
+    readable_animation,
+    uncompressed,
+)
 from vidsearch.video.source import ByteSource
 
 # FFmpeg's demuxers of self-contained formats. Excluded are demuxers that open names written in a
@@ -31,8 +37,9 @@ from vidsearch.video.source import ByteSource
 _CONTAINERS = """
 mov matroska webm avi mpegts mpeg mpegvideo m4v h261 h263 h264 hevc vvc obu av1 ivf vc1 vc1test flv
 live_flv kux asf asf_o ogg rm ivr mxf gxf nut wtv dv dhav nsv pva ty yuv4mpegpipe avs2 avs3
-cavsvideo dirac dnxhd evc apv amv smk bink mtv nuv lxf cine mlv r3d ser swf flic vivo rpl roq
-film_cpk ifv luodat lvf iv8 hxvs lmlm4 msnwctcp sdr2 simbiosis_imx gif apng mjpeg mpjpeg smjpeg
+cavsvideo dirac dnxhd evc apv amv smk bink mtv mxg filmstrip nuv lxf cine mlv r3d ser swf flic vivo
+rpl roq film_cpk ifv luodat lvf iv8 hxvs lmlm4 msnwctcp sdr2 simbiosis_imx gif apng mjpeg mpjpeg
+smjpeg
 """
 CONTAINERS: Final = tuple(_CONTAINERS.split())
 # Audio files are opened only to report that they hold no video stream.
@@ -85,6 +92,8 @@ def open_container(uri: str, source: ByteSource, max_pixels: int) -> OpenedConta
     converted_from = None
     if kind is not None and kind.category == "image" and not motion_jpeg:
         source, converted_from = readable_animation(uri, source, kind.name, max_pixels)
+    if head.startswith(COMPRESSED_FLASH):
+        source = uncompressed(uri, source)
     source.seek(0)
     try:
         container = av.open(

@@ -1,4 +1,4 @@
-"""Packets of files joined byte by byte that FFmpeg reads wrongly."""
+"""Packets that FFmpeg reads wrongly, above all of files joined byte by byte."""
 
 from __future__ import annotations
 
@@ -12,9 +12,10 @@ _IVF: Final = b"DKIF"
 
 
 class JoinedFiles:
-    """Corrects the packets of the second and later files.
+    """Corrects the packets of an index at the end, and of the second and later files.
 
     - IVF: FFmpeg takes the header of the second file for a frame as large as the rest.
+    - Filmstrip: FFmpeg takes the index at the end for a frame.
     - Fragmented MP4: FFmpeg compares the times of the second file with the end of the first one and
       hides the frames that seem to be too early. If fragments state their places from the start of
       their own file, FFmpeg reads the first file again.
@@ -29,6 +30,7 @@ class JoinedFiles:
     def __init__(self, opened: OpenedStream) -> None:
         self._source = opened.source
         self._is_ivf = opened.container.format.name == "ivf"
+        self._is_filmstrip = opened.container.format.name == "filmstrip"
         self._is_mp4 = "mov" in opened.container.format.name.split(",")
         self._ended = self._restarted = False
         self._last_dts: int | None = None
@@ -39,6 +41,8 @@ class JoinedFiles:
         if not packet.size:
             return packet
         pos = -1 if packet.pos is None else packet.pos
+        if self._is_filmstrip and packet.is_corrupt:
+            return None
         if self._is_ivf and packet.is_corrupt:
             self._ended |= self._begins_file(pos)
         elif self._is_mp4:
