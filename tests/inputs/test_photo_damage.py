@@ -10,11 +10,13 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 from PIL import Image as Pillow
+from PIL import ImageCms
 
 from tests.inputs.photo_files import encoded, heic
 from vidsearch.datatypes import Image
 from vidsearch.errors import PhotoError
 from vidsearch.photo.open import open_photo
+from vidsearch.photo.png_repair import repaired_png
 from vidsearch.photo.query_warning import WarningCode
 from vidsearch.results.sentences import WARNING_SENTENCES
 
@@ -81,6 +83,14 @@ def changed(content: bytes, offset: int, new: bytes) -> bytes:
     return content[:offset] + new + content[offset + len(new) :]
 
 
+def png_with_long_texts(name: bytes, prefix: bytes, *, texts: int = 1) -> bytes:
+    """Return a PNG file whose texts or colour profile are longer than Pillow reads."""
+    parts = png_parts(encoded(picture(), "PNG"))
+    data = prefix + zlib.compress(bytes(1 << 21 if texts == 1 else 1_000_000), 9)
+    parts[1:1] = [(name, data, struct.pack(">I", zlib.crc32(name + data)))] * texts
+    return png(parts)
+
+
 def webp(size: Callable[[int], int]) -> bytes:
     """Return a WebP file with another size in its header."""
     content = encoded(picture(), "WEBP", quality=95)
@@ -104,6 +114,10 @@ NOTHING_LOST: dict[str, tuple[Callable[[], bytes], str]] = {
     ),
     "PNG: checksum of the pixels": (png_with_wrong_sum_of_pixels, CHECKSUM),
     "PNG: half a checksum of the pixels": (lambda: png_with_wrong_sum_of_pixels(lost=2), SILENT),
+    "PNG with a long text": (lambda: png_with_long_texts(b"zTXt", b"Comment\0\0"), SILENT),
+    "PNG with long metadata": (lambda: png_with_long_texts(b"iTXt", b"XML\0\1\0\0\0"), SILENT),
+    "PNG with many texts": (lambda: png_with_long_texts(b"zTXt", b"a\0\0", texts=70), SILENT),
+    "PNG with a long profile": (lambda: png_with_long_texts(b"iCCP", b"a\0\0"), SILENT),
     "PNG without its end": (lambda: encoded(picture(), "PNG")[:-12], SILENT),
     "PNG with rubbish behind": (lambda: encoded(picture(), "PNG") + b"rubbish", SILENT),
     "JPEG without its end": (lambda: encoded(picture(), "JPEG", quality=95)[:-2], WHOLE),
@@ -211,6 +225,23 @@ def test_a_damaged_header_of_a_png_file_is_an_error(offset: int) -> None:
         PhotoError, match=r"not an image in a known format|it is damaged or cut short"
     ):
         open_photo(content)
+
+
+@pytest.mark.parametrize("profile", [True, False])
+def test_a_jpeg_file_that_was_transferred_as_text_is_refused(profile: bool) -> None:
+    content = encoded(noisy(), "JPEG", quality=95, comment=b"a\r\n" * 20 if profile else b"")
+    assert open_photo(content).warnings == ()
+    with pytest.raises(PhotoError, match="changed by a transfer as text"):
+        open_photo(content.replace(b"\r\n", b"\n").replace(b"\n", b"\r\n"))
+
+
+def test_a_cut_png_keeps_its_colour_profile() -> None:
+    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("XYZ")).tobytes()
+    content = encoded(noisy(), "PNG", icc_profile=profile)
+    assert b"iCCP" in content
+    repaired = repaired_png(content[: len(content) // 2], 10**6)
+    assert repaired is not None
+    assert Pillow.open(io.BytesIO(repaired.content)).info["icc_profile"] == profile
 
 
 def test_a_repaired_png_keeps_its_colours_and_transparency() -> None:

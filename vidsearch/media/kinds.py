@@ -57,6 +57,7 @@ def _archive(name: str) -> FileKind:
     return FileKind(name, f"a {name} archive", "archive", "unpack it first")
 
 
+_ICON = FileKind("icon", "an icon", "document", _CONVERT)
 _JPEG_XL = _image("JPEG XL", _CONVERT)
 _JPEG_2000 = _image("JPEG 2000")
 _HEIC = FileKind("HEIC", "a HEIC image", "image", decoder="libheif")
@@ -104,7 +105,15 @@ _SIGNATURES: Final[tuple[tuple[int, bytes, FileKind], ...]] = (
     (0, b"%PDF", FileKind("PDF", "a PDF", "document", _EXPORT_PAGE)),
     (0, b"%!PS", _POSTSCRIPT),
     (0, b"\xc5\xd0\xd3\xc6", _POSTSCRIPT),
-    (0, b"\0\0\1\0", FileKind("icon", "an icon", "document", _CONVERT)),
+    (0, b"\0\0\1\0", _ICON),
+    (0, b"icns", _ICON),
+    (0, b"\x76\x2f\x31\x01", FileKind("OpenEXR", "an OpenEXR image", "image", _CONVERT)),
+    (0, b"#?RADIANCE", _image("Radiance HDR", _CONVERT)),
+    (0, b"qoif", _image("QOI", _CONVERT)),
+    (0, b"gimp xcf", _image("GIMP", _CONVERT)),
+    (0, b"DDS ", _image("DDS", _CONVERT)),
+    (0, b"II\xbc\1", _image("JPEG XR", _CONVERT)),
+    *((0, mark, _image("PAM or PFM", _CONVERT)) for mark in (b"P7\n", b"PF\n", b"Pf\n")),
     (0, b"\xd7\xcd\xc6\x9a", _METAFILE),
     (40, b" EMF", _METAFILE),
     (0, b"FUJIFILMCCD-RAW", _RAW),
@@ -191,7 +200,7 @@ def file_kind(head: bytes) -> FileKind | None:
         text.startswith(b"<?xml") and b"<svg" in text
     ):
         return _SVG
-    if text.startswith((b"<!doctype", b"<html", b"<?xml", b"{")):
+    if text.startswith((b"<!doctype", b"<html", b"<?xml", b"{", b"http/1.", b"data:")):
         return _TEXT
     return None
 

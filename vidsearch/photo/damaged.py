@@ -51,11 +51,13 @@ class Mended:
         content: The content.
         share: Share of the picture that is there, in [0, 1]; None: measure it in the decoded image.
         trusted: False if pixels may be wrong.
+        faults: False if nothing is wrong with the file: a library has a limit that it exceeds.
     """
 
     content: bytes
     share: float | None = None
     trusted: bool = True
+    faults: bool = True
 
 
 def mended(content: bytes, most_pixels: int) -> Mended:
@@ -72,7 +74,9 @@ def mended(content: bytes, most_pixels: int) -> Mended:
     """
     if content.startswith(PNG):
         png = repaired_png(content, most_pixels)
-        return Mended(png.content, png.share, png.trusted) if png is not None else Mended(content)
+        if png is None:
+            return Mended(content)
+        return Mended(png.content, png.share, png.trusted, png.faults)
     if content.startswith(_JPEG_2000) and not content.endswith(JPEG_END):
         return Mended(content + JPEG_END, 1.0)
     if content.startswith(b"BM"):

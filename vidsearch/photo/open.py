@@ -49,6 +49,9 @@ log = logging.getLogger(__name__)
 
 _MILLIONS = MAX_PIXELS // 1_000_000
 
+_LINE_ENDS: Final = 16
+"""Line ends of compressed data among which some are single bytes, unless they were changed."""
+
 MAX_SIDE = 4096
 """Longer side of the returned image, pixels. A face of 1 % of it is still 40 pixels wide."""
 
@@ -131,8 +134,14 @@ def photo_frames(source: PhotoSource, name: str | None = None) -> Generator[Phot
             raise PhotoError(f"{label} is {kind}; {remedy}")
         if head.startswith(JPEG):
             file.seek(0)
-            if is_motion_jpeg(file.read(MOTION_JPEG_BYTES)):
+            content = file.read(MOTION_JPEG_BYTES)
+            if is_motion_jpeg(content):
                 raise PhotoError(f"{label} is a motion JPEG video; {STILL_REMEDY}")
+            if content.count(b"\n") == content.count(b"\r\n") > _LINE_ENDS:
+                raise PhotoError(
+                    f"{label} was changed by a transfer as text (every line end has two bytes); "
+                    "copy it again as binary data"
+                )
         yield from _frames(file, file_kind(head), name, label)
 
 
@@ -215,6 +224,8 @@ def _damaged(
         raise _photo_error(error, file, label) from error
     if not share:
         raise _photo_error(error, file, label) from error
+    if share == 1 and not readable.faults:
+        return photo
     return _with_damage(photo, label, {"share": share, "trusted": readable.trusted})
 
 

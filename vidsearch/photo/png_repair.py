@@ -9,6 +9,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
+from PIL import PngImagePlugin
+
 PNG: Final = b"\x89PNG\r\n\x1a\n"
 _SAMPLES: Final = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}  # colour type -> samples of a pixel
 _PASSES: Final = (  # of interlaced images: first column and row, steps of columns and rows
@@ -20,6 +22,7 @@ _PASSES: Final = (  # of interlaced images: first column and row, steps of colum
     (1, 0, 2, 2),
     (0, 1, 1, 2),
 )
+_LEFT_OUT: Final = frozenset((b"IHDR", b"acTL", b"fcTL", b"tEXt", b"zTXt", b"iTXt"))
 _AT_ONCE: Final = 4096
 
 
@@ -28,15 +31,17 @@ class RepairedPng:
     """PNG file with right checksums.
 
     Attributes:
-        content: The file; missing pixels are zero, and ancillary parts with a wrong checksum and
-            animation frames are left out.
+        content: The file; missing pixels are zero, and texts, animation frames and other parts
+            with a wrong checksum are left out.
         share: Share of the pixels that were there, in [0, 1].
         trusted: False if the pixels contradict their checksum or their compression.
+        faults: True if a checksum is wrong or an end is missing.
     """
 
     content: bytes
     share: float
     trusted: bool
+    faults: bool
 
 
 def repaired_png(content: bytes, most_pixels: int) -> RepairedPng | None:
@@ -52,12 +57,16 @@ def repaired_png(content: bytes, most_pixels: int) -> RepairedPng | None:
     header, valid_header = b"", False
     pixels = bytearray()
     others: list[tuple[bytes, bytes]] = []
+    faults = content.find(b"IEND") < 0
     for name, data, valid in _chunks(content):
+        faults = faults or not valid
         if name == b"IHDR" and not header:
             header, valid_header = data, valid
         elif name == b"IDAT":
             pixels += data
-        elif (valid and not pixels and name not in (b"IHDR", b"acTL", b"fcTL")) or name == b"PLTE":
+        elif name == b"iCCP" and not _is_small(data):
+            continue
+        elif (valid and not pixels and name not in _LEFT_OUT) or name == b"PLTE":
             others.append((name, data))
     expected = _expected_bytes(header, most_pixels)
     if not expected:
@@ -73,7 +82,7 @@ def repaired_png(content: bytes, most_pixels: int) -> RepairedPng | None:
         struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
         for name, data in chunks
     )
-    return RepairedPng(file, len(rows) / expected, trusted)
+    return RepairedPng(file, len(rows) / expected, trusted, faults or not trusted)
 
 
 def _chunks(content: bytes) -> Iterator[tuple[bytes, bytes, bool]]:
@@ -86,6 +95,16 @@ def _chunks(content: bytes) -> Iterator[tuple[bytes, bytes, bool]]:
             return
         offset += 12 + length
         yield name, data, content[offset - 4 : offset] == struct.pack(">I", zlib.crc32(name + data))
+
+
+def _is_small(profile: bytes) -> bool:
+    """Return True if a colour profile is not larger than Pillow takes."""
+    inflater = zlib.decompressobj()
+    try:
+        inflater.decompress(profile.partition(b"\0")[2][1:], PngImagePlugin.MAX_TEXT_CHUNK)
+    except zlib.error:
+        return False
+    return inflater.eof
 
 
 def _expected_bytes(header: bytes, most_pixels: int) -> int:
