@@ -14,7 +14,7 @@ from vidsearch.commands.app import Option, command
 from vidsearch.errors import ConfigError
 from vidsearch.text.json_text import json_text
 from vidsearch.text.log_lines import LineFormatter
-from vidsearch.text.printable import printable
+from vidsearch.text.printable import printable, quoted
 
 if TYPE_CHECKING:
     from pipelines.cluster.config import ClusterConfig
@@ -250,7 +250,7 @@ def _log_to_file(path: str) -> None:
         handler = logging.FileHandler(path, encoding="utf-8", errors="backslashreplace")
     except OSError as error:
         raise ConfigError(
-            f"--log {path!r} cannot be written ({error.strerror}); name another file"
+            f"--log {quoted(path)} cannot be written ({error.strerror}); name another file"
         ) from error
     handler.setFormatter(LineFormatter("%(asctime)s %(levelname)s %(message)s"))
     logger = logging.getLogger("pipelines")

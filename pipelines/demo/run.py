@@ -23,7 +23,7 @@ from vidsearch.results.as_html import to_html
 from vidsearch.results.result import SearchResult
 from vidsearch.results.words import clock, confidence_number
 from vidsearch.search.search import PhotoSearcher, SearchOptions
-from vidsearch.text.printable import printable
+from vidsearch.text.printable import printable, quoted
 
 MARKER = "made-by-vidsearch-demo"
 WRONG_ANSWER = 1
@@ -80,7 +80,7 @@ def _empty_folder(root: Path) -> Path:
     marker = root / MARKER
     if root.exists() and not marker.is_file():
         raise ConfigError(
-            f"{str(root)!r} exists and was not made by the demo; name a new folder: "
+            f"{quoted(root)} exists and was not made by the demo; name a new folder: "
             "vidsearch demo FOLDER"
         )
     try:
@@ -90,7 +90,7 @@ def _empty_folder(root: Path) -> Path:
         marker.write_text("Every 'vidsearch demo' empties this folder.\n")
     except OSError as error:
         raise ConfigError(
-            f"{str(root)!r} cannot be written ({error.strerror}); name another folder: "
+            f"{quoted(root)} cannot be written ({error.strerror}); name another folder: "
             "vidsearch demo FOLDER"
         ) from error
     return root

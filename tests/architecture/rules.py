@@ -56,6 +56,9 @@ BANNED_NAMES = frozenset(
         "trouble",
     }
 )
+_PATHS = frozenset(
+    {"str", "fspath", "path", "folder", "file", "target", "source", "photo", "video"}
+)
 _ARRAYS = re.compile(
     r"\b(Image|Boxes|Landmarks|Vector|Matrix|AlignedFaces|NDArray|ndarray|Tensor|Embeddings)\b"
 )
@@ -142,6 +145,17 @@ def banned_names(path: Path) -> Iterator[str]:
         yield f"{_where(path, line)}: identifier {name!r} names nothing; use the field's noun"
 
 
+def escaped_paths(path: Path) -> Iterator[str]:
+    """Yield paths in messages with ``!r``, which shows bytes of other encodings as surrogates."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if not isinstance(node, ast.FormattedValue) or node.conversion != ord("r"):
+            continue
+        value = node.value.func if isinstance(node.value, ast.Call) else node.value
+        name = value.attr if isinstance(value, ast.Attribute) else getattr(value, "id", "")
+        if name in _PATHS:
+            yield f"{_where(path, node.lineno)}: print a path with text.printable.quoted, not !r"
+
+
 def undocumented(path: Path) -> Iterator[str]:
     """Yield public modules, classes, functions and methods without a docstring."""
     text = path.read_text(encoding="utf-8")
@@ -204,6 +218,7 @@ RULES: tuple[Rule, ...] = (
     riddles,
     unfinished,
     banned_names,
+    escaped_paths,
     undocumented,
     shapeless,
     too_long,

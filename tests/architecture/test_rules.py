@@ -39,6 +39,7 @@ def test_folders_hold_few_modules() -> None:
         (rules.unfinished, "x = 1  # TODO: later", "unfinished work"),
         (rules.banned_names, "def f(place: int) -> None: ...", "identifier 'place'"),
         (rules.banned_names, "what = 1", "identifier 'what'"),
+        (rules.escaped_paths, 'print(f"{str(x)!r} is missing")', "text.printable.quoted, not !r"),
         (rules.undocumented, '"""Module."""\ndef f() -> None: ...', "f has no docstring"),
         (
             rules.shapeless,

@@ -22,6 +22,7 @@ from trainer.training.checkpoint_manifest import (
 from vidsearch.datatypes import AlignedFaces, Matrix
 from vidsearch.device import resolve_device
 from vidsearch.errors import CheckpointError, ConfigError, PackNotFoundError
+from vidsearch.text.printable import quoted
 
 Embed: TypeAlias = Callable[[AlignedFaces], Matrix]
 
@@ -91,7 +92,7 @@ def pack_model(name: str, device: str) -> AngleModel:
         pack = load_pack(name, resolve_device(device))
     except PackNotFoundError as error:
         raise ConfigError(
-            f"{name!r} is neither a run with checkpoints nor a pack ({error})"
+            f"{quoted(name)} is neither a run with checkpoints nor a pack ({error})"
         ) from error
     return AngleModel(
         name=f"pack {pack.pack.name}",

@@ -33,6 +33,7 @@ from vidsearch.errors import (
 )
 from vidsearch.evaluation.metrics.angles import AngleValues, angle_values
 from vidsearch.evaluation.metrics.pair_angles import PairAngles, pair_angles
+from vidsearch.text.printable import quoted
 
 _BATCH = 64
 Progress: TypeAlias = Callable[[Sequence[int]], Iterable[int]]
@@ -133,8 +134,8 @@ def measure_angles(options: AngleOptions, progress: Progress = iter) -> Measured
     if checkpoint is not None and not set(training.identities) <= set(model.identities):
         raise TrainingSetError(
             f"{options.model} was not trained on {options.data}: it has no identity "
-            f"{next(n for n in training.identities if n not in set(model.identities))!r}; name its "
-            "training set first and this one with --test"
+            f"{quoted(next(n for n in training.identities if n not in set(model.identities)))}; "
+            "name its training set first and this one with --test"
         )
     measured = [
         _measure(part, dataset, model, options, progress)
@@ -213,15 +214,15 @@ def _measure(
 ) -> MeasuredSet:
     if dataset.template.size != model.size:
         raise TrainingSetError(
-            f"{dataset.name!r} holds faces of {dataset.template.size} pixels, {model.name} takes "
-            f"{model.size}; make the set again with: vidsearch prepare --template"
+            f"{quoted(dataset.name)} holds faces of {dataset.template.size} pixels, {model.name} "
+            f"takes {model.size}; make the set again with: vidsearch prepare --template"
         )
     rows = sample_people(dataset, options.people)
     embeddings, embedded, digest = embed_faces(dataset, rows, model.embed, progress)
     labels = dataset.labels[embedded]
     if len(np.unique(labels)) < 2:
         raise TrainingSetError(
-            f"{dataset.name!r} ({part}) shows fewer than two people; an angle between people "
+            f"{quoted(dataset.name)} ({part}) shows fewer than two people; an angle between people "
             "needs two: name another set"
         )
     weights = model.weights if part == "train" else None

@@ -17,6 +17,7 @@ from trainer.config.train import (
 )
 from trainer.data.augment import Augmentation
 from vidsearch.errors import ConfigError
+from vidsearch.text.printable import quoted
 
 
 def casia_r50_arcface() -> TrainConfig:
@@ -153,6 +154,6 @@ def recipe(name: str) -> TrainConfig:
     """
     if name not in RECIPES:
         raise ConfigError(
-            f"{name!r} is neither a recipe nor a file; recipes are {', '.join(RECIPES)}"
+            f"{quoted(name)} is neither a recipe nor a file; recipes are {', '.join(RECIPES)}"
         )
     return RECIPES[name]()

@@ -16,6 +16,7 @@ from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 from trainer.config.train import TrainConfig
 from vidsearch.errors import ConfigError
 from vidsearch.text.parse import read_toml
+from vidsearch.text.printable import quoted
 
 Config = TypeVar("Config")
 
@@ -200,6 +201,6 @@ def _toml(value: Any) -> str:
             text.encode()
         except UnicodeEncodeError as error:
             raise ConfigError(
-                f"{value!r} is not valid Unicode, which a config must be; rename it"
+                f"{quoted(value)} is not valid Unicode, which a config must be; rename it"
             ) from error
     return text

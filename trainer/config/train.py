@@ -13,6 +13,7 @@ from trainer.config.head import HeadConfig
 from trainer.config.loss import LossConfig
 from trainer.data.augment import Augmentation
 from vidsearch.errors import ConfigError
+from vidsearch.text.printable import quoted
 
 Precision: TypeAlias = Literal["float32", "bfloat16", "float16"]
 ScheduleKind: TypeAlias = Literal["constant", "step", "polynomial", "cosine"]
@@ -172,8 +173,8 @@ class ValidationConfig:
             raise ConfigError(f"validation.held_out must lie in [0, 1); got {self.held_out}")
         if self.pair_list and not self.path:
             raise ConfigError(
-                f"validation.pair_list {self.pair_list!r} needs the folder of its photos; set "
-                "validation.path too"
+                f"validation.pair_list {quoted(self.pair_list)} needs the folder of its photos; "
+                "set validation.path too"
             )
         _at_least("validation.pairs", self.pairs, 10)
         _at_least("validation.every", self.every, 1)

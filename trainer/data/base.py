@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from vidsearch.datatypes import Image
 from vidsearch.errors import TrainingSetError, VidsearchError
 from vidsearch.faces.geometry.align import AlignmentTemplate
+from vidsearch.text.printable import quoted
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -93,27 +94,30 @@ def check_learnable(dataset: FaceDataset) -> None:
     """
     labels, classes = dataset.labels, len(dataset.identities)
     if not len(labels):
-        raise TrainingSetError(f"training set {dataset.name!r} holds no faces; check the path")
+        raise TrainingSetError(
+            f"training set {quoted(dataset.name)} holds no faces; check the path"
+        )
     if labels.min() < 0 or labels.max() >= classes:
         bad = int(labels[(labels < 0) | (labels >= classes)][0])
         raise TrainingSetError(
-            f"training set {dataset.name!r}: label {bad} is outside 0..{classes - 1}, the "
+            f"training set {quoted(dataset.name)}: label {bad} is outside 0..{classes - 1}, the "
             f"labels of its {classes} identities; make the set again with: vidsearch prepare"
         )
     if classes < 2:
         raise TrainingSetError(
-            f"training set {dataset.name!r} holds one identity ({dataset.identities[0]!r}); "
+            f"training set {quoted(dataset.name)} holds one identity "
+            f"({quoted(dataset.identities[0])}); "
             "a classifier needs at least two: add photos of other people"
         )
     counts = np.bincount(labels, minlength=classes)
     if (counts == 0).any():
         name = dataset.identities[int(np.flatnonzero(counts == 0)[0])]
         raise TrainingSetError(
-            f"training set {dataset.name!r}: {int((counts == 0).sum())} identities have no faces "
-            f"({name!r} is the first); remove their folders or add photos"
+            f"training set {quoted(dataset.name)}: {int((counts == 0).sum())} identities have no "
+            f"faces ({quoted(name)} is the first); remove their folders or add photos"
         )
     if counts.max() < 2:
         raise TrainingSetError(
-            f"training set {dataset.name!r} has one face per identity; training needs several "
-            "photos of one person: add photos of the same people"
+            f"training set {quoted(dataset.name)} has one face per identity; training needs "
+            "several photos of one person: add photos of the same people"
         )

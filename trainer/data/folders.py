@@ -14,7 +14,7 @@ from vidsearch.datatypes import Image
 from vidsearch.errors import TrainingSetError
 from vidsearch.faces.geometry.align import AlignmentTemplate
 from vidsearch.media.endings import PHOTO_ENDINGS
-from vidsearch.text.printable import printable
+from vidsearch.text.printable import printable, quoted
 from vidsearch.trainingset.manifest import find_set_manifest, template_of_size
 
 _PROBED_FACES = 50  # faces read to find their size, if no manifest states it
@@ -77,7 +77,8 @@ class FolderDataset:
                 )
             return int(height)
         raise TrainingSetError(
-            f"training set {self.name!r}: none of the first {min(len(self), _PROBED_FACES)} images "
+            f"training set {quoted(self.name)}: none of the first "
+            f"{min(len(self), _PROBED_FACES)} images "
             "can be decoded; check the folder"
         )
 
@@ -108,8 +109,8 @@ def _list_faces(folder: Path) -> tuple[tuple[str, ...], list[str], NDArray[np.in
         )
         if not image_names:
             raise TrainingSetError(
-                f"training set {folder}: identity {name!r} has no images; remove its folder or "
-                "add photos"
+                f"training set {folder}: identity {quoted(name)} has no images; remove its "
+                "folder or add photos"
             )
         files += image_names
         labels += [label] * len(image_names)

@@ -14,6 +14,7 @@ from trainer.data.order import GlobalOrder, face_rng, replacement
 from trainer.distributed.ranks import split_evenly
 from vidsearch.datatypes import Image
 from vidsearch.errors import ConfigError, TrainingSetError, VidsearchError
+from vidsearch.text.printable import quoted
 
 _ATTEMPTS = 20
 _PREFETCH = 4
@@ -88,7 +89,9 @@ class FaceLoader:
         self.config = config
         self.broken: list[str] = []
         if not len(dataset):
-            raise TrainingSetError(f"training set {dataset.name!r} holds no faces; check the path")
+            raise TrainingSetError(
+                f"training set {quoted(dataset.name)} holds no faces; check the path"
+            )
 
     def batches(self, start_step: int = 0) -> Generator[Batch, None, None]:
         """Yield this rank's share of global batch ``start_step`` and of every later global batch.
@@ -125,7 +128,8 @@ class FaceLoader:
         self.broken += [message for message in batch.broken if message not in reported]
         if len(self.broken) > self.config.max_broken:
             raise TrainingSetError(
-                f"training set {self.dataset.name!r}: {len(self.broken)} faces are broken, more "
+                f"training set {quoted(self.dataset.name)}: {len(self.broken)} faces are broken, "
+                "more "
                 f"than the {self.config.max_broken} allowed; the last: {self.broken[-1]}; make the "
                 "set again or allow more"
             )
@@ -207,8 +211,8 @@ class _Decoder:
                     self._config.seed, epoch, requested, attempt, len(self._dataset)
                 )
         raise TrainingSetError(
-            f"training set {self._dataset.name!r}: {_ATTEMPTS} faces in a row are broken; the "
-            f"last: {broken[-1]}; make the set again"
+            f"training set {quoted(self._dataset.name)}: {_ATTEMPTS} faces in a row are broken; "
+            f"the last: {broken[-1]}; make the set again"
         )
 
 

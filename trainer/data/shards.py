@@ -20,7 +20,7 @@ from vidsearch.datatypes import Image
 from vidsearch.errors import TrainingSetError
 from vidsearch.faces.geometry.align import AlignmentTemplate
 from vidsearch.storage.files import arrow_file
-from vidsearch.text.printable import first_line, printable
+from vidsearch.text.printable import first_line, printable, quoted
 from vidsearch.trainingset.manifest import find_set_manifest, template_of_size
 from vidsearch.trainingset.shards import MAX_GROUP_BYTES
 
@@ -167,6 +167,7 @@ class ShardDataset:
             if image is not None and image.shape[0] == image.shape[1]:
                 return int(image.shape[0])
         raise TrainingSetError(
-            f"training set {self.name!r}: none of the first {min(len(self), _PROBED_FACES)} rows "
+            f"training set {quoted(self.name)}: none of the first "
+            f"{min(len(self), _PROBED_FACES)} rows "
             "is a square image; make the set again"
         )

@@ -9,6 +9,7 @@ from trainer.data.base import FaceDataset
 from vidsearch.datatypes import Image
 from vidsearch.errors import TrainingSetError
 from vidsearch.faces.geometry.align import AlignmentTemplate
+from vidsearch.text.printable import quoted
 
 
 class IdentitySubset:
@@ -78,8 +79,8 @@ def split_identities(
     left_out = max(2, round(count * held_out))
     if count - left_out < 2:
         raise TrainingSetError(
-            f"training set {dataset.name!r} has {count} identities, too few to hold {left_out} "
-            "out; lower validation.held_out or add people"
+            f"training set {quoted(dataset.name)} has {count} identities, too few to hold "
+            f"{left_out} out; lower validation.held_out or add people"
         )
     order = np.random.default_rng([7, seed]).permutation(count).astype(np.int64)
     return IdentitySubset(dataset, order[left_out:]), IdentitySubset(dataset, order[:left_out])

@@ -32,7 +32,7 @@ from vidsearch.models.pack import NAME_RULE, DetectorSpec, EmbedderSpec, ModelPa
 from vidsearch.models.pack_toml import PACK_TOML, describe_file, verify_pack, write_pack
 from vidsearch.storage.files import folder_mode, unicode_alias
 from vidsearch.text.json_text import json_text
-from vidsearch.text.printable import printable
+from vidsearch.text.printable import printable, quoted
 
 if TYPE_CHECKING:
     from trainer.backbones.base import Backbone
@@ -165,7 +165,7 @@ def pack_name(out: Path, options: ExportOptions) -> str:
         return options.name
     name = re.sub(r"[^a-z0-9_.-]+", "-", out.name.lower()).strip("-.")
     if not NAME_RULE.fullmatch(name):
-        raise ConfigError(f"{out.name!r} does not give a valid pack name; pass --name")
+        raise ConfigError(f"{quoted(out.name)} does not give a valid pack name; pass --name")
     return name
 
 
@@ -271,7 +271,7 @@ def _base_detector(pack: str, folder: Path) -> tuple[DetectorSpec, tuple[PackFil
     if pack == OPEN.name:
         return OPEN.detector, ()
     if not (Path(pack) / PACK_TOML).is_file():
-        raise ConfigError(f"--detector must be 'open' or the folder of a pack; got {pack!r}")
+        raise ConfigError(f"--detector must be 'open' or the folder of a pack; got {quoted(pack)}")
     base = read_user_pack(Path(pack))
     verify_pack(base, Path(pack))
     if base.detector.file is None:

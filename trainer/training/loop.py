@@ -25,6 +25,7 @@ from trainer.training.step import StepResult, TrainStep
 from trainer.training.validation import Validation
 from vidsearch.errors import ConfigError, DivergedError
 from vidsearch.evaluation.metrics.verification import FoldedAccuracy
+from vidsearch.text.printable import quoted
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -231,8 +232,8 @@ class Loop:
         faces = ", ".join(str(int(index)) for index in batch.indices[:5])
         return DivergedError(
             f"step {step}: {symptom}; the batch "
-            f"holds faces {faces}, ... of {self._dataset.name!r}. The last good checkpoint is "
-            f"{saved[-1] if saved else 'not written yet'}; lower optim.lr or raise "
+            f"holds faces {faces}, ... of {quoted(self._dataset.name)}. The last good checkpoint "
+            f"is {saved[-1] if saved else 'not written yet'}; lower optim.lr or raise "
             "schedule.warmup_steps, and continue with --resume"
         )
 

@@ -30,6 +30,7 @@ from trainer.training.step import TrainStep
 from trainer.training.validation import Validation, ValidationSet, pairs_of
 from vidsearch.errors import ConfigError, TrainingSetError
 from vidsearch.text.names import native_name
+from vidsearch.text.printable import quoted
 from vidsearch.training_runs import CONFIG
 from vidsearch.trainingset.manifest import MANIFEST
 
@@ -166,7 +167,7 @@ def _check_faces(dataset: ValidationSet, backbone: Backbone, config: TrainConfig
     spec, template = backbone.spec, dataset.template
     if template.size != spec.input_size:
         raise TrainingSetError(
-            f"training set {dataset.name!r} holds faces of {template.size} pixels "
+            f"training set {quoted(dataset.name)} holds faces of {template.size} pixels "
             f"({template.name}); backbone {config.backbone.name} takes {spec.input_size} "
             f"({spec.template}): make the set again with vidsearch prepare --template "
             f"{spec.template}"

@@ -16,6 +16,7 @@ from trainer.data.pair_faces import PairFaces
 from trainer.distributed.ranks import Ranks, all_gather_rows
 from vidsearch.errors import TrainingSetError
 from vidsearch.evaluation.metrics.verification import FoldedAccuracy, folded_accuracy
+from vidsearch.text.printable import quoted
 
 _BATCH = 64
 _FOLDS = 10
@@ -62,7 +63,8 @@ def draw_pairs(dataset: FaceDataset, genuine: int, seed: int) -> Pairs:
     with_pairs = [faces for faces in identities if len(faces) > 1]
     if len(identities) < 2 or not with_pairs:
         raise TrainingSetError(
-            f"validation set {dataset.name!r} needs two identities, and one with two faces; it has "
+            f"validation set {quoted(dataset.name)} needs two identities, and one with two "
+            "faces; it has "
             f"{len(identities)} and {len(with_pairs)}: hold out more (validation.held_out)"
         )
     possible = sum(len(faces) * (len(faces) - 1) // 2 for faces in with_pairs)

@@ -23,7 +23,7 @@ from vidsearch.storage.drive import LOCK_NAME
 from vidsearch.storage.object_store import table_options
 from vidsearch.storage.path import StoragePath
 from vidsearch.text.names import native_name
-from vidsearch.text.printable import one_line
+from vidsearch.text.printable import one_line, quoted
 
 
 class Catalog:
@@ -334,7 +334,7 @@ def _create_tables(root: StoragePath, meta: CatalogMeta, options: dict[str, str]
     # An interrupted creation leaves tables without catalog.json; creating it again is allowed.
     if others and META_NAME not in others:
         raise ConfigError(
-            f"{root.uri!r} is not a catalog and holds other files ({others[0]!r}, ...); "
+            f"{root.uri!r} is not a catalog and holds other files ({quoted(others[0])}, ...); "
             "name a new or an empty folder for the catalog"
         )
     if root.path is not None:

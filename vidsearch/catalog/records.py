@@ -10,6 +10,7 @@ from typing import Any, Literal, TypeAlias, get_args
 from vidsearch.datatypes import Track
 from vidsearch.errors import ConfigError
 from vidsearch.read_options import Anchor, ReadOptions
+from vidsearch.text.printable import quoted
 
 VideoStatus: TypeAlias = Literal["indexed", "partial", "failed"]
 
@@ -117,10 +118,10 @@ class VideoRecord:
         if self.status not in get_args(VideoStatus):
             raise ConfigError(f"status must be one of {get_args(VideoStatus)}; got {self.status!r}")
         if not self.video_id:
-            raise ConfigError(f"video_id of {self.uri!r} must not be empty")
+            raise ConfigError(f"video_id of {quoted(self.uri)} must not be empty")
         if self.status == "failed" and not self.failure:
             raise ConfigError(
-                f"failure of the failed video {self.uri!r} must state the reason; got nothing"
+                f"failure of the failed video {quoted(self.uri)} must state the reason; got nothing"
             )
 
 
@@ -138,7 +139,8 @@ class IndexedVideo:
     def __post_init__(self) -> None:
         if self.video.status == "failed" and self.tracks:
             raise ConfigError(
-                f"the failed video {self.video.uri!r} must not have tracks; got {len(self.tracks)}"
+                f"the failed video {quoted(self.video.uri)} must not have tracks; got "
+                f"{len(self.tracks)}"
             )
 
 

@@ -40,6 +40,7 @@ from vidsearch.errors import (
     ConfigError,
     ShapeError,
 )
+from vidsearch.text.printable import quoted
 
 _LOG = logging.getLogger(__name__)
 
@@ -263,14 +264,14 @@ class CatalogWriter:
             self._catalog.require_model(model_id)
         for track in indexed.tracks:
             vector = track.template.vector
-            self._check_vector(f"template of a track of {name!r}", vector)
+            self._check_vector(f"template of a track of {quoted(name)}", vector)
             length = float(np.linalg.norm(vector.astype(np.float64)))
             if abs(length - 1) > _UNIT_TOLERANCE:
                 raise ShapeError(
-                    f"template of a track of {name!r} must have length 1; got {length:.6g}"
+                    f"template of a track of {quoted(name)} must have length 1; got {length:.6g}"
                 )
             for face in track.faces:
-                self._check_vector(f"embedding of a face of {name!r}", face.embedding)
+                self._check_vector(f"embedding of a face of {quoted(name)}", face.embedding)
 
     def _check_vector(self, name: str, vector: Vector) -> None:
         dim = self._catalog.dim

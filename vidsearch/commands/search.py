@@ -17,7 +17,7 @@ from vidsearch.commands.app import Option, command
 from vidsearch.commands.streams import write_utf8
 from vidsearch.errors import ConfigError
 from vidsearch.text.json_text import json_text
-from vidsearch.text.printable import printable
+from vidsearch.text.printable import printable, quoted
 
 if TYPE_CHECKING:
     from vidsearch.results.result import SearchResult
@@ -145,7 +145,7 @@ def _write(target: str, text: str) -> bool:
         raise ConfigError("'' names no file to write; name one, or '-' for standard output")
     try:
         if _is_folder(target):
-            raise ConfigError(f"{target!r} is a folder; name a file in it")
+            raise ConfigError(f"{quoted(target)} is a folder; name a file in it")
         if _is_stream(target):
             # Append: a shell's ">>" may have written to the file before.
             with Path(target).open("a", encoding="utf-8", newline="") as stream:
@@ -158,8 +158,8 @@ def _write(target: str, text: str) -> bool:
         raise
     except OSError as error:
         raise ConfigError(
-            f"{target!r} cannot be written ({error.strerror}); name a file in a folder that exists "
-            "and that you may write to"
+            f"{quoted(target)} cannot be written ({error.strerror}); name a file in a folder "
+            "that exists and that you may write to"
         ) from error
     return True
 

@@ -15,6 +15,7 @@ from vidsearch.faces.geometry.align import AlignmentTemplate
 from vidsearch.faces.normalisation import Normalisation
 from vidsearch.models.calibration import Calibration
 from vidsearch.storage.files import file_sha256
+from vidsearch.text.printable import quoted
 
 DetectorKind = Literal["centerface", "scrfd"]
 EmbedderKind = Literal["dlib_resnet", "onnx", "arcface"]
@@ -111,7 +112,7 @@ class DetectorSpec:
         if self.kind == "centerface" and self.file is not None:
             raise PackFormatError(
                 "detector.file must be left out for centerface, which comes with vidsearch; "
-                f"got {self.file!r}"
+                f"got {quoted(self.file)}"
             )
         if self.kind == "scrfd" and self.file is None:
             raise PackFormatError("detector.file must name the ONNX file of an scrfd detector")

@@ -24,6 +24,7 @@ from vidsearch.models.open_pack import OPEN, centerface_onnx, dlib_resnet_onnx, 
 from vidsearch.models.pack import ModelPack
 from vidsearch.models.pack_toml import PACK_TOML, read_pack, verify_pack
 from vidsearch.storage.user_folders import cache_folder, home_folder
+from vidsearch.text.printable import quoted
 from vidsearch.video.source import local_path
 
 if TYPE_CHECKING:
@@ -237,7 +238,7 @@ def _describe_user_pack(name_or_path: str) -> ModelPack:
     folder = local_path(name_or_path)
     if not (folder / PACK_TOML).is_file():
         raise PackNotFoundError(
-            f"model pack {name_or_path!r} is neither built in ({', '.join(BUILT_IN)}) nor a "
+            f"model pack {quoted(name_or_path)} is neither built in ({', '.join(BUILT_IN)}) nor a "
             f"folder with {PACK_TOML}; pass one of these"
         )
     return read_user_pack(folder)

@@ -15,6 +15,7 @@ from vidsearch.faces.embed.base import Embedder
 from vidsearch.faces.geometry.align import align_faces
 from vidsearch.faces.quality import face_quality, too_poor
 from vidsearch.photo.detection import find_faces
+from vidsearch.text.printable import quoted
 
 ChooseFace = Callable[[Detections, Image], int]
 """Returns the row of one face of a photo; the detections are sorted largest first."""
@@ -117,7 +118,7 @@ def embed_face(
     embedding = models.embedder.embed(aligned)[0]
     if not np.isfinite(embedding).all():
         raise ShapeError(
-            f"model {models.model_id} returned an embedding that is not finite for {name!r}"
+            f"model {models.model_id} returned an embedding that is not finite for {quoted(name)}"
         )
     return EmbeddedFace(
         detection=face,

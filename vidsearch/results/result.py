@@ -14,6 +14,7 @@ from vidsearch.errors import ShapeError
 from vidsearch.photo.query_warning import QueryWarning, WarningCode
 from vidsearch.results.threshold_advice import FalseHitEstimate
 from vidsearch.results.words import LIKELY, check_probability
+from vidsearch.text.printable import quoted
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -37,8 +38,8 @@ class QueryPhoto:
     face_jpeg: bytes | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
-        _check_box(f"box_xyxy of photo {self.photo!r}", self.box_xyxy)
-        _check_finite(f"quality of photo {self.photo!r}", self.quality)
+        _check_box(f"box_xyxy of photo {quoted(self.photo)}", self.box_xyxy)
+        _check_finite(f"quality of photo {quoted(self.photo)}", self.quality)
 
 
 @dataclass(frozen=True, slots=True)

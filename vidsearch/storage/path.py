@@ -14,7 +14,7 @@ from urllib.parse import unquote, urlsplit
 
 from vidsearch.errors import CatalogError, ConfigError, VidsearchError
 from vidsearch.storage.files import create_atomically, write_atomically
-from vidsearch.text.printable import one_line
+from vidsearch.text.printable import one_line, quoted
 
 # Characters that the table store cannot handle in a path, found by trying every ASCII character.
 # The store maps some of them to other paths and aborts the process on others.
@@ -48,7 +48,7 @@ class StoragePath:
         if not text or unfit:
             fault = f"contains {unfit.group()!r}" if unfit else "is empty"
             raise ConfigError(
-                f"catalog {text!r} {fault}, which the table store cannot handle in a path; "
+                f"catalog {quoted(text)} {fault}, which the table store cannot handle in a path; "
                 "choose another path"
             )
         return StoragePath(text.rstrip("/") or "/")

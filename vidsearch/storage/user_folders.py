@@ -9,6 +9,7 @@ import tempfile
 from pathlib import Path
 
 from vidsearch.errors import ConfigError
+from vidsearch.text.printable import quoted
 
 
 def cache_folder() -> Path:
@@ -47,7 +48,7 @@ def _private_folder() -> Path:
     )
     if not private:
         raise ConfigError(
-            f"this user has no home folder, and {str(folder)!r} is not private; set HOME or "
+            f"this user has no home folder, and {quoted(folder)} is not private; set HOME or "
             "VIDSEARCH_CACHE to a folder of this user"
         )
     return folder

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import unicodedata
 
@@ -28,6 +29,16 @@ def printable(text: str) -> str:
     if text.isascii() and text.isprintable():
         return text
     return "".join(_printed(character) for character in text)
+
+
+def quoted(name: str | os.PathLike[str]) -> str:
+    r"""Return a name or path as ``printable`` text in single quotes, for error messages.
+
+    Example:
+        >>> print(quoted("caf\udce9.mp4"))
+        'caf\xe9.mp4'
+    """
+    return f"'{printable(os.fspath(name))}'"
 
 
 def _printed(character: str) -> str:

@@ -9,6 +9,7 @@ from typing import Any, Literal, get_args
 from vidsearch.errors import TrainingSetError
 from vidsearch.faces.geometry.align import TEMPLATES, AlignmentTemplate
 from vidsearch.text.parse import read_json
+from vidsearch.text.printable import quoted
 
 FORMAT = 1
 MANIFEST = "trainingset.json"
@@ -103,8 +104,8 @@ def template_of_size(size: int, name: str) -> AlignmentTemplate:
             return template
     sizes = " or ".join(f"{t.size} x {t.size} ({t.name})" for t in TEMPLATES.values())
     raise TrainingSetError(
-        f"training set {name!r}: faces must be {sizes} pixels; got {size} x {size}; align raw "
-        "photos with: vidsearch prepare"
+        f"training set {quoted(name)}: faces must be {sizes} pixels; got {size} x {size}; align "
+        "raw photos with: vidsearch prepare"
     )
 
 

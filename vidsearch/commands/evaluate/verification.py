@@ -11,6 +11,7 @@ from vidsearch.commands import options
 from vidsearch.commands.app import Option, command
 from vidsearch.commands.evaluate.options import finish, output
 from vidsearch.errors import ConfigError
+from vidsearch.text.printable import quoted
 
 if TYPE_CHECKING:
     from vidsearch.evaluation.protocols.pairs import PairSet
@@ -88,6 +89,6 @@ def _read(data: str, pairs: str | None, splits: str | None, folds: int) -> PairS
         return read_ytf(Path(splits), Path(data), folds)
     if Path(data).is_dir():
         raise ConfigError(
-            f"{data!r} is a folder: name its pairs with --pairs (LFW) or --splits (YTF)"
+            f"{quoted(data)} is a folder: name its pairs with --pairs (LFW) or --splits (YTF)"
         )
     return read_bin(Path(data), folds)

@@ -22,6 +22,7 @@ from vidsearch.photo.first_face import photo_with_faces
 from vidsearch.photo.people_folders import OtherFiles
 from vidsearch.storage.files import arrow_file
 from vidsearch.text.names import portable_name
+from vidsearch.text.printable import quoted
 
 _COLUMNS = ("clip", "identity", "split", "embedding")
 Describe = Callable[[Image], Matrix]
@@ -124,7 +125,7 @@ def from_folder(
         context = describe(image) if describe is not None else None
         rows.append((portable_name(file), name, train, vectors, context))
     if not rows:
-        raise ConfigError(f"no face was found in any photo below {str(folder)!r}")
+        raise ConfigError(f"no face was found in any photo below {quoted(folder)}")
     spaces = [normalise(np.stack([row[3][pack] for row in rows])) for pack in range(len(loaded))]
     return LabelledSet(
         tuple(row[0] for row in rows),
@@ -141,7 +142,7 @@ def from_folder(
 def _people(folder: Path, unusable: LeftOutInputs) -> tuple[dict[str, list[str]], OtherFiles]:
     found = read_people_folder(folder, unusable, "an identity")
     if not found.photos:
-        raise ConfigError(f"{str(folder)!r} has no folder of photos; expected IDENTITY/photo.jpg")
+        raise ConfigError(f"{quoted(folder)} has no folder of photos; expected IDENTITY/photo.jpg")
     people: dict[str, list[str]] = {person: [] for person in found.people}
     for photo in found.photos:
         people[photo.person].append(photo.path)
@@ -192,22 +193,22 @@ def from_parquet(paths: Sequence[str | os.PathLike[str]]) -> LabelledSet:
                 table = pq.read_table(file)
         except (OSError, pa.ArrowException) as error:
             reason = str(error).splitlines()[0]
-            raise ConfigError(f"{str(path)!r} cannot be read as Parquet ({reason})") from error
+            raise ConfigError(f"{quoted(path)} cannot be read as Parquet ({reason})") from error
         missing = [name for name in _COLUMNS if name not in table.column_names]
         if missing:
-            raise ConfigError(f"{str(path)!r} lacks the columns {', '.join(missing)}")
+            raise ConfigError(f"{quoted(path)} lacks the columns {', '.join(missing)}")
         tables.append(table.sort_by("clip"))
     first = tables[0]
     clips = first["clip"].to_pylist()
     if len(set(clips)) != len(clips):
-        raise ConfigError(f"{str(paths[0])!r} names a clip twice; write one row per clip")
+        raise ConfigError(f"{quoted(paths[0])} names a clip twice; write one row per clip")
     for path, table in zip(paths[1:], tables[1:], strict=True):
         if table["clip"].to_pylist() != clips:
-            raise ConfigError(f"{str(path)!r} has other clips than {str(paths[0])!r}")
+            raise ConfigError(f"{quoted(path)} has other clips than {quoted(paths[0])}")
     splits = first["split"].to_pylist()
     unknown = sorted({str(s) for s in splits} - {"train", "test"})
     if unknown:
-        raise ConfigError(f"{str(paths[0])!r}: split must be train or test; got {unknown[0]!r}")
+        raise ConfigError(f"{quoted(paths[0])}: split must be train or test; got {unknown[0]!r}")
     return LabelledSet(
         tuple(clips),
         tuple(name if name is not None else "" for name in first["identity"].to_pylist()),
@@ -225,5 +226,5 @@ def from_parquet(paths: Sequence[str | os.PathLike[str]]) -> LabelledSet:
 def _matrix(path: str | os.PathLike[str], rows: Sequence[Sequence[float]]) -> Matrix:
     lengths = {len(row) for row in rows}
     if len(lengths) != 1:
-        raise ConfigError(f"{str(path)!r}: vectors must have one length; got {sorted(lengths)}")
+        raise ConfigError(f"{quoted(path)}: vectors must have one length; got {sorted(lengths)}")
     return np.asarray(rows, np.float32)

@@ -9,6 +9,7 @@ import numpy as np
 
 from vidsearch.datatypes import Image, Matrix
 from vidsearch.errors import ConfigError
+from vidsearch.text.printable import quoted
 
 _SIDE = 128
 _IMAGENET_MEAN = np.array([0.485, 0.456, 0.406], np.float32)
@@ -59,14 +60,14 @@ def onnx_classifier(path: str | os.PathLike[str]) -> Callable[[Image], Matrix]:
         session = ort.InferenceSession(os.fspath(path), providers=["CPUExecutionProvider"])
     except Exception as error:
         raise ConfigError(
-            f"--classifier {os.fspath(path)!r} cannot be loaded ({str(error).splitlines()[0]}); "
+            f"--classifier {quoted(path)} cannot be loaded ({str(error).splitlines()[0]}); "
             "give an ONNX image classifier"
         ) from error
     inputs = session.get_inputs()
     shape = inputs[0].shape
     if len(inputs) != 1 or len(shape) != 4 or shape[1] != 3:
         raise ConfigError(
-            f"--classifier {os.fspath(path)!r} takes {[i.shape for i in inputs]}; expected one "
+            f"--classifier {quoted(path)} takes {[i.shape for i in inputs]}; expected one "
             "input (N, 3, H, W)"
         )
     height, width = (side if isinstance(side, int) else 224 for side in shape[2:])

@@ -15,6 +15,7 @@ import pyarrow.parquet as pq
 from vidsearch.errors import ConfigError
 from vidsearch.storage.files import arrow_file, replaced_atomically
 from vidsearch.storage.safe_pickle import load_plain_pickle
+from vidsearch.text.printable import quoted
 
 _CLIPS_PER_GROUP = 500
 _FIELDS = "frame, [x1, y1, x2, y2], detection score, quality score, embedding"
@@ -56,7 +57,7 @@ def convert_features(
     content = load_plain_pickle(source)
     if not isinstance(content, Mapping) or not content:
         raise ConfigError(
-            f"{os.fspath(source)!r} must hold a dictionary clip -> faces; got "
+            f"{quoted(source)} must hold a dictionary clip -> faces; got "
             f"{type(content).__name__} of {len(content) if hasattr(content, '__len__') else 0}"
         )
     dim = _dim(content)
@@ -73,7 +74,7 @@ def convert_features(
                 faces += table.num_rows
     except OSError as error:
         raise ConfigError(
-            f"{os.fspath(target)!r} cannot be written ({error.strerror}); name another file"
+            f"{quoted(target)} cannot be written ({error.strerror}); name another file"
         ) from error
     empty = sum(not len(rows) for rows in content.values())
     return ConversionCounts(len(content), faces, empty, dim)

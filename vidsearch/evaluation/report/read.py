@@ -12,6 +12,7 @@ from vidsearch.evaluation.report.report import Measure, Scores
 from vidsearch.evaluation.report.write import FORMAT, METRICS, SCORES
 from vidsearch.storage.files import arrow_file
 from vidsearch.text.parse import read_json
+from vidsearch.text.printable import quoted
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -54,8 +55,8 @@ def read_report(folder: str | os.PathLike[str]) -> StoredReport:
         document = read_json((path / METRICS).read_text(encoding="utf-8"))
     except OSError as error:
         raise ConfigError(
-            f"{str(folder)!r} holds no report: {METRICS} cannot be read ({error.strerror}); name a "
-            "folder that 'vidsearch evaluate' wrote"
+            f"{quoted(folder)} holds no report: {METRICS} cannot be read ({error.strerror}); "
+            "name a folder that 'vidsearch evaluate' wrote"
         ) from error
     except ValueError as error:
         raise ConfigError(f"{path / METRICS} is damaged ({error}); evaluate again") from error

@@ -19,7 +19,7 @@ from vidsearch.evaluation.report.report import Report, Scores
 from vidsearch.storage.files import arrow_file, folder_mode
 from vidsearch.text.json_text import valid_json
 from vidsearch.text.names import portable_name
-from vidsearch.text.printable import valid_unicode
+from vidsearch.text.printable import quoted, valid_unicode
 from vidsearch.version import __version__
 
 METRICS = "metrics.json"
@@ -38,10 +38,10 @@ def check_target(folder: str | os.PathLike[str]) -> Path:
     """
     target = Path(folder)
     if target.is_symlink() or (target.exists() and not target.is_dir()):
-        raise ConfigError(f"--out {str(folder)!r} is not a folder; name a new one")
+        raise ConfigError(f"--out {quoted(folder)} is not a folder; name a new one")
     if target.is_dir() and any(target.iterdir()) and not (target / METRICS).is_file():
         raise ConfigError(
-            f"--out {str(folder)!r} holds other files than a report's; name a new folder"
+            f"--out {quoted(folder)} holds other files than a report's; name a new folder"
         )
     return target
 
@@ -68,7 +68,7 @@ def write_report(report: Report, folder: str | os.PathLike[str]) -> Path:
             shutil.rmtree(partial, ignore_errors=True)
     except OSError as error:
         raise ConfigError(
-            f"--out {str(folder)!r} cannot be written ({error.strerror}); name another folder"
+            f"--out {quoted(folder)} cannot be written ({error.strerror}); name another folder"
         ) from error
     return target
 

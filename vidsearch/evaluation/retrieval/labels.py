@@ -16,7 +16,7 @@ from vidsearch.evaluation.retrieval.video_names import VideoNames, path_of
 from vidsearch.storage.find_file import find_file
 from vidsearch.text.decode import read_csv_table
 from vidsearch.text.names import composed
-from vidsearch.text.printable import printable
+from vidsearch.text.printable import printable, quoted
 
 _LATE_END_S = 1.0
 """A label may end this much after its video without a remark: people round times up."""
@@ -190,7 +190,7 @@ class _Reading:
             person.incomplete = True
             exists = Path(path).exists()
             fault = "is not a file" if exists else "does not exist"
-            problem = f"{row.location}: photo {path!r} {fault}; check the path"
+            problem = f"{row.location}: photo {quoted(path)} {fault}; check the path"
             reason = "photo is not a file" if exists else "photo missing"
             self._leave_out("photo", reason, row.photo, problem)
         return True
@@ -211,14 +211,15 @@ class _Reading:
         span = row.span
         if found is None:
             remedy = "index it, or write its path as 'vidsearch search --json' prints it"
-            problem = f"{row.location}: video {row.video!r} is not in the catalog; {remedy}"
+            problem = f"{row.location}: video {quoted(row.video)} is not in the catalog; {remedy}"
             self._leave_out("label line", "video not in the catalog", row.video, problem)
             if not labelled:
                 reason = "not in the catalog, counted as not found"
                 self._remark("labelled video", reason, f"{row.person}, {row.video}")
         elif self._videos[found]["status"] == "failed":
             problem = (
-                f"{row.location}: video {row.video!r} could not be read; see 'vidsearch status'"
+                f"{row.location}: video {quoted(row.video)} could not be read; see "
+                "'vidsearch status'"
             )
             reason = "video could not be read, counted as not found"
             self._leave_out("label line", reason, row.video, problem)
@@ -251,8 +252,8 @@ class _Reading:
                 self._left_out.add("person", "no photo left", identity)
             else:
                 problem = (
-                    f"{self.file}, line {person.line}: person {identity!r} has no photo; add a row "
-                    "'photo,person' with one"
+                    f"{self.file}, line {person.line}: person {quoted(identity)} has no photo; "
+                    "add a row 'photo,person' with one"
                 )
                 self._leave_out("person", "no photo named", identity, problem)
         if not any(self._videos.keys() & person.spans.keys() for person in usable.values()):

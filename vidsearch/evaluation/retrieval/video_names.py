@@ -9,6 +9,7 @@ from pathlib import Path, PurePosixPath
 from vidsearch.catalog import Catalog
 from vidsearch.errors import ConfigError
 from vidsearch.text.names import composed, is_file_url, path_of_url
+from vidsearch.text.printable import quoted
 
 
 def path_of(name: str) -> str:
@@ -55,8 +56,8 @@ class VideoNames:
         video_ids = next((ids for ids in found if ids), set())
         if len(video_ids) > 1:
             raise ConfigError(
-                f"{location}: {len(video_ids)} videos have the name {name!r}; write the full path "
-                "or the id"
+                f"{location}: {len(video_ids)} videos have the name {quoted(name)}; write the "
+                "full path or the id"
             )
         return next(iter(video_ids), None)
 

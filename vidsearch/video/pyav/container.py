@@ -23,7 +23,7 @@ from vidsearch.media.motion_jpeg import (
     is_motion_jpeg,
     is_multipart_jpeg,
 )
-from vidsearch.text.printable import printable
+from vidsearch.text.printable import printable, quoted
 from vidsearch.video.pyav.animation import (
     COUNTED_FORMATS,
     check_frame_count,
@@ -132,7 +132,7 @@ def _reject_encrypted(uri: str, source: ByteSource) -> None:
 
 
 def _reject_other_file(name: str, *_: object) -> NoReturn:
-    raise PermissionError(f"a video file must not open another file; got {name!r}")
+    raise PermissionError(f"a video file must not open another file; got {quoted(name)}")
 
 
 def _reject_other_kind(uri: str, kind: FileKind | None, head: bytes) -> None:
