@@ -238,6 +238,7 @@ def test_report_as_json(films: Path, tmp_path: Path) -> None:
     assert plain["videos"] == {"indexed": 2, "skipped": 0, "failed": 1}
     assert list(plain) == [
         "videos",
+        "erased",
         "tracks",
         "faces",
         "duration_s",
