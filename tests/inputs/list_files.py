@@ -54,6 +54,8 @@ def lists(folder: Path) -> dict[str, bytes]:
             b"\ntake", b"\xef\xbb\xbftake"
         ),
         "UTF-16 joined by cat": "\n".join(["\ufeff" + name for name in NAMES]).encode("utf-16-le"),
+        "marks of Windows": "\n".join(f"\u202a{name}\u202c" for name in NAMES).encode(),
+        "comments behind names": "\n".join(f"{name}  # {name}" for name in NAMES).encode(),
         "quotation marks of Word": "\n".join(f"\u201c{name}\u201d" for name in NAMES).encode(),
         "find -print0": b"".join(name.encode() + b"\0" for name in NAMES).replace(
             "ë".encode(), "e\u0308".encode()

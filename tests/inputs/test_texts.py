@@ -106,6 +106,8 @@ def test_decimal_commas_beside_semicolons(folder: Path) -> None:
         "file:///films/Zoë.mp4",
         "../films/Zoë.mp4",
         "..\\films\\Zoë.mp4",
+        "\u202aZoë.mp4\u202c",  # as Windows copies a path
+        "\u200b\ufeff/films/Zoë.mp4\u200e ",
         "'Zoë.mp4",  # as a table of hits writes names that begin like a formula
     ],
 )

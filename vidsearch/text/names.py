@@ -14,6 +14,8 @@ from pathlib import Path
 from urllib.parse import quote, unquote_to_bytes
 
 _FILE_URL = "file://"
+# Directions, widths and marks without a glyph, which Windows copies along with a path.
+_INVISIBLE = "\u200b\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2060\u2066\u2067\u2068\u2069\ufeff"
 _REMOTE = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
 
 
@@ -27,6 +29,16 @@ def composed(name: str) -> str:
         True
     """
     return name if name.isascii() else unicodedata.normalize("NFC", name)
+
+
+def without_invisible_ends(name: str) -> str:
+    r"""Return a name without spaces and invisible marks at its ends.
+
+    Example:
+        >>> without_invisible_ends("\u202aC:/films/a.mp4 ")
+        'C:/films/a.mp4'
+    """
+    return name.strip().strip(_INVISIBLE).strip()
 
 
 def portable_name(name: str) -> str:

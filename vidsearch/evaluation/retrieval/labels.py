@@ -15,7 +15,7 @@ from vidsearch.evaluation.retrieval.label_rows import LabelRow, label_rows
 from vidsearch.evaluation.retrieval.video_names import VideoNames, path_of
 from vidsearch.storage.find_file import find_file
 from vidsearch.text.decode import read_csv_table
-from vidsearch.text.names import composed
+from vidsearch.text.names import composed, without_invisible_ends
 from vidsearch.text.printable import printable, quoted
 
 _LATE_END_S = 1.0
@@ -180,6 +180,8 @@ class _Reading:
     def _add_photo(self, person: LabelledPerson, row: LabelRow) -> bool:
         """Add the photo of a row; return False if the person has it already."""
         path = str(find_file(self._folder / path_of(row.photo)))
+        if not Path(path).exists():
+            path = str(find_file(self._folder / path_of(without_invisible_ends(row.photo))))
         if path in person.photos:
             return False
         if Path(path).is_file():

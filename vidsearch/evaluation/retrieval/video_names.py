@@ -8,7 +8,7 @@ from pathlib import Path, PurePosixPath
 
 from vidsearch.catalog import Catalog
 from vidsearch.errors import ConfigError
-from vidsearch.text.names import composed, is_file_url, path_of_url
+from vidsearch.text.names import composed, is_file_url, path_of_url, without_invisible_ends
 from vidsearch.text.printable import quoted
 
 
@@ -64,7 +64,9 @@ class VideoNames:
 
 def _spellings(name: str, folder: Path) -> Iterator[str]:
     # A table of results puts an apostrophe in front of names that a spreadsheet would evaluate.
-    for text in dict.fromkeys((name, name.replace("\\", "/"), name.removeprefix("'"))):
+    visible = without_invisible_ends(name)
+    spellings = name, visible, visible.replace("\\", "/"), name.removeprefix("'")
+    for text in dict.fromkeys(spellings):
         path = path_of(text)
         yield path
         if "://" not in path:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
@@ -10,11 +11,12 @@ from typing import Final
 from vidsearch.errors import VideoOpenError
 from vidsearch.storage.find_file import find_file
 from vidsearch.text.decode import decode_text
-from vidsearch.text.names import path_of_url
+from vidsearch.text.names import path_of_url, without_invisible_ends
 from vidsearch.text.printable import printable
 from vidsearch.video.source import is_remote
 
 _COMMENT: Final = "#"
+_COMMENT_BEHIND: Final = re.compile(rf"\s+{_COMMENT}")
 _QUOTES: Final = ('""', "''", "\u201c\u201d", "\u201e\u201c", "\u00ab\u00bb")
 _MARK: Final = "\ufeff"
 _EMPTY_COLUMNS: Final = ",;\t "
@@ -24,9 +26,9 @@ def read_list(path: Path) -> Iterator[tuple[int, str]]:
     """Yield the number of every line that names a video, and the path or URI that it names.
 
     A name is a path relative to the list's folder, an absolute path, or a URI. Quotation marks,
-    spaces around the name and empty columns behind it are left out if no file has that name. ``#``
-    begins a comment, unless a file has this name. A list that has NUL between names is split at NUL
-    instead, as written by ``find -print0``, and has no comments.
+    spaces and invisible marks around the name, empty columns and a comment behind it are left out
+    if no file has that name. ``#`` begins a comment, unless a file has this name. A list that has
+    NUL between names is split at NUL instead, as written by ``find -print0``, and has no comments.
 
     Args:
         path: The list, in UTF-8, UTF-16 or UTF-32. In UTF-8, names may have any bytes.
@@ -93,8 +95,9 @@ def _named(line: str, folder: Path) -> str | None:
 def _spellings(line: str) -> list[str]:
     """Return the names that a line may stand for, the most literal first."""
     stripped = line.strip()
-    bare = stripped.rstrip(_EMPTY_COLUMNS)
-    spellings = [line, stripped, bare]
+    bare = without_invisible_ends(stripped).rstrip(_EMPTY_COLUMNS)
+    comments = [found.start() for found in _COMMENT_BEHIND.finditer(stripped)]
+    spellings = [line, stripped, *(stripped[:start] for start in comments), bare]
     if len(bare) > 1 and bare[0] + bare[-1] in _QUOTES:
         spellings.append(bare[1:-1])
     if spellings[-1].lower().startswith("file:/"):
