@@ -82,18 +82,17 @@ class FrameSampler:
             VideoError: See ``VideoReader.decode``.
         """
         shot = ShotSelection(0, self._config.min_per_shot)
-        timed: TimedFrame | None = None
-        end_s = 0.0
+        last: TimedFrame | None = None
         for timed in timed_frames(self._reader.decode(), self._config):
-            if timed.starts_shot and not shot.is_empty:
+            if timed.starts_shot and last is not None and not shot.is_empty:
                 yield from self._emit(shot.finish(), shot.number)
-                self._spans.append(TimeSpan(shot.start_s, end_s))
+                self._spans.append(TimeSpan(shot.start_s, last.end_s))
                 shot = ShotSelection(shot.number + 1, self._config.min_per_shot)
             yield from self._emit(shot.add(timed), shot.number)
-            end_s = timed.end_s
-        if timed is not None:
+            last = timed
+        if last is not None:
             yield from self._emit(shot.finish(), shot.number)
-            self._spans.append(TimeSpan(shot.start_s, timed.end_s))
+            self._spans.append(TimeSpan(shot.start_s, last.end_s))
 
     def _emit(self, chosen: list[TimedFrame], shot: int) -> Iterator[Frame]:
         for timed in chosen:
@@ -128,7 +127,7 @@ def timed_frames(frames: Iterable[DecodedFrame], config: SamplingConfig) -> Iter
             waiting[-1].duration = last_duration
         elif waiting:
             waiting[-1].duration = frame.pts - waiting[-1].frame.pts
-            interval_s = float(waiting[-1].duration * frame.time_base)
+            interval_s = waiting[-1].duration * float(frame.time_base)
         waiting.append(TimedFrame(frame, frame.duration, grid.is_grid_sample(frame)))
         cuts.update(start + cut for cut in detector.push(thumbnail, interval_s))
         while len(waiting) > detector.delay + 1:

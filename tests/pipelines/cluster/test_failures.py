@@ -173,8 +173,8 @@ def test_ctrl_c_keeps_what_is_done_and_says_how_to_go_on(
     archive: Path, quiet: Path, tmp_path: Path, processes: ModuleType
 ) -> None:
     catalog = tmp_path / "catalog"
-    for number in range(2):  # the run cannot end before it is interrupted
-        decoder_breaking(archive, f"sleeps {number}.mkv")
+    for number in range(16):  # enough to be far from done when two are seen on a busy machine
+        decoder_breaking(archive, f"slow {number}.mkv")
     env = processes.broken_decoder(tmp_path / "site")
     process = processes.start("index", catalog, archive, "--workers", 2, env=env, group=True)
 
@@ -190,7 +190,7 @@ def test_ctrl_c_keeps_what_is_done_and_says_how_to_go_on(
     assert sum(Catalog.open(catalog).status().videos.values()) == seen() >= 2
     assert processes.events(catalog)[-1]["how"] == "stopped"
     assert processes.run("index", catalog, archive, "--workers", 2)[0] == 0
-    again = [row for row in processes.tables(catalog)[0] if "sleeps" not in str(row["uri"])]
+    again = [row for row in processes.tables(catalog)[0] if "slow" not in str(row["uri"])]
     assert again == processes.tables(quiet)[0]
 
 

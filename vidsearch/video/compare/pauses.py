@@ -56,7 +56,7 @@ class PauseDetector:
     def _pause(self, frame: DecodedFrame, following: DecodedFrame) -> int | None:
         interval = following.pts - frame.pts
         # A frame that is shown for long, as in a slide show, states its own duration.
-        if interval * frame.time_base <= PAUSE_S or interval <= _FASTER * frame.duration:
+        if interval <= _FASTER * frame.duration or interval * frame.time_base <= PAUSE_S:
             return None
         duration = median_low(self._intervals) if self._intervals else frame.duration
         if interval * frame.time_base > GAP_S:

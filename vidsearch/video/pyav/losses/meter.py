@@ -16,7 +16,7 @@ _WINDOW: Final = 64
 _BEFORE: Final = 4
 _CADENCE: Final = 24
 # A gap is longer than the longest interval of the frames before it by this factor.
-_LONGER: Final = Fraction(3, 2)
+_LONGER: Final = 1.5
 _SLOWER: Final = 4
 
 
@@ -46,7 +46,7 @@ class LossMeter:
     """
 
     def __init__(self, expected: ExpectedStream) -> None:
-        self._frame_ticks = expected.frame_ticks
+        self._frame_ticks = float(expected.frame_ticks)
         # Without times, a damaged frame is the sign of a loss of unknown length.
         self._stamped = expected.stamps != "none"
         self._intervals: deque[int] = deque(maxlen=_CADENCE)
@@ -93,9 +93,10 @@ class LossMeter:
             self.losses += Losses(count=proven)
 
     def _measure(self, interval: int, offset: int) -> None:
-        usual = max([self._frame_ticks, *map(Fraction, self._intervals)])
+        # This runs for every frame: floating point is precise enough, and fractions are slow.
+        usual = max(self._frame_ticks, max(self._intervals, default=0))
         if interval > _LONGER * usual:
-            self._gap = (_BEFORE, interval - usual)
+            self._gap = (_BEFORE, interval - Fraction(usual))
         # After the gap of a loss, a longer interval may be the cadence of a slower part.
         if interval <= (_SLOWER if self._measured else _LONGER) * usual:
             self._intervals.append(interval)
