@@ -34,7 +34,7 @@ from vidsearch.catalog.tables import Table
 from vidsearch.catalog.versions import discard_staged, remove_superseded
 from vidsearch.erasure.leftovers import remove_abandoned, remove_unused
 from vidsearch.erasure.logs import redact
-from vidsearch.erasure.proof import ForeignFileError, Traces, prove, search_files
+from vidsearch.erasure.proof import TraceError, Traces, prove
 from vidsearch.erasure.receipt import PersonReceipt, Receipt, VideoReceipt, write_receipt
 from vidsearch.errors import CatalogError, CatalogWriteError, ConfigError, VidsearchError
 from vidsearch.index.generation_files import PREFIX
@@ -166,14 +166,11 @@ def _steps(catalog: Catalog, erasure: PendingErasure) -> Receipt:
         remove_local_copies(catalog.vectors)
         catalog.root.child(_DERIVED).remove_tree()
         log_lines += redact(catalog.root, erasure.texts)
-        if excluded:
-            with writers_excluded(catalog.root):
-                _, leftovers = search_files(catalog, traces)
-                remove_unused(catalog, leftovers)
         try:
-            files, tracks = prove(catalog, traces)
+            files, tracks = _prove(catalog, traces)
         except CatalogError as error:
-            if attempt == _ATTEMPTS - 1 or isinstance(error, ForeignFileError):
+            is_foreign = isinstance(error, TraceError) and error.foreign
+            if attempt == _ATTEMPTS - 1 or is_foreign:
                 raise
             wait_s = _FIRST_WAIT_S * 1.5**attempt
             _LOG.warning("traces are left; repeating the erasure in %.1f s", wait_s)
@@ -184,6 +181,17 @@ def _steps(catalog: Catalog, erasure: PendingErasure) -> Receipt:
     write_receipt(catalog.root, receipt)
     remove_pending(catalog.root, erasure)
     return receipt
+
+
+def _prove(catalog: Catalog, traces: Traces) -> tuple[int, int]:
+    """Prove the erasure; files of killed writers that contain a trace are removed."""
+    try:
+        return prove(catalog, traces)
+    except TraceError as error:
+        with writers_excluded(catalog.root) as excluded:
+            if not excluded or not remove_unused(catalog, error.files):
+                raise
+    return prove(catalog, traces)
 
 
 def _receipt(

@@ -133,8 +133,18 @@ def leaves_trace(catalog: Catalog, key: str, identity: str) -> bool:
     return bool(search_files(catalog, traces)[1])
 
 
-class ForeignFileError(CatalogError):
-    """A file that is no part of the catalog contains a trace of erased data."""
+class TraceError(CatalogError):
+    """Files contain a trace of erased data.
+
+    Attributes:
+        files: The files.
+        foreign: One of them is no part of the catalog.
+    """
+
+    def __init__(self, message: str, files: list[StoragePath], *, foreign: bool) -> None:
+        super().__init__(message)
+        self.files = files
+        self.foreign = foreign
 
 
 def _is_own(catalog: Catalog, file: StoragePath) -> bool:
@@ -150,15 +160,18 @@ def prove(catalog: Catalog, traces: Traces) -> tuple[int, int]:
     """Search every file of the catalog and the index; return the numbers of files and tracks.
 
     Raises:
-        CatalogError: A trace is left.
+        TraceError: A file contains a trace.
+        CatalogError: A search finds an erased track.
     """
     files, leftovers = search_files(catalog, traces)
     if leftovers:
         foreign = [file for file in leftovers if not _is_own(catalog, file)]
-        raise (ForeignFileError if foreign else CatalogError)(
+        raise TraceError(
             f"{[*foreign, *leftovers][0].uri!r} still contains a trace of the erased data; "
             + ("remove that file from the catalog" if foreign else "end the runs that write to it")
-            + ", and repeat the command"
+            + ", and repeat the command",
+            leftovers,
+            foreign=bool(foreign),
         )
     return files, _search_tracks(catalog, traces)
 
@@ -180,7 +193,7 @@ def search_files(catalog: Catalog, traces: Traces) -> tuple[int, list[StoragePat
             break
         for file in new:
             try:
-                searched[file.uri] = _contains(file, traces)
+                searched[file.uri] = _contains(catalog, file, traces)
             except FileNotFoundError:
                 searched[file.uri] = False
     return len(files), [file for file in files if searched[file.uri]]
@@ -191,7 +204,7 @@ def _files(catalog: Catalog) -> list[StoragePath]:
     return [file for file in catalog.root.files() if not file.uri.startswith(apart)]
 
 
-def _contains(file: StoragePath, traces: Traces) -> bool:
+def _contains(catalog: Catalog, file: StoragePath, traces: Traces) -> bool:
     content = file.read()
     if traces.patterns.found_in(content):
         return True
@@ -199,8 +212,9 @@ def _contains(file: StoragePath, traces: Traces) -> bool:
         return False
     try:
         return _parquet_contains(content, traces)
-    except pa.ArrowInvalid:  # the file of a killed writer ends early: its columns cannot be read
-        return False
+    except pa.ArrowInvalid:
+        # The file of a killed writer ends early, and nobody can tell what its columns hold.
+        return _is_own(catalog, file)
 
 
 def _search_tracks(catalog: Catalog, traces: Traces) -> int:

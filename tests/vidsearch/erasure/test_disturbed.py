@@ -196,7 +196,7 @@ def test_files_of_killed_writers_are_erased(catalog: Catalog) -> None:
     tracks, folder = erased(catalog), Path(catalog.uri)
     data = next((folder / "tracks").glob("*.parquet"))
     shutil.copy(data, data.with_name("part-00000-killed.parquet"))
-    data.with_name("part-00001-killed.parquet").write_bytes(data.read_bytes()[:-20])
+    data.with_name("part-00001-killed.parquet").write_bytes(data.read_bytes()[:300])
     log = folder / "verdicts" / "_delta_log" / "_commit_killed.json.tmp"
     log.write_text(tracks[0])
     part = folder / "index" / ".CURRENT.0123.part"
