@@ -39,6 +39,8 @@ def question_of(
     state = hash((frozenset(verdicts.person_of.items()), frozenset(verdicts.names)))
 
     def looks_like(parts: Sequence[str]) -> Sequence[str]:
+        if not verdicts.person_of:
+            return ()
         found: dict[object, tuple[str, ...]] = st.session_state.setdefault("looks_like", {})
         key = (tuple(parts), state)
         if key not in found:

@@ -38,4 +38,7 @@ def test_the_token_lets_a_visitor_in(browser: Browser, made: Path, tmp_path: Pat
         finally:
             context.close()
             stranger.close()
-    assert SECRET not in (tmp_path / "log.txt").read_text()
+    log = (tmp_path / "log.txt").read_text()
+    assert SECRET not in log
+    assert "Z vidsearch: wrong token from 127.0.0.1; 1 of 10 within 60 s" in log
+    assert "Z vidsearch: sign-in from 127.0.0.1" in log

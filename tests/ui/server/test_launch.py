@@ -37,6 +37,13 @@ def test_a_browser_is_opened_on_this_machine_only(
     assert (values["server.address"], values["server.port"]) == (address, "9000")
 
 
+def test_uploads_and_pages_of_other_sites_are_limited() -> None:
+    values = options(UiSettings(catalog="/c"), browser=False)
+    assert values["server.maxUploadSize"] == "60"
+    assert values["server.enableXsrfProtection"] == values["server.enableCORS"] == "true"
+    assert values["server.enableStaticServing"] == "false"
+
+
 @pytest.mark.parametrize("address", ["localhost", "127.0.0.1"])
 def test_a_taken_port_is_named(address: str) -> None:
     with socket.create_server(("127.0.0.1", 0)) as other:
