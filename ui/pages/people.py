@@ -124,7 +124,7 @@ def _merge(verdicts: Judgements, person: str) -> None:
         st.html(person_card(portrait(catalog(), verdicts, person)))
         st.caption(
             f"The appearances of {markdown(people_names(verdicts)[other])} become appearances of "
-            f"{markdown(people_names(verdicts)[person])}, and the first name goes."
+            f"{markdown(people_names(verdicts)[person])}; the name of the former is removed."
         )
         if st.button("Merge", key="merge", type="primary"):
             merge_now(verdicts, person, other)
