@@ -103,6 +103,17 @@ def test_a_raw_stream_without_its_middle_has_an_unknown_share(
     assert "partly read (share unknown)" in report.reason
 
 
+@pytest.mark.parametrize("name", ["a.mkv", "a.ts"])
+def test_the_cadence_of_a_slow_film_is_no_loss(tmp_path: Path, name: str) -> None:
+    slow = {"ticks": tuple(range(0, 300, 6)), "keyframes": 3}
+    path = write_film(tmp_path, Film(name=name, options=slow))
+    assert report_of(path).reason == ""
+    report = report_of(damaged(path, tmp_path / f"damaged {name}", zeros))
+    missing = 50 - report.frames_decoded
+    assert report.lost_s == pytest.approx(0.24 * missing, abs=0.3)
+    assert report.losses.count <= 2
+
+
 def test_a_single_lost_packet_is_named(written: Written, tmp_path: Path) -> None:
     content = written("sound.ts").read_bytes()
     film = [at for at in range(0, len(content), 188) if content[at + 1] & 0x5F == 1]

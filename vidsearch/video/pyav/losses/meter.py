@@ -17,6 +17,7 @@ _BEFORE: Final = 4
 _CADENCE: Final = 24
 # A gap is longer than the longest interval of the frames before it by this factor.
 _LONGER: Final = 1.5
+# A pause teaches no more than this factor about the cadence.
 _SLOWER: Final = 4
 
 
@@ -46,16 +47,17 @@ class LossMeter:
     """
 
     def __init__(self, expected: ExpectedStream) -> None:
-        self._frame_ticks = float(expected.frame_ticks)
+        self._frame_ticks = round(expected.frame_ticks)
         # Without times, a damaged frame is the sign of a loss of unknown length.
         self._stamped = expected.stamps != "none"
-        self._intervals: deque[int] = deque(maxlen=_CADENCE)
+        self._intervals = deque([0], maxlen=_CADENCE)
         self._last: int | None = None
+        self._previous: int | None = None
         self._signs = Signs()
         self._window = 0
-        self._counted = self._measured = False
+        self._counted = False
         self._offset = 0
-        self._gap: tuple[int, Fraction] | None = None
+        self._gap: tuple[int, int] | None = None
         self.losses = NO_LOSSES
 
     def add(self, tick: int, offset: int, signs: Signs, *, damaged: bool = False) -> None:
@@ -71,10 +73,13 @@ class LossMeter:
             self._look_at_damage(signs, damaged=damaged)
             return
         self._window -= 1
-        if signs != self._signs:
+        if signs is not self._signs and signs != self._signs:
             self._look_at(signs)
         if self._last is not None:
-            self._measure(tick - self._last, offset)
+            interval = tick - self._last
+            steady = self._previous is not None and -1 <= interval - self._previous <= 1
+            if not steady or self._window > 0 or self._gap is not None:
+                self._measure(interval, offset)
         self._last, self._offset = tick, offset
 
     def _look_at_damage(self, signs: Signs, *, damaged: bool) -> None:
@@ -87,27 +92,29 @@ class LossMeter:
     def _look_at(self, signs: Signs) -> None:
         self._window = _WINDOW
         proven = max(0, signs.proven - self._signs.proven)
-        self._counted, self._measured = proven > 0, False
+        self._counted = proven > 0
         self._signs = signs
         if proven:
             self.losses += Losses(count=proven)
 
     def _measure(self, interval: int, offset: int) -> None:
-        # This runs for every frame: floating point is precise enough, and fractions are slow.
-        usual = max(self._frame_ticks, max(self._intervals, default=0))
-        if interval > _LONGER * usual:
-            self._gap = (_BEFORE, interval - Fraction(usual))
-        # After the gap of a loss, a longer interval may be the cadence of a slower part.
-        if interval <= (_SLOWER if self._measured else _LONGER) * usual:
-            self._intervals.append(interval)
+        usual = max(self._frame_ticks, *self._intervals)
+        longer = interval > _LONGER * usual
+        # Two long intervals in a row are the cadence of a slower part.
+        slower = self._previous is not None and interval <= _LONGER * self._previous
+        if longer and not slower:
+            self._gap = (_BEFORE, interval - usual)
+        if self._window <= 0 or slower or not longer:
+            self._intervals.append(min(interval, _SLOWER * usual))
+        self._previous = interval
         if self._window > 0 and offset < self._offset:
             self._count(Losses(leaps=1))
         if self._gap is None:
             return
         frames, ticks = self._gap
         if self._window > 0:
-            self._count(Losses(ticks=ticks))
-            self._gap, self._measured = None, True
+            self._count(Losses(ticks=Fraction(ticks)))
+            self._gap = None
         else:
             self._gap = (frames - 1, ticks) if frames > 1 else None
 

@@ -43,6 +43,7 @@ class LossSigns:
         readable = opened.converted_from is None
         self.by_packets = readable and opened.audio is None and is_covered_by_packets(container)
         self._end: int | None = None
+        self._last = Signs()
         self._uncovered = self._bytes = self._unended = 0
         # Some cameras leave the end of image out of every image.
         self._ended = False
@@ -66,8 +67,12 @@ class LossSigns:
             errors: Packets that could not be read or decoded, and damaged frames.
         """
         if isinstance(self._watch, TransportWatch | CodedWatch):
-            return Signs(proven=self._bytes + self._unended, possible=errors)
-        return Signs(possible=errors + self._bytes + self._uncovered)
+            proven, possible = self._bytes + self._unended, errors
+        else:
+            proven, possible = 0, errors + self._bytes + self._uncovered
+        if (proven, possible) != (self._last.proven, self._last.possible):
+            self._last = Signs(proven, possible)
+        return self._last
 
     def look_at(self, packet: av.Packet[av.stream.Stream], *, of_film: bool) -> None:
         """Look at the place of the next packet in the file."""
