@@ -1,0 +1,1 @@
+"""Tests of the re-embedding of a catalog."""
