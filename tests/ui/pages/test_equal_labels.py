@@ -202,3 +202,54 @@ def test_reports_of_one_title_open_the_folder_that_was_chosen(
         chosen = str(tmp_path / "reports" / parent / "run")
         shown.selectbox(key="report").select(chosen).run()
         assert opened[-1] == chosen
+
+
+CORRECT = """
+from ui.components.context import catalog
+from ui.components.undoing import show_undo
+from ui.pages.correcting import correct_appearances
+from vidsearch.catalog.people import judgements
+import streamlit as st
+verdicts = judgements(catalog())
+person = st.session_state["of"]
+show_undo()
+correct_appearances(verdicts, person, frozenset(verdicts.confirmed(person)[:1]))
+"""
+
+
+def test_a_move_shows_both_people_and_can_be_undone(twins: tuple[Catalog, list[str]]) -> None:
+    catalog, people = twins
+    before = judgements(catalog).person_of
+    shown = AppTest.from_string(CORRECT, default_timeout=60)
+    shown.session_state["of"] = people[0]
+    shown.run()
+    # Somebody of the same name: both are offered, neither is taken silently.
+    shown.text_input(key="split_name").input("PERSON A").run()
+    assert {button.key for button in shown.button} == {
+        "not_person",
+        f"move-{people[1]}",
+        f"move-{people[2]}",
+    }
+    shown.button(key=f"move-{people[2]}").click().run()
+    assert not shown.exception
+    assert len(judgements(catalog).confirmed(people[2])) == 3
+    shown.button(key="undo-1").click().run()
+    assert judgements(catalog).person_of == before
+    shown.text_input(key="split_name").input("Eve").run()
+    shown.button(key="split").click().run()
+    assert not shown.exception
+    assert "Eve" in judgements(catalog).names.values()
+    shown.button(key="undo-2").click().run()
+    assert judgements(catalog).person_of == before
+    assert set(judgements(catalog).names) == set(people)
+
+
+def test_a_removed_person_comes_back(twins: tuple[Catalog, list[str]]) -> None:
+    catalog, people = twins
+    shown = page("people")
+    shown.selectbox(key="chosen_person").select(people[1]).run()
+    shown.button(key=f"remove-{people[1]}").click().run()
+    assert not shown.exception
+    assert set(judgements(catalog).names) == {people[0], people[2]}
+    shown.button(key="undo-1").click().run()
+    assert len(judgements(catalog).confirmed(people[1])) == 2
