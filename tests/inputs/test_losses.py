@@ -167,3 +167,38 @@ def test_slices_count_the_losses_of_the_whole_film(written: Written, tmp_path: P
             ticks += sampler.reading.losses.ticks
     assert whole.losses.ticks > 0
     assert (places, ticks) == (whole.losses.count, whole.losses.ticks)
+
+
+def written_part(folder: Path, name: str, first: int, codec: str) -> bytes:
+    spec = VideoSpec(
+        frames=20,
+        ticks=tuple(range(first, first + 20)),
+        time_base=Fraction(1, RATE),
+        codec=codec,
+        container=name,
+    )
+    return write_video(folder / f"part.{first}", spec).read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("container", "codec"), [("matroska", "libx264"), ("flv", "flv"), ("ogg", "libvpx")]
+)
+def test_files_joined_with_a_gap_lose_nothing(tmp_path: Path, container: str, codec: str) -> None:
+    parts = [written_part(tmp_path, container, first, codec) for first in (0, 200)]
+    header = 13 if container == "flv" else 0
+    (tmp_path / "joined").write_bytes(parts[0] + parts[1][header:])
+    report = report_of(tmp_path / "joined")
+    assert report.reason == ""
+    assert report.frames_decoded == 40
+
+
+@pytest.mark.parametrize(("container", "copies", "read"), [("matroska", 3, 2), ("nut", 2, 1)])
+def test_joined_files_that_are_not_read_are_said(
+    tmp_path: Path, container: str, copies: int, read: int
+) -> None:
+    part = written_part(tmp_path, container, 0, "libx264")
+    (tmp_path / "joined").write_bytes(part * copies)
+    report = report_of(tmp_path / "joined")
+    assert report.gaps == {"outside"}
+    assert report.frames_decoded == 20 * read
+    assert f"partly read ({100 * read / copies:.1f} % of the bytes)" in report.reason

@@ -24,14 +24,14 @@ _PROMISES: Final[Mapping[str, Callable[[ReadAt, int], FilePromise]]] = {
     "asf": asf_promise,
     "asf_o": asf_promise,
     "flv": flv_promise,
-    "matroska": matroska_promise,
     "mpegts": ts_promise,
     "mpeg": ps_promise,
     "ogg": ogg_promise,
-    "nut": nut_promise,
 }
 _BY_FRAMES: Final[Mapping[str, Callable[[ReadAt, int, int | None], FilePromise]]] = {
     "ivf": ivf_promise,
+    "matroska": matroska_promise,
+    "nut": nut_promise,
     "yuv4mpegpipe": y4m_promise,
 }
 
@@ -47,9 +47,10 @@ def file_promise(container: str, source: ByteSource, last: int | None = None) ->
     position = source.tell()
     try:
         file_bytes = source.seek(0, io.SEEK_END)
-        if container in _BY_FRAMES:
-            return _BY_FRAMES[container](source.read_at, max(file_bytes, 0), last)
-        promise_of = _PROMISES.get(container.partition(",")[0])
+        name = container.partition(",")[0]
+        if name in _BY_FRAMES:
+            return _BY_FRAMES[name](source.read_at, max(file_bytes, 0), last)
+        promise_of = _PROMISES.get(name)
         if promise_of is None or file_bytes < 0:
             return FilePromise(file_bytes=max(file_bytes, 0))
         return promise_of(source.read_at, file_bytes)

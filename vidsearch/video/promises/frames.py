@@ -11,10 +11,33 @@ from vidsearch.video.promises.promise import FilePromise, ReadAt
 _TAIL_BYTES: Final = 1 << 20
 _IVF: Final = b"DKIF"
 _IVF_FRAME_HEADER: Final = 12
+_SEARCHED_BLOCKS: Final = 64
+_NUT: Final = b"nut/multimedia container"
 _NUT_INDEX: Final = b"NX" + bytes.fromhex("dd672f23e64e")
 _Y4M_FRAME: Final = b"FRAME\n"
 # Samples of both colour planes for each sample of brightness.
 _COLOUR: Final = {"420": 0.5, "411": 0.5, "422": 1.0, "444": 2.0, "mono": 0.0}
+
+
+def later_file(read_at: ReadAt, file_bytes: int, last: int | None, signature: bytes) -> int:
+    """Return the offset of a file that begins after the last packet; else the end of the file.
+
+    Args:
+        read_at: Bytes of the file.
+        file_bytes: Size of the file.
+        last: Offset of the last packet that was read; None if it is not known.
+        signature: First bytes of the format.
+    """
+    offset = file_bytes if last is None else last
+    for _ in range(_SEARCHED_BLOCKS):
+        content = read_at(offset, _TAIL_BYTES)
+        found = content.find(signature)
+        if found >= 0:
+            return offset + found
+        if len(content) < _TAIL_BYTES:
+            break
+        offset += _TAIL_BYTES - len(signature)
+    return file_bytes
 
 
 def ivf_promise(read_at: ReadAt, file_bytes: int, last: int | None) -> FilePromise:
@@ -34,12 +57,22 @@ def ivf_promise(read_at: ReadAt, file_bytes: int, last: int | None) -> FilePromi
     return FilePromise(file_bytes=file_bytes, cut=end > file_bytes)
 
 
-def nut_promise(read_at: ReadAt, file_bytes: int) -> FilePromise:
+def nut_promise(read_at: ReadAt, file_bytes: int, last: int | None) -> FilePromise:
     """Return True in ``cut`` if the index at the end is missing, which writers put there.
+
+    Args:
+        read_at: Bytes of the file.
+        file_bytes: Size of the file.
+        last: Offset of the last packet that was read; None if it is not known.
 
     Source:
         NUT open container format, 2008, section "index".
     """
+    # FFmpeg may take the start of the second file for a packet.
+    start = None if last is None else max(0, last - len(_NUT))
+    outside_bytes = file_bytes - later_file(read_at, file_bytes, start, _NUT)
+    if outside_bytes:
+        return FilePromise(file_bytes=file_bytes, outside_bytes=outside_bytes)
     tail = read_at(max(0, file_bytes - _TAIL_BYTES), _TAIL_BYTES)
     pointer = int.from_bytes(tail[-12:-4], "big")
     indexed = _NUT_INDEX in tail

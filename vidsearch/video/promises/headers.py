@@ -5,6 +5,7 @@ from __future__ import annotations
 import struct
 from typing import Final
 
+from vidsearch.video.promises.frames import later_file
 from vidsearch.video.promises.promise import MAX_PARTS, FilePromise, ReadAt, of_stated_size
 
 _HEAD_BYTES: Final = 1 << 16
@@ -86,12 +87,21 @@ def flv_promise(read_at: ReadAt, file_bytes: int) -> FilePromise:
     return of_stated_size(read_at, file_bytes, stated, signature=b"FLV\1")
 
 
-def matroska_promise(read_at: ReadAt, file_bytes: int) -> FilePromise:
+def matroska_promise(read_at: ReadAt, file_bytes: int, last: int | None = None) -> FilePromise:
     """Return the promise of the Segment; its size is unknown in live recordings.
+
+    Args:
+        read_at: Bytes of the file.
+        file_bytes: Size of the file.
+        last: Offset of the last packet that was read; None if it is not known. FFmpeg reads two
+            files joined byte by byte, and no third one.
 
     Source:
         RFC 8794, sections 5 and 6.
     """
+    outside_bytes = file_bytes - later_file(read_at, file_bytes, last, _EBML.to_bytes(4, "big"))
+    if outside_bytes:
+        return FilePromise(file_bytes=file_bytes, outside_bytes=outside_bytes)
     header = _element(read_at(0, 16))
     if header is None or header[0] != _EBML or header[2] is None:
         return FilePromise(file_bytes=file_bytes)

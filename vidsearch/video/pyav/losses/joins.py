@@ -9,12 +9,17 @@ import av
 from vidsearch.video.pyav.open import OpenedStream
 
 _IVF: Final = b"DKIF"
+# FFmpeg takes the first letters of the identification for the header of a frame.
+_NUT: Final = b"/multimedia container"
+_NUT_BYTES: Final = 32
+_OGG_HEADERS: Final = (b"OVP80", b"\x80theora", b"\x81theora", b"\x82theora")
 
 
 class JoinedFiles:
     """Corrects the packets of an index at the end, and of the second and later files.
 
     - IVF: FFmpeg takes the header of the second file for a frame as large as the rest.
+    - Ogg, NUT: FFmpeg takes headers of the second file for frames.
     - Filmstrip: FFmpeg takes the index at the end for a frame.
     - Fragmented MP4: FFmpeg compares the times of the second file with the end of the first one and
       hides the frames that seem to be too early. If fragments state their places from the start of
@@ -30,6 +35,8 @@ class JoinedFiles:
     def __init__(self, opened: OpenedStream) -> None:
         self._source = opened.source
         self._is_ivf = opened.container.format.name == "ivf"
+        self._is_nut = opened.container.format.name == "nut"
+        self._is_ogg = opened.container.format.name == "ogg"
         self._is_filmstrip = opened.container.format.name == "filmstrip"
         self._is_mp4 = "mov" in opened.container.format.name.split(",")
         self._ended = self._restarted = False
@@ -41,6 +48,11 @@ class JoinedFiles:
         if not packet.size:
             return packet
         pos = -1 if packet.pos is None else packet.pos
+        if self._is_ogg and bytes(packet)[:8].startswith(_OGG_HEADERS):
+            return None
+        if self._is_nut and _NUT in bytes(packet)[:_NUT_BYTES]:
+            self.last_pos = max(self.last_pos, pos)
+            return None
         if self._is_filmstrip and packet.is_corrupt:
             return None
         if self._is_ivf and packet.is_corrupt:

@@ -20,6 +20,9 @@ _BLOCK: Final = 1 << 20
 # Headers between two packets are smaller.
 _UNCOVERED: Final = 256
 _OVERLAP: Final = 32
+# Matroska, NUT and FLV.
+_BEGINNINGS: Final = (b"\x1aE\xdf\xa3", b"nut/multimedia container", b"onMetaData")
+_HEADERS: Final = 1 << 16
 _IMAGES: Final = frozenset({"mjpeg", "mpjpeg"})
 _END_OF_IMAGE: Final = b"\xff\xd9"
 _TAIL: Final = 256
@@ -42,6 +45,7 @@ class LossSigns:
         container, source = opened.container.format.name, opened.source
         readable = opened.converted_from is None
         self.by_packets = readable and opened.audio is None and is_covered_by_packets(container)
+        self._source = source
         self._end: int | None = None
         self._last = Signs()
         self._uncovered = self._bytes = self._unended = 0
@@ -88,8 +92,15 @@ class LossSigns:
         if not self.by_packets or not packet.size:
             return
         if self._end is not None and not -_OVERLAP <= pos - self._end <= _UNCOVERED:
-            self._uncovered += 1
+            self._uncovered += not self._begins_file(self._end, pos)
         self._end = max(self._end or 0, pos + packet.size)
+
+    def _begins_file(self, begin: int, end: int) -> bool:
+        """Return True if the header of a joined file lies between two packets."""
+        position = self._source.tell()
+        between = self._source.read_at(begin, max(0, min(end - begin, _HEADERS)))
+        self._source.seek(position)
+        return any(mark in between for mark in _BEGINNINGS)
 
     def moved(self) -> None:
         """Note that the position in the file changed."""
