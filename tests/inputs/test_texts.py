@@ -173,7 +173,7 @@ def test_labels_that_cannot_be_found_are_listed_and_stay_in_the_count(folder: Pa
             "Zoë, gone.mp4",
             "Joe, gone too.mp4",
         ),
-        ("photo", "photo of several people"): ("joe.jpg",),
+        ("photo", "named for several people"): ("joe.jpg",),
         ("person", "named without a video, counts as absent"): ("Kim",),
     }
 

@@ -187,7 +187,7 @@ class _Reading:
         if Path(path).is_file():
             person.photos.append(path)
             if self._photo_owners.setdefault(path, row.person) != row.person:
-                self._remark("photo", "photo of several people", row.photo)
+                self._remark("photo", "named for several people", row.photo)
         else:
             person.incomplete = True
             exists = Path(path).exists()
