@@ -12,10 +12,11 @@ import pytest
 from starlette.responses import PlainTextResponse
 from starlette.types import Message, Receive, Scope, Send
 
+from ui.command import _token
 from ui.server.attempts import LOG, MAX_WRONG, WINDOW_S, Attempts
 from ui.server.auth import AuthMiddleware
 from ui.server.token_file import read_token_file
-from ui.service.settings import UiSettings
+from ui.service.settings import TOKEN_VARIABLE, UiSettings
 from vidsearch.errors import ConfigError
 
 SECRET = "0123456789abcdef"
@@ -138,3 +139,21 @@ def test_a_file_without_a_token_is_refused(
         read_token_file(str(path))
     with pytest.raises(ConfigError, match="cannot be read"):
         read_token_file(str(tmp_path))
+
+
+def test_a_token_on_the_command_line_is_warned_about(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "token"
+    path.write_text(SECRET)
+    path.chmod(0o600)
+    monkeypatch.setenv(TOKEN_VARIABLE, "from-the-environment")
+    assert _token(None, None) == "from-the-environment"
+    assert _token(None, str(path)) == SECRET
+    assert capsys.readouterr().err == ""
+    assert _token(SECRET, None) == SECRET
+    error = capsys.readouterr().err
+    assert "warning: other users of this machine see --token" in error
+    assert SECRET not in error
+    with pytest.raises(ConfigError, match="pass one of them"):
+        _token(SECRET, str(path))
