@@ -19,7 +19,7 @@ from vidsearch.search.track_index import rebuild
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="Windows has other rights")
 
 
-@pytest.fixture(params=[0o022, 0o027, 0o077], ids=oct)
+@pytest.fixture(params=[0o022, 0o077], ids=oct)
 def mask(request: pytest.FixtureRequest) -> Iterator[int]:
     before = os.umask(request.param)
     yield request.param
