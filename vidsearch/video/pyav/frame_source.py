@@ -67,6 +67,11 @@ class FrameSource:
         errors = self.errors + self.damaged
         return Signs(possible=errors) if self._signs is None else self._signs.signs(errors)
 
+    def watch_losses(self, *, from_start: bool) -> None:
+        """Look for losses among the bytes that are read; see ``LossSigns.watch``."""
+        if self._signs is not None:
+            self._signs.watch(from_start=from_start)
+
     @property
     def last_pos(self) -> int | None:
         """Offset of the last packet of the film in the file; None if it is not known."""

@@ -117,8 +117,7 @@ class PyAVReader(VideoReader):
         options = replace(self._options, stream=self._info.stream)
         if not self._decoded:
             return options
-        stated = self._timeline.stated and self._stamps.stated
-        if stated and is_searchable(self._container):
+        if self._timeline.stated and self._stamps.stated and is_searchable(self._container):
             return replace(options, seekable=True, anchors=())
         return replace(options, seekable=False, anchors=tuple(self._timeline.anchors))
 
@@ -129,7 +128,9 @@ class PyAVReader(VideoReader):
 
     def decode(self) -> Iterator[DecodedFrame]:
         """Yield every frame; see ``VideoReader.decode``."""
-        return self._timed_frames(chain([self._take_first()], self._frames))
+        first = self._take_first()
+        self._source.watch_losses(from_start=True)
+        return self._timed_frames(chain([first], self._frames))
 
     def keyframe_cuts(self, every_s: float) -> tuple[int, ...]:
         """Return keyframes about ``every_s`` seconds apart; see ``VideoReader.keyframe_cuts``."""
@@ -153,6 +154,7 @@ class PyAVReader(VideoReader):
         """Yield the frames from a keyframe cut on; see ``VideoReader.decode_from``."""
         self._take_first()
         self._source.errors = 0
+        self._source.watch_losses(from_start=False)
         # A container may index by decoding time, which comes before presentation time.
         for early_s in (0, 1, 10):
             earlier = cut - round(early_s / self._expected.time_base)
@@ -229,14 +231,11 @@ class PyAVReader(VideoReader):
 
         The sizes that the file states are compared once all frames are decoded.
         """
+        errors, damaged = self._source.errors + self._timeline.late, self._source.damaged
         return self._expected.compare(
             self._decoded,
             self._end,
-            Faults(
-                errors=self._source.errors + self._timeline.late,
-                damaged=self._source.damaged,
-                losses=self._losses.losses,
-            ),
+            Faults(errors=errors, damaged=damaged, losses=self._losses.losses),
             joined=self._timeline.joined,
             file=self._file,
             ends=self._ends,

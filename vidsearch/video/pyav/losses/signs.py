@@ -9,6 +9,7 @@ import av.stream
 
 from vidsearch.video.losses.coded import CodedWatch
 from vidsearch.video.losses.transport import TransportWatch
+from vidsearch.video.losses.watch import ByteWatch
 from vidsearch.video.losses.watches import byte_watch
 from vidsearch.video.pyav.losses.meter import Signs
 from vidsearch.video.pyav.open import OpenedStream
@@ -52,17 +53,27 @@ class LossSigns:
         # Some cameras leave the end of image out of every image.
         self._ended = False
         self._of_images = container in _IMAGES
-        position = source.tell()
-        watch = byte_watch(container, source.read_at, opened.stream.id) if readable else None
-        if watch is not None and position <= _PROBED_BYTES:
+        self._watched = (container, opened.stream.id) if readable else None
+        self._watch: ByteWatch | None = None
+        if self.by_packets:
+            for stream in opened.container.streams:
+                stream.discard = av.stream.Discard.default
+
+    def watch(self, *, from_start: bool) -> None:
+        """Look at the bytes that pass by from here on.
+
+        Args:
+            from_start: Look at the bytes before, too, which were read to find the streams.
+        """
+        if self._watched is None:
+            return
+        source, position = self._source, self._source.tell()
+        self._watch = watch = byte_watch(self._watched[0], source.read_at, self._watched[1])
+        if watch is not None and from_start and position <= _PROBED_BYTES:
             for offset in range(0, position, _BLOCK):
                 watch.passed(offset, source.read_at(offset, min(_BLOCK, position - offset)))
         source.seek(position)
         source.watch = None if watch is None else watch.passed
-        self._watch = watch
-        if self.by_packets:
-            for stream in opened.container.streams:
-                stream.discard = av.stream.Discard.default
 
     def signs(self, errors: int) -> Signs:
         """Return the signs up to the last packet of the film.
