@@ -69,6 +69,11 @@ class DemoVideo:
                 yield shot, frame
 
 
+EVENING_NEWS = "press/évening news.ts"
+ROCKET = CameraMove("rocket", 2.0, (320, 200, 500), (330, 220, 420))
+CAT = CameraMove("cat", 2.0, (220, 150, 400), (230, 150, 360))
+"""Name and moves of the videos of both casts."""
+
 VIDEOS = (
     DemoVideo(
         "card night.mp4",
@@ -76,7 +81,7 @@ VIDEOS = (
         (
             CameraMove("group", 5.0, (230, 330, 440), (430, 310, 440)),
             CameraMove("group", 3.0, (790, 410, 420), (800, 400, 340), 0.8),
-            CameraMove("rocket", 2.0, (320, 200, 500), (330, 220, 420)),
+            ROCKET,
             CameraMove("group", 0.9, (520, 330, 330), (525, 332, 320)),
         ),
     ),
@@ -90,10 +95,10 @@ VIDEOS = (
         ),
     ),
     DemoVideo(
-        "press/évening news.ts",
+        EVENING_NEWS,
         "mpeg4",
         (
-            CameraMove("cat", 2.0, (220, 150, 400), (230, 150, 360)),
+            CAT,
             CameraMove("portrait", 3.5, (56, 56, 260), (60, 56, 220)),
             CameraMove("group", 2.5, (1090, 350, 370), (1094, 345, 350)),
         ),

@@ -5,7 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from importlib.util import find_spec
 
-from pipelines.demo.camera_moves import ABSENT, VIDEOS, CameraMove, DemoVideo
+from pipelines.demo.camera_moves import (
+    ABSENT,
+    CAT,
+    EVENING_NEWS,
+    ROCKET,
+    VIDEOS,
+    CameraMove,
+    DemoVideo,
+)
 from pipelines.demo.people import PEOPLE, PUBLIC_DOMAIN, Person
 
 
@@ -40,16 +48,16 @@ SMALL = Cast(
             "libx264",
             (
                 CameraMove("admiral", 4.0, (256, 230, 560), (266, 234, 470)),
-                CameraMove("rocket", 2.0, (320, 200, 500), (330, 220, 420)),
+                ROCKET,
                 CameraMove("admiral", 0.9, (262, 232, 500), (266, 236, 490), 0.85),
             ),
         ),
         *(video for video in VIDEOS if not {"group", "portrait"} & video.pictures),
         DemoVideo(
-            "press/évening news.ts",
+            EVENING_NEWS,
             "mpeg4",
             (
-                CameraMove("cat", 2.0, (220, 150, 400), (230, 150, 360)),
+                CAT,
                 CameraMove("admiral", 3.5, (262, 232, 520), (266, 234, 460)),
                 CameraMove("coffee", 2.5, (300, 200, 560), (300, 200, 480)),
             ),
