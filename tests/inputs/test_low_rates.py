@@ -155,7 +155,7 @@ def test_a_frozen_picture_between_moving_ones_is_sampled(
     ("name", "pause_s", "rate"),
     [
         ("camera.mkv", 20.0, 10),
-        ("camera.flv", 20.0, 10),
+        pytest.param("camera.flv", 20.0, 10, marks=pytest.mark.slow),
         ("camera.ts", 8.0, 10),
         pytest.param("camera.mpg", 8.0, 25, marks=pytest.mark.slow),
         pytest.param("camera.webm", 20.0, 10, marks=pytest.mark.slow),
@@ -174,7 +174,7 @@ def test_nobody_is_seen_through_a_pause(
     assert edges(found) == pytest.approx([0.0, 12 / rate], abs=0.06)
 
 
-@pytest.mark.parametrize("name", ["slides.mkv", "slides.ts"])
+@pytest.mark.parametrize("name", ["slides.mkv", pytest.param("slides.ts", marks=pytest.mark.slow)])
 def test_a_new_picture_before_a_long_interval_is_shown_through_it(
     name: str, pictures: Pictures, models: LoadedPack, tmp_path: Path
 ) -> None:
