@@ -41,6 +41,7 @@ from trainer.training.checkpoint_manifest import (
 )
 from trainer.training.step import TrainStep
 from vidsearch.errors import CheckpointError, ConfigError
+from vidsearch.text.printable import printable
 
 _FOLDER = "checkpoints"
 _WRITING = ".writing-"
@@ -81,9 +82,35 @@ def save_checkpoint(
         config: Configuration of the run.
         identities: Names of the classes.
         ranks: This process and the number of processes.
+
+    Raises:
+        CheckpointError: The checkpoint cannot be written, e.g. on a full disk; earlier ones stay.
     """
     final = run / _FOLDER / name
     temporary = final.with_name(_WRITING + name)
+    try:
+        _write(temporary, final, model, state, config, identities, ranks)
+    except OSError as error:
+        shutil.rmtree(temporary, ignore_errors=True)
+        earlier = checkpoints(run)
+        kept = f"{earlier[-1].name} is kept" if earlier else "there is no earlier one"
+        raise CheckpointError(
+            f"checkpoint '{printable(str(final))}' cannot be written ({error.strerror or error}); "
+            f"{kept}: make space on the disk, and go on with --resume"
+        ) from error
+    ranks.barrier()
+    return final
+
+
+def _write(
+    temporary: Path,
+    final: Path,
+    model: TrainStep,
+    state: RunState,
+    config: TrainConfig,
+    identities: tuple[str, ...],
+    ranks: Ranks,
+) -> None:
     if ranks.rank == 0:
         for leftover in final.parent.glob(f"{_WRITING}*"):
             shutil.rmtree(leftover)
@@ -119,8 +146,6 @@ def save_checkpoint(
         if final.exists():
             shutil.rmtree(final)
         temporary.rename(final)
-    ranks.barrier()
-    return final
 
 
 def checkpoints(run: Path, kind: str = "step") -> list[Path]:

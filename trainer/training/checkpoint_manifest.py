@@ -137,7 +137,9 @@ def _parse_manifest(folder: Path, table: dict[str, Any]) -> CheckpointManifest:
 
 def write_tensors(path: Path, value: Any) -> str:
     """Write tensors for :meth:`CheckpointManifest.read`, flushed to the disk; return the sha256."""
-    torch.save(value, path)
+    # Given a path, torch reports a full disk as an inner error of its file format.
+    with path.open("wb") as file:
+        torch.save(value, file)
     sync(path)
     return file_sha256(path)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import resource
 import shutil
 import signal
 from collections.abc import Callable
@@ -426,3 +427,22 @@ def test_pairs_are_balanced_and_match_the_labels() -> None:
     assert draw_pairs(OTHERS, 10_000, 0).issame.sum() == 224
     with pytest.raises(TrainingSetError, match="one with two faces"):
         draw_pairs(synthetic_people(each=1), 10, 0)
+
+
+def test_a_full_disk_keeps_the_last_checkpoint(tmp_path: Path) -> None:
+    folder = tmp_path / "full"
+    config = override(tiny_config(steps=4), ["keep.checkpoint_every=2"])
+    run_in(folder, replace(config, steps=2))
+    before = weights_of(folder)
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, hard))
+    try:
+        with pytest.raises(CheckpointError, match="step-00000002 is kept: make space") as raised:
+            run_in(folder, config, resume=True)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert "\n" not in str(raised.value)
+    assert [path.name for path in (folder / "checkpoints").iterdir()] == ["step-00000002"]
+    for name, value in weights_of(folder).items():
+        torch.testing.assert_close(value, before[name], rtol=0, atol=0)
+    assert run_in(folder, config, resume=True).step == 4
