@@ -21,6 +21,17 @@ def usable_cores() -> int:
         return os.cpu_count() or 1
 
 
+def address_space_limit() -> int | None:
+    """Return the limit of the own address space (``ulimit -v``) in bytes; None without one."""
+    if sys.platform == "win32":
+        return None
+    else:  # noqa: RET505 (mypy leaves out the branches of other systems)
+        import resource
+
+        soft, _ = resource.getrlimit(resource.RLIMIT_AS)
+        return None if soft == resource.RLIM_INFINITY else soft
+
+
 def end_now() -> None:
     """End the process at once, without exit handlers."""
     if sys.platform == "win32":

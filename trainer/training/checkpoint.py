@@ -93,10 +93,10 @@ def save_checkpoint(
     except OSError as error:
         shutil.rmtree(temporary, ignore_errors=True)
         earlier = checkpoints(run)
-        kept = f"{earlier[-1].name} is kept" if earlier else "there is no earlier one"
+        earlier_state = f"{earlier[-1].name} is kept" if earlier else "there is no earlier one"
         raise CheckpointError(
             f"checkpoint '{printable(str(final))}' cannot be written ({error.strerror or error}); "
-            f"{kept}: make space on the disk, and go on with --resume"
+            f"{earlier_state}: make space on the disk, and go on with --resume"
         ) from error
     ranks.barrier()
     return final

@@ -16,14 +16,21 @@ import click
 
 from vidsearch.commands.app import Group, Registry, usage_line
 from vidsearch.commands.streams import OutputStream, decode_names_as_utf8, standard_streams
-from vidsearch.errors import VidsearchError, reason
+from vidsearch.errors import ConfigError, VidsearchError, reason
 from vidsearch.libraries import installation_error
-from vidsearch.processes import BROKEN_PIPE_STATUS, terminated_as_interrupted
+from vidsearch.processes import (
+    BROKEN_PIPE_STATUS,
+    address_space_limit,
+    terminated_as_interrupted,
+)
 from vidsearch.text.log_lines import LineFormatter
 from vidsearch.text.printable import printable
 from vidsearch.version import __version__
 
 INTERRUPTED = 130
+
+_ADDRESS_SPACE = 5_000_000_000
+"""Bytes. Libraries reserve this much without using it; with less, some of them abort or hang."""
 
 _EXIT_STATUS = (
     "Exit status: 0 everything done; 2 wrong usage or input; 3 finished, but some videos failed; "
@@ -65,8 +72,25 @@ def _root() -> Group:
     @click.pass_context
     def root(context: click.Context, verbose: bool) -> None:
         context.with_resource(_logging_to_stderr(logging.INFO if verbose else logging.WARNING))
+        if context.invoked_subcommand != "doctor":
+            _check_address_space()
 
     return root
+
+
+def _check_address_space() -> None:
+    """Raise if libraries would abort or hang for want of address space.
+
+    Raises:
+        ConfigError: The limit is below ``_ADDRESS_SPACE``.
+    """
+    limit = address_space_limit()
+    if limit is not None and limit < _ADDRESS_SPACE:
+        raise ConfigError(
+            f"a process may use {limit / 1e9:.1f} GB of address space here (ulimit -v), and "
+            f"vidsearch needs {_ADDRESS_SPACE / 1e9:.0f} GB: raise that limit; to bound memory, "
+            "use --worker-memory or a control group"
+        )
 
 
 @contextmanager

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Literal
 
 from vidsearch.doctor.findings import Folder, Machine
-from vidsearch.processes import usable_cores
+from vidsearch.processes import address_space_limit, usable_cores
 
 NEEDED_BYTES = 1 << 30
 """One worker: a 1080p video with the ``open`` pack stays under 700 MiB."""
@@ -48,21 +48,11 @@ def _memory_limit(cgroup: Path) -> int | None:
     limits = [
         _number(cgroup / "memory.max"),
         _number(cgroup / "memory" / "memory.limit_in_bytes"),
-        _address_space(),
+        address_space_limit(),
     ]
     return min(
         (limit for limit in limits if limit is not None and limit < _UNLIMITED), default=None
     )
-
-
-def _address_space() -> int | None:
-    if sys.platform == "win32":
-        return None
-    else:  # noqa: RET505 (mypy leaves out the branches of other systems)
-        import resource
-
-        soft, _ = resource.getrlimit(resource.RLIMIT_AS)
-        return None if soft == resource.RLIM_INFINITY else soft
 
 
 def _cpu_limit(cgroup: Path) -> float | None:

@@ -192,6 +192,19 @@ def test_sigterm_ends_a_command_as_ctrl_c_does(
     assert signal.getsignal(signal.SIGTERM) == before
 
 
+def test_a_small_address_space_is_one_line(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    answering(monkeypatch, lambda: 0)
+    monkeypatch.setattr(module, "address_space_limit", lambda: 1_500_000 << 10)
+    assert main(["answer"]) == 2
+    said = capsys.readouterr().err
+    assert said.startswith("vidsearch: a process may use 1.5 GB of address space here (ulimit -v)")
+    assert said.count("\n") == 1
+    monkeypatch.setattr(module, "address_space_limit", lambda: 8 << 30)
+    assert main(["answer"]) == 0
+
+
 def test_a_command_returns_its_status(monkeypatch: pytest.MonkeyPatch) -> None:
     answering(monkeypatch, lambda: 3)
     assert main(["answer"]) == 3
