@@ -66,6 +66,7 @@ class SliceReading:
         shots: Shots that begin at an owned frame.
         settled_pts: Pts from which all samples come from the next slice; None at the video's end.
         opening_hashes: Hashes of the slice's own warm-up; empty in the first slice.
+        opening_losses: Losses among the frames of the slice's own warm-up.
         following_hashes: Hashes of the next slice's warm-up, as decoded here.
         seekable: See ``ReadOptions.seekable``, for the frames of the slice.
         anchors: See ``ReadOptions.anchors``; they may lie beyond the slice's end.
@@ -80,6 +81,7 @@ class SliceReading:
     shots: list[ShotStart] = field(default_factory=list)
     settled_pts: int | None = None
     opening_hashes: list[FrameHash] = field(default_factory=list)
+    opening_losses: Losses = NO_LOSSES
     following_hashes: list[FrameHash] = field(default_factory=list)
     seekable: bool | None = None
     anchors: tuple[Anchor, ...] = ()
@@ -136,7 +138,7 @@ class SliceSampler:
                 reading.opening_hashes.append(_frame_hash(frame))
             if number == warm_up and begin is not None:
                 self._errors_before = frame.errors_before
-                self._losses_before = frame.losses_before
+                self._losses_before = reading.opening_losses = frame.losses_before
             owned = self._owns(frame)
             starts = timed.starts_shot or (number == 0 and begin is None)
             if not owned and (starts or shot.is_complete):

@@ -60,17 +60,18 @@ class LossSigns:
                 stream.discard = av.stream.Discard.default
 
     def watch(self, *, from_start: bool) -> None:
-        """Look at the bytes that pass by from here on.
+        """Look at the bytes that pass by from here on, and at those that the decoder may hold.
 
         Args:
-            from_start: Look at the bytes before, too, which were read to find the streams.
+            from_start: Look at all bytes before, too, which were read to find the streams.
         """
         if self._watched is None:
             return
         source, position = self._source, self._source.tell()
         self._watch = watch = byte_watch(self._watched[0], source.read_at, self._watched[1])
-        if watch is not None and from_start and position <= _PROBED_BYTES:
-            for offset in range(0, position, _BLOCK):
+        begin = 0 if from_start else max(0, position - source.buffer_bytes)
+        if watch is not None and position - begin <= _PROBED_BYTES:
+            for offset in range(begin, position, _BLOCK):
                 watch.passed(offset, source.read_at(offset, min(_BLOCK, position - offset)))
         source.seek(position)
         source.watch = None if watch is None else watch.passed
