@@ -173,7 +173,7 @@ def test_ctrl_c_keeps_what_is_done_and_says_how_to_go_on(
     archive: Path, quiet: Path, tmp_path: Path, processes: ModuleType
 ) -> None:
     catalog = tmp_path / "catalog"
-    for number in range(16):  # enough to be far from done when two are seen on a busy machine
+    for number in range(8):  # enough to be far from done when two are seen on a busy machine
         decoder_breaking(archive, f"slow {number}.mkv")
     env = processes.broken_decoder(tmp_path / "site")
     process = processes.start("index", catalog, archive, "--workers", 2, env=env, group=True)
