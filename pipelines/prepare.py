@@ -36,9 +36,10 @@ from vidsearch.storage.files import neighbour
 from vidsearch.text.labels import distinct_labels
 from vidsearch.text.names import portable_name
 from vidsearch.text.printable import printable
-from vidsearch.trainingset.assemble import SetOptions, SetReport, assemble
+from vidsearch.trainingset.assemble import SetOptions, assemble
 from vidsearch.trainingset.candidates import Candidate, write_candidates
 from vidsearch.trainingset.duplicates import difference_hash
+from vidsearch.trainingset.report import SetReport
 
 if TYPE_CHECKING:
     from pipelines.cluster.task import GivenUp
@@ -250,7 +251,7 @@ def _photos(raw: Path) -> PeopleFolders:
 
 def _name(batch: Sequence[PersonPhoto], models: LoadedPack, options: PhotoOptions) -> str:
     """Return a name for a batch: the hash of all inputs of its result."""
-    digest = hashlib.sha256(f"2 {models.model_id} {options}".encode())
+    digest = hashlib.sha256(f"3 {models.model_id} {options}".encode())
     for photo in batch:
         about = Path(photo.path).stat()
         line = f"\n{photo.person}\0{photo.path}\0{about.st_size}\0{about.st_mtime_ns}"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import json
 import os
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -13,15 +14,18 @@ import pytest
 
 from pipelines.demo.people import PEOPLE, load_pictures
 from pipelines.prepare import OUTSIDE, PrepareOptions, prepare
+from pipelines.stages import prepare_photos
 from pipelines.stages.prepare_photos import PhotoOptions
 from tests.inputs.photo_files import animation, black, dng, encoded, heic
 from vidsearch.commands.main import main
 from vidsearch.datatypes import Image
 from vidsearch.errors import ConfigError, TrainingSetError
 from vidsearch.faces.geometry.align import ARCFACE_112
-from vidsearch.photo.people_folders import find_people
-from vidsearch.trainingset.assemble import SetOptions, SetReport
+from vidsearch.models.registry import LoadedPack
+from vidsearch.photo.people_folders import PersonPhoto, find_people
+from vidsearch.trainingset.assemble import SetOptions
 from vidsearch.trainingset.candidates import Candidate, read_candidates, write_candidates
+from vidsearch.trainingset.report import SetReport
 
 ENDINGS = frozenset({".jpg", ".png"})
 
@@ -226,3 +230,61 @@ def test_candidates_of_any_name_are_stored(tmp_path: Path) -> None:
     back = next(read_candidates(tmp_path / "x.parquet", images=True))
     assert (back.identity, back.source) == (r"p\xff", "file:///caf%E9.jpg")
     assert (back.dropped, back.failed) == (r"unreadable: \xe9", True)
+
+
+def cut(content: bytes, share: float) -> bytes:
+    """Return the first part of a file."""
+    return content[: int(len(content) * share)]
+
+
+CUT_IN_THE_FACE: dict[str, Callable[[Image], bytes]] = {
+    "JPEG": lambda image: cut(encoded(image, "JPEG", quality=92), 0.6),
+    "JPEG on its side": lambda image: cut(
+        encoded(np.rot90(image), "JPEG", orientation=6, quality=92), 0.6
+    ),
+    "progressive JPEG": lambda image: cut(encoded(image, "JPEG", progressive=True), 0.6),
+    "PNG": lambda image: cut(encoded(image, "PNG"), 0.6),
+    "BMP": lambda image: cut(encoded(image, "BMP"), 0.6),
+    "TIFF": lambda image: cut(encoded(image, "TIFF"), 0.6),
+    "WebP": lambda image: cut(encoded(image, "WEBP", quality=92), 0.6),
+    "AVIF": lambda image: cut(encoded(image, "AVIF", quality=92), 0.6),
+    "HEIC": lambda image: cut(heic(image), 0.7),
+    "zeros for an end": lambda image: cut(encoded(image, "JPEG", quality=92), 0.6) + bytes(9999),
+}
+
+
+@pytest.mark.parametrize("name", CUT_IN_THE_FACE)
+def test_a_face_in_the_missing_part_enters_no_set(
+    name: str, models: LoadedPack, tmp_path: Path
+) -> None:
+    path = tmp_path / name
+    path.write_bytes(CUT_IN_THE_FACE[name](face_of(0)))
+    (candidate,) = prepare_photos.run([PersonPhoto("a", str(path))], models, options().photo)
+    assert candidate.failed
+    assert not candidate.image
+    assert candidate.dropped.startswith(("the face is not whole: ", "no face in the part that was"))
+    assert "of the picture was read" in candidate.dropped
+
+
+def test_a_whole_face_in_a_cut_photo_is_used_with_a_warning(
+    few: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / "raw"
+    shutil.copytree(few, folder)
+    (folder / "2" / "broken.jpg").unlink()
+    (folder / "loose.JPG").unlink()
+    view = face_of(2)
+    noise = np.random.default_rng(0).integers(0, 255, view.shape, np.uint8)
+    tall = np.concatenate([view, noise])
+    (folder / "2" / "cut.jpg").write_bytes(cut(encoded(tall, "JPEG", quality=92), 0.8))
+    (folder / "3" / "gif.gif").write_bytes(animation([black(face_of(3)), face_of(3)], "GIF"))
+    arguments = ["--workers", "1", "--held-out", "0", "--min-faces", "1", "--keep-duplicates"]
+    assert main(["prepare", str(folder), str(tmp_path / "set"), *arguments]) == 0
+    printed = capsys.readouterr().out
+    written = json.loads((tmp_path / "set" / "report.json").read_text())
+    warnings = {Path(row["source"]).name: row["warning"] for row in written["warnings"]}
+    assert set(warnings) == {"cut.jpg", "gif.gif"}
+    assert "of the picture was read" in warnings["cut.jpg"]
+    assert "frame 2 was used" in warnings["gif.gif"]
+    for text in (printed, (tmp_path / "set" / "report.txt").read_text()):
+        assert all(f"{name}: {warning}" in text for name, warning in warnings.items())

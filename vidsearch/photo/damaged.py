@@ -16,6 +16,8 @@ from vidsearch.photo.png_repair import PNG, repaired_png
 
 JPEG_END: Final = b"\xff\xd9"
 _NOISE: Final = bytes((73 * number + 31 * (number >> 3)) % 251 for number in range(8192))
+_LESS_DETAIL = 0.99
+"""Largest share of a progressive image that lacks a part of its details."""
 _HEADER = 12
 _RIFF_HEADER = 8
 _MOST_BOXES = 100
@@ -78,7 +80,7 @@ def mended(content: bytes, most_pixels: int) -> Mended:
             return Mended(content)
         return Mended(png.content, png.share, png.trusted, png.faults)
     if content.startswith(_JPEG_2000) and not content.endswith(JPEG_END):
-        return Mended(content + JPEG_END, 1.0)
+        return Mended(content + JPEG_END)
     if content.startswith(b"BM"):
         return _padded_bmp(content)
     stated, padding = 0, 0
@@ -148,7 +150,7 @@ def share_of_jpeg(
     if not changed.any():
         return 1.0
     if "progressive" in image.info:
-        return min(share_of_rows(image), len(there) / len(content))
+        return min(share_of_rows(image), len(there) / len(content), _LESS_DETAIL)
     return int(np.argmax(changed)) / len(changed)
 
 

@@ -7,7 +7,7 @@ import logging
 import os
 import threading
 import warnings
-from collections.abc import Generator, Iterator, Mapping
+from collections.abc import Generator, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from typing import BinaryIO, Final
@@ -41,6 +41,7 @@ from vidsearch.photo.image_file import (
 )
 from vidsearch.photo.pixels import to_upright_rgb
 from vidsearch.photo.query_warning import QueryWarning, WarningCode
+from vidsearch.photo.read_part import WHOLE, Part, part_read
 from vidsearch.photo.sequence import sequence_frames, sequence_length
 from vidsearch.photo.source import PhotoSource, error_reason, opened_photo
 from vidsearch.text.printable import printable
@@ -71,12 +72,14 @@ class Photo:
         image: (H, W, 3) uint8 RGB, upright, at most ``MAX_SIDE`` on its longer side.
         scale: Pixels of the upright file per pixel of ``image``; 1 unless the photo was shrunk.
         warnings: Parts of the file that were not used.
+        part: Part of ``image`` that was read; None if the file is damaged and the part is unknown.
     """
 
     name: str
     image: Image
     scale: float = 1.0
     warnings: tuple[QueryWarning, ...] = ()
+    part: Part | None = WHOLE
 
     def __post_init__(self) -> None:
         check_array("image", self.image, (None, None, 3), np.uint8)
@@ -220,13 +223,16 @@ def _damaged(
             if image.format in ("JPEG", "MPO"):
                 share = share_of_jpeg(content, image, _decoded_jpeg)
             share = share if share is not None else share_of_rows(image)
+            if image.format == "JPEG2000" and share:
+                share = 1.0  # its decoder returns all pixels or none
     except Exception:  # noqa: BLE001
         raise _photo_error(error, file, label) from error
     if not share:
         raise _photo_error(error, file, label) from error
     if share == 1 and not readable.faults:
         return photo
-    return _with_damage(photo, label, {"share": share, "trusted": readable.trusted})
+    fields = {"share": share, "trusted": readable.trusted}
+    return _with_damage(photo, label, fields, content, image)
 
 
 def _with_zeros(photo: Photo, file: BinaryIO, image: Pillow.Image, label: str) -> Photo:
@@ -238,7 +244,7 @@ def _with_zeros(photo: Photo, file: BinaryIO, image: Pillow.Image, label: str) -
             share = share_of_jpeg(content, image, _decoded_jpeg)
     else:
         share = share_before_zeros(content)
-    return _with_damage(photo, label, {"share": share}) if share < 1 else photo
+    return _with_damage(photo, label, {"share": share}, content, image) if share < 1 else photo
 
 
 def _decoded_jpeg(content: bytes) -> Pillow.Image:
@@ -247,10 +253,28 @@ def _decoded_jpeg(content: bytes) -> Pillow.Image:
     return image
 
 
-def _with_damage(photo: Photo, label: str, fields: Mapping[str, float]) -> Photo:
+def _with_damage(
+    photo: Photo, label: str, fields: dict[str, float], content: bytes, image: Pillow.Image
+) -> Photo:
+    """Return a photo with a warning about its damage, and with the part that was read.
+
+    Args:
+        photo: The photo.
+        label: Its name in errors.
+        fields: Fields of the warning.
+        content: The file.
+        image: The decoded file, of any shape.
+    """
+    share = fields["share"]
+    if share < 1 and "progressive" in image.info:
+        fields = {**fields, "less_detail": True}
+    height, width = photo.image.shape[:2]
+    part = part_read(share, content, image, (width, height))
+    if share < 1 and not fields.get("trusted", True):
+        part = None  # pixels before the missing ones may be wrong too
     warning = QueryWarning(WarningCode.PHOTO_DAMAGED, fields)
     log.info("%s: %s %s", label, warning.code, dict(warning.fields))
-    return replace(photo, warnings=(*photo.warnings, warning))
+    return replace(photo, warnings=(*photo.warnings, warning), part=part)
 
 
 def _photo_error(error: Exception, file: BinaryIO, label: str) -> PhotoError:
@@ -294,4 +318,6 @@ def _pixels(image: Pillow.Image, name: str, label: str, extra: tuple[QueryWarnin
         upright = to_upright_rgb(image, MAX_SIDE)
     except PhotoError as error:
         raise PhotoError(f"{label} cannot be converted: {error}; save it as 8-bit PNG") from error
-    return Photo(name, upright, max(width, height) / max(upright.shape[:2]), found)
+    scale = max(width, height) / max(upright.shape[:2])
+    damaged = any(warning.code is WarningCode.PHOTO_DAMAGED for warning in found)
+    return Photo(name, upright, scale, found, None if damaged else WHOLE)

@@ -40,7 +40,7 @@ def to_upright_rgb(file_image: Pillow.Image, max_side: int) -> Image:
         PhotoError: The samples have no agreed scale (floating point, 32-bit integers). The message
             is the reason alone, for the caller to complete.
     """
-    orientation = _orientation(file_image)
+    orientation = orientation_of(file_image)
     profile = file_image.info.get("icc_profile")
     plain = _reduced(file_image, max(file_image.size) // max_side)
     if max(plain.size) > max_side:
@@ -55,7 +55,8 @@ def to_upright_rgb(file_image: Pillow.Image, max_side: int) -> Image:
     return np.array(plain, order="C")
 
 
-def _orientation(file_image: Pillow.Image) -> int:
+def orientation_of(file_image: Pillow.Image) -> int:
+    """Return the EXIF orientation of an image of any shape, 1 to 8; 1 if it states none."""
     try:
         orientation = file_image.getexif().get(ExifTags.Base.Orientation, 1)
     except Exception as error:  # noqa: BLE001 - a photo with a damaged EXIF block is still used

@@ -19,7 +19,7 @@ class WarningCode(StrEnum):
     PAGE_USED = "page-used"  # page: number from 1; pages: pages of the TIFF file
     FRAME_USED = "frame-used"  # frame: number from 1; frames: frames of the animation
     # share: about how much of the picture could be read, in (0, 1]; trusted: False if parts
-    # of it may be wrong
+    # of it may be wrong; less_detail: True if a progressive image lacks details
     PHOTO_DAMAGED = "photo-damaged"
     PREVIEW_USED = "preview-used"  # width, height: of the camera's preview in a damaged raw file
     FACE_FILLS_PHOTO = "face-fills-photo"
@@ -64,6 +64,8 @@ def damage(fields: Mapping[str, Any]) -> str:
     trusted = fields.get("trusted", True)
     if fields["share"] < 1:
         part = f"about {min(fields['share'], 0.99):.0%} of the picture was read"
+        if fields.get("less_detail"):
+            part += ", some of it in less detail"
         if trusted:
             return f"damaged or cut short: {part}"
         return f"damaged: {part}, and parts of it may be wrong"

@@ -17,19 +17,15 @@ from vidsearch.faces.geometry.align import AlignmentTemplate
 from vidsearch.faces.template import normalise
 from vidsearch.photo.people_folders import OtherFiles
 from vidsearch.text.json_text import json_text
-from vidsearch.text.names import portable_name
 from vidsearch.text.printable import printable
 from vidsearch.trainingset.candidates import read_candidates
 from vidsearch.trainingset.duplicates import near_duplicates
 from vidsearch.trainingset.manifest import MANIFEST, PARTS, Part, TrainingSetManifest
+from vidsearch.trainingset.report import REPORT_JSON, REPORT_TEXT, SetReport
 from vidsearch.trainingset.shards import ShardWriter
 from vidsearch.trainingset.split import held_out_identities
 
-REPORT_JSON, REPORT_TEXT = "report.json", "report.txt"
 _FOLDER_NAME_BYTES = 200
-
-MOST_NAMES = 100
-"""Dropped photos that are named in the printed report."""
 
 Layout = Literal["folders", "shards"]
 
@@ -66,86 +62,6 @@ class SetOptions:
             raise ConfigError("a training set needs a name; got an empty name")
 
 
-@dataclass(frozen=True, slots=True)
-class SetReport:
-    """Counts of an assembled set, and every dropped photo.
-
-    Attributes:
-        photos: Number of photos.
-        faces: Number of faces in the set, by part.
-        identities: Number of identities in the set, by part.
-        reasons: Number of dropped photos, by reason.
-        dropped: Source, identity and reason of every dropped photo.
-        failed: Number of dropped photos that cannot be read.
-        others: Files and folders that were not read as photos.
-    """
-
-    photos: int
-    faces: dict[str, int]
-    identities: dict[str, int]
-    reasons: dict[str, int]
-    dropped: tuple[tuple[str, str, str], ...] = field(repr=False)
-    failed: int = 0
-    others: OtherFiles = field(default_factory=OtherFiles)
-
-    @property
-    def complete(self) -> bool:
-        """True if every photo and every folder could be read."""
-        return not self.failed and not self.others.unreadable
-
-    def to_json(self) -> dict[str, Any]:
-        """Return the content of ``report.json``."""
-        rows = [
-            dict(zip(("source", "identity", "reason"), row, strict=True)) for row in self.dropped
-        ]
-        return {
-            "photos": self.photos,
-            "faces": self.faces,
-            "identities": self.identities,
-            "dropped_by_reason": self.reasons,
-            "dropped": rows,
-            "failed": self.failed,
-            "passed_over": dict(self.others.passed_over),
-            "excluded": dict(self.others.excluded),
-            "unreadable": [portable_name(path) for path in self.others.unreadable],
-            "without_photos": list(self.others.without_photos),
-        }
-
-    def to_text(self) -> str:
-        """Return the counts, a line for each dropped photo, and the counts of other files."""
-        lines = [f"{sum(self.faces.values())} faces kept of {self.photos} photos."]
-        lines += [
-            f"  {part:9} {self.faces[part]:8} faces of {self.identities[part]} identities"
-            for part in PARTS
-        ]
-        lines += [f"  dropped   {count:8} {reason}" for reason, count in self.reasons.items()]
-        lines += [
-            f"  {printable(source)}: {printable(reason)}"
-            for source, _, reason in self.dropped[:MOST_NAMES]
-        ]
-        if len(self.dropped) > MOST_NAMES:
-            lines.append(f"  and {len(self.dropped) - MOST_NAMES} more; {REPORT_TEXT} names all")
-        return "\n".join([*lines, *self._other_lines()])
-
-    def _other_lines(self) -> list[str]:
-        others = self.others
-        lines = [
-            f"Not read: {printable(path)}: {printable(reason)}"
-            for path, reason in others.unreadable.items()
-        ]
-        if others.without_photos:
-            names = ", ".join(map(printable, others.without_photos[:MOST_NAMES]))
-            lines.append(f"Folders without photos: {len(others.without_photos)} ({names}).")
-        for text, counts in (("no photos", others.passed_over), ("excluded", others.excluded)):
-            if counts:
-                parts = ", ".join(
-                    f"{printable(name) if name else 'no ending'} {count}"
-                    for name, count in counts.items()
-                )
-                lines.append(f"Other files, {text}: {sum(counts.values())} ({parts}).")
-        return lines
-
-
 @dataclass(slots=True)
 class _Candidates:
     """Columns of all candidates without their images: about 1 KB each with 512 dimensions.
@@ -156,6 +72,7 @@ class _Candidates:
         hashes: Perceptual hash of each candidate.
         embeddings: (D,) embedding of each candidate.
         dropped: Reason why a candidate is dropped; empty for candidates in the set.
+        warnings: Warnings about the photo of each candidate.
         failed: Number of candidates whose photo cannot be read.
     """
 
@@ -164,6 +81,7 @@ class _Candidates:
     hashes: list[int] = field(default_factory=list)
     embeddings: list[NDArray[np.float16]] = field(default_factory=list)
     dropped: list[str] = field(default_factory=list)
+    warnings: list[tuple[str, ...]] = field(default_factory=list)
     failed: int = 0
 
 
@@ -220,14 +138,10 @@ def assemble(
         identities=report.identities,
         made_by={**made_by, "held_out": options.held_out, "seed": options.seed},
     )
-    lines = [
-        f"  {printable(source)} ({printable(name)}): {printable(reason)}"
-        for source, name, reason in report.dropped
-    ]
     for name, text in (
         (MANIFEST, json_text(manifest.to_json(), indent=2)),
         (REPORT_JSON, json_text(report.to_json(), indent=2)),
-        (REPORT_TEXT, "\n".join([report.to_text(), "", "Dropped:", *lines])),
+        (REPORT_TEXT, report.to_full_text()),
     ):
         (folder / name).write_text(f"{text}\n", encoding="utf-8")
     return report
@@ -242,6 +156,7 @@ def _read(batches: Sequence[Path]) -> _Candidates:
             candidates.hashes.append(candidate.hash)
             candidates.embeddings.append(candidate.embedding.astype(np.float16))
             candidates.dropped.append(candidate.dropped)
+            candidates.warnings.append(candidate.warnings)
             candidates.failed += candidate.failed
     return candidates
 
@@ -283,6 +198,19 @@ def _report(candidates: _Candidates, held_out: frozenset[str]) -> SetReport:
             people[part].add(identity)
     columns = zip(candidates.sources, candidates.identities, candidates.dropped, strict=True)
     dropped = tuple(row for row in columns if row[2])
+    rows = zip(
+        candidates.sources,
+        candidates.identities,
+        candidates.warnings,
+        candidates.dropped,
+        strict=True,
+    )
+    warnings = tuple(
+        (source, identity, warning)
+        for source, identity, found, reason in rows
+        for warning in found
+        if not reason
+    )
     return SetReport(
         len(candidates.sources),
         faces,
@@ -290,6 +218,7 @@ def _report(candidates: _Candidates, held_out: frozenset[str]) -> SetReport:
         _reasons(candidates),
         dropped,
         candidates.failed,
+        warnings=warnings,
     )
 
 

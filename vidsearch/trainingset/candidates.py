@@ -30,7 +30,8 @@ class Candidate:
         hash: ``duplicates.difference_hash`` of the aligned face; 0 without a face.
         embedding: (D,) float32 of unit length; empty without a face.
         dropped: Reason why there is no face; empty with a face.
-        failed: True if the photo cannot be read.
+        failed: True if the photo cannot be read, or too little of it.
+        warnings: Sentences about a photo that is used, such as a damaged one.
     """
 
     identity: str
@@ -40,6 +41,7 @@ class Candidate:
     embedding: Vector = field(default_factory=lambda: np.zeros(0, np.float32))
     dropped: str = ""
     failed: bool = False
+    warnings: tuple[str, ...] = ()
 
 
 def write_candidates(path: Path, candidates: Iterable[Candidate]) -> None:
@@ -60,6 +62,7 @@ def write_candidates(path: Path, candidates: Iterable[Candidate]) -> None:
             "embedding": c.embedding.astype(np.float16).tobytes(),
             "dropped": valid_unicode(c.dropped),
             "failed": c.failed,
+            "warnings": [valid_unicode(warning) for warning in c.warnings],
         }
         for c in candidates
     ]
@@ -83,6 +86,7 @@ def read_candidates(path: Path, *, images: bool) -> Iterator[Candidate]:
             np.frombuffer(row["embedding"], np.float16).astype(np.float32),
             row["dropped"],
             row["failed"],
+            tuple(row["warnings"]),
         )
 
 
@@ -98,5 +102,6 @@ def _schema() -> Any:
             ("embedding", pa.binary()),
             ("dropped", pa.string()),
             ("failed", pa.bool_()),
+            ("warnings", pa.list_(pa.string())),
         ]
     )

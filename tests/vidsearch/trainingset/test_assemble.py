@@ -11,10 +11,11 @@ from numpy.typing import NDArray
 
 from vidsearch.errors import ConfigError, TrainingSetError
 from vidsearch.faces.geometry.align import ARCFACE_112
-from vidsearch.trainingset.assemble import SetOptions, SetReport, assemble
+from vidsearch.trainingset.assemble import SetOptions, assemble
 from vidsearch.trainingset.candidates import Candidate, read_candidates, write_candidates
 from vidsearch.trainingset.duplicates import near_duplicates
 from vidsearch.trainingset.manifest import find_set_manifest, read_set_manifest
+from vidsearch.trainingset.report import SetReport
 from vidsearch.trainingset.split import held_out_identities
 
 
