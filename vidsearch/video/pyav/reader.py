@@ -328,7 +328,7 @@ class PyAVReader(VideoReader):
             if source.opened is None:
                 self._check_open()
             self._decoded += 1
-            damaged = bool(raw.is_corrupt)
+            damaged = source.decoder.is_damaged(raw)
             source.damaged += damaged
             self._losses.add(tick, timeline.offsets[1], source.signs, damaged=damaged)
             self._end_tick = tick + duration

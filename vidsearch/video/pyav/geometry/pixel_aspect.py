@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from fractions import Fraction
 from typing import Final
 
 import av
+import av.error
 
+from vidsearch.video.pyav.geometry.codec_change import CodecChange, decoder_like, parts
 from vidsearch.video.pyav.rational import exact
 from vidsearch.video.pyav.timing.packet_tags import PacketTag, PacketTagger
 
@@ -45,9 +48,31 @@ class AspectDecoder:
         self._tagger = PacketTagger()
         self._sequences = self._context.name in _SEQUENCE_CODECS
         self._sequence = b""
+        self._change = CodecChange(stream)
 
     def decode(self, packet: av.Packet[av.VideoStream]) -> list[av.VideoFrame]:
         """Return the frames that the decoder has ready after a packet."""
+        begin = self._change.begin_of_other(packet)
+        return self._decode_next(packet) if begin is None else self._go_on(packet, begin)
+
+    def _go_on(self, packet: av.Packet[av.VideoStream], begin: int) -> list[av.VideoFrame]:
+        """Decode with another codec from a byte of a packet on."""
+        before, after = parts(packet, begin)
+        held: list[av.VideoFrame] = []
+        with suppress(av.error.FFmpegError, ValueError):
+            held = self._decode_next(before) if before is not None else []
+        with suppress(av.error.FFmpegError, ValueError):
+            held += self._context.decode(None)
+        for frame in held:
+            if isinstance(frame.opaque, PacketTag):
+                frame.opaque.ends_codec = True
+        self._context = decoder_like(self._context, self._change.codec)
+        self._sequences, self._sequence = self._context.name in _SEQUENCE_CODECS, b""
+        # The container describes the first recording.
+        self._stated = self._coded = self._coded_first = self._ratio = None
+        return held + self._decode_next(after)
+
+    def _decode_next(self, packet: av.Packet[av.VideoStream]) -> list[av.VideoFrame]:
         if self._sequences and packet.is_keyframe and self._changes_size(packet):
             # The decoder would drop the frame that it holds back.
             held = self._context.decode(None)
@@ -78,6 +103,14 @@ class AspectDecoder:
             return self._context.decode(packet)
         finally:
             tag.ratio = self._current_ratio()
+
+    def is_damaged(self, frame: av.VideoFrame) -> bool:
+        """Return True if a frame was decoded with visible damage.
+
+        FFmpeg may tear the last picture before a change of the codec; the file is not damaged.
+        """
+        tag = frame.opaque
+        return bool(frame.is_corrupt) and not (isinstance(tag, PacketTag) and tag.ends_codec)
 
     def ratio_of(self, frame: av.VideoFrame) -> Fraction | None:
         """Return the width of a frame's pixels divided by their height; None if they are square.

@@ -29,13 +29,15 @@ class PacketTag:
     Attributes:
         ratio: Pixel aspect ratio of the packet's frame.
         keyframe: The packet, if it is a keyframe that can be found again.
+        ends_codec: True for the last frames before the film changes its codec.
     """
 
-    __slots__ = ("keyframe", "ratio")
+    __slots__ = ("ends_codec", "keyframe", "ratio")
 
     def __init__(self, keyframe: KeyframePacket | None) -> None:
         self.ratio: Fraction | None = None
         self.keyframe = keyframe
+        self.ends_codec = False
 
 
 class PacketTagger:
