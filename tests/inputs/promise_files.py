@@ -38,13 +38,14 @@ class Film:
         write_film(path.parent, self)
 
 
-def write_film(folder: Path, film: Film, audio_s: float = 2.0) -> Path:
+def write_film(folder: Path, film: Film, audio_s: float = 2.0, late_s: int = 0) -> Path:
     """Write a film; noise in each frame makes the frames of similar size.
 
     Args:
         folder: Folder of the file.
         film: Container and codecs.
         audio_s: Length of the sound, seconds.
+        late_s: Time at which the pictures begin, seconds.
     """
     noise = np.random.default_rng(0)
     path = folder / film.name
@@ -58,11 +59,11 @@ def write_film(folder: Path, film: Film, audio_s: float = 2.0) -> Path:
     if not film.audio:
         return write_video(path, spec, images)
     silent = write_video(folder / f"silent {film.name}", spec, images)
-    _add_audio(silent, path, film, audio_s)
+    _add_audio(silent, path, film, audio_s, late_s)
     return path
 
 
-def _add_audio(silent: Path, path: Path, film: Film, audio_s: float) -> None:
+def _add_audio(silent: Path, path: Path, film: Film, audio_s: float, late_s: int) -> None:
     """Copy a film and interleave a tone with it."""
     rate = 44_100 if film.audio == "libmp3lame" else 48_000
     container = film.options.get("container")
@@ -76,8 +77,12 @@ def _add_audio(silent: Path, path: Path, film: Film, audio_s: float) -> None:
         audio = cast("av.AudioStream", output.add_stream(film.audio, rate=rate, layout="stereo"))
         audio.bit_rate = 128_000
         packets = [p for p in source.demux(source.streams.video[0]) if p.size]
+        for packet in packets:
+            late = round(late_s / packet.time_base)
+            packet.pts = None if packet.pts is None else packet.pts + late
+            packet.dts = None if packet.dts is None else packet.dts + late
         waiting = iter(packets)
-        packet = next(waiting, None)
+        packet: av.Packet[Any] | None = next(waiting, None)
         block = audio.codec_context.frame_size or 1152
         kind = audio.codec_context.format.name
         for number in range(int(audio_s * rate / block)):

@@ -82,6 +82,12 @@ def test_longer_sound_is_no_missing_film(tmp_path: Path, name: str) -> None:
     assert report.reason == ""
 
 
+@pytest.mark.parametrize("name", ["sound.mkv", "a.webm"])
+def test_a_film_that_begins_late_in_its_sound_is_whole(tmp_path: Path, name: str) -> None:
+    report = report_of(write_film(tmp_path, FILMS[name], audio_s=12.6, late_s=10))
+    assert report.reason == ""
+
+
 @pytest.mark.parametrize("name", ["sound.flv", "sound.wmv"])
 def test_a_file_that_is_cut_off_in_longer_sound_has_its_whole_film(
     tmp_path: Path, name: str

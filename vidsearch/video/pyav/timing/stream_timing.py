@@ -24,6 +24,8 @@ _MICROSECONDS = 1_000_000
 _DECODING_TIMES = frozenset({"avi", "asf", "asf_o"})
 # FFmpeg gives the length of the file to each of its streams.
 _OF_FILE = frozenset({"asf", "asf_o", "mpegts", "mpeg", "pva", "ty", "wtv", "nsv"})
+# FFmpeg gives the length of the file only to streams whose first packets come late.
+_NOT_OF_STREAM = frozenset({"matroska", "webm"})
 _FASTEST = 1000
 _LATEST_START_S = 60
 # Headers of these formats state the end of the file counted from 0, not from its first frame.
@@ -102,7 +104,7 @@ def _duration(
 ) -> tuple[float | None, bool]:
     """Return the length from the stream's first frame, and True if it belongs to the stream."""
     names = set(container.format.name.split(","))
-    if stream.duration is not None and stream.duration > 0:
+    if stream.duration is not None and stream.duration > 0 and not _NOT_OF_STREAM & names:
         length_s = float(stream.duration * _time_base(stream))
         if not _OF_FILE & names:
             return length_s, True
