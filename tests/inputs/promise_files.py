@@ -77,12 +77,12 @@ def _add_audio(silent: Path, path: Path, film: Film, audio_s: float, late_s: int
         audio = cast("av.AudioStream", output.add_stream(film.audio, rate=rate, layout="stereo"))
         audio.bit_rate = 128_000
         packets = [p for p in source.demux(source.streams.video[0]) if p.size]
-        for packet in packets:
-            late = round(late_s / packet.time_base)
-            packet.pts = None if packet.pts is None else packet.pts + late
-            packet.dts = None if packet.dts is None else packet.dts + late
+        for moved in packets:
+            late = round(late_s / moved.time_base)
+            moved.pts = None if moved.pts is None else moved.pts + late
+            moved.dts = None if moved.dts is None else moved.dts + late
         waiting = iter(packets)
-        packet: av.Packet[Any] | None = next(waiting, None)
+        packet = next(waiting, None)
         block = audio.codec_context.frame_size or 1152
         kind = audio.codec_context.format.name
         for number in range(int(audio_s * rate / block)):

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from tests.helpers.videos import VideoSpec, numbered_image, write_video
+from tests.inputs.moving_pictures import jpegs
 from tests.inputs.promise_files import FILMS, RATE, SIZE, Film, write_film
 from tests.inputs.written import Written, report_of, written_once
 from vidsearch.video.open import open_video
@@ -103,6 +104,27 @@ def test_a_raw_stream_without_its_middle_has_an_unknown_share(
     report = report_of(damaged(path, tmp_path / f"damaged {name}", damage))
     assert report.gaps == {"lost"}
     assert "partly read (share unknown)" in report.reason
+
+
+@pytest.mark.parametrize("block", [2, 512, 4096])
+@pytest.mark.parametrize("padding", [b"\0", b"\xff"])
+def test_padding_between_whole_images_is_no_loss(
+    tmp_path: Path, block: int, padding: bytes
+) -> None:
+    images = [image + padding * (-len(image) % block) for image in jpegs()]
+    path = tmp_path / "camera.mjpeg"
+    path.write_bytes(b"".join(images))
+    report = report_of(path)
+    assert report.frames_decoded == len(images)
+    assert report.reason == ""
+
+
+def test_zeros_instead_of_the_end_of_an_image_are_a_loss(tmp_path: Path) -> None:
+    images = jpegs(size=(320, 240))
+    images[2] = images[2][: len(images[2]) // 2] + bytes(4096)
+    path = tmp_path / "camera.mjpeg"
+    path.write_bytes(b"".join(images))
+    assert "lost" in report_of(path).gaps
 
 
 @pytest.mark.parametrize("name", ["a.mkv", "a.ts"])

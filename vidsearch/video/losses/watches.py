@@ -14,7 +14,12 @@ from vidsearch.video.promises.promise import ReadAt
 from vidsearch.video.promises.stream_ends import ts_packets
 
 # MPEG-1 and MPEG-2 fill up with zeros; damaged frames are noticed by their decoders.
-_ZERO_FREE: Final = frozenset({"h264", "hevc", "vvc", "mjpeg", "mpjpeg"})
+_ZERO_FREE: Final = frozenset({"h264", "hevc", "vvc"})
+IMAGES: Final = frozenset({"mjpeg", "mpjpeg"})
+"""Containers of JPEG images one after another; cameras may fill up with zeros between them."""
+
+END_OF_IMAGE: Final = b"\xff\xd9"
+"""Last bytes of a JPEG image."""
 
 
 def byte_watch(container: str, read_at: ReadAt, stream_id: int) -> ByteWatch | None:
@@ -30,6 +35,8 @@ def byte_watch(container: str, read_at: ReadAt, stream_id: int) -> ByteWatch | N
         return TransportWatch(layout.packet_bytes, layout.before, stream_id)
     if name in {"asf", "asf_o"}:
         return asf_watch(read_at)
+    if name in IMAGES:
+        return CodedWatch(END_OF_IMAGE)
     watches: dict[str, type[ByteWatch]] = {
         "mpeg": ProgramWatch,
         "ogg": OggWatch,

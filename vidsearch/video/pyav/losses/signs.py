@@ -10,7 +10,7 @@ import av.stream
 from vidsearch.video.losses.coded import CodedWatch
 from vidsearch.video.losses.transport import TransportWatch
 from vidsearch.video.losses.watch import ByteWatch
-from vidsearch.video.losses.watches import byte_watch
+from vidsearch.video.losses.watches import END_OF_IMAGE, IMAGES, byte_watch
 from vidsearch.video.pyav.losses.meter import Signs
 from vidsearch.video.pyav.open import OpenedStream
 from vidsearch.video.pyav.timing.demuxers import is_covered_by_packets
@@ -24,8 +24,8 @@ _OVERLAP: Final = 32
 # Matroska, NUT and FLV.
 _BEGINNINGS: Final = (b"\x1aE\xdf\xa3", b"nut/multimedia container", b"onMetaData")
 _HEADERS: Final = 1 << 16
-_IMAGES: Final = frozenset({"mjpeg", "mpjpeg"})
-_END_OF_IMAGE: Final = b"\xff\xd9"
+# Bytes between two images, and headers between images of a web camera.
+_PADDING: Final = b"\0\xff\r\n"
 _TAIL: Final = 256
 
 
@@ -52,7 +52,7 @@ class LossSigns:
         self._uncovered = self._bytes = self._unended = 0
         # Some cameras leave the end of image out of every image.
         self._ended = False
-        self._of_images = container in _IMAGES
+        self._of_images = container in IMAGES
         self._watched = (container, opened.stream.id) if readable else None
         self._watch: ByteWatch | None = None
         if self.by_packets:
@@ -93,7 +93,7 @@ class LossSigns:
     def look_at(self, packet: av.Packet[av.stream.Stream], *, of_film: bool) -> None:
         """Look at the place of the next packet in the file."""
         if self._of_images and packet.size:
-            ended = _END_OF_IMAGE in bytes(packet)[-_TAIL:]
+            ended = END_OF_IMAGE in bytes(packet).rstrip(_PADDING)[-_TAIL:]
             self._unended += self._ended and not ended
             self._ended = ended
         pos = packet.pos

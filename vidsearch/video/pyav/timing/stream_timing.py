@@ -24,8 +24,9 @@ _MICROSECONDS = 1_000_000
 _DECODING_TIMES = frozenset({"avi", "asf", "asf_o"})
 # FFmpeg gives the length of the file to each of its streams.
 _OF_FILE = frozenset({"asf", "asf_o", "mpegts", "mpeg", "pva", "ty", "wtv", "nsv"})
-# FFmpeg gives the length of the file only to streams whose first packets come late.
-_NOT_OF_STREAM = frozenset({"matroska", "webm"})
+# FFmpeg gives the length of the file to streams whose first packets come late.
+_FILLED = frozenset({"matroska", "webm"})
+_ROUNDING_S = 2e-3
 _FASTEST = 1000
 _LATEST_START_S = 60
 # Headers of these formats state the end of the file counted from 0, not from its first frame.
@@ -104,12 +105,14 @@ def _duration(
 ) -> tuple[float | None, bool]:
     """Return the length from the stream's first frame, and True if it belongs to the stream."""
     names = set(container.format.name.split(","))
-    if stream.duration is not None and stream.duration > 0 and not _NOT_OF_STREAM & names:
-        length_s = float(stream.duration * _time_base(stream))
+    stated_s = float((stream.duration or 0) * _time_base(stream))
+    if _FILLED & names and abs(stated_s - (container.duration or 0) / _MICROSECONDS) < _ROUNDING_S:
+        stated_s = 0.0
+    if stated_s > 0:
         if not _OF_FILE & names:
-            return length_s, True
+            return stated_s, True
         from_s = 0.0 if _ZERO_BASED & names else first_s
-        length = _length_from_first_frame(length_s, first_s, from_s, first_s)
+        length = _length_from_first_frame(stated_s, first_s, from_s, first_s)
         return length, len(container.streams) == 1
     tagged = _tagged_duration(container, stream, first_s, start_s)
     if tagged is not None:

@@ -48,6 +48,12 @@ def test_the_streams_own_length_counts_from_its_first_frame() -> None:
     assert length_of(stream_s=10, file_s=99, tags={"DURATION": "00:00:55.0"}) == (10, True)
 
 
+def test_a_length_filled_in_from_the_file_is_not_the_streams_own() -> None:
+    tags = {"DURATION": "00:00:15.000000000"}
+    assert length_of(stream_s=99, file_s=99, writer=FFMPEG, tags=tags) == (10, True)
+    assert length_of(stream_s=99, file_s=99) == (94, False)
+
+
 def test_ffmpegs_tag_counts_from_zero() -> None:
     assert length_of(writer=FFMPEG, tags={"DURATION": "00:00:15.000000000"}) == (10, True)
     assert length_of(tags={"DURATION": "00:00:15.000000000"}) == (10, True)
