@@ -224,7 +224,7 @@ def _run(
 
 
 def _print(report: IndexReport, as_json: bool) -> None:
-    from vidsearch.results.stream_sentences import assumed_text, unread_text
+    from vidsearch.results.stream_sentences import assumed_text, turned_parts_text, unread_text
 
     for failure in report.failures:
         uri = printable(failure.source.uri)
@@ -238,6 +238,9 @@ def _print(report: IndexReport, as_json: bool) -> None:
         text = "; ".join(f"stream {index} by {degrees}" for index, degrees in note.turned)
         uri = printable(note.video)
         print(f"vidsearch: turned upright: {uri}: {text} degrees", file=sys.stderr)
+    for note in report.turned_parts:
+        text = f"{printable(note.video)}: {turned_parts_text(note)}"
+        print(f"vidsearch: has to be turned: {text}", file=sys.stderr)
     for note in report.times_assumed:
         text = f"{printable(note.video)}: {assumed_text(note)}"
         print(f"vidsearch: times assumed: {text}", file=sys.stderr)
@@ -266,7 +269,9 @@ def summary(report: IndexReport) -> str:
     from vidsearch.results.account_sentences import account_lines
     from vidsearch.results.stream_sentences import stream_lines
 
-    notes = stream_lines(report.streams_not_indexed, report.turned, report.times_assumed)
+    notes = stream_lines(
+        report.streams_not_indexed, report.turned, report.turned_parts, report.times_assumed
+    )
     erased = f"Left out: {_videos(report.erased)} erased before; only --again indexes them."
     outcome = [_outcome(report), *([erased] if report.erased else [])]
     return "\n".join([*outcome, *notes, *account_lines(report.account)])

@@ -50,6 +50,7 @@ class IndexReport:
         partly_read: (file, missing part) of videos read in part.
         streams_not_indexed: Videos with streams that were not looked at.
         turned: Videos that lie on their side or upside down and were turned upright.
+        turned_parts: Videos of which a part lies while the rest is upright; it was not turned.
         times_assumed: Videos that state no times.
         account: Every entry of the sources.
         left_out: Message about each host or worker of the cluster that got no work.
@@ -67,6 +68,7 @@ class IndexReport:
     partly_read: tuple[tuple[str, str], ...]
     streams_not_indexed: tuple[StreamNotes, ...] = ()
     turned: tuple[StreamNotes, ...] = ()
+    turned_parts: tuple[StreamNotes, ...] = ()
     times_assumed: tuple[StreamNotes, ...] = ()
     account: Account = field(default_factory=Account)
     left_out: tuple[str, ...] = ()
@@ -86,7 +88,9 @@ class IndexReport:
                 for name, entries in account_json(self.account).items()
                 if name != "videos"
             },
-            **notes_json(self.streams_not_indexed, self.turned, self.times_assumed),
+            **notes_json(
+                self.streams_not_indexed, self.turned, self.turned_parts, self.times_assumed
+            ),
             "failures": [
                 {
                     "video": portable_name(f.source.uri),
@@ -273,7 +277,7 @@ class OutcomeCounter:
         self._duration_s += video.read_s if video.read_s is not None else 0.0
         if video.status == "partial" and video.failure is not None:
             self._partly_read.append((video.uri, video.failure))
-        notes = StreamNotes.of(video.uri, video.streams, video.assumed_fps)
+        notes = StreamNotes.of(video.uri, video.streams, video.assumed_fps, video.turned_parts)
         if not notes.is_empty:
             self._stream_notes.append(notes)
 
@@ -309,6 +313,7 @@ class OutcomeCounter:
             partly_read=tuple(sorted(self._partly_read)),
             streams_not_indexed=tuple(note for note in notes if note.unread),
             turned=tuple(note for note in notes if note.turned),
+            turned_parts=tuple(note for note in notes if note.turned_parts),
             times_assumed=tuple(note for note in notes if note.assumed_fps is not None),
             account=self._account,
             left_out=tuple(self._left_out),

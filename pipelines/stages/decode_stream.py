@@ -8,7 +8,9 @@ from typing import TypeAlias
 
 from pipelines.stages import faces
 from pipelines.stages.options import IndexConfig
-from pipelines.stages.turned import TurnEvidence
+from pipelines.stages.turning.film import TurnEvidence
+from pipelines.stages.turning.parts import PartEvidence
+from vidsearch.catalog.records import TurnedPart
 from vidsearch.datatypes import Track
 from vidsearch.errors import VideoDecodeError
 from vidsearch.faces.track import Tracker
@@ -36,6 +38,7 @@ class DecodingResult:
         frames_sampled: Frames in which faces were detected.
         faces_seen: Faces detected in them.
         faces_too_poor: Faces among them that are too small or too blurred to be matched.
+        turned_parts: Parts that lie while the rest is upright.
     """
 
     info: VideoInfo
@@ -46,6 +49,7 @@ class DecodingResult:
     frames_sampled: int
     faces_seen: int
     faces_too_poor: int
+    turned_parts: tuple[TurnedPart, ...] = ()
 
 
 def run(
@@ -108,9 +112,10 @@ def _decode(
             opened(info.duration_s)
         tracker = new_tracker(models, config)
         sampler = FrameSampler(reader, config.sampling)
+        parts = PartEvidence(models.detector)
         faces_seen = faces_too_poor = 0
         for frame in sampler:
-            frame_faces = faces.run(frame, models, config.tracking.jpeg_quality, evidence)
+            frame_faces = faces.run(frame, models, config.tracking.jpeg_quality, evidence, parts)
             faces_seen += len(frame_faces)
             faces_too_poor += int(frame_faces.too_poor.sum())
             tracker.update(frame_faces)
@@ -124,4 +129,5 @@ def _decode(
             frames_sampled=sampler.frames_sampled,
             faces_seen=faces_seen,
             faces_too_poor=faces_too_poor,
+            turned_parts=parts.finish(sampler.shots[-1].end_s if sampler.shots else None),
         )

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from pipelines.stages.turned import TurnEvidence, detect
+from pipelines.stages.turning.film import TurnEvidence, detect
+from pipelines.stages.turning.parts import PartEvidence
 from vidsearch.datatypes import Frame, FrameFaces
 from vidsearch.faces.geometry.align import align_faces, with_margin, without_margin
 from vidsearch.faces.quality import face_quality, too_poor
@@ -11,7 +12,11 @@ from vidsearch.models.registry import LoadedPack
 
 
 def run(
-    frame: Frame, models: LoadedPack, jpeg_quality: int, evidence: TurnEvidence | None = None
+    frame: Frame,
+    models: LoadedPack,
+    jpeg_quality: int,
+    evidence: TurnEvidence | None = None,
+    parts: PartEvidence | None = None,
 ) -> FrameFaces:
     """Return all faces of a frame, possibly none.
 
@@ -20,12 +25,13 @@ def run(
         models: Detector and embedder.
         jpeg_quality: Quality of the stored aligned faces.
         evidence: Collects whether the film lies on its side; None if that is known.
+        parts: Collects which parts of it lie; None if that does not matter.
     """
-    if evidence is None or evidence.is_upright:
-        detections = models.detector.detect(frame.image)
-    else:
-        detections, weak = detect(frame.image, models.detector)
+    detections, weak = detect(frame.image, models.detector)
+    if evidence is not None and not evidence.is_upright:
         evidence.add(frame.image, detections, weak)
+    if parts is not None:
+        parts.add(frame, detections, weak)
     template = models.embedder.template
     stored = with_margin(template)
     stored_faces = align_faces(frame.image, detections.landmarks, stored)

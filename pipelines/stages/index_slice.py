@@ -8,6 +8,7 @@ from pipelines.stages import faces
 from pipelines.stages.decode_stream import Opened, new_tracker
 from pipelines.stages.options import IndexConfig
 from pipelines.stages.payloads import Failure, SampledFrame, SlicedVideo, SliceOutcome
+from pipelines.stages.turning.parts import PartEvidence
 from vidsearch.datatypes import TimeSpan, Track
 from vidsearch.errors import VideoError
 from vidsearch.models.registry import LoadedPack
@@ -54,6 +55,7 @@ def _decode(
     with open_video(video.source.uri, config.decoder, options=video.read) as reader:
         if opened is not None:
             opened(reader.info.duration_s)
+        parts = PartEvidence(models.detector)
         sampler = SliceSampler(reader, config.sampling, *video.ends_of(number))
         for frame in sampler:
             if frame.shot > shot_number:
@@ -69,7 +71,7 @@ def _decode(
                     faces_seen += sum(len(f.faces) for f in shot)
                     faces_too_poor += sum(int(f.faces.too_poor.sum()) for f in shot)
                 shot_number, shot = frame.shot, []
-            frame_faces = faces.run(frame, models, config.tracking.jpeg_quality)
+            frame_faces = faces.run(frame, models, config.tracking.jpeg_quality, parts=parts)
             shot.append(SampledFrame(frame.pts, frame_faces))
     if shot_number == 0:
         head, shot = shot, []
@@ -82,6 +84,7 @@ def _decode(
         frames_sampled=frames_sampled,
         faces_seen=faces_seen,
         faces_too_poor=faces_too_poor,
+        turned_parts=parts.finish(),
     )
 
 

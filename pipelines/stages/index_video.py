@@ -9,7 +9,7 @@ from pipelines.stages import decode_stream
 from pipelines.stages.decode_stream import DecodingResult, Opened, turned
 from pipelines.stages.options import IndexConfig
 from pipelines.stages.payloads import Failure, KnownVideo, Outcome, SlicedVideo
-from pipelines.stages.turned import turn_of_long_video
+from pipelines.stages.turning.film import turn_of_long_video
 from pipelines.stages.video_record import indexed_video
 from vidsearch.errors import VideoError
 from vidsearch.models.registry import LoadedPack

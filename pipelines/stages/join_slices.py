@@ -9,8 +9,9 @@ from fractions import Fraction
 from pipelines.stages.decode_stream import DecodingResult, new_tracker
 from pipelines.stages.options import IndexConfig
 from pipelines.stages.payloads import SampledFrame, SlicedVideo, SliceOutcome
+from pipelines.stages.turning.parts import joined
 from pipelines.stages.video_record import indexed_video
-from vidsearch.catalog.records import IndexedVideo
+from vidsearch.catalog.records import IndexedVideo, TurnedPart
 from vidsearch.datatypes import TimeSpan, Track
 from vidsearch.faces.track import Tracker
 from vidsearch.models.registry import LoadedPack
@@ -49,6 +50,7 @@ class SliceJoiner:
         self._frames_sampled = self._faces_seen = self._faces_too_poor = 0
         self._decoded = self._errors = self._damaged = 0
         self._losses = NO_LOSSES
+        self._turned_parts: list[TurnedPart] = []
         self._end: Fraction | None = None
         self._end_s = 0.0
         self._seekable = True
@@ -90,6 +92,7 @@ class SliceJoiner:
             frames_sampled=self._frames_sampled,
             faces_seen=self._faces_seen,
             faces_too_poor=self._faces_too_poor,
+            turned_parts=joined(self._turned_parts),
         )
         source, video_id = self.video.source, self.video.video_id
         return indexed_video(source, video_id, [decoded], self._models.model_id)
@@ -112,6 +115,7 @@ class SliceJoiner:
         self._frames_sampled += outcome.frames_sampled
         self._faces_seen += outcome.faces_seen
         self._faces_too_poor += outcome.faces_too_poor
+        self._turned_parts += outcome.turned_parts
         self._decoded += reading.frames_decoded
         self._errors += reading.errors
         self._damaged += reading.damaged

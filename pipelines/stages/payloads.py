@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from vidsearch.catalog.records import IndexedVideo
+from vidsearch.catalog.records import IndexedVideo, TurnedPart
 from vidsearch.datatypes import FrameFaces, Track
 from vidsearch.read_options import ReadOptions
 from vidsearch.video.discover import VideoSource
@@ -138,6 +138,7 @@ class SliceOutcome:
         frames_sampled: Sampled frames of the shots that lie entirely within the slice.
         faces_seen: Faces in those frames.
         faces_too_poor: Faces among them that are too small or too blurred to match.
+        turned_parts: Parts of the slice that lie while the rest is upright.
     """
 
     number: int
@@ -148,6 +149,7 @@ class SliceOutcome:
     frames_sampled: int
     faces_seen: int
     faces_too_poor: int
+    turned_parts: tuple[TurnedPart, ...] = ()
 
 
 Outcome: TypeAlias = IndexedVideo | KnownVideo | Failure

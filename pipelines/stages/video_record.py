@@ -48,6 +48,11 @@ def indexed_video(
         faces_seen=sum(result.faces_seen for result in results),
         faces_too_poor=sum(result.faces_too_poor for result in results),
         streams=stream_records([(result.info, result.read) for result in results]),
+        turned_parts=tuple(
+            replace(part, stream=result.info.stream)
+            for result in results
+            for part in result.turned_parts
+        ),
         failure="; ".join(reasons) or None,
         failure_stage="decode" if reasons else None,
         failure_error="PartlyRead" if reasons else None,

@@ -77,6 +77,7 @@ def test_keys_of_index() -> None:
     )
     examples = (
         *("/failures/", "/passed_over/", "/excluded/", "/streams_not_indexed/", "/turned/"),
+        "/turned_parts/",
         "/times_assumed/",
     )
     shown = [key for key in keys_of(example("index")) if not key.startswith(examples)]

@@ -12,7 +12,7 @@ import pytest
 from pipelines.stages import decode_stream, index_video
 from pipelines.stages.options import IndexConfig
 from pipelines.stages.payloads import SlicedVideo
-from pipelines.stages.turned import TurnEvidence, detect, turn_of_long_video
+from pipelines.stages.turning.film import TurnEvidence, detect, turn_of_long_video
 from tests.helpers.videos import VideoSpec, write_video
 from tests.inputs.turned_films import FILMS, FRAMES, Film, turned_images, write_film
 from vidsearch.catalog.records import IndexedVideo

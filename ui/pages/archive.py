@@ -14,7 +14,7 @@ from vidsearch.catalog.erasures.pending import pending_sentence
 from vidsearch.catalog.sources.accounts import SourceStatus
 from vidsearch.catalog.status import VideoProblem
 from vidsearch.results.account_sentences import account_lines
-from vidsearch.results.stream_sentences import stream_lines
+from vidsearch.results.stream_sentences import stream_lines, turned_parts_text
 from vidsearch.results.words import clock, counted
 from vidsearch.text.names import native_name, portable_name
 from vidsearch.text.printable import printable
@@ -61,8 +61,12 @@ def _show_metrics(status: ArchiveStatus) -> None:
     )
     for erasure in status.pending_erasures:
         st.warning(markdown(pending_sentence(erasure, status.uri)), icon=":material/delete:")
-    for line in stream_lines(status.streams_not_indexed, status.turned, status.times_assumed):
+    for line in stream_lines(
+        status.streams_not_indexed, status.turned, status.turned_parts, status.times_assumed
+    ):
         st.caption(line)
+    for note in status.turned_parts:
+        st.caption(f"{markdown(printable(note.video))}: {turned_parts_text(note)}")
     for title, problems in (
         ("could not be indexed", status.failures),
         ("read only in part", status.partly_read),

@@ -42,6 +42,24 @@ class StreamRecord:
     anchors: tuple[Anchor, ...] = ()
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TurnedPart:
+    """Part of a film in which faces lie on their side or upside down; it is not turned upright.
+
+    Attributes:
+        stream: Index of the stream in its container; None: the first indexed stream.
+        start_s: Begin of the part, s.
+        end_s: End of the part, s.
+        turn_deg: Counter-clockwise degrees by which the part, as the film is shown, has to be
+            turned.
+    """
+
+    stream: int | None = None
+    start_s: float
+    end_s: float
+    turn_deg: int
+
+
 def read_options(streams: Sequence[Mapping[str, Any]] | None, stream: int | None) -> ReadOptions:
     """Return the options with which a track's stream is read.
 
@@ -87,6 +105,7 @@ class VideoRecord:
         faces_seen: Faces detected in the sampled frames.
         faces_too_poor: Faces among them that are too small or too blurred to be matched.
         streams: Video streams of the file, without cover images.
+        turned_parts: Parts that lie while the rest of the film is upright.
         failure: Reason of a failure, or the missing part of a partial video; one line.
         failure_stage: Stage that failed, such as ``decode``.
         failure_error: Type of the error.
@@ -110,6 +129,7 @@ class VideoRecord:
     faces_seen: int = 0
     faces_too_poor: int = 0
     streams: tuple[StreamRecord, ...] = ()
+    turned_parts: tuple[TurnedPart, ...] = ()
     failure: str | None = None
     failure_stage: str | None = None
     failure_error: str | None = None

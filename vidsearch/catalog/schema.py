@@ -36,6 +36,15 @@ STREAM = pa.struct(
     ]
 )
 
+_PART = pa.struct(
+    [
+        ("stream", pa.int32()),
+        ("start_s", pa.float64()),
+        ("end_s", pa.float64()),
+        ("turn_deg", pa.int32()),
+    ]
+)
+
 # A `run_id` identifies one attempt to commit one batch (see writer.py). A row of `tracks` or
 # `faces` counts only if `videos` has a row with the same video_id and the same run_id.
 VIDEOS = pa.schema(
@@ -60,6 +69,8 @@ VIDEOS = pa.schema(
         ("tracks", pa.int64()),
         ("streams", pa.list_(STREAM)),
         ("assumed_fps", pa.float64()),
+        # Parts that lie while the rest is upright; null without any.
+        ("turned_parts", pa.list_(_PART)),
         ("model_id", pa.string()),
         ("indexed_at", _TIME),
         ("run_id", pa.string()),
@@ -170,6 +181,7 @@ def video_rows(videos: Sequence[IndexedVideo], run_id: str) -> pa.Table:
         row = {name: getattr(record, name, None) for name in VIDEOS.names}
         row["uri"] = portable_name(record.uri)
         row["streams"] = [asdict(stream) for stream in record.streams] or None
+        row["turned_parts"] = [asdict(part) for part in record.turned_parts] or None
         row["failure"] = " ".join(record.failure.split()) if record.failure else None
         row["tracks"] = len(indexed.tracks)
         row["indexed_at"] = now

@@ -55,6 +55,7 @@ class CatalogStatus:
         partly_read: Videos of which a part could not be read.
         streams_not_indexed: Videos with streams that were not looked at.
         turned: Videos that lie on their side or upside down and were turned upright.
+        turned_parts: Videos of which a part lies while the rest is upright; it was not turned.
         times_assumed: Videos that state no times.
         sources: Searched folders, globs, lists and prefixes, as the last search found them.
     """
@@ -74,6 +75,7 @@ class CatalogStatus:
     partly_read: tuple[VideoProblem, ...]
     streams_not_indexed: tuple[StreamNotes, ...] = ()
     turned: tuple[StreamNotes, ...] = ()
+    turned_parts: tuple[StreamNotes, ...] = ()
     times_assumed: tuple[StreamNotes, ...] = ()
     sources: tuple[SourceStatus, ...] = ()
 
@@ -84,7 +86,9 @@ class CatalogStatus:
             fields[name] = [
                 {**problem, "video": portable_name(problem["video"])} for problem in fields[name]
             ]
-        fields.update(notes_json(self.streams_not_indexed, self.turned, self.times_assumed))
+        fields.update(
+            notes_json(self.streams_not_indexed, self.turned, self.turned_parts, self.times_assumed)
+        )
         fields["sources"] = [source.to_json() for source in self.sources]
         return fields
 
@@ -128,6 +132,7 @@ def summarise(
         partly_read=_problems(rows, "partial", paths),
         streams_not_indexed=tuple(note for note in notes if note.unread),
         turned=tuple(note for note in notes if note.turned),
+        turned_parts=tuple(note for note in notes if note.turned_parts),
         times_assumed=tuple(note for note in notes if note.assumed_fps is not None),
     )
 

@@ -13,10 +13,7 @@ from vidsearch.text.json_text import json_text
 from vidsearch.text.printable import printable
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from vidsearch.archive import ArchiveStatus
-    from vidsearch.catalog.streams.notes import StreamNotes
     from vidsearch.integrity.verify import Verification
     from vidsearch.search.track_index import IndexStatus
 
@@ -135,7 +132,7 @@ def describe(status: ArchiveStatus) -> str:
         if problems:
             lines += ["", title]
             lines += [f"  {printable(p.video)}: {printable(p.message)}" for p in problems]
-    lines += _stream_lines(status.streams_not_indexed, status.turned, status.times_assumed)
+    lines += _stream_lines(status)
     for source in status.sources:
         lines += ["", f"Searched {printable(source.source)} at {source.searched_at}:"]
         videos_found = counted(source.account.videos, "video")
@@ -146,18 +143,24 @@ def describe(status: ArchiveStatus) -> str:
     return "\n".join(lines)
 
 
-def _stream_lines(
-    unread: Sequence[StreamNotes], turned: Sequence[StreamNotes], assumed: Sequence[StreamNotes]
-) -> list[str]:
-    from vidsearch.results.stream_sentences import assumed_text, stream_lines, unread_text
+def _stream_lines(status: ArchiveStatus) -> list[str]:
+    from vidsearch.results.stream_sentences import (
+        assumed_text,
+        stream_lines,
+        turned_parts_text,
+        unread_text,
+    )
 
-    lines = stream_lines(unread, turned, assumed)
+    unread, turned, parts = status.streams_not_indexed, status.turned, status.turned_parts
+    assumed = status.times_assumed
+    lines = stream_lines(unread, turned, parts, assumed)
     for note in unread:
         streams = "; ".join(map(unread_text, note.unread))
         lines.append(f"  {printable(note.video)}: {streams} not looked at")
     for note in turned:
         streams = "; ".join(f"stream {index} by {degrees}" for index, degrees in note.turned)
         lines.append(f"  {printable(note.video)}: {streams} degrees")
+    lines += [f"  {printable(note.video)}: {turned_parts_text(note)}" for note in parts]
     lines += [f"  {printable(note.video)}: {assumed_text(note)}" for note in assumed]
     return ["", *lines] if lines else []
 

@@ -1,4 +1,4 @@
-"""Sentences about streams that were not indexed or turned upright, and about assumed times."""
+"""Sentences about streams: not indexed, turned upright, parts that lie, assumed times."""
 
 from __future__ import annotations
 
@@ -30,14 +30,34 @@ def assumed_text(note: StreamNotes) -> str:
     return f"the file states no times; {note.assumed_fps:.6g} frames a second are assumed"
 
 
+def turned_parts_text(note: StreamNotes) -> str:
+    """Return the parts of a video that lie, as text.
+
+    Example:
+        >>> from vidsearch.catalog.records import TurnedPart
+        >>> part = TurnedPart(stream=0, start_s=0, end_s=1.5, turn_deg=90)
+        >>> turned_parts_text(StreamNotes("a.mp4", (), (), None, (part,)))
+        'stream 0, 0.00-1.50 s by 90 degrees'
+    """
+    return "; ".join(
+        f"stream {part.stream or 0}, {part.start_s:.2f}-{part.end_s:.2f} s by {part.turn_deg} "
+        "degrees"
+        for part in note.turned_parts
+    )
+
+
 def stream_lines(
-    unread: Sequence[StreamNotes], turned: Sequence[StreamNotes], assumed: Sequence[StreamNotes]
+    unread: Sequence[StreamNotes],
+    turned: Sequence[StreamNotes],
+    turned_parts: Sequence[StreamNotes],
+    assumed: Sequence[StreamNotes],
 ) -> list[str]:
-    """Return sentences with the numbers of unread streams, turned videos and assumed times.
+    """Return sentences with the numbers of videos for which there is a remark about streams.
 
     Args:
         unread: Videos with streams that were not indexed.
         turned: Videos with streams that were turned.
+        turned_parts: Videos with parts that lie.
         assumed: Videos that state no times.
     """
     lines = []
@@ -52,6 +72,12 @@ def stream_lines(
         lie, were = ("lies on its side", "was") if single else ("lie on their side", "were")
         videos = counted(len(turned), "video")
         lines.append(f"{videos} {lie} or upside down and {were} turned upright.")
+    if turned_parts:
+        lines.append(
+            f"Searched badly: parts of {counted(len(turned_parts), 'video')} in which faces lie on "
+            "their side or upside down; turn these parts with a video program (counter-clockwise, "
+            "by the degrees given for each) and index the new file."
+        )
     if assumed:
         state = "states" if len(assumed) == 1 else "state"
         videos = counted(len(assumed), "video")

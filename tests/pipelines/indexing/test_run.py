@@ -253,6 +253,7 @@ def test_report_as_json(films: Path, tmp_path: Path) -> None:
         "uncounted",
         "streams_not_indexed",
         "turned",
+        "turned_parts",
         "times_assumed",
         "failures",
     ]

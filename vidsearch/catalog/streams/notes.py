@@ -1,4 +1,4 @@
-"""Streams that were not indexed, streams that were turned upright, and times that are assumed."""
+"""Remarks about streams: not indexed, turned upright, parts that lie, times that are assumed."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Literal, TypeAlias
 
-from vidsearch.catalog.records import StreamRecord
+from vidsearch.catalog.records import StreamRecord, TurnedPart
 from vidsearch.text.names import portable_name
 
 RequestedStream: TypeAlias = int | Literal["all"]
@@ -41,21 +41,28 @@ class StreamNotes:
         unread: Streams that were not indexed.
         turned: Index of every turned stream, and its counter-clockwise degrees.
         assumed_fps: Frames per second, if the file states no times; else None.
+        turned_parts: Parts that lie while the rest of the film is upright.
     """
 
     video: str
     unread: tuple[UnreadStream, ...]
     turned: tuple[tuple[int, int], ...]
     assumed_fps: float | None = None
+    turned_parts: tuple[TurnedPart, ...] = ()
 
     @property
     def is_empty(self) -> bool:
         """True if there is nothing to remark."""
-        return not self.unread and not self.turned and self.assumed_fps is None
+        remarks = self.unread or self.turned or self.turned_parts
+        return not remarks and self.assumed_fps is None
 
     @classmethod
     def of(
-        cls, video: str, streams: Iterable[StreamRecord], assumed_fps: float | None = None
+        cls,
+        video: str,
+        streams: Iterable[StreamRecord],
+        assumed_fps: float | None = None,
+        turned_parts: Iterable[TurnedPart] = (),
     ) -> StreamNotes:
         """Return the remarks about the streams of a video, possibly none."""
         records = tuple(streams)
@@ -74,6 +81,7 @@ class StreamNotes:
             ),
             tuple((record.index, record.turn_deg) for record in records if record.turn_deg),
             assumed_fps,
+            tuple(turned_parts),
         )
 
 
@@ -81,7 +89,8 @@ def notes_of_rows(rows: Iterable[Mapping[str, Any]]) -> tuple[StreamNotes, ...]:
     """Return the remarks about the videos of the table ``videos`` that have any.
 
     Args:
-        rows: Rows with ``uri`` (a path or URI), ``streams`` and ``assumed_fps``.
+        rows: Rows with ``uri`` (a path or URI), ``streams``, ``assumed_fps`` and
+            ``turned_parts``.
     """
     names = [name for name in StreamRecord.__dataclass_fields__ if name != "anchors"]
     notes = (
@@ -89,6 +98,7 @@ def notes_of_rows(rows: Iterable[Mapping[str, Any]]) -> tuple[StreamNotes, ...]:
             row["uri"],
             (StreamRecord(**{name: s[name] for name in names}) for s in row.get("streams") or ()),
             row.get("assumed_fps"),
+            (TurnedPart(**part) for part in row.get("turned_parts") or ()),
         )
         for row in rows
     )
@@ -96,13 +106,17 @@ def notes_of_rows(rows: Iterable[Mapping[str, Any]]) -> tuple[StreamNotes, ...]:
 
 
 def notes_json(
-    unread: Sequence[StreamNotes], turned: Sequence[StreamNotes], assumed: Sequence[StreamNotes]
+    unread: Sequence[StreamNotes],
+    turned: Sequence[StreamNotes],
+    turned_parts: Sequence[StreamNotes],
+    assumed: Sequence[StreamNotes],
 ) -> dict[str, Any]:
-    """Return the JSON members ``streams_not_indexed``, ``turned`` and ``times_assumed``.
+    """Return the JSON members about streams, such as ``turned`` and ``times_assumed``.
 
     Args:
         unread: Videos with streams that were not indexed.
         turned: Videos with streams that were turned.
+        turned_parts: Videos with parts that lie.
         assumed: Videos that state no times.
     """
     return {
@@ -114,6 +128,11 @@ def notes_json(
             {"video": portable_name(note.video), "stream": index, "turn_deg": degrees}
             for note in turned
             for index, degrees in note.turned
+        ],
+        "turned_parts": [
+            {"video": portable_name(note.video), **asdict(part)}
+            for note in turned_parts
+            for part in note.turned_parts
         ],
         "times_assumed": [
             {"video": portable_name(note.video), "fps": note.assumed_fps} for note in assumed

@@ -106,19 +106,19 @@ class TurnEvidence:
         if len(found) or len(weak):
             upright = found.scores[_quarter_turns(found) == 0]
             self._upright += len(upright) > 0
-            self._certain += len(_certain(found)) > 0
-            lying = _lying_scores(found, weak) if not len(upright) else {}
+            self._certain += len(certain_faces(found)) > 0
+            lying = lying_scores(found, weak) if not len(upright) else {}
         if self.is_upright:
             self._spares.clear()
             return
         for quarter, score in lying.items():
             self._lying[quarter] += 1
             candidates = self._candidates[quarter]
-            candidates.append(_KeptFrame(_reduced(image), 0.0, score))
+            candidates.append(_KeptFrame(reduced(image), 0.0, score))
             candidates.sort(key=lambda frame: -frame.score)
             del candidates[_KEPT_FRAMES:]
         if not lying and (self._frames - 1) % self._stride == 0:
-            self._spares.append(_KeptFrame(_reduced(image), float(upright.sum()), 0.0))
+            self._spares.append(_KeptFrame(reduced(image), float(upright.sum()), 0.0))
             if len(self._spares) > 2 * _KEPT_FRAMES:
                 del self._spares[1::2]
                 self._stride *= 2
@@ -151,7 +151,7 @@ class TurnEvidence:
         """Look at turned frames of a film without any face; return the quarter turn of a face."""
         for number, frame in enumerate(self._spares[:looks]):
             quarter = (1, 3, 2)[number % 3]
-            if len(_certain(detector.detect(_turned(frame.image, quarter)))):
+            if len(certain_faces(detector.detect(turned_image(frame.image, quarter)))):
                 self._lying[quarter] = max(1, self._upright)
                 return quarter
         return 0
@@ -164,7 +164,7 @@ class TurnEvidence:
         without: list[_KeptFrame] = []
         upright_sum = 0.0
         for frame in (*candidates, *self._spares[:: max(1, len(self._spares) // _KEPT_FRAMES)]):
-            certain = _certain(detector.detect(_turned(frame.image, quarter)))
+            certain = certain_faces(detector.detect(turned_image(frame.image, quarter)))
             upright_sum += frame.upright
             if len(certain):
                 found_in.append(certain)
@@ -189,7 +189,10 @@ class TurnEvidence:
         """Return the number of frames with a face that lies by other quarter turns."""
         others = [other for other in (1, 2, 3) if other != quarter]
         return sum(
-            any(len(_certain(detector.detect(_turned(frame.image, other)))) for other in others)
+            any(
+                len(certain_faces(detector.detect(turned_image(frame.image, other))))
+                for other in others
+            )
             for frame in frames
         )
 
@@ -231,7 +234,7 @@ def _tilt_deg(found: Detections) -> Vector:
     return np.asarray(np.degrees(np.arctan2(across, down)), np.float32)
 
 
-def _certain(found: Detections) -> Detections:
+def certain_faces(found: Detections) -> Detections:
     """Return the certainly upright faces."""
     eyes = np.linalg.norm(found.landmarks[:, 0] - found.landmarks[:, 1], axis=1)
     sides = found.boxes_xyxy[:, 2:] - found.boxes_xyxy[:, :2]
@@ -240,7 +243,7 @@ def _certain(found: Detections) -> Detections:
     return found.select(np.any(certain, axis=0) & (np.abs(_tilt_deg(found)) <= _CERTAIN_TILT_DEG))
 
 
-def _lying_scores(found: Detections, weak: Detections) -> dict[int, float]:
+def lying_scores(found: Detections, weak: Detections) -> dict[int, float]:
     """Return the highest score of the faces that lie, by quarter turn."""
     highest: dict[int, float] = {}
     for detections in (found, weak):
@@ -250,7 +253,8 @@ def _lying_scores(found: Detections, weak: Detections) -> dict[int, float]:
     return highest
 
 
-def _reduced(image: Image) -> Image:
+def reduced(image: Image) -> Image:
+    """Return an image, (H, W, 3) uint8 RGB, with at most 640 pixels on its longer side."""
     import cv2
 
     scale = _SIDE_PX / max(image.shape[:2])
@@ -261,6 +265,6 @@ def _reduced(image: Image) -> Image:
     return reduced
 
 
-def _turned(image: Image, quarter: int) -> Image:
-    """Return an image that lies by quarter turns, turned upright."""
+def turned_image(image: Image, quarter: int) -> Image:
+    """Return an image, (H, W, 3) uint8 RGB, that lies by quarter turns, turned upright."""
     return np.ascontiguousarray(np.rot90(image, -quarter))

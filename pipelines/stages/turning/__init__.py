@@ -1,0 +1,1 @@
+"""Films, and parts of films, that lie on their side or upside down."""
