@@ -18,16 +18,21 @@ QUIET = {"x265-params": "log-level=none"}
 # FFmpeg loses or tears the last two pictures before a change.
 TORN = 2
 JOINS = [
-    ("mpegts", "mpeg2video", "libx264"),
-    ("mpegts", "libx264", "mpeg2video"),
-    ("mpegts", "libx264", "libx265"),
-    ("mpegts", "libx265", "libx264"),
-    ("mpegts", "libx265", "mpeg2video"),
-    ("mpegts", "mpeg2video", "libx265"),
+    ("mpeg2video", "libx264"),
+    ("libx264", "mpeg2video"),
+    ("libx264", "libx265"),
+    ("libx265", "libx264"),
+    ("libx265", "mpeg2video"),
+    ("mpeg2video", "libx265"),
+    ("libx264", "mpeg4"),
+    ("mpeg4", "libx264"),
+    ("mpeg4", "mpeg2video"),
+    ("libx264", "mpeg1video"),
+    ("mpeg1video", "libx264"),
 ]
 
 
-def recording(folder: Path, container: str, codec: str, first: int, start: int) -> bytes:
+def recording(folder: Path, codec: str, first: int, start: int) -> bytes:
     """Return a recording of numbered frames whose clock begins at a frame."""
     path = folder / "part"
     spec = VideoSpec(
@@ -36,19 +41,19 @@ def recording(folder: Path, container: str, codec: str, first: int, start: int) 
         time_base=Fraction(1, RATE),
         codec=codec,
         keyframes=8,
-        container=container,
+        container="mpegts",
         codec_options=QUIET if codec == "libx265" else {},
     )
     write_video(path, spec, [numbered_image(number) for number in range(first, first + FRAMES)])
     return path.read_bytes()
 
 
-def joined(folder: Path, container: str, codecs: tuple[str, ...], step: int) -> Path:
+def joined(folder: Path, codecs: tuple[str, ...], step: int) -> Path:
     """Return a file of recordings one after another; ``step``: frames between their clocks."""
     path = folder / "joined"
     path.write_bytes(
         b"".join(
-            recording(folder, container, codec, number * FRAMES, number * step)
+            recording(folder, codec, number * FRAMES, number * step)
             for number, codec in enumerate(codecs)
         )
     )
@@ -56,11 +61,11 @@ def joined(folder: Path, container: str, codecs: tuple[str, ...], step: int) -> 
 
 
 @pytest.mark.parametrize("hours", [0, 10])
-@pytest.mark.parametrize(("container", "first", "second"), JOINS)
+@pytest.mark.parametrize(("first", "second"), JOINS)
 def test_a_change_of_the_codec_loses_no_recording(
-    tmp_path: Path, container: str, first: str, second: str, hours: int
+    tmp_path: Path, first: str, second: str, hours: int
 ) -> None:
-    path = joined(tmp_path, container, (first, second), hours * 3600 * RATE or FRAMES)
+    path = joined(tmp_path, (first, second), hours * 3600 * RATE or FRAMES)
     with open_video(str(path)) as reader:
         frames = [read_number(frame.rgb()) for frame in reader.decode()]
         report = reader.report()
@@ -75,7 +80,7 @@ def test_stills_of_every_codec_are_the_frames_of_the_index(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(timeline, "ANCHOR_EVERY_S", 0.3)
-    path = str(joined(tmp_path, "mpegts", ("libx264", "mpeg2video", "libx265"), 36_000 * RATE))
+    path = str(joined(tmp_path, ("libx264", "mpeg2video", "libx265"), 36_000 * RATE))
     with PyAVReader(path) as reader:
         frames = [(frame.time_s, read_number(frame.rgb())) for frame in reader.decode()]
         options = reader.read_options
@@ -88,7 +93,7 @@ def test_stills_of_every_codec_are_the_frames_of_the_index(
 
 
 def test_one_codec_never_changes(tmp_path: Path) -> None:
-    path = joined(tmp_path, "mpegts", ("mpeg2video", "mpeg2video"), FRAMES)
+    path = joined(tmp_path, ("mpeg2video", "mpeg2video"), FRAMES)
     with PyAVReader(str(path)) as reader:
         decoder = reader._source.decoder._context
         assert sum(1 for _ in reader.decode()) == 2 * FRAMES

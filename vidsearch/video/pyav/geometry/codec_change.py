@@ -4,7 +4,8 @@ FFmpeg goes on with the decoder of the first recording. The picture at which the
 is then the end of the last packet of the first, and up to two pictures before it are lost.
 
 Source:
-    ISO/IEC 13818-2, section 6.2.2.1; ITU-T H.264 and H.265, section 7.3 and annex B.
+    ISO/IEC 13818-2, section 6.2.2.1; ISO/IEC 14496-2, section 6.2.2;
+    ITU-T H.264 and H.265, section 7.3 and annex B.
 """
 
 from __future__ import annotations
@@ -17,7 +18,8 @@ import av
 from vidsearch.video.pyav.timing.demuxers import has_timeline, has_times
 
 # The first bytes of headers with which decoding can begin, and the headers. They cannot occur in a
-# film of another codec: an access unit delimiter and parameter sets; a sequence and its extension.
+# film of another codec: an access unit delimiter and parameter sets; a sequence and its extension
+# or group of pictures; a sequence of MPEG-4 and its object.
 _DELIMITED: Final = {
     "h264": (
         b"\0\0\1\x09",
@@ -26,12 +28,13 @@ _DELIMITED: Final = {
     "hevc": (b"\0\0\1\x46", re.compile(rb"\0\0\x01\x46\x01[\x10\x30\x50]\0?\0\0\x01\x40\x01")),
     "mpeg2video": (
         b"\0\0\1\xb3",
-        re.compile(rb"\0\0\x01\xb3.{8}(?:.{64}){0,2}\0\0\x01\xb5", re.DOTALL),
+        re.compile(rb"\0\0\x01\xb3.{8}(?:.{64}){0,2}\0\0\x01[\xb5\xb8]", re.DOTALL),
     ),
+    "mpeg4": (b"\0\0\1\xb0", re.compile(rb"\0\0\x01\xb0.\0\0\x01\xb5", re.DOTALL)),
 }
 # Program streams need no delimiters; these headers count at the start of a packet only.
 _BARE: Final = {
-    "h264": re.compile(rb"\0?\0\0\x01[\x27\x47\x67][\x42\x4d\x58\x64\x6e\x7a\xf4]"),
+    "h264": re.compile(rb"\0?\0\0\x01[\x47\x67][\x42\x4d\x58\x64\x6e\x7a\xf4]"),
     "hevc": re.compile(rb"\0?\0\0\x01\x40\x01[\x0c-\x0f]"),
 }
 
