@@ -39,6 +39,7 @@ class FrameConverter:
         self.decoder = decoder
         self._ratio_of = decoder.ratio_of
         self._stated = Orientation()
+        self._rotation_deg = 0
         self._turn_deg = turn_deg
         self._stored: tuple[int, int, Fraction | None, Orientation] | None = None
         self._geometry = FrameGeometry(0, 0)
@@ -52,11 +53,16 @@ class FrameConverter:
         A container's orientation comes with every frame. The orientation in a coded stream comes
         with its keyframes and holds until the next one.
         """
-        stated = Orientation.of(frame)
-        if stated is not None:
-            self._stated = stated
-        elif frame.key_frame:
-            self._stated = Orientation()
+        # The side data of a frame are slow to read. Between two keyframes, an orientation that
+        # changes changes the rotation.
+        rotation = frame.rotation
+        if frame.key_frame or rotation != self._rotation_deg:
+            self._rotation_deg = rotation
+            stated = Orientation.of(frame)
+            if stated is not None:
+                self._stated = stated
+            elif frame.key_frame:
+                self._stated = Orientation()
         return self._stated.turned(self._turn_deg)
 
     def geometry(self, frame: av.VideoFrame, orientation: Orientation) -> FrameGeometry:

@@ -92,9 +92,8 @@ class PresentationClock:
             time = self._first_time(stamp)
         elif stamp is not None:
             # Nearly all frames: a step forward that is no leap.
-            tick = stamp + self.offset
-            if 1 < tick - self._last <= self._leap:
-                self._last = self._begin = tick
+            if self.is_plain(stamp):
+                tick = self._last = self._begin = stamp + self.offset
                 self._stamp, self._duration = stamp, duration
                 self._estimated = self._late = False
                 return tick
@@ -113,6 +112,12 @@ class PresentationClock:
         self._last = tick
         self._begin, self._duration = time, duration
         return tick
+
+    def is_plain(self, stamp: int | None) -> bool:
+        """Return True if ``tick`` does not need the stamps of the next frames."""
+        if self._last is None or stamp is None:
+            return False
+        return 1 < stamp + self.offset - self._last <= self._leap
 
     @property
     def _next(self) -> Fraction:

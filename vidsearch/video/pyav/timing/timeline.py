@@ -89,7 +89,8 @@ class Timeline:
         for frame in frames:
             waiting.append((frame, errors()))
             ahead.append(stamp_of(frame))
-            if len(waiting) > LOOK_AHEAD:
+            # A frame that waits for later ones leaves the cache of the processor.
+            while waiting and (len(waiting) > LOOK_AHEAD or self._clock.is_plain(ahead[0])):
                 placed = self._timed_frame(*waiting.popleft(), ahead.popleft(), ahead)
                 if placed is not None:
                     yield placed
