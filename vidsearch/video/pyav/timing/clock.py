@@ -90,13 +90,12 @@ class PresentationClock:
         time: int | Fraction | None = None
         if self._last is None:
             time = self._first_time(stamp)
-        elif stamp is not None:
+        elif stamp is not None and self.is_plain(stamp):
             # Nearly all frames: a step forward that is no leap.
-            if self.is_plain(stamp):
-                tick = self._last = self._begin = stamp + self.offset
-                self._stamp, self._duration = stamp, duration
-                self._estimated = self._late = False
-                return tick
+            tick = self._last = self._begin = stamp + self.offset
+            self._stamp, self._duration = stamp, duration
+            self._estimated = self._late = False
+            return tick
         if time is None:
             stamps = [later for later in ahead if later is not None]
             if keyframe and stamp is not None and self._overlaps(stamp, duration, stamps):
