@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import os
 import stat
-import sys
 from pathlib import Path
 
 from vidsearch.errors import ConfigError
@@ -36,7 +36,8 @@ def read_token_file(name: str) -> tuple[str, str]:
     if len(lines) != 1 or not lines[0].strip():
         raise ConfigError(f"{label} must hold one line, the token; got {len(lines)} lines")
     mode = stat.S_IMODE(status.st_mode)
-    if sys.platform == "win32" or not mode & 0o077 or not stat.S_ISREG(status.st_mode):
+    has_modes = os.name == "posix"
+    if not has_modes or not mode & 0o077 or not stat.S_ISREG(status.st_mode):
         return lines[0].strip(), ""
     return lines[0].strip(), (
         f"other users of this machine may read {label} (mode {mode:03o}); run: chmod 600 FILE"
