@@ -91,7 +91,7 @@ def test_a_video_that_kills_its_worker_is_tried_thrice_and_left_out(
     assert processes.tables(catalog) == processes.tables(tmp_path / "first")
 
 
-@pytest.mark.parametrize("kind", ["hangs", "sleeps"])
+@pytest.mark.parametrize("kind", [pytest.param("hangs", marks=pytest.mark.slow), "sleeps"])
 def test_a_video_that_hangs_is_ended(
     films: Path, tmp_path: Path, processes: ModuleType, kind: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -111,6 +111,7 @@ def test_a_video_that_hangs_is_ended(
         assert "longer than the 4 s" in failure["message"]
 
 
+@pytest.mark.slow
 def test_a_worker_out_of_memory_costs_one_video(
     films: Path, tmp_path: Path, processes: ModuleType
 ) -> None:

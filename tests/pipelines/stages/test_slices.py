@@ -330,6 +330,7 @@ def long_film(films: ModuleType, tmp_path_factory: pytest.TempPathFactory) -> Pa
     return Path(films.write_video(path, film, frames))
 
 
+@pytest.mark.slow
 def test_workers_of_which_one_is_killed_in_a_slice_fill_the_tables_of_one(
     long_film: Path, tmp_path: Path, processes: ModuleType
 ) -> None:

@@ -50,6 +50,7 @@ def losses(run: Path) -> dict[int, float]:
     return {line["step"]: line["loss"] for line in lines if "loss" in line}
 
 
+@pytest.mark.slow
 def test_two_processes_killed_and_gone_on_with_one(prepared: Path, tmp_path: Path) -> None:
     config, run = write_config(tmp_path), tmp_path / "run"
     together = subprocess.Popen(

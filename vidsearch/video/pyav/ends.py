@@ -9,6 +9,7 @@ import av.error
 import av.stream
 
 from vidsearch.video.pyav.open import OpenedStream
+from vidsearch.video.pyav.packets import demuxed
 from vidsearch.video.pyav.rational import exact
 from vidsearch.video.pyav.seeking import seek
 from vidsearch.video.report import StreamEnds
@@ -39,7 +40,7 @@ def _packet_ends(opened: OpenedStream) -> StreamEnds:
         stream.discard = av.stream.Discard.default
     ends: dict[bool, Fraction] = {}
     try:
-        for packet in opened.container.demux(streams):
+        for packet in demuxed(opened.container, streams):
             time_base = exact(packet.stream.time_base)
             stamp = packet.dts if packet.pts is None else packet.pts
             if stamp is None or time_base is None:

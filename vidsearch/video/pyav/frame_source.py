@@ -16,6 +16,7 @@ from vidsearch.video.pyav.losses.joins import JoinedFiles
 from vidsearch.video.pyav.losses.meter import Signs
 from vidsearch.video.pyav.losses.signs import LossSigns
 from vidsearch.video.pyav.open import OpenedStream
+from vidsearch.video.pyav.packets import demuxed
 from vidsearch.video.pyav.rational import exact
 from vidsearch.video.pyav.seeking import (
     packets_from_anchor,
@@ -117,7 +118,7 @@ class FrameSource:
         if self._signs is None or self._joined is None:
             self._signs, self._joined = LossSigns(opened), JoinedFiles(opened)
         signs, joined = self._signs, self._joined
-        for packet in opened.container.demux(() if signs.by_packets else opened.streams):
+        for packet in demuxed(opened.container, () if signs.by_packets else opened.streams):
             # The packet that ends a stream has no index of its own.
             if packet.stream.index == film.index:
                 signs.look_at(packet, of_film=True)

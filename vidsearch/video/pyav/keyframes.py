@@ -7,6 +7,7 @@ from contextlib import suppress
 import av.error
 
 from vidsearch.video.pyav.open import OpenedStream
+from vidsearch.video.pyav.packets import demuxed
 
 
 def keyframe_sizes(uri: str) -> set[tuple[int, int]]:
@@ -27,7 +28,7 @@ def keyframe_sizes(uri: str) -> set[tuple[int, int]]:
         context = opened.stream.codec_context
         context.skip_frame = "NONKEY"
         with suppress(av.error.FFmpegError):
-            for packet in opened.container.demux(opened.stream):
+            for packet in demuxed(opened.container, [opened.stream]):
                 with suppress(av.error.FFmpegError):
                     sizes |= {(frame.width, frame.height) for frame in context.decode(packet)}
     finally:

@@ -18,6 +18,7 @@ import av.stream
 
 from vidsearch.errors import NoVideoStreamError, VideoOpenError
 from vidsearch.text.printable import printable
+from vidsearch.video.pyav.packets import demuxed
 from vidsearch.video.types import StreamInfo
 
 _COVER: Final = av.stream.Disposition.attached_pic | av.stream.Disposition.timed_thumbnails
@@ -185,7 +186,7 @@ def _read(
 
 def _packets(container: av.container.InputContainer) -> Iterator[av.Packet[Any]]:
     try:
-        yield from container.demux()
+        yield from demuxed(container)
     except av.error.FFmpegError:
         return
 
