@@ -9,9 +9,9 @@ import av.error
 import av.stream
 
 from vidsearch.video.pyav.open import OpenedStream
-from vidsearch.video.pyav.packets import demuxed
 from vidsearch.video.pyav.rational import exact
 from vidsearch.video.pyav.seeking import seek
+from vidsearch.video.pyav.timing.demuxers import demuxed
 from vidsearch.video.report import StreamEnds
 
 

@@ -16,7 +16,6 @@ from vidsearch.video.pyav.losses.joins import JoinedFiles
 from vidsearch.video.pyav.losses.meter import Signs
 from vidsearch.video.pyav.losses.signs import LossSigns
 from vidsearch.video.pyav.open import OpenedStream
-from vidsearch.video.pyav.packets import demuxed
 from vidsearch.video.pyav.rational import exact
 from vidsearch.video.pyav.seeking import (
     packets_from_anchor,
@@ -24,7 +23,7 @@ from vidsearch.video.pyav.seeking import (
     seek,
     seek_byte,
 )
-from vidsearch.video.pyav.timing.demuxers import finds_packets
+from vidsearch.video.pyav.timing.demuxers import demuxed, finds_packets
 
 _MAX_READ_ERRORS: Final = 1000
 # Frames after a keyframe packet within which its frame must leave the decoder.

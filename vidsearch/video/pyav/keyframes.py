@@ -7,7 +7,7 @@ from contextlib import suppress
 import av.error
 
 from vidsearch.video.pyav.open import OpenedStream
-from vidsearch.video.pyav.packets import demuxed
+from vidsearch.video.pyav.timing.demuxers import demuxed
 
 
 def keyframe_sizes(uri: str) -> set[tuple[int, int]]:

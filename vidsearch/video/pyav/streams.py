@@ -18,7 +18,7 @@ import av.stream
 
 from vidsearch.errors import NoVideoStreamError, VideoOpenError
 from vidsearch.text.printable import printable
-from vidsearch.video.pyav.packets import demuxed
+from vidsearch.video.pyav.timing.demuxers import demuxed
 from vidsearch.video.types import StreamInfo
 
 _COVER: Final = av.stream.Disposition.attached_pic | av.stream.Disposition.timed_thumbnails

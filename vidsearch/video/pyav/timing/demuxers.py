@@ -1,8 +1,11 @@
-"""Properties of FFmpeg's demuxers that decide about times and seeking."""
+"""FFmpeg's demuxers: properties that decide about times and seeking, and their packets."""
 
 from __future__ import annotations
 
-from typing import Final
+from collections.abc import Iterable, Iterator
+from typing import Any, Final
+
+import av
 
 _NO_TIMES: Final = frozenset(
     (
@@ -54,3 +57,23 @@ def finds_packets(container: str) -> bool:
 def is_covered_by_packets(container: str) -> bool:
     """Return True if small headers are all that lies between the packets of a file."""
     return not _COVERED.isdisjoint(container.split(","))
+
+
+def demuxed(
+    container: av.container.InputContainer, streams: Iterable[av.stream.Stream] = ()
+) -> Iterator[av.Packet[Any]]:
+    """Yield the packets of some streams, at the end one without data for each stream.
+
+    Args:
+        container: Open container.
+        streams: The streams; none for all.
+
+    Raises:
+        FFmpegError: The file cannot be read on.
+    """
+    try:
+        yield from container.demux(*streams)
+    except IndexError:
+        # At the end, PyAV may ask for a stream that appeared while the file was read, e.g. the
+        # sound of an FLV file that begins late. It does not know that stream; the others are done.
+        return

@@ -10,7 +10,7 @@ import av
 import pytest
 
 from tests.helpers.videos import VideoSpec, write_video
-from vidsearch.video.pyav.packets import demuxed
+from vidsearch.video.pyav.timing.demuxers import demuxed
 
 
 class LateStream:
