@@ -93,8 +93,11 @@ def test_a_film_without_its_middle_states_its_share(
     assert f"partly read ({100 * report.share:.1f} %)" in report.reason
 
 
-@pytest.mark.parametrize("damage", [zeros, noise, removed])
-@pytest.mark.parametrize("container", RAW)
+# In H.264, a decoder may not notice that bytes were removed.
+@pytest.mark.parametrize(
+    ("container", "damage"),
+    [*((name, damage) for name in RAW for damage in (zeros, noise)), ("mpeg2video", removed)],
+)
 def test_a_raw_stream_without_its_middle_has_an_unknown_share(
     written: Written, tmp_path: Path, container: str, damage: Damage
 ) -> None:
