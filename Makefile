@@ -3,7 +3,7 @@ PYTHON ?= python3.11
 VENV   := .venv
 READY  := $(VENV)/.ready
 
-.PHONY: help setup demo test fuzz test-all check docs package bench clean
+.PHONY: help setup demo test fuzz test-all check check-windows docs package bench clean
 help:
 	@echo 'make demo    set up, then index and search an archive made from real faces'
 	@echo 'make test    set up, then run the tests'
@@ -11,6 +11,7 @@ help:
 	@echo 'make fuzz    read 10,000 damaged files; name every crash, hang and traceback'
 	@echo 'make soak    kill commands over and over, and compare with undisturbed ones; a table'
 	@echo 'make check   ruff, mypy --strict, arrows between folders, language, documents'
+	@echo 'make check-windows  mypy --strict as on Windows'
 	@echo 'make docs    the documentation site, into site/'
 	@echo 'make package wheel and sdist into dist/, tried in an empty environment'
 	@echo 'make bench   the measurements quoted in README.md'
@@ -45,10 +46,12 @@ check: $(READY)
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/mypy
-	$(VENV)/bin/mypy --platform win32 --cache-dir .mypy_cache/win32 vidsearch trainer pipelines ui
 	$(VENV)/bin/lint-imports --no-logo
 	$(VENV)/bin/python -m pytest -q tests/architecture
 	DISABLE_MKDOCS_2_WARNING=true NO_MKDOCS_2_WARNING=1 $(VENV)/bin/mkdocs build --quiet --strict --site-dir site
+
+check-windows: $(READY)
+	$(VENV)/bin/mypy --platform win32 --cache-dir .mypy_cache/win32 vidsearch trainer pipelines ui
 
 docs: $(READY)
 	DISABLE_MKDOCS_2_WARNING=true NO_MKDOCS_2_WARNING=1 $(VENV)/bin/mkdocs build --strict --site-dir site
