@@ -13,9 +13,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pipelines.indexing.outcomes import IndexReport
 from pipelines.reembed_report import ReembedReport
 from tests.docs.pages import PROJECT, blocks, commands
+from tests.helpers.index_reports import index_report
 from trainer.export.pack import ExportReport
 from trainer.training.loop import RunReport
 from vidsearch.archive import ArchiveStatus
@@ -64,17 +64,7 @@ def example(name: str) -> dict[str, Any]:
 
 
 def test_keys_of_index() -> None:
-    report = IndexReport(
-        indexed=1,
-        skipped=0,
-        failed=0,
-        tracks=1,
-        faces=1,
-        duration_s=1.0,
-        elapsed_s=1.0,
-        failures=(),
-        partly_read=(),
-    )
+    report = index_report()
     examples = (
         *("/failures/", "/passed_over/", "/excluded/", "/streams_not_indexed/", "/turned/"),
         "/turned_parts/",

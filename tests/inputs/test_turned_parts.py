@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 
 from pipelines.commands.index import summary
-from pipelines.indexing.outcomes import IndexReport
 from pipelines.stages.turning.film import detect
 from pipelines.stages.turning.parts import PartEvidence, joined
+from tests.helpers.index_reports import index_report
 from tests.inputs.turned_films import FILMS, FRAMES, turned_images
 from vidsearch.catalog.records import IndexedVideo, TurnedPart, VideoRecord
 from vidsearch.catalog.schema import video_rows
@@ -127,16 +127,5 @@ def test_the_catalog_and_the_report_name_the_part() -> None:
     assert notes_json((), (), notes, ())["turned_parts"] == [
         {"video": "a.ts", "stream": 0, "start_s": 0.0, "end_s": 1.5, "turn_deg": 90}
     ]
-    report = IndexReport(
-        indexed=1,
-        skipped=0,
-        failed=0,
-        tracks=0,
-        faces=0,
-        duration_s=2.0,
-        elapsed_s=1.0,
-        failures=(),
-        partly_read=(),
-        turned_parts=notes,
-    )
+    report = index_report(tracks=0, faces=0, duration_s=2.0, turned_parts=notes)
     assert "parts of 1 video in which faces lie on their side or upside down" in summary(report)

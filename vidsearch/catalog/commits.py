@@ -38,7 +38,6 @@ _FIRST_WAIT_S = 0.02
 _LONGEST_WAIT_S = 2.0
 
 _READS = 10
-_FIRST_READ_WAIT_S = 0.02
 _LONGEST_READ_WAIT_S = 0.5
 
 _MORE_SPACE = "free space or check the write permission, then repeat the command"
@@ -60,24 +59,31 @@ def read_again(read: Callable[P, R]) -> Callable[P, R]:
 
     @functools.wraps(read)
     def repeated(*args: P.args, **kwargs: P.kwargs) -> R:
-        from tenacity import (
-            Retrying,
-            before_sleep_log,
-            retry_if_exception_type,
-            stop_after_attempt,
-            wait_random_exponential,
-        )
+        from tenacity import stop_after_attempt
 
-        retrying = Retrying(
-            retry=retry_if_exception_type(CatalogChangedError),
-            stop=stop_after_attempt(_READS),
-            wait=wait_random_exponential(multiplier=_FIRST_READ_WAIT_S, max=_LONGEST_READ_WAIT_S),
-            before_sleep=before_sleep_log(_LOG, logging.DEBUG),
-            reraise=True,
-        )
-        return retrying(read, *args, **kwargs)
+        retrying = _retrying(CatalogChangedError, stop_after_attempt(_READS), _LONGEST_READ_WAIT_S)
+        result: R = retrying(read, *args, **kwargs)
+        return result
 
     return repeated
+
+
+def _retrying(failure: type[Exception], stop: Any, longest_wait_s: float) -> Any:
+    """Return a caller that repeats a call after a failure, each time after a longer random wait."""
+    from tenacity import (
+        Retrying,
+        before_sleep_log,
+        retry_if_exception_type,
+        wait_random_exponential,
+    )
+
+    return Retrying(
+        retry=retry_if_exception_type(failure),
+        stop=stop,
+        wait=wait_random_exponential(multiplier=_FIRST_WAIT_S, max=longest_wait_s),
+        before_sleep=before_sleep_log(_LOG, logging.DEBUG),
+        reraise=True,
+    )
 
 
 def commit(table: CommittedTable, write: Callable[[], None]) -> None:
@@ -92,21 +98,9 @@ def commit(table: CommittedTable, write: Callable[[], None]) -> None:
         CatalogWriteError: The table cannot be written.
     """
     from deltalake.exceptions import CommitFailedError
-    from tenacity import (
-        Retrying,
-        before_sleep_log,
-        retry_if_exception_type,
-        stop_after_delay,
-        wait_random_exponential,
-    )
+    from tenacity import stop_after_delay
 
-    retrying = Retrying(
-        retry=retry_if_exception_type(CommitFailedError),
-        stop=stop_after_delay(RETRY_FOR_S),
-        wait=wait_random_exponential(multiplier=_FIRST_WAIT_S, max=_LONGEST_WAIT_S),
-        before_sleep=before_sleep_log(_LOG, logging.DEBUG),
-        reraise=True,
-    )
+    retrying = _retrying(CommitFailedError, stop_after_delay(RETRY_FOR_S), _LONGEST_WAIT_S)
 
     def attempt() -> None:
         with exclusive(table.root):

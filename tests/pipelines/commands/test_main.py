@@ -17,7 +17,7 @@ import pytest
 from PIL import Image
 
 from pipelines.commands.index import summary
-from pipelines.indexing.outcomes import IndexReport
+from tests.helpers.index_reports import index_report
 from vidsearch import Catalog
 from vidsearch.commands.main import main
 
@@ -290,16 +290,8 @@ def test_a_full_disk_is_one_line(films: Path, tmp_path: Path) -> None:
 
 
 def test_summary_reads_well() -> None:
-    report = IndexReport(
-        indexed=1,
-        skipped=2,
-        failed=1,
-        tracks=3,
-        faces=40,
-        duration_s=7200.0,
-        elapsed_s=360.0,
-        failures=(),
-        partly_read=(),
+    report = index_report(
+        skipped=2, failed=1, tracks=3, faces=40, duration_s=7200.0, elapsed_s=360.0
     )
     assert summary(report) == (
         "Indexed 1 video (2.0 h of video) in 360 s, 20.0 times as fast as they play: "

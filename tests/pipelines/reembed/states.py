@@ -46,3 +46,22 @@ def files_with(place: Path, vectors: set[bytes]) -> list[str]:
         for path in place.rglob("*")
         if path.is_file() and any(vector in path.read_bytes() for vector in vectors)
     ]
+
+
+REEMBEDDED = {
+    ".commit.lock",
+    "checksums",
+    "vectors",
+    "people",
+    "verdicts",
+    "sources",
+    "files",
+    "runs",
+    "catalog.json",
+}
+"""Entries of a catalog whose tables are those of a new model, and only those."""
+
+
+def entries(place: Path) -> set[str]:
+    """Return the names of the entries of a catalog, without their versions."""
+    return {path.name.split("-")[0] for path in place.iterdir()}

@@ -16,7 +16,7 @@ from pipelines.indexing.outcomes import IndexReport
 from pipelines.indexing.run import index
 from pipelines.reembed import reembed
 from pipelines.stages import reembed_faces
-from tests.pipelines.reembed.states import contents, files_with, vectors_in
+from tests.pipelines.reembed.states import REEMBEDDED, contents, entries, files_with, vectors_in
 from vidsearch.catalog import Catalog, CatalogWriter, KnownFile
 from vidsearch.catalog.maintenance import repair
 from vidsearch.catalog.reembedding import Pieces
@@ -123,17 +123,7 @@ def test_killed_at_any_step_it_is_the_old_or_the_new(
     assert after["model"].startswith("tiny-")
     assert after["known"] == before["known"]
     assert not files_with(place, old)
-    assert {path.name.split("-")[0] for path in place.iterdir()} == {
-        ".commit.lock",
-        "checksums",
-        "vectors",
-        "people",
-        "verdicts",
-        "sources",
-        "files",
-        "runs",
-        "catalog.json",
-    }
+    assert entries(place) == REEMBEDDED
     assert len(list(place.glob("vectors-*"))) == 1
 
 

@@ -19,7 +19,14 @@ from pipelines.reembed import ReembedOptions, reembed
 from pipelines.stages import reembed_faces
 from pipelines.stages.prepare_photos import PhotoOptions
 from pipelines.stages.stored_fit import stored_face_fit
-from tests.pipelines.reembed.states import DIM, contents, files_with, vectors_in
+from tests.pipelines.reembed.states import (
+    DIM,
+    REEMBEDDED,
+    contents,
+    entries,
+    files_with,
+    vectors_in,
+)
 from vidsearch.catalog import Catalog
 from vidsearch.catalog.maintenance import repair
 from vidsearch.catalog.people import add_person, judge
@@ -57,17 +64,7 @@ def test_another_model_takes_over(
     assert after["known"] == before["known"]
     assert [ids[0] for ids in after["hits"]] == after["tracks"]
     assert not files_with(place, old)
-    assert {path.name.split("-")[0] for path in place.iterdir()} == {
-        ".commit.lock",
-        "checksums",
-        "vectors",
-        "people",
-        "verdicts",
-        "sources",
-        "files",
-        "runs",
-        "catalog.json",
-    }
+    assert entries(place) == REEMBEDDED
     assert set(catalog.videos(["model_id"])["model_id"].to_pylist()) == {after["model"]}
 
     # What every command says and does fits the new model.

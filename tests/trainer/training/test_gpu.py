@@ -11,7 +11,7 @@ import torch
 
 from tests.helpers.training_sets import synthetic_people, tiny_config
 from tests.trainer.head.test_class_head import LABELS, numbers
-from tests.trainer.training.test_run import OTHERS, curve, interrupted_run, run_in
+from tests.trainer.training.runs import OTHERS, curve, interrupted_run, run_in
 from trainer.backbones.build import build_backbone
 from trainer.config.head import HeadConfig
 from trainer.config.loss import NAMED_LOSSES

@@ -195,7 +195,7 @@ def test_a_log_entry_removed_while_a_table_is_opened(
 def test_erasures_without_end_are_said_without_advice_to_restore(
     catalog: Catalog, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("vidsearch.catalog.commits._FIRST_READ_WAIT_S", 0.0)
+    monkeypatch.setattr("vidsearch.catalog.commits._FIRST_WAIT_S", 0.0)
     take, calls = Snapshot.take, []
 
     def taken(tables: Any) -> Snapshot:
